@@ -1,0 +1,129 @@
+"""The contracts as the running platform reads them: methods with their access rule, events with their key, fields with their kind."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from dataclasses import dataclass
+from functools import cache
+
+import marque
+from google.api import annotations_pb2
+from google.protobuf import descriptor_pool, message_factory
+from google.protobuf.descriptor import Descriptor, MethodDescriptor, ServiceDescriptor
+from google.protobuf.message import Message
+from marque.options.v1 import options_pb2
+
+
+class ContractError(Exception):
+    """The contracts and the code do not fit each other; the service must not start."""
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """One RPC: its path on the wire, types, and who may call it. Exactly one of permission, public, internal is set."""
+
+    path: str
+    name: str
+    service: str
+    input: type[Message]
+    output: type[Message]
+    permission: str
+    public: bool
+    internal: bool
+    client_streaming: bool
+    server_streaming: bool
+    idempotent: bool
+    descriptor: MethodDescriptor
+
+    @property
+    def reads(self) -> bool:
+        """Tells whether the method is bound to HTTP GET, which by its nature changes nothing."""
+        return bool(self.descriptor.GetOptions().Extensions[annotations_pb2.http].get)
+
+
+@cache
+def load() -> None:
+    """Imports every generated module, so that the pool knows all messages and services."""
+    for module in pkgutil.walk_packages(marque.__path__, "marque."):
+        if module.name.endswith("_pb2"):
+            importlib.import_module(module.name)
+
+
+@cache
+def service(full_name: str) -> ServiceDescriptor:
+    """Returns the descriptor of a service, for example `marque.customer.v1.CustomerService`."""
+    load()
+    return descriptor_pool.Default().FindServiceByName(full_name)
+
+
+@cache
+def methods(full_name: str) -> dict[str, Method]:
+    """Returns the methods of a service by their names. A method without an access rule is a ContractError: nothing is public by omission."""
+    return {method.name: _method(method) for method in service(full_name).methods}
+
+
+def _method(method: MethodDescriptor) -> Method:
+    access = method.GetOptions().Extensions[options_pb2.access]
+    path = f"/{method.containing_service.full_name}/{method.name}"
+    if not (access.permission or access.public or access.internal):
+        raise ContractError(f"{path} says nothing about who may call it: give it option (marque.options.v1.access)")
+    return Method(
+        path=path,
+        name=method.name,
+        service=method.containing_service.full_name,
+        input=message_factory.GetMessageClass(method.input_type),
+        output=message_factory.GetMessageClass(method.output_type),
+        permission=access.permission,
+        public=access.public,
+        internal=access.internal,
+        client_streaming=method.client_streaming,
+        server_streaming=method.server_streaming,
+        idempotent="request_id" in method.input_type.fields_by_name and not method.client_streaming,
+        descriptor=method,
+    )
+
+
+@cache
+def services() -> tuple[str, ...]:
+    """Returns the full names of all services in the contracts, sorted."""
+    load()
+    names = set()
+    for module in pkgutil.walk_packages(marque.__path__, "marque."):
+        if module.name.endswith("_pb2"):
+            names.update(
+                found.full_name for found in importlib.import_module(module.name).DESCRIPTOR.services_by_name.values()
+            )
+    return tuple(sorted(names))
+
+
+@dataclass(frozen=True, slots=True)
+class EventType:
+    """An event: its name (which is the CloudEvents type and the NATS subject), its class, aggregate and key field."""
+
+    name: str
+    message: type[Message]
+    aggregate: str
+    key: str
+    owner: str
+
+
+@cache
+def event(descriptor: Descriptor) -> EventType:
+    """Returns what the contract says of an event message; a ContractError where it is none."""
+    option = descriptor.GetOptions().Extensions[options_pb2.event]
+    if not option.aggregate or option.key not in descriptor.fields_by_name:
+        raise ContractError(
+            f"{descriptor.full_name} is not an event: give it option (marque.options.v1.event) with a key field of its own"
+        )
+    owner = descriptor.full_name.split(".")[1]
+    return EventType(
+        descriptor.full_name, message_factory.GetMessageClass(descriptor), option.aggregate, option.key, owner
+    )
+
+
+@cache
+def message(full_name: str) -> type[Message]:
+    """Returns the class of a message by its full name."""
+    load()
+    return message_factory.GetMessageClass(descriptor_pool.Default().FindMessageTypeByName(full_name))

@@ -1,0 +1,254 @@
+"""The unit of work: one use case, one transaction. Only this file commits.
+
+It can be entered again while it is open: the inner block joins the outer one's transaction. So a use case opens it for an RPC, and joins
+the consumer's for an event.
+
+On leaving the block it flushes, writes the outbox rows of the emitted events, the audit records and, for a request with a request id, the
+answer; then it commits and wakes the relay. Leaving by an exception rolls everything back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Self
+
+import asyncpg
+import sqlalchemy as sa
+from google.protobuf.message import Message
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm.exc import StaleDataError
+
+from servicekit import contract
+from servicekit.db.base import Aggregate, now
+from servicekit.db.engine import Database
+from servicekit.db.tables import audit_records, due_work, idempotency_keys, outbox_messages
+from servicekit.errors import Aborted, DomainError, IdempotencyKeyReused
+from servicekit.ids import new_uuid
+from servicekit.rpc.call import Call
+from servicekit.rpc.principal import Principal
+from servicekit.telemetry import propagation, spans
+
+
+class Replayed(Exception):
+    """The request was done before under the same request id; `answer` is the answer given then."""
+
+    def __init__(self, answer: bytes) -> None:
+        self.answer = answer
+        super().__init__("replayed")
+
+
+Constraints = dict[str, Callable[[], DomainError]]
+
+
+class UnitOfWork:
+    """One transaction. `render` turns a use case's result into the answer message; RPCs that answer in the transaction need it."""
+
+    session: AsyncSession
+
+    def __init__(
+        self,
+        database: Database,
+        call: Call,
+        *,
+        render: Callable[[Any], Message] | None = None,
+        constraints: Constraints | None = None,
+        committed: asyncio.Event | None = None,
+    ) -> None:
+        self._database = database
+        self._call = call
+        self._render = render
+        self._constraints = constraints or {}
+        self._committed = committed
+        self._events: list[tuple[Message, Aggregate | None]] = []
+        self._audits: list[dict[str, Any]] = []
+        self._answered = False
+        self._claimed = False
+        self._depth = 0
+        self.now: datetime = now()
+
+    @property
+    def principal(self) -> Principal:
+        """Who asked for this work."""
+        return self._call.principal
+
+    async def __aenter__(self) -> Self:
+        self._depth += 1
+        if self._depth > 1:
+            return self
+        self.session = self._database.session()
+        try:
+            await self._claim_request_id()
+        except BaseException:
+            self._depth -= 1
+            await self.session.close()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._depth -= 1
+        if self._depth:
+            return
+        try:
+            if error is not None:
+                await self.session.rollback()
+            else:
+                await self._finish()
+        except StaleDataError:
+            await self.session.rollback()
+            raise Aborted() from None
+        except DBAPIError as failure:
+            await self.session.rollback()
+            raise self._translated(failure) from failure
+        finally:
+            await self.session.close()
+        if isinstance(error, StaleDataError):
+            raise Aborted() from None
+        if isinstance(error, DBAPIError):
+            raise self._translated(error) from error
+
+    def add(self, *models: object) -> None:
+        """Adds new rows."""
+        self.session.add_all(models)
+
+    def emit(self, event: Message, *, of: Aggregate | None = None) -> None:
+        """Publishes an event with this transaction; `of` is the aggregate whose version it carries."""
+        self._events.append((event, of))
+
+    def audit(self, action: str, resource_type: str, resource_id: str, fields: tuple[str, ...] = ()) -> None:
+        """Records a write: ids and the names of fields, never values."""
+        self._audits.append(
+            {
+                "audit_id": new_uuid(),
+                "create_time": self.now,
+                "principal": self.principal.subject,
+                "roles": ",".join(sorted(self.principal.roles)),
+                "method": self._call.method,
+                "action": action,
+                "resource_type": resource_type,
+                "resource_id": resource_id,
+                "fields": list(fields),
+                "trace_id": propagation.current_trace_id() or "",
+            }
+        )
+
+    async def schedule(self, kind: str, key: str, due_time: datetime) -> None:
+        """Makes work due at a moment; the same kind and key again moves it."""
+        row = insert(due_work).values(kind=kind, key=key, due_time=due_time, attempts=0)
+        await self.session.execute(
+            row.on_conflict_do_update(
+                index_elements=["kind", "key"], set_={"due_time": due_time, "attempts": 0, "failure": None}
+            )
+        )
+
+    async def flush(self) -> None:
+        """Sends pending writes, so that the database's own defaults and refusals are known."""
+        await self.session.flush()
+
+    async def answer(self, result: Any) -> Any:
+        """Renders the answer inside the transaction and keeps it for retries of the same request."""
+        await self.session.flush()
+        rendered = self._render(result) if self._render is not None else result
+        self._answered = True
+        if self._claimed:
+            key = self._request_key()
+            await self.session.execute(
+                sa.update(idempotency_keys)
+                .where(*(idempotency_keys.c[name] == value for name, value in key.items()))
+                .values(answer=rendered.SerializeToString())
+            )
+        return rendered
+
+    def _request_key(self) -> dict[str, str]:
+        return {"principal": self.principal.subject, "method": self._call.method, "request_id": self._call.request_id}
+
+    async def _claim_request_id(self) -> None:
+        """Takes the request id. A concurrent double waits here for the first to commit, then finds its answer."""
+        if not self._call.request_id:
+            return
+        key = self._request_key()
+        claim = insert(idempotency_keys).values(**key, request_hash=self._call.request_hash).on_conflict_do_nothing()
+        if (await self.session.execute(claim)).rowcount:  # type: ignore[attr-defined]
+            self._claimed = True
+            return
+        found = await self.session.execute(
+            sa.select(idempotency_keys.c.request_hash, idempotency_keys.c.answer).where(
+                *(idempotency_keys.c[name] == value for name, value in key.items())
+            )
+        )
+        row = found.one_or_none()
+        if row is None:  # pruned between the two statements: the caller may try again
+            raise Aborted()
+        if bytes(row.request_hash) != self._call.request_hash:
+            raise IdempotencyKeyReused()
+        raise Replayed(bytes(row.answer or b""))
+
+    async def _finish(self) -> None:
+        if self._claimed and not self._answered:
+            raise RuntimeError(f"{self._call.method} takes a request id but left its unit of work without an answer")
+        await self.session.flush()
+        if self._events:
+            await self.session.execute(
+                insert(outbox_messages), [self._outbox_row(event, of) for event, of in self._events]
+            )
+        if self._audits:
+            await self.session.execute(insert(audit_records), self._audits)
+        await self.session.commit()
+        if self._events and self._committed is not None:
+            self._committed.set()
+
+    def _outbox_row(self, event: Message, of: Aggregate | None) -> dict[str, Any]:
+        kind = contract.event(event.DESCRIPTOR)
+        if of is not None:
+            event.aggregate_version = of.version  # type: ignore[attr-defined]
+        if not event.HasField("occur_time"):
+            event.occur_time.FromDatetime(self.now)  # type: ignore[attr-defined]
+        with spans.producer_create_span(kind.name):
+            traceparent = propagation.inject()
+        return {
+            "event_id": new_uuid(),
+            "event_type": kind.name,
+            "aggregate_id": getattr(event, kind.key),
+            "aggregate_version": event.aggregate_version,  # type: ignore[attr-defined]
+            "payload": event.SerializeToString(),
+            "traceparent": traceparent,
+            "create_time": self.now,
+        }
+
+    def _translated(self, failure: DBAPIError) -> BaseException:
+        if isinstance(failure, IntegrityError):
+            name = getattr(getattr(failure.orig, "__cause__", None), "constraint_name", None)
+            if name in self._constraints:
+                return self._constraints[name]()
+        return failure
+
+
+class Work:
+    """Makes units of work for a service's servicers, and sessions for plain reads."""
+
+    def __init__(self, database: Database, committed: asyncio.Event, constraints: Constraints) -> None:
+        self._database = database
+        self._committed = committed
+        self._constraints = constraints
+
+    def __call__(self, call: Call, render: Callable[[Any], Message] | None = None) -> UnitOfWork:
+        """Returns the unit of work of a call."""
+        return UnitOfWork(self._database, call, render=render, constraints=self._constraints, committed=self._committed)
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncSession]:
+        """Gives a session that writes nothing."""
+        async with self._database.session() as session:
+            yield session
+
+    @property
+    def reader(self) -> asyncpg.Pool:
+        """The bare pool for hot reads."""
+        return self._database.reader

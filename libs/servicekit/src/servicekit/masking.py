@@ -1,0 +1,115 @@
+"""Withholding fields: a field whose kind of data the caller may not see is absent, and named in `masked_fields`.
+
+Plans are compiled once per message type from the contract's `data_class` options, nested messages included.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.message import Message
+from marque.options.v1 import options_pb2
+
+from servicekit import contract
+from servicekit.errors import FieldViolation, InvalidArgument
+from servicekit.rpc.call import Call
+
+MASKED_FIELDS = "masked_fields"
+PERSONAL = frozenset(
+    {
+        options_pb2.DATA_CLASS_IDENTITY,
+        options_pb2.DATA_CLASS_CONTACT,
+        options_pb2.DATA_CLASS_PROFILE,
+    }
+)
+
+
+@cache
+def _own(full_name: str) -> tuple[tuple[str, int], ...]:
+    """The classified fields of a message itself: (name, data class)."""
+    descriptor = contract.message(full_name).DESCRIPTOR
+    found = ((field.name, field.GetOptions().Extensions[options_pb2.data_class]) for field in descriptor.fields)
+    return tuple((name, kind) for name, kind in found if kind)
+
+
+@cache
+def _below(full_name: str) -> tuple[tuple[str, bool], ...]:
+    """The fields of a message that lead to messages with classified fields: (name, repeated)."""
+    descriptor = contract.message(full_name).DESCRIPTOR
+    found = []
+    for field in descriptor.fields:
+        if field.message_type is not None and not _is_map(field) and _leads(field.message_type, frozenset({full_name})):
+            found.append((field.name, field.is_repeated))
+    return tuple(found)
+
+
+def _leads(descriptor: Descriptor, above: frozenset[str]) -> bool:
+    if not descriptor.full_name.startswith("marque.") or descriptor.full_name in above:
+        return False
+    if _own(descriptor.full_name):
+        return True
+    return any(
+        field.message_type is not None
+        and not _is_map(field)
+        and _leads(field.message_type, above | {descriptor.full_name})
+        for field in descriptor.fields
+    )
+
+
+def _is_map(field: FieldDescriptor) -> bool:
+    return field.message_type is not None and field.message_type.GetOptions().map_entry
+
+
+def mask(message: Any, visible: frozenset[int]) -> None:
+    """Clears every field of a kind not in `visible`, in place, and names what was set in the nearest `masked_fields` above it."""
+    _mask(message, visible, message, "")
+
+
+def _mask(message: Any, visible: frozenset[int], owner: Any, prefix: str) -> None:
+    full_name = message.DESCRIPTOR.full_name
+    if MASKED_FIELDS in message.DESCRIPTOR.fields_by_name:
+        owner, prefix = message, ""
+    for name, kind in _own(full_name):
+        if kind not in visible:
+            message.ClearField(name)
+            path = prefix + name
+            if MASKED_FIELDS in owner.DESCRIPTOR.fields_by_name and path not in owner.masked_fields:
+                owner.masked_fields.append(path)
+    for name, repeated in _below(full_name):
+        if repeated:
+            for part in getattr(message, name):
+                _mask(part, visible, owner, f"{prefix}{name}.")
+        elif message.HasField(name):
+            _mask(getattr(message, name), visible, owner, f"{prefix}{name}.")
+
+
+@cache
+def personal_fields(full_name: str) -> tuple[str, ...]:
+    """Returns the names of a message's own fields that hold personal data, for the audit of reads."""
+    return tuple(name for name, kind in _own(full_name) if kind in PERSONAL)
+
+
+def show(call: Call, resource: Any, resource_type: str, resource_id: str, visible: frozenset[int]) -> Any:
+    """Masks a resource for a caller and notes which personal fields were shown. Returns the resource."""
+    mask(resource, visible)
+    shown = tuple(name for name, kind in _own(resource.DESCRIPTOR.full_name) if kind in PERSONAL and kind in visible)
+    if shown and not call.principal.is_service:
+        call.saw(resource_type, resource_id, shown)
+    return resource
+
+
+def refuse_masked(message: Message, paths: list[str], visible: frozenset[int], prefix: str) -> None:
+    """Raises InvalidArgument where an update names a field that the caller may not see: a masked value can never be written back."""
+    hidden = {name for name, kind in _own(message.DESCRIPTOR.full_name) if kind not in visible}
+    wrong = [path for path in paths if path.split(".")[0] in hidden]
+    if wrong:
+        raise InvalidArgument(
+            violations=[
+                FieldViolation(
+                    f"{prefix}.{path}", "FIELD_MASKED", "You may not see this field, so you cannot change it."
+                )
+                for path in wrong
+            ]
+        )

@@ -1,0 +1,103 @@
+"""From the outbox to the broker. One relay is active per service: it holds an advisory lock on a connection of its own.
+
+It publishes *unpublished* rows, never `position > last`: positions commit out of order. A batch is sent in a pipeline; what is behind the
+first failed acknowledgement is sent again, and the broker drops doubles by the event's id.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import asyncpg
+from nats.js import JetStreamContext
+
+from servicekit.db.base import now
+from servicekit.db.engine import Database
+from servicekit.messaging import envelope
+from servicekit.telemetry import logs, metrics, spans
+
+log = logs.get_logger(__name__)
+
+BATCH = 500
+POLL_SECONDS = 0.1
+ACK_SECONDS = 10.0
+_LOCK = 0x4D41_5251_5545_0001  # "MARQUE", 1
+
+_FIND = f"""
+SELECT position, event_id, event_type, aggregate_id, aggregate_version, payload, traceparent, create_time
+FROM outbox_messages WHERE publish_time IS NULL ORDER BY position LIMIT {BATCH}"""
+_DONE = "UPDATE outbox_messages SET publish_time = now() WHERE position = ANY($1::bigint[])"
+
+
+class Relay:
+    """Publishes a service's outbox. `committed` is set by units of work of this process, so that an event leaves at once."""
+
+    def __init__(self, database: Database, jetstream: JetStreamContext, committed: asyncio.Event, service: str) -> None:
+        self._database = database
+        self._jetstream = jetstream
+        self._committed = committed
+        self._stream = envelope.stream(service)
+
+    async def run(self) -> None:
+        """Relays until cancelled; a lost database or broker is waited for."""
+        wait = 0.2
+        while True:
+            try:
+                await self._lead()
+                wait = 0.2
+            except asyncio.CancelledError:
+                raise
+            except Exception as error:
+                log.warning("relay waits", extra={"error_type": type(error).__name__, "seconds": wait})
+                await asyncio.sleep(wait)
+                wait = min(wait * 2, 5.0)
+
+    async def _lead(self) -> None:
+        connection = await self._database.direct()
+        try:
+            while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK):
+                await asyncio.sleep(1.0)
+            while True:
+                self._committed.clear()
+                sent = await self._publish_batch(connection)
+                if sent < BATCH:
+                    await self._sleep()
+        finally:
+            await connection.close(timeout=2)
+
+    async def _sleep(self) -> None:
+        try:
+            async with asyncio.timeout(POLL_SECONDS):
+                await self._committed.wait()
+        except TimeoutError:
+            pass
+
+    async def _publish_batch(self, connection: asyncpg.Connection) -> int:
+        rows = await connection.fetch(_FIND)
+        if not rows:
+            metrics.current().outbox(0, 0.0)
+            return 0
+        metrics.current().outbox(len(rows), (now() - rows[0]["create_time"]).total_seconds())
+        with spans.publish_span([row["traceparent"] for row in rows], self._stream):
+            acks = await asyncio.gather(*(self._publish(row) for row in rows), return_exceptions=True)
+        failed = next((index for index, ack in enumerate(acks) if isinstance(ack, BaseException)), len(rows))
+        if failed:
+            await connection.execute(_DONE, [row["position"] for row in rows[:failed]])
+        if failed < len(rows):
+            raise acks[failed]  # type: ignore[misc]
+        return len(rows)
+
+    async def _publish(self, row: Any) -> None:
+        event_id = str(row["event_id"])
+        head = envelope.headers(
+            event_id=event_id,
+            event_type=row["event_type"],
+            key=row["aggregate_id"],
+            version=row["aggregate_version"],
+            time=row["create_time"],
+            traceparent=row["traceparent"],
+        )
+        await self._jetstream.publish(
+            envelope.subject(row["event_type"]), row["payload"], timeout=ACK_SECONDS, headers=head
+        )

@@ -1,0 +1,74 @@
+"""Streams and durable consumers, declared here and reconciled by the migrate step; nothing is made by default at run time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from nats.js import JetStreamContext
+from nats.js.api import (
+    AckPolicy,
+    ConsumerConfig,
+    DeliverPolicy,
+    DiscardPolicy,
+    RetentionPolicy,
+    StorageType,
+    StreamConfig,
+)
+from nats.js.errors import NotFoundError
+
+from servicekit.messaging import envelope
+from servicekit.messaging.consumer import Subscription
+
+ACK_WAIT_SECONDS = 5.0  # after a kill, what was under way comes again this much later; a slow batch comes twice, which the inbox absorbs
+MAX_ACK_PENDING = 2000
+DUPLICATE_WINDOW_SECONDS = 600.0
+
+
+def stream_config(service: str, *, replicas: int, max_age_days: int) -> StreamConfig:
+    """Returns a service's stream: everything it says, kept `max_age_days`; when it is full it refuses and the outbox holds."""
+    return StreamConfig(
+        name=envelope.stream(service),
+        subjects=[f"marque.{service}.>"],
+        retention=RetentionPolicy.LIMITS,
+        discard=DiscardPolicy.NEW,
+        storage=StorageType.FILE,
+        num_replicas=replicas,
+        max_age=max_age_days * 86400.0,
+        duplicate_window=DUPLICATE_WINDOW_SECONDS,
+    )
+
+
+def consumer_config(subscription: Subscription) -> ConsumerConfig:
+    """Returns the durable consumer of a subscription: explicit acks, redelivery without end (parking is the handler's decision)."""
+    return ConsumerConfig(
+        durable_name=subscription.name,
+        deliver_policy=DeliverPolicy.ALL,
+        ack_policy=AckPolicy.EXPLICIT,
+        ack_wait=ACK_WAIT_SECONDS,
+        max_deliver=-1,
+        max_ack_pending=MAX_ACK_PENDING,
+        filter_subjects=sorted(envelope.subject(name) for name in subscription.handlers),
+    )
+
+
+async def reconcile(
+    jetstream: JetStreamContext,
+    service: str,
+    subscriptions: Iterable[Subscription],
+    *,
+    replicas: int,
+    max_age_days: int,
+) -> None:
+    """Makes the service's own stream and its consumers as declared; the streams it listens to are made too, so that order of starts is free."""
+    wanted = {service, *(subscription.source for subscription in subscriptions)}
+    for name in sorted(wanted):
+        config = stream_config(name, replicas=replicas, max_age_days=max_age_days)
+        try:
+            await jetstream.stream_info(config.name or "")
+        except NotFoundError:
+            await jetstream.add_stream(config)
+        else:
+            if name == service:
+                await jetstream.update_stream(config)
+    for subscription in subscriptions:
+        await jetstream.add_consumer(envelope.stream(subscription.source), consumer_config(subscription))

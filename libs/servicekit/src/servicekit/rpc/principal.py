@@ -1,0 +1,74 @@
+"""Who calls: the verified facts of a token, and what they allow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from servicekit import roles
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """A verified caller. Scope comes with the token: dealers, region, partner, own customer id."""
+
+    subject: str
+    roles: frozenset[str] = frozenset()
+    permissions: frozenset[str] = frozenset()
+    dealers: frozenset[str] = frozenset()
+    dealer_group: str = ""
+    region: str = ""
+    partner: str = ""
+    customer_id: str = ""
+    client: str = ""
+    expires_at: float = 0.0
+    token: str = field(default="", repr=False)
+
+    @classmethod
+    def from_claims(cls, claims: dict[str, Any], token: str = "") -> Principal:
+        """Builds the principal of verified claims; unknown roles give nothing."""
+        held = frozenset(name for name in claims.get("roles", ()) if isinstance(name, str))
+        return cls(
+            subject=str(claims["sub"]),
+            roles=held,
+            permissions=roles.permissions(held),
+            dealers=frozenset(str(dealer) for dealer in claims.get("dealers", ())),
+            dealer_group=str(claims.get("dealer_group", "")),
+            region=str(claims.get("region", "")),
+            partner=str(claims.get("partner", "")),
+            customer_id=str(claims.get("customer", "")),
+            client=str(claims.get("client_id", "")),
+            expires_at=float(claims["exp"]),
+            token=token,
+        )
+
+    def may(self, permission: str) -> bool:
+        """Tells whether the caller holds a permission."""
+        return permission in self.permissions
+
+    @property
+    def is_service(self) -> bool:
+        """Tells whether the caller is one of our own services."""
+        return "service" in self.roles
+
+    @property
+    def is_dealer(self) -> bool:
+        """Tells whether the caller works for, or is a system of, a dealer."""
+        return any(role.startswith("dealer.") for role in self.roles)
+
+    @property
+    def is_owner(self) -> bool:
+        """Tells whether the caller is a customer signed in."""
+        return "owner" in self.roles
+
+    @property
+    def sees_all_rows(self) -> bool:
+        """Tells whether no row is out of the caller's scope (see access.md: contact centre, managers, services, operations of the maker)."""
+        return bool(self.roles & roles.UNSCOPED)
+
+    def sees(self, data_class: int) -> bool:
+        """Tells whether the caller's roles show a kind of data (`DataClass`) on rows in scope."""
+        return data_class in roles.visible_classes(self.roles)
+
+
+ANONYMOUS = Principal(subject="anonymous")

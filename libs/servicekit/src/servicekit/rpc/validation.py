@@ -1,0 +1,40 @@
+"""Reading and checking requests: bytes → message → the rules of the contract (protovalidate), as field violations in proto names."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import protovalidate
+from google.protobuf.message import DecodeError, Message
+
+from servicekit.errors import FieldViolation, InvalidArgument
+
+_Message = TypeVar("_Message", bound=Message)
+_LIMIT = 50
+
+
+def parse(kind: type[_Message], data: bytes) -> _Message:
+    """Reads a message. Raises InvalidArgument where the bytes are not one."""
+    try:
+        return kind.FromString(data)
+    except (DecodeError, ValueError):
+        error = InvalidArgument()
+        error.reason = "MALFORMED_MESSAGE"
+        raise error from None
+
+
+def validate(message: Message) -> None:
+    """Checks a message against the rules of the contract. Raises InvalidArgument with one violation per broken rule."""
+    found = protovalidate.collect_violations(message)
+    if found:
+        raise InvalidArgument(violations=[_violation(item.proto) for item in found[:_LIMIT]])
+
+
+def _violation(proto: protovalidate.Violation) -> FieldViolation:  # type: ignore[valid-type]
+    path = ""
+    for element in proto.field.elements:  # type: ignore[attr-defined]
+        path += ("." if path else "") + element.field_name
+        if element.subscript is not None and element.subscript.field in ("index",):
+            path += f"[{element.subscript.value}]"
+    reason = proto.rule_id.upper().replace(".", "_").replace("-", "_") or "INVALID"  # type: ignore[attr-defined]
+    return FieldViolation(path, reason, proto.message or "the value is not valid")  # type: ignore[attr-defined]

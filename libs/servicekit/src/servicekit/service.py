@@ -1,0 +1,241 @@
+"""The life of a service process: start, ready, drain, stop; and its three commands `serve`, `work`, `migrate`.
+
+`serve` answers RPCs, `work` runs what is not asked for (relay, consumers, due work). Locally `serve` does both.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import nats
+import uvloop
+from nats.aio.client import Client as Nats
+
+from servicekit import telemetry
+from servicekit.audit import ReadAudit
+from servicekit.db import migrate
+from servicekit.db.due import DueHandler, DueWorker
+from servicekit.db.engine import Database
+from servicekit.db.housekeeping import HOUSEKEEPING, housekeeping
+from servicekit.health import HealthServer
+from servicekit.messaging import streams
+from servicekit.messaging.consumer import Consumer, Subscription
+from servicekit.messaging.relay import Relay
+from servicekit.rpc.server import RpcServer
+from servicekit.rpc.tokens import ServiceIdentity, TokenVerifier
+from servicekit.settings import ServiceSettings
+from servicekit.telemetry import logs, metrics
+from servicekit.telemetry.database import instrument_engine
+
+log = logs.get_logger(__name__)
+
+
+class Closing(Protocol):
+    """Something that is closed when the service stops."""
+
+    async def close(self) -> None:
+        """Closes it."""
+
+
+@dataclass
+class Kit:
+    """What a service's `build` is given: the parts that stand before any business."""
+
+    settings: ServiceSettings
+    database: Database
+    verifier: TokenVerifier
+    identity: ServiceIdentity
+    committed: asyncio.Event
+    audit: ReadAudit
+
+
+@dataclass
+class Service:
+    """What a service's `build` returns."""
+
+    name: str
+    migrations: Path
+    servicers: Sequence[Any]
+    subscriptions: Sequence[Subscription] = ()
+    due: Mapping[str, DueHandler] = field(default_factory=dict)
+    closing: Sequence[Closing] = ()
+
+
+Build = Callable[[Kit], Service]
+
+
+def make_kit(settings: ServiceSettings, name: str) -> Kit:
+    """Makes the parts of a service; nothing is connected yet."""
+    database = Database(
+        settings.database_url.get_secret_value(), pool_size=settings.database_pool_size, application=f"marque-{name}"
+    )
+    identity = ServiceIdentity(
+        token_file=settings.service_token_file,
+        issuer=settings.issuer_url,
+        client_id=settings.client_id,
+        secret_file=settings.client_secret_file,
+    )
+    verifier = TokenVerifier(settings.issuer_url, settings.audience, settings.token_algorithms)
+    return Kit(settings, database, verifier, identity, asyncio.Event(), ReadAudit(database))
+
+
+class Running:
+    """A service that runs in this process; tests start and stop it as production does."""
+
+    def __init__(
+        self, build: Build, settings: ServiceSettings, name: str, *, serve: bool = True, work: bool = True
+    ) -> None:
+        self._build = build
+        self._settings = settings
+        self._name = name
+        self._serve = serve
+        self._work = work
+        self._tasks: list[asyncio.Task[None]] = []
+        self._nats: Nats | None = None
+        self._server: RpcServer | None = None
+        self.port = 0
+
+    async def start(self) -> None:
+        """Connects, refuses a schema older than this image, listens, and says that it is ready."""
+        settings = self._settings
+        self._telemetry = telemetry.start(
+            self._name,
+            environment=settings.environment,
+            instance_id=settings.instance_id or f"{os.uname().nodename}-{os.getpid()}",
+            otlp_endpoint=settings.otlp_endpoint,
+            sample_ratio=settings.trace_sample_ratio,
+            log_level=settings.log_level,
+            log_format=settings.log_format,
+        )
+        self._kit = make_kit(settings, self._name)
+        self._service = self._build(self._kit)
+        instrument_engine(self._kit.database.engine.sync_engine)
+        self._health = HealthServer(settings.health_host, settings.health_port, self._checks(), metrics.render)
+        await self._health.start()
+        await self._kit.database.start()
+        if not await migrate.is_current(self._kit.database, self._service.migrations):
+            raise RuntimeError("the schema is older than this image: run `migrate` first")
+        if self._work:
+            await self._start_work()
+        if self._serve:
+            self._server = RpcServer(
+                self._service.servicers,
+                self._kit.verifier,
+                audit=self._kit.audit,
+                max_message_bytes=settings.max_message_bytes,
+                reflection=settings.reveal_contracts,
+            )
+            self.port = await self._server.start(settings.grpc_host, settings.grpc_port)
+            self._spawn("audit", self._kit.audit.run())
+        self._health.set_ready(True)
+        log.info("ready", extra={"port": self.port})
+
+    async def stop(self) -> None:
+        """Drains: tells the world it is not ready, ends calls under way, then the loops, then the connections."""
+        self._health.draining()
+        if self._server is not None:
+            await self._server.stop(self._settings.drain_seconds)
+        for task in reversed(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._nats is not None:
+            with contextlib.suppress(Exception):
+                await asyncio.wait_for(self._nats.close(), 5)
+        for part in (*self._service.closing, self._kit.verifier):
+            await part.close()
+        await self._kit.database.stop()
+        await self._health.stop()
+        await asyncio.to_thread(self._telemetry.shutdown)
+
+    async def _start_work(self) -> None:
+        kit, service = self._kit, self._service
+        self._nats = await connect_nats(kit.settings.nats_url, self._name)
+        jetstream = self._nats.jetstream()
+        self._spawn("relay", Relay(kit.database, jetstream, kit.committed, self._name).run())
+        for subscription in service.subscriptions:
+            self._spawn(subscription.name, Consumer(kit.database, jetstream, subscription, kit.committed).run())
+        handlers = {**service.due, HOUSEKEEPING: housekeeping(kit.settings)}
+        self._spawn("due", DueWorker(kit.database, handlers, kit.committed).run())
+
+    def _checks(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
+        return {"database": self._kit.database.ping}
+
+    def _spawn(self, name: str, work: Any) -> None:
+        task = asyncio.create_task(work, name=name)
+        task.add_done_callback(_report)
+        self._tasks.append(task)
+
+
+def _report(task: asyncio.Task[None]) -> None:
+    """A loop that ends by itself is a fault: better a restart by the supervisor than a service that is half alive."""
+    if not task.cancelled() and task.exception() is not None:
+        log.critical("a loop ended", exc_info=task.exception(), extra={"task": task.get_name()})
+        os._exit(70)
+
+
+async def connect_nats(url: str, name: str) -> Nats:
+    """Connects to the broker; reconnects for ever."""
+
+    async def quiet(error: Exception) -> None:
+        log.warning("broker", extra={"error_type": type(error).__name__})
+
+    return await nats.connect(
+        url,
+        name=f"marque-{name}",
+        max_reconnect_attempts=-1,
+        reconnect_time_wait=0.25,
+        error_cb=quiet,
+        connect_timeout=5,
+        allow_reconnect=True,
+    )
+
+
+async def migrate_all(build: Build, settings: ServiceSettings, name: str) -> None:
+    """Brings schema and streams to what this image declares."""
+    kit = make_kit(settings, name)
+    service = build(kit)
+    await migrate.upgrade(kit.database, service.migrations)
+    broker = await connect_nats(settings.nats_url, name)
+    try:
+        await streams.reconcile(
+            broker.jetstream(),
+            name,
+            service.subscriptions,
+            replicas=settings.stream_replicas,
+            max_age_days=settings.stream_max_age_days,
+        )
+    finally:
+        await broker.close()
+        await kit.database.engine.dispose()
+
+
+async def run(build: Build, settings: ServiceSettings, name: str, *, serve: bool, work: bool) -> None:
+    """Runs until SIGTERM or SIGINT."""
+    running = Running(build, settings, name, serve=serve, work=work)
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    await running.start()
+    await stopping.wait()
+    await running.stop()
+
+
+def main(build: Build, settings_class: type[ServiceSettings], name: str) -> None:
+    """The command line of a service: `serve` (in development with the loops of `work`), `work`, `migrate`."""
+    command = sys.argv[1] if len(sys.argv) == 2 else ""
+    if command not in ("serve", "work", "migrate"):
+        raise SystemExit(f"usage: python -m marque_{name} serve | work | migrate")
+    settings = settings_class()
+    if command == "migrate":
+        uvloop.run(migrate_all(build, settings, name))
+    else:
+        both = settings.environment == "development" and command == "serve"
+        uvloop.run(run(build, settings, name, serve=command == "serve", work=both or command == "work"))

@@ -1,0 +1,57 @@
+"""An issuer for tests: the development issuer's tokens, served over HTTP from a thread, with keys that a test can rotate."""
+
+from __future__ import annotations
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qsl
+
+from devstack.issuer import Issuer, TokenRefused
+
+
+class IssuerServer:
+    """Serves discovery, keys and tokens on a loopback port until `stop`."""
+
+    def __init__(self, clients: dict[str, str]) -> None:
+        server = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                documents = {
+                    "/.well-known/openid-configuration": server.issuer.discovery,
+                    "/jwks.json": server.issuer.keys.jwks,
+                }
+                found = documents.get(self.path)
+                self._answer(200 if found else 404, found() if found else {})
+
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers.get("content-length", 0)))
+                try:
+                    self._answer(200, server.issuer.grant(dict(parse_qsl(body.decode()))))
+                except TokenRefused as refused:
+                    self._answer(refused.status, {"error": refused.error})
+
+            def _answer(self, status: int, document: Any) -> None:
+                data = json.dumps(document).encode()
+                self.send_response(status)
+                self.send_header("content-type", "application/json")
+                self.send_header("content-length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+
+            def log_message(self, format: str, *args: Any) -> None:
+                return
+
+        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._http.server_address[1]}"
+        self.issuer = Issuer(self.url, clients=clients)
+        self._thread = threading.Thread(target=self._http.serve_forever, name="issuer", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Closes the port."""
+        self._http.shutdown()
+        self._http.server_close()
+        self._thread.join()

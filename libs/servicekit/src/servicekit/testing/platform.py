@@ -1,0 +1,204 @@
+"""A platform for a test: real PostgreSQL, real NATS, an issuer, and our services in this process or as processes of their own.
+
+A service gets a database cloned from a template that its migrations made once per worker; NATS is fresh for each platform.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import httpx
+from devstack.nats import EmbeddedNats
+from devstack.ports import free_port
+from devstack.postgres import EmbeddedPostgres
+from pydantic import SecretStr
+
+from servicekit.db import migrate
+from servicekit.messaging import streams
+from servicekit.service import Build, Running, connect_nats, make_kit
+from servicekit.settings import ServiceSettings
+from servicekit.testing.client import Client
+from servicekit.testing.issuer import IssuerServer
+
+SECRET = "test-secret"  # noqa: S105 - of the issuer that lives in this process only
+
+
+class Platform:
+    """The surroundings of a test and the services it starts; `close` ends everything."""
+
+    def __init__(self, postgres: EmbeddedPostgres, nats: EmbeddedNats, issuer: IssuerServer, folder: Path) -> None:
+        self.postgres = postgres
+        self.nats = nats
+        self.issuer = issuer
+        self.folder = folder
+        self.peers: dict[str, str] = {}
+        self.databases: dict[str, str] = {}
+        self._running: list[Running] = []
+        self._processes: list[subprocess.Popen[bytes]] = []
+        self._clients: list[Client] = []
+
+    async def start(self, name: str, **overrides: Any) -> Running:
+        """Starts a service inside this process, migrated, with its loops; returns it when it is ready."""
+        settings = await self.prepare(name, **overrides)
+        running = Running(build_of(name), settings, name)
+        await running.start()
+        self._running.append(running)
+        self.peers[name] = f"127.0.0.1:{running.port}"
+        return running
+
+    async def spawn(self, name: str, **overrides: Any) -> subprocess.Popen[bytes]:
+        """Starts a service as a process of its own, for tests that kill it; returns when it is ready."""
+        settings = await self.prepare(name, **overrides)
+        return await self.spawn_again(name, settings)
+
+    async def spawn_again(self, name: str, settings: ServiceSettings) -> subprocess.Popen[bytes]:
+        """Starts the process of prepared settings: the first time, or after a kill."""
+        environment = {**os.environ, **_environment(settings), "MARQUE_ENVIRONMENT": "development"}
+        log = (self.folder / f"{name}.log").open("ab")
+        process = subprocess.Popen(
+            [sys.executable, "-m", f"marque_{name}", "serve"], env=environment, stdout=log, stderr=log
+        )
+        log.close()
+        self._processes.append(process)
+        self.peers[name] = f"127.0.0.1:{settings.grpc_port}"
+        await until(lambda: ready(settings.health_port), 20.0, f"{name} is not ready")
+        return process
+
+    async def prepare(self, name: str, **overrides: Any) -> ServiceSettings:
+        """Makes database, streams and settings of a service without starting it."""
+        secret = self.folder / "secret"
+        secret.write_text(SECRET)
+        settings_class: type[ServiceSettings] = importlib.import_module(f"marque_{name}.settings").Settings
+        if name not in self.databases:
+            self.databases[name] = await asyncio.to_thread(self._database, name)
+        values: dict[str, Any] = {
+            "environment": "test",
+            "database_url": SecretStr(self.databases[name]),
+            "database_pool_size": 5,
+            "nats_url": self.nats.url,
+            "issuer_url": self.issuer.url,
+            "client_id": name,
+            "client_secret_file": secret,
+            "grpc_port": free_port(),
+            "health_port": free_port(),
+            "peers": dict(self.peers),
+            "drain_seconds": 1.0,
+            "log_level": "WARNING",
+        }
+        settings = settings_class(**{**values, **overrides})
+        broker = await connect_nats(settings.nats_url, "test")
+        kit = make_kit(settings, name)
+        service = build_of(name)(kit)
+        await streams.reconcile(broker.jetstream(), name, service.subscriptions, replicas=1, max_age_days=1)
+        await broker.close()
+        for part in (*service.closing, kit.verifier):
+            await part.close()
+        return settings
+
+    def client(self, name: str, role: str = "", **scope: Any) -> Client:
+        """Returns a client of a service that speaks with a role; `scope` is that of `Issuer.person_token`, `token` overrides all."""
+        token = scope.pop("token", None)
+        if token is None and role:
+            token = self.token(role, **scope)
+        client = Client(self.peers[name], token)
+        self._clients.append(client)
+        return client
+
+    def token(self, role: str, *, subject: str | None = None, **scope: Any) -> str:
+        """Returns a token of a role."""
+        if role == "service":
+            return self.issuer.issuer.service_token(subject or "test")
+        return self.issuer.issuer.person_token(subject or f"test:{role}", [role], **scope)
+
+    async def sql(self, name: str, query: str, *arguments: Any) -> list[asyncpg.Record]:
+        """Runs a query in a service's database, past the service."""
+        connection = await asyncpg.connect(self.databases[name])
+        try:
+            return await connection.fetch(query, *arguments)
+        finally:
+            await connection.close()
+
+    async def stop(self) -> None:
+        """Stops the services of this process; their databases and streams stay."""
+        while self._running:
+            await self._running.pop().stop()
+
+    async def close(self) -> None:
+        """Ends clients, services and processes."""
+        for client in self._clients:
+            await client.close()
+        await self.stop()
+        for process in self._processes:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+
+    def _database(self, name: str) -> str:
+        template = f"template_{name}"
+        if template not in _TEMPLATES.setdefault(str(self.postgres.data_dir), set()):
+            url = self.postgres.create_role_and_database(template)
+            asyncio.run(_migrate(url, name))
+            _TEMPLATES[str(self.postgres.data_dir)].add(template)
+        return self.postgres.clone_database(template, f"{name}_{time.monotonic_ns()}")
+
+
+_TEMPLATES: dict[str, set[str]] = {}
+
+
+async def _migrate(url: str, name: str) -> None:
+    kit = make_kit(ServiceSettings(database_url=SecretStr(url)), name)
+    service = build_of(name)(kit)
+    try:
+        await migrate.upgrade(kit.database, service.migrations)
+    finally:
+        await kit.database.engine.dispose()
+        for part in (*service.closing, kit.verifier):
+            await part.close()
+
+
+def build_of(name: str) -> Build:
+    """Returns the `build` of a service by its name."""
+    found: Build = importlib.import_module(f"marque_{name}.service").build
+    return found
+
+
+async def until(check: Callable[[], Awaitable[Any]], seconds: float, message: str) -> Any:
+    """Waits until `check` returns something true and returns it; fails with the message after `seconds`."""
+    ends = time.monotonic() + seconds
+    while True:
+        found = await check()
+        if found:
+            return found
+        if time.monotonic() > ends:
+            raise AssertionError(f"{message} after {seconds} s")
+        await asyncio.sleep(0.02)
+
+
+async def ready(health_port: int) -> bool:
+    """Tells whether a service's process says that it is ready."""
+    try:
+        async with httpx.AsyncClient(timeout=1.0) as client:
+            return (await client.get(f"http://127.0.0.1:{health_port}/readyz")).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def _environment(settings: ServiceSettings) -> dict[str, str]:
+    found = {}
+    for name, value in settings.model_dump(mode="json").items():
+        if isinstance(getattr(settings, name), SecretStr):
+            value = getattr(settings, name).get_secret_value()
+        if value is None:
+            continue
+        found[f"MARQUE_{name.upper()}"] = value if isinstance(value, str) else json.dumps(value)
+    return found

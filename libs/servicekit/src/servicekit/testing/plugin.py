@@ -1,0 +1,65 @@
+"""pytest plugin: one PostgreSQL per worker, a NATS per test platform, an issuer per worker. All real, all on loopback, all stopped."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import pytest_asyncio
+
+if TYPE_CHECKING:
+    from devstack.postgres import EmbeddedPostgres
+
+    from servicekit.testing.issuer import IssuerServer
+    from servicekit.testing.platform import Platform
+
+SERVICES = ("network", "customer", "vehicle", "campaign", "complaint", "survey", "gateway", "test", "marquectl")
+
+
+@pytest.fixture(scope="session")
+def marque_data() -> Path:
+    """The folder of real data (MARQUE_DATA, default ../shared/data beside the project); skips where it is absent."""
+    default = Path(__file__).resolve().parents[6] / "shared" / "data"
+    folder = Path(os.environ.get("MARQUE_DATA", default))
+    if not folder.is_dir():
+        pytest.skip("the real data of MARQUE_DATA is not on this machine")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+    """A PostgreSQL of this worker, fast rather than durable."""
+    from devstack.postgres import EmbeddedPostgres
+
+    with EmbeddedPostgres(tmp_path_factory.mktemp("postgres") / "data", durable=False) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def issuer_server() -> Iterator[IssuerServer]:
+    """An issuer of this worker that knows every service."""
+    from servicekit.testing.issuer import IssuerServer
+    from servicekit.testing.platform import SECRET
+
+    server = IssuerServer(dict.fromkeys(SERVICES, SECRET))
+    yield server
+    server.stop()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def platform(
+    postgres_server: EmbeddedPostgres, issuer_server: IssuerServer, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Platform]:
+    """A platform of this test module: fresh databases and streams; tests start the services they need."""
+    from devstack.nats import EmbeddedNats
+
+    from servicekit.testing.platform import Platform
+
+    folder = tmp_path_factory.mktemp("platform")
+    with EmbeddedNats(folder / "nats") as nats:
+        made = Platform(postgres_server, nats, issuer_server, folder)
+        yield made
+        await made.close()
