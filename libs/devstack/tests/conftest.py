@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-# A stand-in for a service: `migrate` ends, `serve` answers its health port with its own environment and keeps a grandchild.
+# A stand-in for a service: `migrate` ends, `serve` answers with what it was told and keeps a grandchild.
 FAKE_SERVICE = """
 import http.server, json, os, subprocess, sys
 name = __package__.removeprefix("marque_")
@@ -79,7 +79,7 @@ class Devstack:
 
     def __call__(self, *arguments: str, prefix: tuple[str, ...] = (), **env: str) -> subprocess.CompletedProcess[str]:
         argv = [*prefix, sys.executable, "-m", "devstack", "--state", str(self.state), *arguments]
-        # Files, not pipes: `up` leaves a daemon behind that must not hold ours open.
+        # Reading to the end also proves that the daemon of `up` does not hold its caller's pipes open.
         return subprocess.run(argv, env={**self.env, **env}, capture_output=True, text=True, check=False, timeout=120)
 
     def status(self) -> dict[str, Any]:

@@ -168,7 +168,7 @@ class EmbeddedPostgres:
 
         Only this role (and the superuser) may connect: one service cannot read another's tables.
         """
-        _identifier(name)
+        _identifier(name)  # checked, so that it can be written into SQL, which has no parameters for names
         self.administer(
             f"""SELECT 'CREATE ROLE "{name}"' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{name}') \\gexec
             ALTER ROLE "{name}" LOGIN PASSWORD '{self.password(name)}';
@@ -176,7 +176,7 @@ class EmbeddedPostgres:
             WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = '{name}') \\gexec
             REVOKE ALL ON DATABASE "{name}" FROM PUBLIC;
             \\connect "{name}"
-            """
+            """  # noqa: S608
             + "".join(f"CREATE EXTENSION IF NOT EXISTS {one};\n" for one in EXTENSIONS)
         )
         return self.dsn(name, name)
@@ -186,14 +186,16 @@ class EmbeddedPostgres:
         _identifier(template)
         _identifier(name)
         owner = self.administer(
-            f"SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = '{template}';"
+            f"""SELECT max(pg_get_userbyid(datdba)::text) AS owner FROM pg_database WHERE datname = '{template}' \\gset
+            \\if :{{?owner}}
+            CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY wal_log OWNER :"owner";
+            REVOKE ALL ON DATABASE "{name}" FROM PUBLIC;
+            \\echo :owner
+            \\endif
+            """  # noqa: S608
         ).strip()
         if not owner:
             raise PostgresFailed(f"database {template} does not exist")
-        self.administer(
-            f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY wal_log OWNER "{owner}";'
-            f'REVOKE ALL ON DATABASE "{name}" FROM PUBLIC;'
-        )
         return self.dsn(name, owner)
 
     def drop_database(self, name: str) -> None:
@@ -265,11 +267,14 @@ class EmbeddedPostgres:
         (self.data_dir / "postmaster.pid").unlink(missing_ok=True)
 
     def _inhabitants(self) -> list[int]:
+        """Processes that work in the data folder, or (where a container hides that) were started for it."""
         found = []
         for entry in Path("/proc").glob("[0-9]*"):
             # Processes come and go while we look, and those of other users are not ours to see.
             with contextlib.suppress(OSError):
-                if os.readlink(entry / "cwd") == str(self.data_dir):
+                words = (entry / "cmdline").read_bytes().split(b"\0")
+                started = words[0].endswith(b"/postgres") and os.fsencode(self.data_dir) in words
+                if started or os.readlink(entry / "cwd") == str(self.data_dir):
                     found.append(int(entry.name))
         return found
 

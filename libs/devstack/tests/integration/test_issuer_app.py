@@ -12,8 +12,8 @@ from typing import Any
 import httpx
 import pytest
 from devstack import launch, ports
-from devstack.issuer_app import NotDevelopment, build_app, require_development
 from devstack.issuer import Issuer
+from devstack.issuer_app import NotDevelopment, build_app, require_development
 from devstack.layout import Layout
 from devstack.readiness import http_ready
 from joserfc import jwt

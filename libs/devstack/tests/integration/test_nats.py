@@ -72,6 +72,7 @@ class TestEmbeddedNats:
 
 
 class TestEmbeddedNatsCluster:
+    @pytest.mark.slow
     async def test_the_loss_of_the_leader_loses_no_acknowledged_message(self, tmp_path: Path) -> None:
         with EmbeddedNatsCluster(tmp_path) as cluster:
             client = await nats.connect(cluster.urls, max_reconnect_attempts=-1, reconnect_time_wait=0.1)

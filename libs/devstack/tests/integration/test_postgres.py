@@ -159,6 +159,13 @@ class TestStart:
         with pytest.raises(PostgresFailed, match="no_such_setting"):
             EmbeddedPostgres(tmp_path / "data", settings={"no_such_setting": "1"}).start()
 
+    def test_a_folder_in_use_is_left_alone(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("devstack.postgres._LEFTOVER_PATIENCE", 0)
+        with EmbeddedPostgres(tmp_path / "data", durable=False) as one:
+            with pytest.raises(PostgresFailed, match=f"another PostgreSQL runs.*{one.pid}"):
+                EmbeddedPostgres(tmp_path / "data").start()
+            assert one.ready()
+
 
 class TestUser:
     def test_root_gives_up_its_rights_where_files_are_reachable(self, open_folder: Path) -> None:
@@ -244,7 +251,7 @@ class TestLog:
 
 
 def _plain_user(folder: Path) -> list[str]:
-    """A command prefix that runs as somebody else than root, with `folder` his own: nobody, else a namespace without rights."""
+    """A command prefix that runs as somebody else than root, in a folder of his: nobody, else a namespace."""
     if os.geteuid() != 0:
         return []
     (folder / "state").mkdir()

@@ -48,9 +48,9 @@ def shell(name: str, script: str, **more: Any) -> ProcessSpec:
 
 
 async def come(condition: Callable[[], Any]) -> Any:
-    """Polls without holding the supervisor's loop."""
+    """Polls, because files and foreign processes have no event to wait for, without holding the supervisor's loop."""
     async with asyncio.timeout(60):
-        while not (value := condition()):
+        while not (value := condition()):  # noqa: ASYNC110
             await asyncio.sleep(0.02)
     return value
 
@@ -91,7 +91,7 @@ class TestStart:
 
     async def test_a_command_that_does_not_exist_is_told(self, tmp_path: Path) -> None:
         absent = ProcessSpec("absent", ["/no/such/program"], ready=lambda: False, death_signal=None)
-        with pytest.raises(StartFailed, match="absent could not be started.*no/such/program"):
+        with pytest.raises(StartFailed, match=r"absent could not be started.*no/such/program"):
             await supervisor(tmp_path, absent).start()
 
     async def test_a_failing_preparation_is_told(self, tmp_path: Path) -> None:
@@ -133,7 +133,7 @@ class TestKeep:
         one = supervisor(tmp_path, shell("forks", "sleep 3600 & echo $!; wait"))
         await one.start()
         try:
-            grandchild = int(await come(lambda: log.read_text(encoding="utf-8").split())[0])
+            grandchild = int(await come(lambda: log.read_text(encoding="utf-8")))
             pid = one.children["forks"].pid
             assert pid is not None
             os.kill(pid, signal.SIGKILL)

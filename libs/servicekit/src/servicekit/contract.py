@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import importlib
-import pkgutil
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
+from types import ModuleType
 
 import marque
 from google.api import annotations_pb2
@@ -43,17 +44,17 @@ class Method:
 
 
 @cache
-def load() -> None:
-    """Imports every generated module, so that the pool knows all messages and services."""
-    for module in pkgutil.walk_packages(marque.__path__, "marque."):
-        if module.name.endswith("_pb2"):
-            importlib.import_module(module.name)
+def modules() -> tuple[ModuleType, ...]:
+    """Imports every generated module and returns them, so that the pool knows all messages and services."""
+    root = Path(next(iter(marque.__path__)))
+    names = sorted(".".join(path.relative_to(root.parent).with_suffix("").parts) for path in root.rglob("*_pb2.py"))
+    return tuple(importlib.import_module(name) for name in names)
 
 
 @cache
 def service(full_name: str) -> ServiceDescriptor:
     """Returns the descriptor of a service, for example `marque.customer.v1.CustomerService`."""
-    load()
+    modules()
     return descriptor_pool.Default().FindServiceByName(full_name)
 
 
@@ -87,14 +88,8 @@ def _method(method: MethodDescriptor) -> Method:
 @cache
 def services() -> tuple[str, ...]:
     """Returns the full names of all services in the contracts, sorted."""
-    load()
-    names = set()
-    for module in pkgutil.walk_packages(marque.__path__, "marque."):
-        if module.name.endswith("_pb2"):
-            names.update(
-                found.full_name for found in importlib.import_module(module.name).DESCRIPTOR.services_by_name.values()
-            )
-    return tuple(sorted(names))
+    found = (module.DESCRIPTOR.services_by_name.values() for module in modules())
+    return tuple(sorted(service.full_name for services in found for service in services))
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,5 +120,5 @@ def event(descriptor: Descriptor) -> EventType:
 @cache
 def message(full_name: str) -> type[Message]:
     """Returns the class of a message by its full name."""
-    load()
+    modules()
     return message_factory.GetMessageClass(descriptor_pool.Default().FindMessageTypeByName(full_name))

@@ -121,7 +121,7 @@ class HealthServer:
         for task in late:  # not awaited: a check that swallows its cancellation must not hold up the answer
             task.cancel()
         return sorted(
-            [running[task] for task in late] + [running[task] for task in done if task.cancelled() or not task.result()]
+            [running[task] for task in late] + [running[task] for task in done if not task.result()]
         )
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -160,6 +160,8 @@ class HealthServer:
         await _send(connection, writer, status, kind, body, with_body=request.method != b"HEAD")
 
     async def _answer(self, request: h11.Request) -> tuple[int, str, bytes]:
+        if request.http_version not in (b"1.0", b"1.1"):
+            return 505, _JSON, _status("version not supported")
         if request.method not in (b"GET", b"HEAD"):
             return 405, _JSON, _status("method not allowed")
         match request.target.split(b"?", 1)[0]:

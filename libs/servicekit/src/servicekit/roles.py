@@ -5,30 +5,160 @@ Rows are not judged here: which rows a caller sees is said by each repository's 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import cache
 
-from marque.options.v1.options_pb2 import DataClass as D
+from marque.options.v1 import options_pb2 as data
 
-IDENTITY, CONTACT, PROFILE = D.DATA_CLASS_IDENTITY, D.DATA_CLASS_CONTACT, D.DATA_CLASS_PROFILE
-COMMERCIAL, PERSON, NARRATIVE = D.DATA_CLASS_COMMERCIAL, D.DATA_CLASS_PERSON, D.DATA_CLASS_NARRATIVE
+IDENTITY, CONTACT, PROFILE = data.DATA_CLASS_IDENTITY, data.DATA_CLASS_CONTACT, data.DATA_CLASS_PROFILE
+COMMERCIAL, PERSON, NARRATIVE = data.DATA_CLASS_COMMERCIAL, data.DATA_CLASS_PERSON, data.DATA_CLASS_NARRATIVE
 ALL_CLASSES = frozenset({IDENTITY, CONTACT, PROFILE, COMMERCIAL, PERSON, NARRATIVE})
 
-PERMISSIONS: dict[str, frozenset[str]] = {
-    "dealer.sales": frozenset(
-        {"vehicle.sales.record", "vehicle.sales.read", "vehicle.sales.list", "vehicle.sales.reverse"}
-    )
-}
-CLASSES: dict[str, frozenset[int]] = {}
+# Groups of permissions, by what a person does with them. A line is `service.collection: verbs`.
+_NETWORK_LOOK = """
+network.dealers: read list search
+network.calendars: read list
+"""
+_STAFF_LOOK = "network.staff: read list search"
+_CAR_LOOK = """
+vehicle.vehicles: read search read_history
+vehicle.vins: check
+"""
+_CUSTOMER_DESK = """
+customer.customers: create read list search update
+customer.contact_points: add remove verify
+customer.relations: list
+customer.consents: grant withdraw list check
+customer.interactions: list log
+"""
+_COUNTER = "customer.customers: look_up"
+_OWN_PROFILE = """
+customer.customers: read update
+customer.contact_points: add remove verify
+customer.relations: list
+customer.consents: grant withdraw list check
+customer.interactions: list
+"""
+_CAR_DESK = """
+vehicle.vehicles: register list update
+vehicle.ownerships: start transfer list read
+"""
+_SALES = "vehicle.sales: record read list reverse"
+_SALES_LOOK = "vehicle.sales: read list"
+_WORKSHOP = "vehicle.repair_orders: open read list update advance_stage close"
+_WORKSHOP_LOOK = "vehicle.repair_orders: read list"
+_IMPORTS = """
+customer.customers: import
+customer.imports: upload read list cancel
+vehicle.vehicles: import
+vehicle.sales: import
+vehicle.repair_orders: import
+vehicle.imports: upload read list cancel
+"""
+_NETWORK_IMPORTS = """
+network.dealers: import
+network.staff: import
+network.imports: upload read list cancel
+"""
+_NETWORK_DESK = """
+network.dealers: create update
+network.calendars: put
+network.staff: create update
+"""
+_OPERATIONS = "".join(
+    f"{service}.dead_letters: list replay\n{service}.state: read republish\n"
+    for service in ("customer", "network", "vehicle")
+)
 
+
+def _permissions(*groups: str) -> frozenset[str]:
+    found = set()
+    for line in "\n".join(groups).splitlines():
+        if line.strip():
+            collection, _, verbs = line.partition(":")
+            found.update(f"{collection.strip()}.{verb}" for verb in verbs.split())
+    return frozenset(found)
+
+
+_DEALER = (_NETWORK_LOOK, _STAFF_LOOK, _CAR_LOOK)
+_DESK = (_CUSTOMER_DESK, _CAR_DESK)
+_ALL = (
+    _NETWORK_LOOK, _STAFF_LOOK, _CAR_LOOK, *_DESK, _COUNTER, _SALES, _WORKSHOP, _IMPORTS, _NETWORK_DESK, _NETWORK_IMPORTS,
+)  # fmt: skip
+
+PERMISSIONS: dict[str, frozenset[str]] = {
+    "owner": _permissions(
+        _NETWORK_LOOK, _OWN_PROFILE, "vehicle.vehicles: read list read_history", "vehicle.vins: check", _SALES_LOOK, _WORKSHOP_LOOK,
+        "vehicle.ownerships: list read",
+    ),
+    "dealer.sales": _permissions(*_DEALER, *_DESK, _COUNTER, _SALES, _WORKSHOP_LOOK),
+    "dealer.service": _permissions(*_DEALER, *_DESK, _COUNTER, _WORKSHOP),
+    "dealer.technician": _permissions(*_DEALER, "vehicle.repair_orders: read list update advance_stage"),
+    "dealer.care": _permissions(*_DEALER, _CUSTOMER_DESK, _COUNTER, _SALES_LOOK, _WORKSHOP_LOOK, "vehicle.vehicles: list"),
+    "dealer.manager": _permissions(
+        *_DEALER, *_DESK, _COUNTER, _SALES, _WORKSHOP, "network.staff: create update", "network.calendars: put",
+    ),
+    "dealer.system": _permissions(*_DEALER, *_DESK, _COUNTER, _SALES, _WORKSHOP, _IMPORTS),
+    "oem.agent": _permissions(*_DEALER, *_DESK, _SALES_LOOK, _WORKSHOP_LOOK),
+    "oem.technical": _permissions(_NETWORK_LOOK, _CAR_LOOK, "vehicle.vehicles: list", _WORKSHOP_LOOK),
+    "oem.keyaccount": _permissions(*_DEALER, *_DESK, _SALES_LOOK, _WORKSHOP_LOOK),
+    "oem.marketing": _permissions(_NETWORK_LOOK, "customer.customers: list", "vehicle.vehicles: list read"),
+    "oem.quality": _permissions(_NETWORK_LOOK, _CAR_LOOK, "vehicle.vehicles: list", _WORKSHOP_LOOK),
+    "oem.region": _permissions(
+        *_DEALER, "customer.customers: read list search", "customer.relations: list", "customer.interactions: list", "vehicle.vehicles: list",
+        _SALES_LOOK, _WORKSHOP_LOOK,
+    ),
+    "oem.manager": _permissions(*_ALL),
+    "oem.research": _permissions("customer.customers: list", "vehicle.vehicles: list read"),
+    "oem.admin": _permissions(*_ALL, _OPERATIONS),
+    "ops": _permissions(_OPERATIONS, "customer.imports: read list", "vehicle.imports: read list", "network.imports: read list"),
+    "plant": _permissions("vehicle.vehicles: register read list update import", "vehicle.vins: check", "vehicle.imports: upload read list cancel"),
+    "partner": _permissions("network.dealers: read list", "vehicle.vins: check"),
+    "service": _permissions(*_ALL, _OPERATIONS),
+}  # fmt: skip
+
+CLASSES: dict[str, frozenset[int]] = {
+    "owner": frozenset({IDENTITY, CONTACT, PROFILE, COMMERCIAL, PERSON}),
+    "dealer.sales": ALL_CLASSES,
+    "dealer.service": ALL_CLASSES - {PROFILE},
+    "dealer.technician": frozenset({NARRATIVE}),
+    "dealer.care": ALL_CLASSES - {PROFILE},
+    "dealer.manager": ALL_CLASSES,
+    "dealer.system": ALL_CLASSES,
+    "oem.agent": ALL_CLASSES,
+    "oem.technical": frozenset({NARRATIVE}),
+    "oem.keyaccount": ALL_CLASSES,
+    "oem.marketing": frozenset({PROFILE}),
+    "oem.quality": frozenset({NARRATIVE}),
+    "oem.region": ALL_CLASSES,
+    "oem.manager": ALL_CLASSES,
+    "oem.research": frozenset({PROFILE}),
+    "oem.admin": ALL_CLASSES,
+    "ops": frozenset(),
+    "plant": frozenset(),
+    "partner": frozenset(),
+    "service": ALL_CLASSES,
+}
+
+# Callers of whom no row is hidden where their permissions reach at all; what they see of a row is said by CLASSES.
 UNSCOPED = frozenset(
-    {"oem.agent", "oem.manager", "oem.admin", "oem.keyaccount", "oem.quality", "oem.technical", "service"}
+    {
+        "oem.agent",
+        "oem.manager",
+        "oem.admin",
+        "oem.keyaccount",
+        "oem.quality",
+        "oem.technical",
+        "oem.marketing",
+        "oem.research",
+        "plant",
+        "service",
+    }
 )
 
 
 @cache
 def permissions(held: frozenset[str]) -> frozenset[str]:
-    """Returns all permissions of a set of roles."""
+    """Returns all permissions of a set of roles; an unknown role gives none."""
     return frozenset().union(*(PERMISSIONS.get(role, frozenset()) for role in held))
 
 
@@ -36,8 +166,3 @@ def permissions(held: frozenset[str]) -> frozenset[str]:
 def visible_classes(held: frozenset[str]) -> frozenset[int]:
     """Returns the kinds of data (`DataClass` numbers) that a set of roles sees on rows in its scope."""
     return frozenset().union(*(CLASSES.get(role, frozenset()) for role in held))
-
-
-def roles() -> Iterable[str]:
-    """Returns every role, sorted."""
-    return sorted(PERMISSIONS)

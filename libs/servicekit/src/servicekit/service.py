@@ -32,6 +32,7 @@ from servicekit.messaging.relay import Relay
 from servicekit.rpc.server import RpcServer
 from servicekit.rpc.tokens import ServiceIdentity, TokenVerifier
 from servicekit.settings import ServiceSettings
+from servicekit.snapshots import SnapshotReader
 from servicekit.telemetry import logs, metrics
 from servicekit.telemetry.database import instrument_engine
 
@@ -66,6 +67,7 @@ class Service:
     servicers: Sequence[Any]
     subscriptions: Sequence[Subscription] = ()
     due: Mapping[str, DueHandler] = field(default_factory=dict)
+    snapshots: Mapping[str, SnapshotReader] = field(default_factory=dict)
     closing: Sequence[Closing] = ()
 
 

@@ -47,7 +47,7 @@ def exporter() -> Iterator[InMemorySpanExporter]:
 
 @pytest.fixture
 async def engine(postgres_server: object) -> AsyncIterator[AsyncEngine]:
-    url = postgres_server.url("postgres").replace("postgresql://", "postgresql+asyncpg://")  # type: ignore[attr-defined]
+    url = postgres_server.dsn().replace("postgresql://", "postgresql+asyncpg://")  # type: ignore[attr-defined]
     made = create_async_engine(url)
     instrument_engine(made.sync_engine)
     instrument_engine(made.sync_engine)

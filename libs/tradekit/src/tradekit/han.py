@@ -32,6 +32,7 @@ def _converter() -> OpenCC:
     return OpenCC("t2s")
 
 
+@lru_cache(maxsize=32_768)
 def simplify(text: str) -> str:
     """Returns a text with traditional characters written as simplified ones."""
     return text if text.isascii() else str(_converter().convert(text))

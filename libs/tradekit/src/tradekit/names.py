@@ -11,6 +11,8 @@ from functools import lru_cache
 from tradekit import han
 
 _SPACES = re.compile(r"\s+")
+# Unified ideographs only: they have no case, no accents, and are their own NFKC form.
+_PLAIN_HAN = re.compile(r"[一-鿿]+")
 _WORDS = re.compile(r"[^\W_]+")
 _MIDDLE_DOTS = re.compile(r"\s*[·•・‧∙]\s*")
 # Lower-case words that belong to the family name after them: van der Berg, de la Cruz, von Braun.
@@ -158,6 +160,8 @@ def fold(text: str) -> str:
     """Returns a text for comparing: NFKC, simplified, case-folded, accents dropped (é → e, ø → o), single spaces."""
     if text.isascii():
         return " ".join(text.lower().split())
+    if _PLAIN_HAN.fullmatch(text):
+        return han.simplify(text)
     lowered = unicodedata.normalize("NFKD", han.simplify(unicodedata.normalize("NFKC", text)).casefold()).translate(
         _LETTERS
     )
@@ -187,10 +191,16 @@ def search_keys(name: PersonName) -> NameKeys:
             dict.fromkeys(part for reading in readings for syllable in reading for part in _spellings(syllable))
         ),
         initials=tuple(dict.fromkeys("".join(syllable[0] for syllable in reading) for reading in readings)),
-        # Both with and without the middle dot, which few people type.
-        bigrams=tuple(dict.fromkeys((*han.bigrams(plain), *han.bigrams(_MIDDLE_DOTS.sub("", plain))))),
+        bigrams=_bigrams(plain),
         family=fold(name.family),
     )
+
+
+def _bigrams(plain: str) -> tuple[str, ...]:
+    if not _has_dot(plain):
+        return han.bigrams(plain)
+    # Both with and without the middle dot, which few people type.
+    return tuple(dict.fromkeys((*han.bigrams(plain), *han.bigrams(_MIDDLE_DOTS.sub("", plain)))))
 
 
 def _readings(name: PersonName) -> list[tuple[str, ...]]:

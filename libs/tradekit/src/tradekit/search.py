@@ -5,13 +5,13 @@ characters or more;
 - `search_tokens text[]` with `GIN (search_tokens)`: exact tokens, for what trigrams cannot do (two Han characters,
 short words, initials) or do slower (whole numbers, VIN and plate endings).
 
-A query becomes `tokens` and `patterns`; the predicate is always the same, an empty list standing for "no condition":
+A query becomes `tokens` and `patterns`. The predicate is always the same: one condition for the tokens, if there are
+any, and one more for each pattern:
 
-    search_tokens @> $tokens::text[] AND search_text LIKE ALL ($patterns::text[])
+    search_tokens @> $1::text[] AND search_text LIKE $2 AND search_text LIKE $3 …
 
-Leave the part of an empty list out of the statement, so that the planner sees one index condition each.
-`SearchQuery.is_empty` must be refused before: it would match every row. What each kind uses, one word or the whole
-text:
+Never `LIKE ALL ($patterns)`: PostgreSQL cannot use the trigram index for it and reads the whole table. A query that
+`is_empty` must be refused before, it would match every row. What each kind uses, one word or the whole text:
 
 | kind  | typed                              | condition |
 |-------|------------------------------------|-----------|
@@ -23,7 +23,7 @@ text:
 | plate | letters with digits                | pattern |
 | email | a whole address                    | tokens: the match key |
 | email | a part with @                      | pattern |
-| han   | one character                      | tokens: the family name |
+| han   | one character                      | tokens: the family name or its first character |
 | han   | two or more                        | tokens: all neighbouring pairs |
 | latin | a word of 1–2 letters              | tokens: a whole word, a syllable (li) or initials (zw) |
 | latin | a word of 3 letters or more        | pattern: part of a word, of joined pinyin or of an address |
@@ -49,6 +49,7 @@ _DIGITS = re.compile(r"[+\d][\d\s().\-/]*")
 _VIN_ENDING = re.compile(r"[A-HJ-NPR-Z0-9]*[A-Z][A-HJ-NPR-Z0-9]*[0-9]{4}")
 _CODE = re.compile(r"(?=.*[0-9])[A-Z0-9]{3,17}")
 _LIKE_SPECIAL = re.compile(r"([\\%_])")
+_LONE_HAN = re.compile(rf"(?<!{han.HAN.pattern}){han.HAN.pattern}(?!{han.HAN.pattern})")
 _WORD = re.compile(r"[^\W_]+")
 
 
@@ -122,6 +123,9 @@ def _add_name(name: names.PersonName, lines: dict[str, None], tokens: set[str]) 
     tokens.update(keys.words, keys.syllables, keys.initials, keys.bigrams)
     if keys.family:
         tokens.add(keys.family)
+        if han.is_han(keys.family):
+            # One Han character is looked up as a family name, also as the beginning of a compound one.
+            tokens.add(keys.family[0])
 
 
 def _add_phone(number: phone.Phone, lines: dict[str, None], tokens: set[str]) -> None:
@@ -223,7 +227,7 @@ def _digits(digits: str) -> tuple[QueryKind, list[str], list[str]]:
 def _han(word: str) -> tuple[QueryKind, list[str], list[str]]:
     tokens = list(han.bigrams(word))
     # Single characters beside other script, or alone, are read as a family name.
-    tokens += [char for char in re.findall(rf"(?<!{han.HAN.pattern}){han.HAN.pattern}(?!{han.HAN.pattern})", word)]
+    tokens += _LONE_HAN.findall(word)
     patterns = [like(part) for part in re.findall(r"[a-z0-9]{3,}", word)]
     return QueryKind.HAN, tokens, patterns
 

@@ -167,7 +167,7 @@ class TestStation:
         assert not is_open(special, at("2026-10-10T10:30"))
 
     def test_round_the_clock_counts_the_short_and_the_long_day(self):
-        always = WorkCalendar("America/New_York", dict.fromkeys(range(7), [Shift.parse("00:00-24:00")]))
+        always = WorkCalendar("America/New_York", dict.fromkeys(range(7), (Shift.parse("00:00-24:00"),)))
         for day, hours in ((8, 23), (9, 24)):
             start, end = at(f"2026-03-{day:02d}T00:00", always.zone), at(f"2026-03-{day + 1:02d}T00:00", always.zone)
             assert working_time_between(always, start, end) == timedelta(hours=hours)
@@ -176,7 +176,7 @@ class TestStation:
         )
 
     def test_a_skipped_hour_is_not_worked_and_a_doubled_one_is_twice(self):
-        night = WorkCalendar("America/New_York", dict.fromkeys(range(7), [Shift.parse("01:00-03:00")]))
+        night = WorkCalendar("America/New_York", dict.fromkeys(range(7), (Shift.parse("01:00-03:00"),)))
         spring = working_time_between(night, at("2026-03-08T00:00", night.zone), at("2026-03-08T12:00", night.zone))
         autumn = working_time_between(night, at("2026-11-01T00:00", night.zone), at("2026-11-01T12:00", night.zone))
         assert (spring, autumn) == (timedelta(hours=1), timedelta(hours=3))
@@ -229,7 +229,7 @@ class TestRefusals:
 
     def test_instants_without_zone_and_time_backwards_are_refused(self, station):
         with pytest.raises(ValueError, match="zone"):
-            is_open(station, datetime(2026, 11, 20, 9))
+            is_open(station, datetime.fromisoformat("2026-11-20T09:00"))
         with pytest.raises(ValueError, match="before"):
             working_time_between(station, at("2026-11-20T09:00"), at("2026-11-20T08:00"))
         with pytest.raises(ValueError, match="negative"):

@@ -35,7 +35,9 @@ class TestMoney:
     @given(currencies, amounts, amounts)
     def test_sums_and_order_are_those_of_integers(self, currency, a, b):
         first, second = Money(currency, a), Money(currency, b)
-        assert (first + second - second) == first == -(-first)
+        assert (first + second - second) == first
+        assert (-first).minor == -a
+        assert (first * 3).minor == 3 * a
         assert (first < second, first <= second, first > second, first >= second) == (a < b, a <= b, a > b, a >= b)
         assert money.total(currency, [first, second]).minor == a + b
 

@@ -34,6 +34,7 @@ class TestFinding:
             ("建国", QueryKind.HAN),
             ("建國", QueryKind.HAN),
             ("欧阳", QueryKind.HAN),
+            ("歐", QueryKind.HAN),
             ("ouyang", QueryKind.LATIN),
             ("OuYangJianGuo", QueryKind.LATIN),
             ("jianguo ouyang", QueryKind.LATIN),

@@ -41,6 +41,7 @@ class TestMaker:
             assert set(code) <= set(vin.ALPHABET + "IOQ")
             assert all(found.makes)
 
+    @pytest.mark.data
     def test_every_listed_car_has_a_maker(self, real_data):
         with (real_data / "vin" / "usa_cars_2499_vins.csv").open(encoding="utf-8") as lines:
             vins = [row["vin"].strip().upper() for row in csv.DictReader(lines)]

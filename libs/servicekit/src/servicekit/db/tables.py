@@ -88,6 +88,17 @@ customer_aliases = sa.Table(
     sa.Column("known_until", _moment),
     sa.Column("version", sa.BigInteger),
 )
+known_dealers = sa.Table(
+    "known_dealers",
+    platform,
+    sa.Column("dealer_id", sa.Uuid, primary_key=True),
+    sa.Column("code", sa.Text),
+    sa.Column("region_code", sa.Text),
+    sa.Column("group_code", sa.Text),
+    sa.Column("time_zone", sa.Text),
+    sa.Column("status", sa.Integer),
+    sa.Column("version", sa.BigInteger),
+)
 
 V1 = """
 CREATE TABLE outbox_messages (
@@ -123,6 +134,12 @@ CREATE TABLE customer_aliases (
     version bigint NOT NULL, PRIMARY KEY (from_customer_id, known_from));
 CREATE UNIQUE INDEX uq_customer_aliases_open ON customer_aliases (from_customer_id) WHERE known_until IS NULL;
 CREATE INDEX ix_customer_aliases_to ON customer_aliases (to_customer_id) WHERE known_until IS NULL;
+CREATE TABLE known_dealers (
+    dealer_id uuid PRIMARY KEY, code text NOT NULL, region_code text NOT NULL, group_code text NOT NULL, time_zone text NOT NULL,
+    status integer NOT NULL, version bigint NOT NULL);
+CREATE INDEX ix_known_dealers_code ON known_dealers (code);
+CREATE INDEX ix_known_dealers_region_code ON known_dealers (region_code) WHERE region_code <> '';
+CREATE INDEX ix_known_dealers_group_code ON known_dealers (group_code) WHERE group_code <> '';
 CREATE TABLE imports (
     import_id uuid PRIMARY KEY, kind text NOT NULL, state text NOT NULL, principal text NOT NULL, claims jsonb NOT NULL,
     options jsonb NOT NULL, file_name text NOT NULL, file_format text NOT NULL, file_size bigint NOT NULL, file_sha256 text NOT NULL,

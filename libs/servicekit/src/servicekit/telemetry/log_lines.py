@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Mapping
 from contextvars import ContextVar
 from datetime import UTC, date, datetime
+from enum import Enum
 from uuid import UUID
 
 import orjson
@@ -117,12 +118,14 @@ def _message(record: logging.LogRecord) -> str:
             template = template % {key: _plain(value) for key, value in args.items()}
         elif args:
             template = template % tuple(_plain(value) for value in args)
-    first_line = template.split("\n", 1)[0][:MAX_MESSAGE]
-    return redact(first_line)
+    first_line = next(iter(template[:MAX_MESSAGE].splitlines()), "")
+    return redact(_CONTROL.sub(" ", first_line))
 
 
 def _plain(value: object) -> object:
     # bool is an int; subclasses of str may carry their own __str__, hence the copy.
+    if isinstance(value, Enum):
+        return value.name
     if isinstance(value, str):
         return str.__str__(value)
     return value if value is None or isinstance(value, _PLAIN) else f"<{type(value).__name__}>"

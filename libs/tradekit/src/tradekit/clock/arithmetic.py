@@ -4,23 +4,25 @@ The rule, also where clocks change: **an instant is open when the wall clock of 
 shift of that local day.** So an hour that the clock skips is not worked, and an hour that it shows twice is worked
 twice. All sums are of real (UTC) time.
 
-Instants must be aware; results are in UTC. Each function walks the zone's stretches of constant offset, one UTC day
+Instants must be aware; results are in UTC. Each function walks the zone's stretches of constant offset, one day
 at a time.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from tradekit.clock.calendar import WorkCalendar
+from tradekit.clock.calendar import DAY_MINUTES, WorkCalendar
 
 SEARCH_DAYS = 400
 _DAY = timedelta(days=1)
 _SECOND = timedelta(seconds=1)
 _ZERO = timedelta(0)
 _MIDNIGHT = datetime.min.time()
+# Wall-clock times as distances from midnight, by minute: cheaper than a new timedelta for each shift of each day.
+_SINCE_MIDNIGHT = tuple(timedelta(minutes=minute) for minute in range(DAY_MINUTES + 1))
 _Span = tuple[datetime, datetime]
 
 
@@ -92,15 +94,11 @@ def _spans(calendar: WorkCalendar, start: datetime, end: datetime) -> Iterator[_
         day = first.date()
         while (midnight := datetime.combine(day, _MIDNIGHT)) < last:
             for shift in calendar.shifts_on(day):
-                opens = max(midnight + timedelta(minutes=shift.start), first)
-                closes = min(midnight + timedelta(minutes=shift.end), last)
+                opens = max(midnight + _SINCE_MIDNIGHT[shift.start], first)
+                closes = min(midnight + _SINCE_MIDNIGHT[shift.end], last)
                 if opens < closes:
                     yield opens - offset, closes - offset
-            day = _next_day(day)
-
-
-def _next_day(day: date) -> date:
-    return day + _DAY
+            day += _DAY
 
 
 def _stretches(zone: ZoneInfo, start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime, timedelta]]:
@@ -110,7 +108,8 @@ def _stretches(zone: ZoneInfo, start: datetime, end: datetime) -> Iterator[tuple
     """
     at, offset = start, _offset(zone, start)
     while at < end:
-        until = min(at + _DAY, end)
+        # Up to the next local midnight, so that most pieces lie in one local day.
+        until = min(datetime.combine((at + offset).date() + _DAY, _MIDNIGHT) - offset, end)
         offset_then = _offset(zone, until)
         if offset_then != offset:
             until, offset_then = _change(zone, at, until)

@@ -38,7 +38,7 @@ def public_days(country: str, year: int) -> PublicDays:
 
 
 def _china(year: int) -> PublicDays:
-    import chinese_calendar  # type: ignore[import-untyped]  # the package has no annotations
+    import chinese_calendar
 
     off = frozenset(day for day in chinese_calendar.holidays if day.year == year)
     if not off:

@@ -116,7 +116,7 @@ def _message_fill(descriptor: Descriptor) -> Fill:
             if item is None and not keeps_null:
                 message.ClearField(name)
                 continue
-            if oneof is not None:
+            if oneof is not None and item is not None:
                 if oneof in seen:
                     run.refuse(
                         f"{prefix}{key}",
