@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import graphlib
 import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +33,9 @@ async def main():
     forks = ["/bin/sh", "-c", "sleep 3600 & echo $!; wait"]
     deaf = ["/bin/sh", "-c", "trap '' TERM INT HUP; while :; do sleep 0.2; done"]
     specs = [ProcessSpec("forks", forks), ProcessSpec("deaf", deaf)]
-    await Supervisor(specs, home, home / "status.json", home / "warden.lock").start()
-    print("up", flush=True)
+    supervisor = Supervisor(specs, home, home / "status.json", home / "warden.lock")
+    await supervisor.start()
+    print(supervisor._warden.pid, flush=True)
     await asyncio.sleep(3600)
 asyncio.run(main())
 """
@@ -185,17 +187,44 @@ class TestDeathOfTheSupervisor:
     def test_kill_minus_nine_leaves_no_orphan_not_even_a_grandchild(
         self, tmp_path: Path, lives: Lives, until: Until
     ) -> None:
-        victim = subprocess.Popen([sys.executable, "-c", VICTIM, str(tmp_path)], stdout=subprocess.PIPE, text=True)
-        assert victim.stdout is not None
-        assert victim.stdout.readline() == "up\n"
-        rows = json.loads((tmp_path / "status.json").read_text(encoding="utf-8"))["processes"]
-        grandchild = int(until(lambda: (tmp_path / "forks.log").read_text(encoding="utf-8")))
-        family = [grandchild, *(row["pid"] for row in rows)]
-        assert all(lives(pid) for pid in family)
-        victim.kill()
-        victim.communicate()
+        with self.victim(tmp_path) as (victim, _):
+            grandchild = int(until(lambda: (tmp_path / "forks.log").read_text(encoding="utf-8")))
+            family = [grandchild, *self.children(tmp_path)]
+            assert all(lives(pid) for pid in family)
+            victim.kill()
+            victim.wait()
         until(lambda: not any(lives(pid) for pid in family))
         assert wait_unlocked(tmp_path / "warden.lock", 30)
+
+    def test_children_die_with_it_even_when_its_warden_was_killed_before(
+        self, tmp_path: Path, lives: Lives, until: Until
+    ) -> None:
+        with self.victim(tmp_path) as (victim, warden):
+            grandchild = int(until(lambda: (tmp_path / "forks.log").read_text(encoding="utf-8")))
+            os.kill(warden, signal.SIGKILL)
+            victim.kill()
+            victim.wait()
+        try:
+            until(lambda: not any(lives(pid) for pid in self.children(tmp_path)))
+        finally:
+            # Only the warden reaches grandchildren.
+            os.kill(grandchild, signal.SIGKILL)
+
+    @staticmethod
+    @contextlib.contextmanager
+    def victim(home: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
+        """A supervisor to be killed, once it is up, and its warden's process id."""
+        process = subprocess.Popen([sys.executable, "-c", VICTIM, str(home)], stdout=subprocess.PIPE, text=True)
+        try:
+            assert process.stdout is not None
+            yield process, int(process.stdout.readline())
+        finally:
+            process.kill()
+            process.communicate()
+
+    @staticmethod
+    def children(home: Path) -> list[int]:
+        return [row["pid"] for row in json.loads((home / "status.json").read_text(encoding="utf-8"))["processes"]]
 
 
 class TestRotate:

@@ -121,7 +121,7 @@ class HealthServer:
         for task in late:  # not awaited: a check that swallows its cancellation must not hold up the answer
             task.cancel()
         return sorted(
-            [running[task] for task in late] + [running[task] for task in done if not task.result()]
+            [running[task] for task in late] + [running[task] for task in done if task.cancelled() or not task.result()]
         )
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -40,7 +40,7 @@ def _as_before() -> Iterator[None]:
 @pytest.fixture
 def exporter() -> Iterator[InMemorySpanExporter]:
     made = InMemorySpanExporter()
-    running = telemetry.start("test", environment="test", span_exporter=made)
+    running = telemetry.start("test", environment="test", sample_ratio=1.0, span_exporter=made)
     yield made
     running.shutdown()
 

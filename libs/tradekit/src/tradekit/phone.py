@@ -125,7 +125,7 @@ def _plain_spelling(text: str, region: str) -> Phone | None:
             return Phone(f"+86{digits}", f"{digits[:3]} {digits[3:7]} {digits[7:]}", "CN", PhoneKind.MOBILE)
     elif match := _NANP.fullmatch(text):
         digits = _NOT_DIGIT.sub("", match[1])
-        if _pattern("US", "fixed_line").fullmatch(digits) and not _special_us(digits):
+        if _pattern("US", "fixed_line").fullmatch(digits):
             return Phone(f"+1{digits}", f"({digits[:3]}) {digits[3:6]}-{digits[6:]}", "US", PhoneKind.FIXED_OR_MOBILE)
     return None
 
@@ -138,13 +138,6 @@ def _pattern(region: str, line: str) -> re.Pattern[str]:
     return re.compile(
         description.national_number_pattern if description and description.national_number_pattern else r"(?!)"
     )
-
-
-_SPECIAL_LINES = ("premium_rate", "toll_free", "shared_cost", "voip", "personal_number", "pager", "uan", "voicemail")
-
-
-def _special_us(digits: str) -> bool:
-    return any(_pattern("US", line).fullmatch(digits) for line in _SPECIAL_LINES)
 
 
 def by_library(text: str, region: str) -> Phone | PhoneReason:

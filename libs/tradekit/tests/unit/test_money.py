@@ -93,6 +93,9 @@ class TestAllocate:
             assert abs(part.minor * sum(weights) - minor * weight) < sum(weights)
             assert weight or not part.minor
 
+    def test_the_odd_cent_goes_to_the_largest_remainder(self):
+        assert [part.minor for part in money.allocate(Money("CNY", 100), [1, 2])] == [33, 67]
+
     def test_the_odd_cent_goes_to_the_first_of_equals(self):
         assert [part.minor for part in money.allocate(Money("CNY", 100), [1, 1, 1])] == [34, 33, 33]
         assert [part.minor for part in money.allocate(Money("CNY", -100), [1, 1, 1])] == [-34, -33, -33]

@@ -41,9 +41,10 @@ class TestShortcut:
             assert phone._plain_spelling(text, "CN") in (None, phone.by_library(text, "CN"))
 
     def test_equals_the_library_for_every_area_code_of_north_america(self):
-        for area in range(200, 1000):
-            text = f"+1{area}4567890"
-            assert phone._plain_spelling(text, "CN") in (None, phone.by_library(text, "CN"))
+        for prefix in range(200, 1000):
+            for exchange in ("2", "555", "987"):
+                text = f"+1{prefix}{exchange:0<7}"
+                assert phone._plain_spelling(text, "CN") in (None, phone.by_library(text, "CN"))
 
     @pytest.mark.parametrize("text", ["13800138000", "+86 138-0013-8000", "+1 212-555-1234", "+14162345678"])
     def test_is_taken_for_the_common_spellings(self, text):

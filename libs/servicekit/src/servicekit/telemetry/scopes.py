@@ -45,6 +45,9 @@ class SpanScope:
     def set(self, key: str, value: AttributeValue) -> None:
         """One attribute. Ids, counts and names of ours only: a span is read by more people than a database."""
 
+    def rename(self, name: str) -> None:
+        """A better name, once it is known (a route is known after routing)."""
+
     def failed(self, error: BaseException) -> None:
         """Mark as failed by an exception that will not leave the ``with`` block; its type is kept, its text is not."""
 
@@ -105,6 +108,9 @@ class RecordingScope(QuietScope):
 
     def set(self, key: str, value: AttributeValue) -> None:
         self._span.set_attribute(key, value)
+
+    def rename(self, name: str) -> None:
+        self._span.update_name(name)
 
     def failed(self, error: BaseException) -> None:
         name = type_name(error)

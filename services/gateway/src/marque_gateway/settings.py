@@ -1,0 +1,26 @@
+"""Settings of the gateway."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from servicekit.settings import ServiceSettings
+
+
+class Settings(ServiceSettings):
+    """What the front door needs to know beside what every service does. Sizes in bytes, rates per minute and replica."""
+
+    http_host: str = "127.0.0.1"
+    http_port: int = 8080
+    grpc_port: int = 9090
+    grpc_connections_per_peer: int = 1
+    max_body_bytes: int = 1024 * 1024
+    max_upload_bytes: int = 512 * 1024 * 1024
+    max_header_bytes: int = 32 * 1024
+    principal_rate: int = 6000
+    address_rate: int = 12000
+    cors_origins: list[str] = Field(default_factory=list)
+    upstream_deadline: float = 10.0
+    live_buffer: int = 10_000
+    live_connections_per_principal: int = 10
+    docs: bool = True

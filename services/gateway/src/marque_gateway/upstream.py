@@ -1,0 +1,98 @@
+"""The services behind the door: one address each, calls with a deadline, failures as the service meant them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import grpc
+import grpc.aio
+
+from servicekit import contract
+from servicekit.errors import Unavailable
+from servicekit.telemetry import metrics, propagation, spans
+
+Metadata = Sequence[tuple[str, str]]
+_OPTIONS = [
+    ("grpc.lb_policy_name", "round_robin"),
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.max_receive_message_length", 32 * 1024 * 1024),
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 2_000),
+    ("grpc.enable_retries", 0),
+]
+
+
+def owner_of(service: str) -> str:
+    """Returns the name of the service process that serves a gRPC service: `marque.customer.v1.CustomerService` → `customer`."""
+    return service.split(".")[1]
+
+
+def _bytes(message: Any) -> Any:
+    return message
+
+
+class Upstreams:
+    """Channels to all peers, made at start and kept."""
+
+    def __init__(self, peers: Mapping[str, str], deadline: float) -> None:
+        self._deadline = deadline
+        self._channels = {name: grpc.aio.insecure_channel(address, options=_OPTIONS) for name, address in peers.items()}
+        self._unary: dict[str, Any] = {}
+
+    def knows(self, name: str) -> bool:
+        """Tells whether a peer has an address."""
+        return name in self._channels
+
+    def channel(self, name: str) -> grpc.aio.Channel:
+        """Returns a peer's channel. Raises Unavailable where the peer is not part of this installation."""
+        found = self._channels.get(name)
+        if found is None:
+            raise Unavailable(dependency=f"The {name} service")
+        return found
+
+    def unary(self, path: str, serialize: Callable[[Any], bytes] = _bytes, deserialize: Callable[[bytes], Any] = _bytes) -> Any:
+        """Returns the caller of a unary method, made once per path and kind of serializer."""
+        key = path if serialize is not _bytes else f"raw:{path}"
+        found = self._unary.get(key)
+        if found is None:
+            channel = self.channel(owner_of(path.split("/")[1]))
+            found = self._unary[key] = channel.unary_unary(path, request_serializer=serialize, response_deserializer=deserialize)
+        return found
+
+    async def call(self, path: str, request: Any, metadata: Metadata, *, deserialize: Callable[[bytes], Any] = _bytes, deadline: float = 0) -> Any:
+        """Calls a unary method with a message; raises grpc.aio.AioRpcError as the service answered."""
+        serialize = _bytes if isinstance(request, bytes) else type(request).SerializeToString
+        caller = self.unary(path, serialize, deserialize)
+        started, code = time.perf_counter(), "CANCELLED"
+        with spans.client_span(path) as span:
+            try:
+                answer = await caller(request, timeout=deadline or self._deadline, metadata=traced(metadata))
+                code = "OK"
+                return answer
+            except grpc.aio.AioRpcError as error:
+                code = error.code().name
+                raise
+            finally:
+                span.status(code)
+                metrics.current().rpc_client(path, code, time.perf_counter() - started)
+
+    async def close(self) -> None:
+        """Closes all channels."""
+        for channel in self._channels.values():
+            await channel.close()
+
+
+def traced(metadata: Metadata) -> tuple[tuple[str, str], ...]:
+    """Returns the metadata with the present trace context."""
+    traceparent = propagation.inject()
+    return (*metadata, ("traceparent", traceparent)) if traceparent else tuple(metadata)
+
+
+def method_of(path: str) -> contract.Method | None:
+    """Returns the method of a gRPC path, or None where the contracts know none."""
+    service, _, name = path.strip("/").partition("/")
+    if service not in contract.services():
+        return None
+    return contract.methods(service).get(name)
