@@ -4,34 +4,94 @@ SHELL := bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PACKAGES := libs/marque_api libs/servicekit libs/tradekit libs/devstack libs/marquectl $(wildcard services/*)
+PACKAGES := libs/marque_api libs/servicekit libs/tradekit libs/devstack libs/marquectl $(patsubst %/pyproject.toml,%,$(wildcard services/*/pyproject.toml))
 READY := $(VENV)/.ready
+T ?=
+export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 ##@ Everyday
 
 .PHONY: help
 help: ## Print the commands, grouped
-	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: $(READY) ## Bring the whole platform up on sample data and stay (Ctrl-C stops it)
+	@devstack run
+
+.PHONY: up
+up: $(READY) ## Bring the platform up in the background; returns when it is ready
+	@devstack up
+
+.PHONY: down
+down: $(READY) ## Stop the platform that runs in the background
+	@devstack down
+
+.PHONY: status
+status: $(READY) ## Say what runs, and where
+	@devstack status
+
+.PHONY: reset
+reset: $(READY) ## Stop the platform and forget its data
+	@devstack reset
+
+.PHONY: test
+test: $(READY) check ## Pass every check and test (T=path for some of the tests)
+	@pytest -q -n 2 --dist loadfile $(T)
+
+##@ Checks
+
+.PHONY: check
+check: lint protos ## Everything that needs no server
+
+.PHONY: lint
+lint: $(READY) ## Style, imports between rooms
+	@ruff format --check --quiet . || { ruff format --diff --quiet . | head -40; exit 1; }
+	@ruff check --quiet .
+	@lint-imports --no-cache >$(VENV)/imports.txt || { cat $(VENV)/imports.txt; exit 1; }
+
+.PHONY: types
+types: $(READY) ## Static types of libraries and services
+	@python tools/types.py
+
+.PHONY: protos
+protos: $(READY) ## Contracts: style, no drift of generated code, nothing broken since the last release
+	@python tools/protos.py check
+
+.PHONY: format
+format: $(READY) ## Write the code in the house's style
+	@ruff format --quiet . && ruff check --fix --quiet .
+
+##@ Contracts and pins
+
+.PHONY: proto
+proto: $(READY) ## Generate libs/marque_api and docs/events.md from proto/
+	@python tools/protos.py generate
+	@python tools/events.py
+
+.PHONY: release
+release: $(READY) ## Make the present contracts the image that later changes must not break
+	@python tools/protos.py release
+
+LOCK := uv pip compile --no-config --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links --quiet
+
+.PHONY: lock
+lock: $(READY) ## Pin requirements.in into the lock files again
+	@$(LOCK) requirements.in -o requirements.lock
+	@echo uv | $(LOCK) - -c requirements.lock -o requirements-bootstrap.lock
+
+##@ Measuring
+
+.PHONY: bench
+bench: $(READY) ## Figures beside their yardsticks, in one run
+	@python -m bench
 
 .PHONY: setup
-setup: $(READY) ## Install everything into .venv (run by every other target)
+setup: $(READY) ## Install everything into .venv (every other target does so when it is needed)
 
 $(READY): requirements.lock requirements-bootstrap.lock $(addsuffix /pyproject.toml,$(PACKAGES))
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@test -x $(BIN)/python || { echo "Setting up $(VENV) …"; $(PYTHON) -m venv $(VENV); }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bootstrap.lock
 	@VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip install --quiet --compile-bytecode --require-hashes -r requirements.lock
 	@VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation $(addprefix -e ,$(PACKAGES))
 	@touch $@
-
-##@ Contracts
-
-.PHONY: proto
-proto: $(READY) ## Generate libs/marque_api from proto/
-	@$(BIN)/python tools/protos.py generate
-
-.PHONY: lock
-lock: ## Pin requirements.in into requirements.lock again
-	@$(BIN)/uv pip compile --no-config --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-		--no-emit-index-url --no-emit-find-links --quiet requirements.in -o requirements.lock
-	@grep -E '^uv$$' requirements.in | $(BIN)/uv pip compile --no-config --universal --python-version 3.11 --generate-hashes --no-header \
-		--no-annotate --no-emit-index-url --no-emit-find-links --quiet - -c requirements.lock -o requirements-bootstrap.lock

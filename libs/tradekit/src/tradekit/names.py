@@ -16,29 +16,10 @@ _PLAIN_HAN = re.compile(r"[一-鿿]+")
 _WORDS = re.compile(r"[^\W_]+")
 _MIDDLE_DOTS = re.compile(r"\s*[·•・‧∙]\s*")
 # Lower-case words that belong to the family name after them: van der Berg, de la Cruz, von Braun.
-_PARTICLES = frozenset(
-    {
-        "van",
-        "von",
-        "der",
-        "den",
-        "de",
-        "da",
-        "di",
-        "du",
-        "del",
-        "della",
-        "la",
-        "le",
-        "dos",
-        "das",
-        "do",
-        "al",
-        "el",
-        "bin",
-    }
-    | {"binti", "ibn", "ter", "ten", "zu", "zur"}
-)
+_PARTICLES = frozenset((
+    "van", "von", "der", "den", "de", "da", "di", "du", "del", "della", "la", "le", "dos", "das", "do", "al", "el",
+    "bin", "binti", "ibn", "ter", "ten", "zu", "zur",
+))  # fmt: skip
 # Letters that Unicode does not decompose, as people type them without their keyboard.
 _LETTERS = str.maketrans(
     {"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ð": "d", "ł": "l", "þ": "th", "ı": "i", "ħ": "h"}

@@ -128,7 +128,8 @@ class TestQuery:
         assert all(
             pattern[0] == pattern[-1] == "%" and len(pattern) >= 5 for pattern in query.patterns if "@" not in pattern
         )
-        assert all(token == token.lower() for token in query.tokens)
+        # Only ASCII: the folded case of some scripts (Cherokee) is the upper one.
+        assert all(token == token.lower() for token in query.tokens if token.isascii())
 
     @pytest.mark.parametrize("text", ["", "   ", "·", "!!!"])
     def test_nothing_to_search_by_is_empty(self, text):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from servicekit.db.uow import Constraints
-from servicekit.errors import NotFound
+from servicekit.errors import AlreadyExists, FailedPrecondition, NotFound, PermissionDenied
 
 
 class CustomerNotFound(NotFound):
@@ -13,4 +13,56 @@ class CustomerNotFound(NotFound):
     message = "There is no customer {customer_id}, or you may not see them."
 
 
-CONSTRAINTS: Constraints = {}
+class ContactPointNotFound(NotFound):
+    """The customer has no such contact point."""
+
+    reason = "CONTACT_POINT_NOT_FOUND"
+    message = "The customer has no contact point {contact_point_id}."
+
+
+class ContactPointTaken(AlreadyExists):
+    """The one neutral answer where a phone is another customer's verified one (access.md): it never tells whose."""
+
+    reason = "CONTACT_POINT_TAKEN"
+    message = "This phone is verified for another customer. Say that it is shared, or give another one."
+
+
+class SourceReferenceTaken(AlreadyExists):
+    """Another customer has this key of another system."""
+
+    reason = "SOURCE_REFERENCE_TAKEN"
+    message = "Another customer has one of these source references."
+
+
+class CustomerErased(FailedPrecondition):
+    """Nothing can be written to an erased customer."""
+
+    reason = "CUSTOMER_ERASED"
+    message = "The customer {customer_id} was erased."
+
+
+class CustomerMerged(FailedPrecondition):
+    """A merged customer is changed at the survivor."""
+
+    reason = "CUSTOMER_MERGED"
+    message = "The customer {customer_id} was merged into {merged_into}. Change that one."
+
+
+class ConsentMissing(FailedPrecondition):
+    """A web visit is kept only with consent to profiling."""
+
+    reason = "CONSENT_MISSING"
+    message = "The customer has not consented to keeping web visits."
+
+
+class ControllerNotOwn(PermissionDenied):
+    """A dealer speaks only for itself as a controller."""
+
+    reason = "CONTROLLER_NOT_OWN"
+    message = "You may read and write consents for your own dealer only."
+
+
+CONSTRAINTS: Constraints = {
+    "uq_contact_points_verified_phone": ContactPointTaken,
+    "pk_source_references": SourceReferenceTaken,
+}

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
-
 from servicekit.errors import ResourceExhausted, Unauthenticated
 from servicekit.rpc.principal import ANONYMOUS, Principal
 from servicekit.rpc.tokens import TokenVerifier
@@ -24,6 +23,11 @@ class Rate:
     limit: int
     remaining: int
     reset_seconds: int
+
+    @property
+    def header(self) -> str:
+        """The RateLimit header, with its note that replicas count apart."""
+        return f'"default";r={self.remaining};t={self.reset_seconds};approximate'
 
 
 class Admission:
@@ -44,17 +48,15 @@ class Admission:
             raise Unauthenticated(why="the scheme is not Bearer")
         return await self._verifier.verify(token.strip())
 
-    def count(self, principal: Principal, address: str) -> None:
-        """Counts a request. Raises ResourceExhausted with the seconds to wait."""
+    def count(self, principal: Principal, address: str) -> Rate:
+        """Counts a request and returns what is left. Raises ResourceExhausted with the seconds to wait."""
         item, key = self._counted(principal, address)
-        if not self._limiter.hit(item, key):
-            raise ResourceExhausted(retry_after=self.rate(principal, address).reset_seconds)
-
-    def rate(self, principal: Principal, address: str) -> Rate:
-        """Returns what is left for a caller."""
-        item, key = self._counted(principal, address)
+        admitted = self._limiter.hit(item, key)
         stats = self._limiter.get_window_stats(item, key)
-        return Rate(item.amount, max(0, stats.remaining), max(1, int(stats.reset_time - time.time())))
+        rate = Rate(item.amount, max(0, stats.remaining), max(1, int(stats.reset_time - time.time())))
+        if not admitted:
+            raise ResourceExhausted(retry_after=rate.reset_seconds)
+        return rate
 
     def _counted(self, principal: Principal, address: str) -> tuple[RateLimitItemPerMinute, str]:
         if principal is ANONYMOUS:

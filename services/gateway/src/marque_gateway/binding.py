@@ -1,7 +1,8 @@
 """HTTP bindings of the RPCs, read from `google.api.http` at start.
 
-The source of the forms is google/api/http.proto. What no contract of ours uses is refused at start (`UnsupportedBinding`) rather
-than half supported: patterns inside a variable, `**`, `additional_bindings`, `response_body`, `custom`, PUT's and others' exotic bodies.
+The source of the forms is google/api/http.proto. What no contract of ours uses is refused at start
+(`UnsupportedBinding`) rather than half supported: patterns inside a variable, `**`, `additional_bindings`,
+`response_body`, `custom`, PUT's and others' exotic bodies.
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ _CUSTOM_VERB = re.compile(r":[a-z][A-Za-z0-9]*")
 
 
 class UnsupportedBinding(Exception):
-    """A `google.api.http` form that the gateway does not carry; the service that declares it must not start behind it."""
+    """A `google.api.http` form that the gateway does not carry; the service that declares it must not start behind
+    it.
+    """
 
     def __init__(self, method: MethodDescriptor, why: str) -> None:
         super().__init__(f"{method.full_name}: {why}")
@@ -96,7 +99,9 @@ class Binding:
 
 
 def access_of(method: MethodDescriptor) -> Any:
-    """Returns the access option of a method (`permission`, `public` or `internal`); empty where the contract states none."""
+    """Returns the access option of a method (`permission`, `public` or `internal`); empty where the contract states
+    none.
+    """
     return method.GetOptions().Extensions[options_pb2.access]
 
 
@@ -151,7 +156,9 @@ def _parse(method: MethodDescriptor, template: str) -> tuple[str, re.Pattern[str
     if not _LITERAL.fullmatch(_VARIABLE.sub("x", stem)) or any(
         "{" in segment and not _VARIABLE.fullmatch(segment) for segment in stem.split("/")
     ):
-        raise UnsupportedBinding(method, f"the path {template!r} is more than literal segments and whole-segment variables")
+        raise UnsupportedBinding(
+            method, f"the path {template!r} is more than literal segments and whole-segment variables"
+        )
     parameters: dict[str, str] = {}
     for where in _VARIABLE.findall(stem):
         if not _FIELD_PATH.fullmatch(where):

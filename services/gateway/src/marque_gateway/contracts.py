@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import resources
 
-from google.protobuf import descriptor_pb2, descriptor_pool  # isort: split - the rules below build upon its registration
-
 from buf.validate import validate_pb2  # noqa: F401 - registers the extension, without which options parse as unknown bytes
 from google.api import annotations_pb2, field_behavior_pb2  # noqa: F401 - the same
+from google.protobuf import descriptor_pb2, descriptor_pool  # isort: split - the rules below build upon its registration
 from google.protobuf.descriptor import Descriptor, MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
@@ -24,8 +23,8 @@ _LINT_DIRECTIVE = re.compile(r"^\s*(buf:lint|@exclude|protolint:).*$", re.MULTIL
 class Contracts:
     """A closed set of files: every import is among them.
 
-    The descriptors live in a pool of their own, so that what is served is what the image says, whichever generated modules
-    happen to be imported.
+    The descriptors live in a pool of their own, so that what is served is what the image says, whichever generated
+    modules happen to be imported.
     """
 
     files: descriptor_pb2.FileDescriptorSet

@@ -1,8 +1,8 @@
 """Problem documents (RFC 9457) from the errors of RPCs (AIP-193).
 
-The mapping of codes is that of google/rpc/code.proto, but for one: an etag that does not match is 412, which is what If-Match means.
-A service's own words are passed on only where it marked them as meant for callers (an ErrorInfo of our domain): gRPC itself writes
-addresses and causes into `details`, which nobody outside may read.
+The mapping of codes is that of google/rpc/code.proto, but for one: an etag that does not match is 412, which is what
+If-Match means. A service's own words are passed on only where it marked them as meant for callers (an ErrorInfo of
+our domain): gRPC itself writes addresses and causes into `details`, which nobody outside may read.
 """
 
 from __future__ import annotations
@@ -75,7 +75,9 @@ class Problem:
     metadata: dict[str, str] = field(default_factory=dict)
     """The values that `detail` names, for clients that word it themselves."""
 
-    def document(self, *, instance: str | None = None, trace_id: str | None = None, request_id: str | None = None) -> dict[str, Any]:
+    def document(
+        self, *, instance: str | None = None, trace_id: str | None = None, request_id: str | None = None
+    ) -> dict[str, Any]:
         """Returns the RFC 9457 members and ours; `instance` is the path asked for."""
         document: dict[str, Any] = {
             "type": f"urn:marque:problem:{self.reason}",
@@ -112,8 +114,8 @@ def problem_from_rpc_error(
 ) -> Problem:
     """Translates a failed call.
 
-    `language` is one of `catalogue.LANGUAGES`; `body_field` is the request field that the HTTP body held, which is taken off the
-    field paths, because the caller never wrote it.
+    `language` is one of `catalogue.LANGUAGES`; `body_field` is the request field that the HTTP body held, which is
+    taken off the field paths, because the caller never wrote it.
     """
     texts = catalogue(language)
     parts = _details(trailing_metadata)
@@ -171,7 +173,9 @@ def problem_from_decode_error(error: JsonDecodeError, *, language: str = "en") -
 
 
 def json_path(path: str, body_field: str | None = None) -> str:
-    """Turns a path of proto names (`customer.contact_points[0].value`) into its JSON form; what stands in brackets is kept."""
+    """Turns a path of proto names (`customer.contact_points[0].value`) into its JSON form; what stands in brackets is
+    kept.
+    """
     if body_field and (path == body_field or path.startswith((f"{body_field}.", f"{body_field}["))):
         path = path[len(body_field) :].removeprefix(".")
     pieces = _KEYED.split(path)

@@ -1,8 +1,8 @@
 """Query parameters and path variables: text into the fields of a request.
 
-Parameters name fields in lowerCamelCase or as the contract does, nested ones with dots (`born.from.year=1990`), repeated ones by
-repetition. Beyond google/api/http.proto, two extensions: a google.type.Date may be one ISO 8601 date (`born.from=1990-05-01`), and
-a field mask may be written in snake_case, as the contract's comments write it.
+Parameters name fields in lowerCamelCase or as the contract does, nested ones with dots (`born.from.year=1990`),
+repeated ones by repetition. Beyond google/api/http.proto, two extensions: a google.type.Date may be one ISO 8601 date
+(`born.from=1990-05-01`), and a field mask may be written in snake_case, as the contract's comments write it.
 """
 
 from __future__ import annotations
@@ -98,7 +98,11 @@ def takes_text(field: FieldDescriptor) -> bool:
     inner = field.message_type
     if inner is None:
         return True
-    return inner.full_name in WELL_KNOWN_TEXTS or inner.full_name == DATE or inner.file.name == "google/protobuf/wrappers.proto"
+    return (
+        inner.full_name in WELL_KNOWN_TEXTS
+        or inner.full_name == DATE
+        or inner.file.name == "google/protobuf/wrappers.proto"
+    )
 
 
 def read_date(message: Any, value: str) -> None:
@@ -142,7 +146,8 @@ def _field(descriptor: Descriptor | None, name: str) -> FieldDescriptor | None:
 
 
 def query_fields(descriptor: Descriptor, bound: frozenset[str]) -> Iterator[TextField]:
-    """Yields the fields that a query may fill, in the contract's order, under their lowerCamelCase names; dates as one text.
+    """Yields the fields that a query may fill, in the contract's order, under their lowerCamelCase names; dates as
+    one text.
 
     Fields that path or body take are left out; a message that holds itself is entered once.
     """
@@ -158,9 +163,13 @@ def _walk(
             continue
         if takes_text(field):
             yield TextField(".".join(step.json_name for step in steps), steps)
-        elif not field.is_repeated and field.message_type not in entered and len(steps) < MAX_NESTING:
-            if not field.message_type.full_name.startswith("google.protobuf."):
-                yield from _walk(field.message_type, steps, bound, (*entered, field.message_type))
+        elif _entered(field, entered) and len(steps) < MAX_NESTING:
+            yield from _walk(field.message_type, steps, bound, (*entered, field.message_type))
+
+
+def _entered(field: Field, entered: tuple[Descriptor, ...]) -> bool:
+    inner = field.message_type
+    return not (field.is_repeated or inner in entered or inner.full_name.startswith("google.protobuf."))
 
 
 class QueryBinder:
@@ -175,7 +184,9 @@ class QueryBinder:
             self._known.setdefault(".".join(step.name for step in field.fields), field)
 
     def bind(self, items: Iterable[tuple[str, str]], message: Message) -> None:
-        """Writes `(name, text)` pairs; raises JsonDecodeError naming every parameter that is unknown or cannot be read."""
+        """Writes `(name, text)` pairs; raises JsonDecodeError naming every parameter that is unknown or cannot be
+        read.
+        """
         grouped: dict[tuple[FieldDescriptor, ...], tuple[TextField, list[str]]] = {}
         errors: list[JsonFieldError] = []
         for name, value in items:

@@ -7,14 +7,14 @@ from typing import Any
 import orjson
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
+from servicekit.errors import InvalidArgument
 from starlette.requests import Request
 from starlette.responses import Response
 
 from marque_gateway.binding import Binding
-from marque_gateway.json import JsonDecodeError, JsonFieldError, decoder_for, json_encoder_for, present_paths
+from marque_gateway.json import decoder_for, json_encoder_for, present_paths
 from marque_gateway.query import QueryBinder
 from marque_gateway.upstream import Upstreams
-from servicekit.errors import FieldViolation, InvalidArgument
 
 JSON = "application/json"
 
@@ -55,16 +55,13 @@ class Endpoint:
         self._tags = "etag" in method.output_type.fields_by_name
 
     async def __call__(self, request: Request, path: dict[str, str], metadata: list[tuple[str, str]]) -> Response:
-        """Serves a request; raises DomainError or AioRpcError for what is wrong."""
+        """Serves a request; raises DomainError, JsonDecodeError or AioRpcError for what is wrong."""
         message = self._request()
-        try:
-            if self._decoder is not None:
-                self._read_body(message, await request.body(), request.headers.get("content-type", ""))
-            if self._query is not None and request.url.query:
-                self._query.bind(request.query_params.multi_items(), message)
-            self.binding.bind_path(path, message)
-        except JsonDecodeError as error:
-            raise _refused(error.errors) from None
+        if self._decoder is not None:
+            self._read_body(message, await request.body(), request.headers.get("content-type", ""))
+        if self._query is not None and request.url.query:
+            self._query.bind(request.query_params.multi_items(), message)
+        self.binding.bind_path(path, message)
         self._read_headers(message, request)
         answer = await self._upstreams.call(self._rpc, message, metadata, deserialize=self._parse)
         headers = {"etag": f'"{answer.etag}"'} if self._tags and answer.etag else None
@@ -87,7 +84,11 @@ class Endpoint:
             assert self._body_type is not None
             known = {field for field in _OUTPUT_ONLY if field in self._body_type.fields_by_name}
             keys = set(self.binding.path_fields)
-            mask = [name for name in present_paths(self._body_type, document) if name not in known and f"{self.binding.body}__{name}" not in keys]
+            mask = [
+                name
+                for name in present_paths(self._body_type, document)
+                if name not in known and f"{self.binding.body}__{name}" not in keys
+            ]
             message.update_mask.paths.extend(mask)
 
     def _read_headers(self, message: Any, request: Request) -> None:
@@ -111,14 +112,12 @@ class Endpoint:
         request = binding.method.input_type
         if "etag" in request.fields_by_name:
             return ()
-        if binding.body not in (None, "*") and "etag" in request.fields_by_name[binding.body].message_type.fields_by_name:
+        if (
+            binding.body not in (None, "*")
+            and "etag" in request.fields_by_name[binding.body].message_type.fields_by_name
+        ):
             return (binding.body or "",)
         return None
 
 
 _OUTPUT_ONLY = frozenset({"etag", "create_time", "update_time", "masked_fields"})
-
-
-def _refused(errors: list[JsonFieldError]) -> InvalidArgument:
-    error = InvalidArgument(violations=[FieldViolation(found.field_path, found.reason, found.message) for found in errors])
-    return error

@@ -8,7 +8,6 @@ from typing import Any
 
 import grpc
 import grpc.aio
-
 from servicekit import contract
 from servicekit.errors import Unavailable
 from servicekit.telemetry import metrics, propagation, spans
@@ -52,16 +51,28 @@ class Upstreams:
             raise Unavailable(dependency=f"The {name} service")
         return found
 
-    def unary(self, path: str, serialize: Callable[[Any], bytes] = _bytes, deserialize: Callable[[bytes], Any] = _bytes) -> Any:
+    def unary(
+        self, path: str, serialize: Callable[[Any], bytes] = _bytes, deserialize: Callable[[bytes], Any] = _bytes
+    ) -> Any:
         """Returns the caller of a unary method, made once per path and kind of serializer."""
         key = path if serialize is not _bytes else f"raw:{path}"
         found = self._unary.get(key)
         if found is None:
             channel = self.channel(owner_of(path.split("/")[1]))
-            found = self._unary[key] = channel.unary_unary(path, request_serializer=serialize, response_deserializer=deserialize)
+            found = self._unary[key] = channel.unary_unary(
+                path, request_serializer=serialize, response_deserializer=deserialize
+            )
         return found
 
-    async def call(self, path: str, request: Any, metadata: Metadata, *, deserialize: Callable[[bytes], Any] = _bytes, deadline: float = 0) -> Any:
+    async def call(
+        self,
+        path: str,
+        request: Any,
+        metadata: Metadata,
+        *,
+        deserialize: Callable[[bytes], Any] = _bytes,
+        deadline: float = 0,
+    ) -> Any:
         """Calls a unary method with a message; raises grpc.aio.AioRpcError as the service answered."""
         serialize = _bytes if isinstance(request, bytes) else type(request).SerializeToString
         caller = self.unary(path, serialize, deserialize)

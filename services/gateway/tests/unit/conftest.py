@@ -7,20 +7,28 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
-from marque_gateway.contracts import Contracts  # isort: split - registers what the rules build upon
-
 from buf.validate import validate_pb2
 from google.api import annotations_pb2, field_behavior_pb2
-from google.protobuf import any_pb2, descriptor_pb2, duration_pb2, empty_pb2, field_mask_pb2, struct_pb2, timestamp_pb2, wrappers_pb2
+from google.protobuf import (
+    any_pb2,
+    descriptor_pb2,
+    duration_pb2,
+    empty_pb2,
+    field_mask_pb2,
+    struct_pb2,
+    timestamp_pb2,
+    wrappers_pb2,
+)
 from google.protobuf.descriptor import Descriptor, FieldDescriptor, FileDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from google.type import date_pb2, money_pb2
 from hypothesis import strategies as st
 from marque.options.v1 import options_pb2
+from marque_gateway.contracts import Contracts  # isort: split - registers what the rules build upon
 
 HERE = Path(__file__).parent
 IMPORTED = (
@@ -40,7 +48,9 @@ def compile_proto(source: Path, work: Path) -> Contracts:
     known: dict[str, bytes] = {}
     for module in IMPORTED:
         _with_imports(module.DESCRIPTOR, known)
-    imports = descriptor_pb2.FileDescriptorSet(file=[descriptor_pb2.FileDescriptorProto.FromString(raw) for raw in known.values()])
+    imports = descriptor_pb2.FileDescriptorSet(
+        file=[descriptor_pb2.FileDescriptorProto.FromString(raw) for raw in known.values()]
+    )
     (work / "imports.binpb").write_bytes(imports.SerializeToString())
     command = [
         sys.executable, "-m", "grpc_tools.protoc", f"--descriptor_set_in={work / 'imports.binpb'}", f"-I{source.parent}",
@@ -76,25 +86,36 @@ def contracts() -> Contracts:
 
 
 _INTEGERS = {
-    **dict.fromkeys((FieldDescriptor.TYPE_INT32, FieldDescriptor.TYPE_SINT32, FieldDescriptor.TYPE_SFIXED32), (-(2**31), 2**31 - 1)),
+    **dict.fromkeys(
+        (FieldDescriptor.TYPE_INT32, FieldDescriptor.TYPE_SINT32, FieldDescriptor.TYPE_SFIXED32), (-(2**31), 2**31 - 1)
+    ),
     **dict.fromkeys((FieldDescriptor.TYPE_UINT32, FieldDescriptor.TYPE_FIXED32), (0, 2**32 - 1)),
-    **dict.fromkeys((FieldDescriptor.TYPE_INT64, FieldDescriptor.TYPE_SINT64, FieldDescriptor.TYPE_SFIXED64), (-(2**63), 2**63 - 1)),
+    **dict.fromkeys(
+        (FieldDescriptor.TYPE_INT64, FieldDescriptor.TYPE_SINT64, FieldDescriptor.TYPE_SFIXED64), (-(2**63), 2**63 - 1)
+    ),
     **dict.fromkeys((FieldDescriptor.TYPE_UINT64, FieldDescriptor.TYPE_FIXED64), (0, 2**64 - 1)),
 }
 _JSON = st.recursive(
-    st.none() | st.booleans() | st.floats(allow_nan=False, allow_infinity=False) | st.text("aé中😀\n\"", max_size=4),
+    st.none() | st.booleans() | st.floats(allow_nan=False, allow_infinity=False) | st.text('aé中😀\n"', max_size=4),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("abc", max_size=3), inner, max_size=3),
     max_leaves=5,
 )
 
 
-def _scalars(field: FieldDescriptor, known_enums: bool) -> st.SearchStrategy[Any]:
+class Exact(NamedTuple):
+    """What is left out: enum numbers without a name, numbers that JSON lacks."""
+
+    known_enums: bool
+    finite: bool
+
+
+def _scalars(field: FieldDescriptor, exact: Exact) -> st.SearchStrategy[Any]:
     if field.type in _INTEGERS:
         return st.integers(*_INTEGERS[field.type])
     if field.type == FieldDescriptor.TYPE_DOUBLE:
-        return st.floats()
+        return st.floats(allow_nan=not exact.finite, allow_infinity=not exact.finite)
     if field.type == FieldDescriptor.TYPE_FLOAT:
-        return st.floats(width=32)
+        return st.floats(width=32, allow_nan=not exact.finite, allow_infinity=not exact.finite)
     if field.type == FieldDescriptor.TYPE_BOOL:
         return st.booleans()
     if field.type == FieldDescriptor.TYPE_BYTES:
@@ -102,13 +123,16 @@ def _scalars(field: FieldDescriptor, known_enums: bool) -> st.SearchStrategy[Any
     if field.type == FieldDescriptor.TYPE_ENUM:
         known = st.sampled_from([value.number for value in field.enum_type.values])
         null = field.enum_type.full_name == "google.protobuf.NullValue"
-        return known if known_enums or null else known | st.integers(-(2**31), 2**31 - 1)
+        return known if exact.known_enums or null else known | st.integers(-(2**31), 2**31 - 1)
     return st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=6)
 
 
 @st.composite
-def messages(draw: st.DrawFn, descriptor: Descriptor, depth: int = 2, known_enums: bool = False) -> Message:
+def messages(
+    draw: st.DrawFn, descriptor: Descriptor, depth: int = 2, known_enums: bool = False, finite: bool = False
+) -> Message:
     """Draws any message of a type, within what has a JSON form."""
+    exact = Exact(known_enums, finite)
     message: Any = GetMessageClass(descriptor)()
     name = descriptor.full_name
     if name == "google.protobuf.Timestamp":
@@ -128,39 +152,47 @@ def messages(draw: st.DrawFn, descriptor: Descriptor, depth: int = 2, known_enum
         message.list_value.extend([draw(_JSON)])  # a Value has no way in of its own
         message.CopyFrom(GetMessageClass(descriptor).FromString(message.list_value.values[0].SerializeToString()))
     elif name == "google.protobuf.Any":
-        held_name = draw(st.sampled_from(["google.protobuf.Duration", "google.protobuf.StringValue", "google.type.Money", ""]))
+        held_name = draw(
+            st.sampled_from(["google.protobuf.Duration", "google.protobuf.StringValue", "google.type.Money", ""])
+        )
         if held_name:
             message.Pack(draw(messages(descriptor.file.pool.FindMessageTypeByName(held_name), 0)))
     else:
-        few = st.lists(st.sampled_from(range(len(descriptor.fields))), max_size=8, unique=True) if descriptor.fields else st.just([])
+        few = (
+            st.lists(st.sampled_from(range(len(descriptor.fields))), max_size=8, unique=True)
+            if descriptor.fields
+            else st.just([])
+        )
         for index in draw(few):
-            _draw_field(draw, message, descriptor.fields[index], depth, known_enums)
+            _draw_field(draw, message, descriptor.fields[index], depth, exact)
     return message
 
 
-def _draw_field(draw: st.DrawFn, message: Any, field: FieldDescriptor, depth: int, known_enums: bool) -> None:
+def _draw_field(draw: st.DrawFn, message: Any, field: FieldDescriptor, depth: int, exact: Exact) -> None:
     inner = field.message_type
     if inner is None:
-        value = draw(st.lists(_scalars(field, known_enums), max_size=3) if field.is_repeated else _scalars(field, known_enums))
+        value = draw(st.lists(_scalars(field, exact), max_size=3) if field.is_repeated else _scalars(field, exact))
         getattr(message, field.name).extend(value) if field.is_repeated else setattr(message, field.name, value)
     elif depth <= 0:
         return
     elif inner.GetOptions().map_entry:
         target, held = getattr(message, field.name), inner.fields_by_name["value"]
-        for key in draw(st.lists(_scalars(inner.fields_by_name["key"], True), max_size=2, unique=True)):
+        for key in draw(st.lists(_scalars(inner.fields_by_name["key"], exact), max_size=2, unique=True)):
             if held.message_type is None:
-                target[key] = draw(_scalars(held, known_enums))
+                target[key] = draw(_scalars(held, exact))
             else:
-                target[key].CopyFrom(draw(messages(held.message_type, depth - 1, known_enums)))
+                target[key].CopyFrom(draw(messages(held.message_type, depth - 1, *exact)))
     elif field.is_repeated:
-        getattr(message, field.name).extend(draw(st.lists(messages(inner, depth - 1, known_enums), max_size=2)))
+        getattr(message, field.name).extend(draw(st.lists(messages(inner, depth - 1, *exact), max_size=2)))
     else:
-        getattr(message, field.name).CopyFrom(draw(messages(inner, depth - 1, known_enums)))
+        getattr(message, field.name).CopyFrom(draw(messages(inner, depth - 1, *exact)))
 
 
 @pytest.fixture(scope="session")
 def messages_of() -> Callable[..., st.SearchStrategy[Message]]:
-    """Returns the strategy of all messages of a type; `known_enums` leaves out numbers that have no name."""
+    """Returns the strategy of all messages of a type; `known_enums` leaves out numbers that have no name, `finite`
+    NaN and infinities.
+    """
     return messages
 
 
@@ -173,7 +205,9 @@ class ServedTypes(dict[str, Descriptor]):
 
 @pytest.fixture(scope="session")
 def served_types(specimen: Contracts, contracts: Contracts) -> ServedTypes:
-    """Every message type of the specimen and of the platform's contracts, without the options of the contracts themselves."""
+    """Every message type of the specimen and of the platform's contracts, without the options of the contracts
+    themselves.
+    """
     found = [*specimen.messages(), *contracts.messages()]
     return ServedTypes({one.full_name: one for one in found if one.file.package != "marque.options.v1"})
 

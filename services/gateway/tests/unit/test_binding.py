@@ -103,9 +103,13 @@ class TestRouting:
         async def answer(request: Request) -> PlainTextResponse:
             return PlainTextResponse("")
 
-        app = Starlette(routes=[Route(b.path, answer, methods=[b.verb], name=b.method.name) for b in specimen_bindings.values()])
+        app = Starlette(
+            routes=[Route(b.path, answer, methods=[b.verb], name=b.method.name) for b in specimen_bindings.values()]
+        )
         scope = {"type": "http", "method": verb, "path": path, "root_path": ""}
-        routed = [route.name for route in app.routes if isinstance(route, Route) and route.matches(scope)[0] == Match.FULL]
+        routed = [
+            route.name for route in app.routes if isinstance(route, Route) and route.matches(scope)[0] == Match.FULL
+        ]
         matched = [b.method.name for b in specimen_bindings.values() if b.verb == verb and b.regex.fullmatch(path)]
         assert routed == matched == ([name] if name else [])
 
@@ -113,7 +117,9 @@ class TestRouting:
         both = rpc('get: "/v1/things/{id}"') + rpc('get: "/v1/things/zoo"', "N")
         assert [binding.method.name for binding in bindings_of(compile_text(SOURCE % both).methods())] == ["N", "M"]
 
-    def test_path_values_are_written_into_nested_fields(self, specimen: Any, specimen_bindings: dict[str, Binding]) -> None:
+    def test_path_values_are_written_into_nested_fields(
+        self, specimen: Any, specimen_bindings: dict[str, Binding]
+    ) -> None:
         message = specimen.new("marque.specimen.v1.UpdatePersonRequest")
         specimen_bindings["UpdatePerson"].bind_path({"person__person_id": "7"}, message)
         assert message.person.person_id == "7"
@@ -175,14 +181,18 @@ class TestQuery:
             ([("nope\n", "1")], "nope?", "UNKNOWN_PARAMETER"),
         ],
     )
-    def test_errors_name_the_parameter(self, specimen: Any, items: list[tuple[str, str]], name: str, reason: str) -> None:
+    def test_errors_name_the_parameter(
+        self, specimen: Any, items: list[tuple[str, str]], name: str, reason: str
+    ) -> None:
         message = specimen.new(LIST)
         with pytest.raises(JsonDecodeError) as caught:
             QueryBinder(message.DESCRIPTOR).bind(items, message)
         assert [(error.field_path, error.reason) for error in caught.value.errors] == [(name, reason)]
 
     @pytest.mark.parametrize("name", ["personId", "person_id"])
-    def test_what_the_path_takes_is_no_parameter(self, specimen: Any, specimen_bindings: dict[str, Binding], name: str) -> None:
+    def test_what_the_path_takes_is_no_parameter(
+        self, specimen: Any, specimen_bindings: dict[str, Binding], name: str
+    ) -> None:
         binding = specimen_bindings["GetPerson"]
         binder = QueryBinder(binding.method.input_type, binding.bound_fields)
         with pytest.raises(JsonDecodeError):

@@ -63,7 +63,9 @@ MORE_STRICT: list[tuple[Any, str]] = [
     ({"span": "1.0000000001s"}, "more than nine digits, which the library rounds"),
     ({"any": {"@type": "x/google.protobuf.StringValue", "value": "a", "more": 1}}, "keys beside an Any's value"),
 ]
-"""What json_format accepts and this decoder refuses on purpose: the whole list; all else is accepted or refused alike."""
+"""What json_format accepts and this decoder refuses on purpose: the whole list; all else is accepted or refused
+alike.
+"""
 
 
 class TestAgreementWithTheLibrary:
@@ -144,7 +146,9 @@ class TestAgreementWithTheLibrary:
     )  # fmt: skip
     def test_boundary_documents_are_judged_alike(self, specimen: Any, document: Any) -> None:
         expected = specimen.new(EVERYTHING)
-        alike = library_accepts(expected, document) and document != []  # the library takes [] for a message: listed above
+        alike = (
+            library_accepts(expected, document) and document != []
+        )  # the library takes [] for a message: listed above
         if alike:
             assert str(decoder_for(expected.DESCRIPTOR)(document)) == str(expected)
         else:
@@ -172,7 +176,15 @@ def damaged(document: Any, chance: Random) -> Any:
 
 def deliberate(refused: JsonDecodeError) -> bool:
     """Tells whether all errors are of the kinds that MORE_STRICT lists."""
-    allowed = {"INVALID_ENUM_VALUE", "INVALID_BASE64", "DUPLICATE_FIELD", "INVALID_ANY", "OUT_OF_RANGE", "INVALID_NUMBER", "INVALID_TYPE"}
+    allowed = {
+        "INVALID_ENUM_VALUE",
+        "INVALID_BASE64",
+        "DUPLICATE_FIELD",
+        "INVALID_ANY",
+        "OUT_OF_RANGE",
+        "INVALID_NUMBER",
+        "INVALID_TYPE",
+    }
     return all(error.reason in allowed for error in refused.errors)
 
 
@@ -199,7 +211,9 @@ class TestErrors:
 
     def test_the_value_is_never_repeated(self, specimen: Any) -> None:
         with pytest.raises(JsonDecodeError) as caught:
-            decoder_for(specimen.message(EVERYTHING))({"int32Value": "13800138000x", "time": "secret", "paint": "secret"})
+            decoder_for(specimen.message(EVERYTHING))(
+                {"int32Value": "13800138000x", "time": "secret", "paint": "secret"}
+            )
         assert "13800138000" not in str(caught.value)
         assert "secret" not in str(caught.value)
 
@@ -226,7 +240,10 @@ class TestPresentPaths:
             ({"child": {}}, ["child"]),
             ({"child": None}, ["child"]),
             ({"date": {"year": 2024}, "price": {"units": "1"}}, ["date", "price"]),
-            ({"object": {"a": 1}, "time": "2024-05-01T00:00:00Z", "boxedInt64": "1"}, ["object", "time", "boxed_int64"]),
+            (
+                {"object": {"a": 1}, "time": "2024-05-01T00:00:00Z", "boxedInt64": "1"},
+                ["object", "time", "boxed_int64"],
+            ),
             ({"children": [{"boolValue": True}], "textByText": {"a": "b"}}, ["children", "text_by_text"]),
             ({"otherName": "a"}, ["renamed"]),
         ],

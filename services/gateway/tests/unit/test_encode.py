@@ -39,7 +39,9 @@ class TestEveryMessageType:
 
     @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
     @given(data=st.data())
-    def test_the_bytes_read_back_as_the_same_document(self, data: st.DataObject, specimen: Any, messages_of: Any) -> None:
+    def test_the_bytes_read_back_as_the_same_document(
+        self, data: st.DataObject, specimen: Any, messages_of: Any
+    ) -> None:
         descriptor = specimen.message(EVERYTHING)
         message = data.draw(messages_of(descriptor))
         assert json.loads(json_encoder_for(descriptor)(message)) == json.loads(json.dumps(library(message)))
@@ -59,14 +61,17 @@ class TestFixedRules:
         message.paint = 77
         assert encoder_for(message.DESCRIPTOR)(message)["paint"] == 77
 
-    @pytest.mark.parametrize(("number", "shown"), [(0, "NICKNAME_UNSPECIFIED"), (1, "NICKNAME_FIRST"), (-3, "NICKNAME_NEGATIVE")])
+    @pytest.mark.parametrize(
+        ("number", "shown"), [(0, "NICKNAME_UNSPECIFIED"), (1, "NICKNAME_FIRST"), (-3, "NICKNAME_NEGATIVE")]
+    )
     def test_an_alias_is_printed_under_its_first_name(self, specimen: Any, number: int, shown: str) -> None:
         message = specimen.new(EVERYTHING)
         message.nickname = number
         assert encoder_for(message.DESCRIPTOR)(message)["nickname"] == shown == library(message)["nickname"]
 
     @pytest.mark.parametrize(
-        ("number", "shown"), [(float("nan"), "NaN"), (float("inf"), "Infinity"), (float("-inf"), "-Infinity"), (0.1, 0.1), (-0.0, -0.0)]
+        ("number", "shown"),
+        [(float("nan"), "NaN"), (float("inf"), "Infinity"), (float("-inf"), "-Infinity"), (0.1, 0.1), (-0.0, -0.0)],
     )
     def test_numbers_that_json_lacks_are_named(self, specimen: Any, number: float, shown: Any) -> None:
         message = specimen.new(EVERYTHING)

@@ -49,9 +49,14 @@ class TestStatus:
 class TestDocument:
     def test_all_members_are_written(self) -> None:
         bad = error_details_pb2.BadRequest()
-        bad.field_violations.add(field="customer.contact_points[0].raw_value", reason="PHONE_INVALID", description="is no phone")
+        bad.field_violations.add(
+            field="customer.contact_points[0].raw_value", reason="PHONE_INVALID", description="is no phone"
+        )
         problem = problem_from_rpc_error(
-            grpc.StatusCode.INVALID_ARGUMENT, "The request is not valid.", trailing(info(case="7"), bad), body_field="customer"
+            grpc.StatusCode.INVALID_ARGUMENT,
+            "The request is not valid.",
+            trailing(info(case="7"), bad),
+            body_field="customer",
         )
         assert problem.document(instance="/v1/customers", trace_id="t", request_id="r") == {
             "type": "urn:marque:problem:CASE_ALREADY_CLOSED",
@@ -73,7 +78,9 @@ class TestDocument:
         assert problem.headers()["retry-after"] == "2"
 
     def test_401_carries_a_challenge(self) -> None:
-        assert problem_from_rpc_error(grpc.StatusCode.UNAUTHENTICATED, "", None).headers()["www-authenticate"] == "Bearer"
+        assert (
+            problem_from_rpc_error(grpc.StatusCode.UNAUTHENTICATED, "", None).headers()["www-authenticate"] == "Bearer"
+        )
 
 
 class TestWhatIsNotTold:
@@ -83,7 +90,9 @@ class TestWhatIsNotTold:
         assert "hunter2" not in str(problem.document())
         assert problem.document()["reason"] == "INTERNAL"
 
-    @pytest.mark.parametrize("metadata", [None, [], trailing(), trailing(info(domain="grpc.io")), [("grpc-status-details-bin", b"\xff")]])
+    @pytest.mark.parametrize(
+        "metadata", [None, [], trailing(), trailing(info(domain="grpc.io")), [("grpc-status-details-bin", b"\xff")]]
+    )
     def test_words_that_no_service_of_ours_vouches_for_are_dropped(self, metadata: Any) -> None:
         problem = problem_from_rpc_error(grpc.StatusCode.UNAVAILABLE, SECRET, metadata)
         assert "10.1.2.3" not in str(problem.document())
@@ -99,7 +108,9 @@ class TestLanguage:
 
     def test_without_a_translation_or_a_value_the_service_s_words_stand(self) -> None:
         for error in (info("NO_SUCH_REASON"), info("PERMISSION_DENIED")):
-            problem = problem_from_rpc_error(grpc.StatusCode.PERMISSION_DENIED, "English", trailing(error), language="zh-CN")
+            problem = problem_from_rpc_error(
+                grpc.StatusCode.PERMISSION_DENIED, "English", trailing(error), language="zh-CN"
+            )
             assert (problem.title, problem.detail) == ("无权限", "English")
 
     def test_a_value_that_looks_like_a_placeholder_stays_a_value(self) -> None:

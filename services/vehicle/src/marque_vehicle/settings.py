@@ -6,4 +6,7 @@ from servicekit.settings import ServiceSettings
 
 
 class Settings(ServiceSettings):
-    """Nothing beyond what every service has."""
+    """What an erasure keeps, in years: sales for the tax office, present owners while the car's warranty may run."""
+
+    sale_retention_years: int = 10
+    warranty_years: int = 3

@@ -99,6 +99,77 @@ known_dealers = sa.Table(
     sa.Column("status", sa.Integer),
     sa.Column("version", sa.BigInteger),
 )
+imports = sa.Table(
+    "imports",
+    platform,
+    sa.Column("import_id", sa.Uuid, primary_key=True),
+    sa.Column("version", sa.BigInteger),
+    sa.Column("kind", sa.Text),
+    sa.Column("state", sa.Text),
+    sa.Column("principal", sa.Text),
+    sa.Column("claims", JSONB),
+    sa.Column("options", JSONB),
+    sa.Column("file_name", sa.Text),
+    sa.Column("file_format", sa.Text),
+    sa.Column("file_size", sa.BigInteger),
+    sa.Column("file_sha256", sa.Text),
+    sa.Column("next_row", sa.BigInteger),
+    sa.Column("rows_total", sa.BigInteger),
+    sa.Column("created", sa.BigInteger),
+    sa.Column("updated", sa.BigInteger),
+    sa.Column("unchanged", sa.BigInteger),
+    sa.Column("rejected", sa.BigInteger),
+    sa.Column("failure", sa.Text),
+    sa.Column("create_time", _moment),
+    sa.Column("start_time", _moment),
+    sa.Column("end_time", _moment),
+)
+import_chunks = sa.Table(
+    "import_chunks",
+    platform,
+    sa.Column("import_id", sa.Uuid, primary_key=True),
+    sa.Column("sequence", sa.Integer, primary_key=True),
+    sa.Column("content", sa.LargeBinary),
+)
+import_errors = sa.Table(
+    "import_errors",
+    platform,
+    sa.Column("import_id", sa.Uuid, primary_key=True),
+    sa.Column("row_number", sa.BigInteger, primary_key=True),
+    sa.Column("key", sa.Text),
+    sa.Column("violations", JSONB),
+)
+legal_holds = sa.Table(
+    "legal_holds",
+    platform,
+    sa.Column("hold_id", sa.Uuid, primary_key=True),
+    sa.Column("customer_id", sa.Uuid),
+    sa.Column("reason", sa.Text),
+    sa.Column("kinds", sa.ARRAY(sa.Text)),
+    sa.Column("set_time", _moment),
+    sa.Column("until_time", _moment),
+    sa.Column("release_time", _moment),
+)
+erasures = sa.Table(
+    "erasures",
+    platform,
+    sa.Column("erasure_id", sa.Uuid, primary_key=True),
+    sa.Column("customer_id", sa.Uuid),
+    sa.Column("answer", sa.LargeBinary),
+    sa.Column("create_time", _moment),
+)
+republishes = sa.Table(
+    "republishes",
+    platform,
+    sa.Column("republish_id", sa.Uuid, primary_key=True),
+    sa.Column("principal", sa.Text),
+    sa.Column("aggregates", sa.ARRAY(sa.Text)),
+    sa.Column("current", sa.Text),
+    sa.Column("position", sa.Text),
+    sa.Column("snapshots", sa.BigInteger),
+    sa.Column("create_time", _moment),
+    sa.Column("end_time", _moment),
+)
 
 V1 = """
 CREATE TABLE outbox_messages (
@@ -114,7 +185,8 @@ CREATE TABLE dead_letters (
     dead_letter_id uuid PRIMARY KEY, consumer text NOT NULL, event_id uuid NOT NULL, event_type text NOT NULL, headers jsonb NOT NULL,
     payload bytea NOT NULL, reason text NOT NULL, create_time timestamptz NOT NULL DEFAULT now(), replay_time timestamptz,
     UNIQUE (consumer, event_id));
-CREATE INDEX ix_dead_letters_waiting ON dead_letters (consumer, create_time) WHERE replay_time IS NULL;
+CREATE INDEX ix_dead_letters_waiting ON dead_letters (consumer, create_time, dead_letter_id) WHERE replay_time IS NULL;
+CREATE INDEX ix_dead_letters_oldest ON dead_letters (create_time, dead_letter_id) WHERE replay_time IS NULL;
 CREATE TABLE idempotency_keys (
     principal text NOT NULL, method text NOT NULL, request_id text NOT NULL, request_hash bytea NOT NULL, answer bytea,
     create_time timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (principal, method, request_id));
@@ -141,18 +213,31 @@ CREATE INDEX ix_known_dealers_code ON known_dealers (code);
 CREATE INDEX ix_known_dealers_region_code ON known_dealers (region_code) WHERE region_code <> '';
 CREATE INDEX ix_known_dealers_group_code ON known_dealers (group_code) WHERE group_code <> '';
 CREATE TABLE imports (
-    import_id uuid PRIMARY KEY, kind text NOT NULL, state text NOT NULL, principal text NOT NULL, claims jsonb NOT NULL,
-    options jsonb NOT NULL, file_name text NOT NULL, file_format text NOT NULL, file_size bigint NOT NULL, file_sha256 text NOT NULL,
+    import_id uuid PRIMARY KEY, version bigint NOT NULL DEFAULT 1, kind text NOT NULL, state text NOT NULL,
+    principal text NOT NULL, claims jsonb NOT NULL, options jsonb NOT NULL, file_name text NOT NULL, file_format text NOT NULL, file_size bigint NOT NULL, file_sha256 text NOT NULL,
     next_row bigint NOT NULL DEFAULT 0, rows_total bigint, created bigint NOT NULL DEFAULT 0, updated bigint NOT NULL DEFAULT 0,
     unchanged bigint NOT NULL DEFAULT 0, rejected bigint NOT NULL DEFAULT 0, failure text NOT NULL DEFAULT '',
     create_time timestamptz NOT NULL DEFAULT now(), start_time timestamptz, end_time timestamptz);
 CREATE INDEX ix_imports_principal ON imports (principal, create_time DESC, import_id DESC);
+CREATE INDEX ix_imports_create_time ON imports (create_time DESC, import_id DESC);
+CREATE INDEX ix_imports_open ON imports (state) WHERE end_time IS NULL;
 CREATE TABLE import_chunks (
     import_id uuid NOT NULL REFERENCES imports ON DELETE CASCADE, sequence integer NOT NULL, content bytea NOT NULL,
     PRIMARY KEY (import_id, sequence));
 CREATE TABLE import_errors (
     import_id uuid NOT NULL REFERENCES imports ON DELETE CASCADE, row_number bigint NOT NULL, key text NOT NULL, violations jsonb NOT NULL,
     PRIMARY KEY (import_id, row_number));
+CREATE TABLE legal_holds (
+    hold_id uuid PRIMARY KEY, customer_id uuid NOT NULL, reason text NOT NULL, kinds text[] NOT NULL, set_time timestamptz NOT NULL,
+    until_time timestamptz, release_time timestamptz);
+CREATE INDEX ix_legal_holds_customer_id ON legal_holds (customer_id) WHERE release_time IS NULL;
+CREATE TABLE erasures (
+    erasure_id uuid PRIMARY KEY, customer_id uuid NOT NULL, answer bytea, create_time timestamptz NOT NULL);
+CREATE INDEX ix_erasures_customer_id ON erasures (customer_id);
+CREATE TABLE republishes (
+    republish_id uuid PRIMARY KEY, principal text NOT NULL, aggregates text[] NOT NULL, current text NOT NULL, position text NOT NULL,
+    snapshots bigint NOT NULL DEFAULT 0, create_time timestamptz NOT NULL, end_time timestamptz);
+CREATE INDEX ix_republishes_open ON republishes (create_time) WHERE end_time IS NULL;
 """
 
 

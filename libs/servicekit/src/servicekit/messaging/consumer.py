@@ -46,6 +46,17 @@ class Subscription:
     constraints: Constraints = field(default_factory=dict)
 
 
+async def apply(database: Database, subscription: Subscription, events: list[Event], committed: asyncio.Event) -> None:
+    """Applies events in one transaction; those applied before are passed over. A type without a handler is of an older filter."""
+    async with EventUnitOfWork(database, subscription.name, subscription.constraints, committed) as uow:
+        fresh = await uow.claim(events)
+        for event in events:
+            handler = subscription.handlers.get(event.type)
+            if event.id in fresh and handler is not None:
+                with spans.consumer_span(event.type, event.traceparent, consumer=subscription.name):
+                    await handler(uow, event)
+
+
 class Consumer:
     """Runs one subscription."""
 
@@ -134,15 +145,7 @@ class Consumer:
         await self._done([message])
 
     async def _apply(self, events: list[Event]) -> None:
-        """Applies events in one transaction; those applied before are passed over. A type without a handler is of an older filter."""
-        subscription = self._subscription
-        async with EventUnitOfWork(self._database, subscription.name, subscription.constraints, self._committed) as uow:
-            fresh = await uow.claim(events)
-            for event in events:
-                handler = subscription.handlers.get(event.type)
-                if event.id in fresh and handler is not None:
-                    with spans.consumer_span(event.type, event.traceparent, consumer=subscription.name):
-                        await handler(uow, event)
+        await apply(self._database, self._subscription, events, self._committed)
 
     async def _done(self, messages: list[Msg]) -> None:
         for message in messages:

@@ -15,7 +15,9 @@ DEFAULT = "en"
 
 @dataclass(frozen=True)
 class Catalogue:
-    """Texts of one language: titles and neutral details by status, sentences by reason, sentences of fields by reason."""
+    """Texts of one language: titles and neutral details by status, sentences by reason, sentences of fields by
+    reason.
+    """
 
     language: str
     titles: dict[str, str]
@@ -33,7 +35,9 @@ def catalogue(language: str) -> Catalogue:
 
 
 def preferred_language(accept_language: str | None) -> str:
-    """Chooses one of LANGUAGES by an Accept-Language header (RFC 9110, 12.5.4); what cannot be read counts for nothing."""
+    """Chooses one of LANGUAGES by an Accept-Language header (RFC 9110, 12.5.4); what cannot be read counts for
+    nothing.
+    """
     best, best_weight = DEFAULT, 0.0
     for item in (accept_language or "")[:500].split(","):
         tag, _, parameter = item.strip().partition(";")

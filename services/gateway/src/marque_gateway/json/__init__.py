@@ -1,4 +1,6 @@
-"""ProtoJSON by code compiled once per message type; agrees with google.protobuf.json_format, which the tests hold it to."""
+"""ProtoJSON by code compiled once per message type; agrees with google.protobuf.json_format, which the tests hold it
+to.
+"""
 
 from marque_gateway.json.decode import Decoder, decoder_for
 from marque_gateway.json.encode import encoder_for, json_encoder_for

@@ -1,11 +1,13 @@
 """Decoders from JSON to messages, compiled once per message type.
 
-The forms are those of `json_format.ParseDict`, more strictly: what a caller cannot have meant is an error that names the field.
+The forms are those of `json_format.ParseDict`, more strictly: what a caller cannot have meant is an error that names
+the field.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from threading import RLock
 from typing import Any
 
@@ -49,12 +51,12 @@ class Decoder:
         return message
 
     def read_into(self, message: Message, document: Any, path: str = "") -> None:
-        """Reads a document into a message that may already hold other fields; raises JsonDecodeError, paths below `path`."""
+        """Reads a document into a message that may already hold other fields; raises JsonDecodeError, paths below
+        `path`.
+        """
         run = Run(_ready_for)
-        try:
+        with suppress(TooMany):
             self._fill(message, document, path, 1, run)
-        except TooMany:
-            pass
         if run.errors:
             raise JsonDecodeError(run.errors)
 

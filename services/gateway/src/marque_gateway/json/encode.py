@@ -1,8 +1,8 @@
 """Encoders from messages to JSON, compiled once per message type.
 
-For every type a Python function is written and compiled: reading named attributes into a dict display costs a quarter of walking
-descriptors per message, and a page of 50 rows is where a Python gateway is otherwise lost. Names come from descriptors that
-protoc has checked, and are quoted with repr.
+For every type a Python function is written and compiled: reading named attributes into a dict display costs a quarter
+of walking descriptors per message, and a page of 50 rows is where a Python gateway is otherwise lost. Names come from
+descriptors that protoc has checked, and are quoted with repr.
 """
 
 from __future__ import annotations
@@ -47,9 +47,9 @@ _ready: dict[Descriptor, Encoder] = {}
 def encoder_for(descriptor: Descriptor) -> Encoder:
     """Returns the function that turns a message of this type into what `orjson.dumps` takes.
 
-    It answers as `json_format.MessageToDict(message, always_print_fields_with_no_presence=True)` does: lowerCamelCase names,
-    defaults of fields without presence printed, unset fields with presence absent. The function raises ValueError for what has no
-    JSON form (a timestamp out of range, NaN inside a Value, an Any of an unknown type).
+    It answers as `json_format.MessageToDict(message, always_print_fields_with_no_presence=True)` does: lowerCamelCase
+    names, defaults of fields without presence printed, unset fields with presence absent. The function raises
+    ValueError for what has no JSON form (a timestamp out of range, NaN inside a Value, an Any of an unknown type).
     """
     found = _ready.get(descriptor)
     if found is None:
@@ -126,7 +126,9 @@ class _Writer:
         self.inner: dict[str, Descriptor] = {}
 
     def source(self) -> str:
-        """Returns the text of `encode(m)`; fields keep the order of the contract, so that documents read as the contract does."""
+        """Returns the text of `encode(m)`; fields keep the order of the contract, so that documents read as the
+        contract does.
+        """
         if is_wrapper(self.descriptor):
             return f"def encode(m):\n return {self.convert(self.descriptor.fields_by_name['value'], 'm.value')}\n"
         leading: list[str] = []
@@ -188,7 +190,9 @@ class _Writer:
         return name
 
     def names(self, enum: EnumDescriptor) -> str:
-        """Returns the name by which the source reads the names of an enum; of aliases the first name counts, as everywhere."""
+        """Returns the name by which the source reads the names of an enum; of aliases the first name counts, as
+        everywhere.
+        """
         name = "enum_" + enum.full_name.replace(".", "_")
         # values_by_number answers the last alias in some runtimes: the declared order decides here
         self.enums[name] = _EnumNames({value.number: value.name for value in reversed(enum.values)})

@@ -53,7 +53,9 @@ def timestamp(message: Message) -> str:
 
 
 def duration(message: Message) -> str:
-    """Returns seconds with the suffix `s`; raises ValueError beyond 10,000 years or where the two parts differ in sign."""
+    """Returns seconds with the suffix `s`; raises ValueError beyond 10,000 years or where the two parts differ in
+    sign.
+    """
     seconds: int = message.seconds  # type: ignore[attr-defined]
     nanos: int = message.nanos  # type: ignore[attr-defined]
     if abs(seconds) > _DURATION_LIMIT or abs(nanos) >= 1_000_000_000 or seconds * nanos < 0:
@@ -85,7 +87,9 @@ def single(value: float) -> float | str:
 
 
 def value(message: Message) -> Any:
-    """Returns the JSON that a google.protobuf.Value holds; raises ValueError on NaN and infinities, which it may not hold."""
+    """Returns the JSON that a google.protobuf.Value holds; raises ValueError on NaN and infinities, which it may not
+    hold.
+    """
     kind = message.WhichOneof("kind")
     if kind is None or kind == "null_value":
         return None

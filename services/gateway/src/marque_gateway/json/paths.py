@@ -8,10 +8,12 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 
 def present_paths(descriptor: Descriptor, document: Any) -> list[str]:
-    """Returns the proto field paths that a decoded and accepted JSON object names, in its order, a cleared (null) field too.
+    """Returns the proto field paths that a decoded and accepted JSON object names, in its order, a cleared (null)
+    field too.
 
-    A singular message is entered, so that `{"address": {"city": "…"}}` changes the city alone; lists, maps, well-known types and
-    the value types of google.type (a date, an amount) are replaced whole. An empty object names its own field.
+    A singular message is entered, so that `{"address": {"city": "…"}}` changes the city alone; lists, maps,
+    well-known types and the value types of google.type (a date, an amount) are replaced whole. An empty object names
+    its own field.
     """
     paths: list[str] = []
     _collect(descriptor, document, "", paths)

@@ -16,8 +16,9 @@ MAX_ERRORS = 20
 class JsonFieldError:
     """One refused value.
 
-    `field_path` is in the JSON form (`address.postalCode`, `tags[2]`), empty for the document itself; `reason` is for programs
-    (UNKNOWN_FIELD, INVALID_TYPE, OUT_OF_RANGE, …); `message` is a sentence without its subject and without the value.
+    `field_path` is in the JSON form (`address.postalCode`, `tags[2]`), empty for the document itself; `reason` is for
+    programs (UNKNOWN_FIELD, INVALID_TYPE, OUT_OF_RANGE, …); `message` is a sentence without its subject and without
+    the value.
     """
 
     field_path: str

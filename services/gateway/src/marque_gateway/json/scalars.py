@@ -1,8 +1,8 @@
 """Strict conversion of single JSON values to protobuf scalars.
 
 Each converter returns the value or raises `Refused(reason, message)`. The accepted forms are those of ProtoJSON
-(https://protobuf.dev/programming-guides/json/); where json_format lets Python's own number and base64 readers accept more
-(underscores, blanks, foreign digits, ignored characters), these refuse.
+(https://protobuf.dev/programming-guides/json/); where json_format lets Python's own number and base64 readers accept
+more (underscores, blanks, foreign digits, ignored characters), these refuse.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""The arithmetic of customers as pure functions."""

@@ -1,0 +1,61 @@
+"""The search document of a customer: names, contact points, cars, keys of other systems, and the dealers who may find it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from tradekit import email, names, phone, plate, search
+
+from marque_customer.models import EMAIL, FAX, PHONE
+
+
+def person_name(family: str, given: str, full: str) -> names.PersonName:
+    """Returns the name in parts; a whole name without parts is split by its script."""
+    if family or given:
+        return names.of_parts(given, family)
+    return names.of_full(full)
+
+
+def composed(family: str, given: str, full: str) -> str:
+    """Returns the whole name: as given, else composed in the order of its script."""
+    return names.tidy(full) or names.of_parts(given, family).full
+
+
+def dealer_token(dealer_id: uuid.UUID) -> str:
+    """Returns the token under which a dealer's customers stand: so the index narrows to them before any row is read."""
+    return f"@{dealer_id.hex}"
+
+
+def key_forms(source_key: str) -> tuple[str, ...]:
+    """Returns the spellings of another system's key that are found: as written, and without separators."""
+    return tuple(dict.fromkeys((source_key.lower(), plate.tidy(source_key).lower())))
+
+
+def build(
+    *, row: Any, points: Iterable[Any], keys: Iterable[str], vins: Sequence[str], dealers: Iterable[uuid.UUID]
+) -> tuple[str, list[str]]:
+    """Returns `search_text` and `search_tokens` of a customer; `row` and `points` have the columns of their tables."""
+    found: list[names.PersonName] = []
+    if row.full_name:
+        found.append(person_name(row.family_name, row.given_name, row.full_name))
+    if row.latin_name:
+        found.append(names.of_full(row.latin_name))
+    if row.organisation_name:
+        whole = names.tidy(row.organisation_name)
+        found.append(names.PersonName("", "", whole, names.script_of(whole)))
+    phones, emails, messengers = [], [], []
+    for point in points:
+        if point.kind in (PHONE, FAX):
+            phones.append(phone.normalise(point.value))
+        elif point.kind == EMAIL:
+            emails.append(email.normalise(point.value))
+        else:
+            messengers.append(point.value.lower())
+    document = search.document(names=found, phones=phones, vins=vins, emails=emails)
+    extra = [form for key in keys for form in key_forms(key)] + messengers
+    if not extra and not dealers:
+        return document.text, document.tokens
+    text = "\n".join((document.text, *extra)) if extra else document.text
+    return text, [*document.tokens, *extra, *map(dealer_token, dealers)]

@@ -1,0 +1,109 @@
+"""The HTTP application: every RPC by its binding, and the few routes that are not an RPC."""
+
+from __future__ import annotations
+
+from importlib import resources
+from typing import Any
+
+import fastapi_offline
+from fastapi import FastAPI
+from fastapi.openapi.docs import get_swagger_ui_html
+from servicekit.contract import Method
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
+
+from marque_gateway.admission import Admission
+from marque_gateway.answers import language, problem_for, problem_response
+from marque_gateway.binding import bindings_of
+from marque_gateway.contracts import Contracts
+from marque_gateway.edge import Edge
+from marque_gateway.live import Live
+from marque_gateway.openapi import document
+from marque_gateway.overview import Overview
+from marque_gateway.routes import RpcRoutes
+from marque_gateway.settings import Settings
+from marque_gateway.uploads import Uploads
+from marque_gateway.upstream import Upstreams, method_of
+
+_DOCS_POLICY = (
+    "default-src 'self'; style-src 'self' 'unsafe-inline'; script-src 'self' 'unsafe-inline'; img-src 'self' data:"
+)
+
+
+def make_app(settings: Settings, upstreams: Upstreams, admission: Admission, live: Live) -> ASGIApp:
+    """Returns the application of the HTTP door. Raises UnsupportedBinding for a contract that it cannot carry."""
+    contracts = Contracts.installed()
+    bindings = bindings_of(contracts.methods())
+    app = FastAPI(
+        title="Marque",
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        telemetry={
+            "tracing": False,
+            "metrics": False,
+            "logs": False,
+        },  # ours is at the edge; FastAPI's would trust the caller's trace
+    )
+    app.router.routes.insert(0, RpcRoutes(bindings, upstreams))
+    app.add_route("/v1/customers/{customer_id}/overview", Overview(upstreams), methods=["GET"])
+    app.add_route("/v1/events", live, methods=["GET"])
+    app.add_route("/v1/{service}/imports", Uploads(upstreams), methods=["POST"])
+    if settings.docs:
+        _add_docs(app, document(contracts))
+    for kind in (HTTPException, 404, 405):
+        app.add_exception_handler(kind, _problem)
+    app.add_exception_handler(Exception, _problem)
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
+            allow_headers=[
+                "authorization",
+                "content-type",
+                "idempotency-key",
+                "if-match",
+                "accept-language",
+                "x-request-id",
+            ],
+            expose_headers=["etag", "location", "x-request-id", "x-trace-id", "ratelimit", "retry-after"],
+            max_age=600,
+        )
+    app.add_middleware(GZipMiddleware, minimum_size=2048, compresslevel=4)
+    methods: dict[str, Method] = {}
+    for binding in bindings:
+        method = method_of(binding.rpc)
+        assert method is not None
+        methods[binding.rpc] = method
+    return Edge(app, settings, admission, methods)
+
+
+def _add_docs(app: FastAPI, described: bytes) -> None:
+    async def openapi(request: Request) -> Response:
+        return Response(described, media_type="application/json", headers={"cache-control": "public, max-age=300"})
+
+    async def docs(request: Request) -> Response:
+        page = get_swagger_ui_html(
+            openapi_url="/openapi.json",
+            title="Marque API",
+            swagger_js_url="/docs/static/swagger-ui-bundle.js",
+            swagger_css_url="/docs/static/swagger-ui.css",
+            swagger_favicon_url="/docs/static/favicon.png",
+        )
+        page.headers["content-security-policy"] = _DOCS_POLICY
+        return page
+
+    app.add_route("/openapi.json", openapi)
+    app.add_route("/docs", docs)
+    static: Any = resources.files(fastapi_offline) / "static"
+    app.mount("/docs/static", StaticFiles(directory=str(static)))
+
+
+async def _problem(request: Request, error: Exception) -> Response:
+    return problem_response(request, problem_for(error, language(request)))

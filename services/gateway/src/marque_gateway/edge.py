@@ -1,0 +1,145 @@
+"""The outermost layer of the HTTP door, for every request alike: trace, request id, limits, who calls, security headers, metrics.
+
+It is plain ASGI and does no work that an answer does not need.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from servicekit.contract import Method
+from servicekit.ids import new_id
+from servicekit.rpc.principal import ANONYMOUS
+from servicekit.telemetry import logs, metrics, propagation, spans
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from marque_gateway.admission import Admission
+from marque_gateway.answers import language, problem_for, problem_response
+from marque_gateway.settings import Settings
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+_SECURITY = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"strict-transport-security", b"max-age=31536000; includeSubDomains"),
+    (b"x-frame-options", b"DENY"),
+    (b"cross-origin-resource-policy", b"same-site"),
+)
+_API_ONLY = (
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"cache-control", b"no-store"),
+)
+
+
+class Edge:
+    """Wraps the application."""
+
+    def __init__(self, app: ASGIApp, settings: Settings, admission: Admission, methods: Mapping[str, Method]) -> None:
+        self._app = app
+        self._settings = settings
+        self._admission = admission
+        self._methods = methods
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        headers = Headers(scope=scope)
+        given = headers.get("x-request-id", "")
+        request_id = given if _REQUEST_ID.fullmatch(given) else new_id()
+        logs.request_id_var.set(request_id)
+        answer = {"status": 500}
+        with spans.edge_span(scope["method"], headers.get("traceparent")) as span:
+            state: dict[str, Any] = scope.setdefault("state", {})
+            state.update(route="other", span=span, principal=ANONYMOUS, methods=self._methods)
+            told = _Told(send, request_id, propagation.current_trace_id() or "", answer, state)
+            try:
+                await self._admitted(scope, receive, told, headers)
+            finally:
+                span.http_status(answer["status"])
+                elapsed = time.perf_counter() - started
+                metrics.current().http_server(state["route"], scope["method"], answer["status"], elapsed)
+
+    async def _admitted(self, scope: Scope, receive: Receive, send: Send, headers: Headers) -> None:
+        request = Request(scope, receive)
+        try:
+            self._check_size(scope, headers)
+            state = scope["state"]
+            state["principal"] = principal = await self._admission.identify(headers.get("authorization", ""))
+            address = (scope.get("client") or ("unknown", 0))[0]
+            state["rate"] = self._admission.count(principal, address)
+        except Exception as error:
+            await problem_response(request, problem_for(error, language(request)))(scope, receive, send)
+            return
+        limit = self._settings.max_upload_bytes if _is_upload(scope) else self._settings.max_body_bytes
+        limited = _Limited(receive, limit)
+        try:
+            await self._app(scope, limited, send)
+        except Exception as error:
+            if getattr(send, "begun", False):
+                raise
+            await problem_response(request, problem_for(error, language(request)))(scope, receive, send)
+
+    def _check_size(self, scope: Scope, headers: Headers) -> None:
+        if sum(len(name) + len(value) for name, value in scope["headers"]) > self._settings.max_header_bytes:
+            raise HTTPException(431)
+        length = headers.get("content-length", "0")
+        limit = self._settings.max_upload_bytes if _is_upload(scope) else self._settings.max_body_bytes
+        if not length.isdigit() or int(length) > limit:
+            raise HTTPException(413 if length.isdigit() else 400)
+
+
+class _Told:
+    """Adds to every answer what every answer carries."""
+
+    def __init__(
+        self, send: Send, request_id: str, trace_id: str, answer: dict[str, int], state: dict[str, Any]
+    ) -> None:
+        self._send = send
+        self._request_id = request_id
+        self._trace_id = trace_id
+        self._answer = answer
+        self._state = state
+        self.begun = False
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.begun = True
+            self._answer["status"] = message["status"]
+            headers = message.setdefault("headers", [])
+            headers.extend(_SECURITY)
+            if not any(name == b"content-security-policy" for name, _ in headers):
+                headers.extend(_API_ONLY)
+            headers.append((b"x-request-id", self._request_id.encode()))
+            headers.append((b"x-trace-id", self._trace_id.encode()))
+            rate = self._state.get("rate")
+            if rate is not None:
+                MutableHeaders(raw=headers)["ratelimit"] = rate.header
+        await self._send(message)
+
+
+class _Limited:
+    """Refuses a body that grows past its limit without having said so."""
+
+    def __init__(self, receive: Receive, limit: int) -> None:
+        self._receive = receive
+        self._left = limit
+
+    async def __call__(self) -> Message:
+        message = await self._receive()
+        if message["type"] == "http.request":
+            self._left -= len(message.get("body", b""))
+            if self._left < 0:
+                raise HTTPException(413)
+        return message
+
+
+def _is_upload(scope: Scope) -> bool:
+    return scope["method"] == "POST" and scope["path"].endswith("/imports")

@@ -1,0 +1,93 @@
+"""Files for import over HTTP: the body goes on as a stream of chunks; what comes back is the import, to be watched until it is done."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from google.protobuf.message_factory import GetMessageClass
+from marque.type.v1 import import_pb2
+from servicekit import contract
+from servicekit.errors import InvalidArgument, PermissionDenied, Unauthenticated
+from servicekit.rpc.principal import ANONYMOUS
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from marque_gateway.answers import language, problem_for, problem_response
+from marque_gateway.json import json_encoder_for
+from marque_gateway.routes import metadata_of
+from marque_gateway.upstream import Upstreams, traced
+
+_CHUNK = 64 * 1024
+_DEADLINE = 600.0
+
+
+class Uploads:
+    """`POST /v1/{service}/imports`: query parameters say what the file is, the body is the file itself."""
+
+    def __init__(self, upstreams: Upstreams) -> None:
+        self._upstreams = upstreams
+        self._encode = json_encoder_for(import_pb2.Import.DESCRIPTOR)
+
+    async def __call__(self, request: Request) -> Response:
+        """Answers 202 with the import and its address in Location."""
+        service = request.path_params["service"]
+        request.scope["state"]["route"] = "/v1/{service}/imports"
+        request.scope["state"]["span"].rename("POST /v1/{service}/imports")
+        try:
+            made = await self._upload(request, service)
+        except Exception as error:
+            return problem_response(request, problem_for(error, language(request), "header"))
+        headers = {"location": f"/v1/{service}/imports/{made.import_id}", "content-type": "application/json"}
+        return Response(self._encode(made), 202, headers)
+
+    async def _upload(self, request: Request, service: str) -> Any:
+        method = _method(service)
+        if method is None or not self._upstreams.knows(service):
+            raise HTTPException(404)
+        principal = request.scope["state"]["principal"]
+        if principal is ANONYMOUS:
+            raise Unauthenticated(why="it is missing")
+        if not principal.may(method.permission):
+            raise PermissionDenied(permission=method.permission)
+        header = _header(request)
+        call = self._upstreams.channel(service).stream_unary(
+            method.path,
+            request_serializer=GetMessageClass(method.descriptor.input_type).SerializeToString,
+            response_deserializer=import_pb2.Import.FromString,
+        )
+        return await call(_messages(header, request), timeout=_DEADLINE, metadata=traced(metadata_of(request)))
+
+
+def _method(service: str) -> contract.Method | None:
+    name = f"marque.{service}.v1.{service.capitalize()}ImportService"
+    return contract.methods(name).get("UploadImport") if name in contract.services() else None
+
+
+def _header(request: Request) -> import_pb2.ImportFileHeader:
+    """Reads the query: kind, source, fileName, dryRun, and a column mapping as `map.<column>=<field>`."""
+    header = import_pb2.ImportFileHeader(request_id=request.headers.get("idempotency-key", ""))
+    for name, value in request.query_params.multi_items():
+        if name in ("kind", "source"):
+            setattr(header, name, value)
+        elif name == "fileName":
+            header.file_name = value
+        elif name == "dryRun" and value in ("true", "false"):
+            header.dry_run = value == "true"
+        elif name.startswith("map.") and len(name) > len("map."):
+            header.column_mapping[name.removeprefix("map.")] = value
+        else:
+            raise InvalidArgument.of(
+                name[:60], "UNKNOWN_PARAMETER", "is not a parameter of this method, or not a value of it"
+            )
+    return header
+
+
+async def _messages(
+    header: import_pb2.ImportFileHeader, request: Request
+) -> AsyncIterator[import_pb2.UploadImportRequest]:
+    yield import_pb2.UploadImportRequest(header=header)
+    async for part in request.stream():
+        for start in range(0, len(part), _CHUNK):
+            yield import_pb2.UploadImportRequest(chunk=part[start : start + _CHUNK])

@@ -1,0 +1,115 @@
+"""SQL of staff."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from servicekit.dealers import in_scope
+from servicekit.paging import Page
+from servicekit.rpc.principal import Principal
+from sqlalchemy.ext.asyncio import AsyncSession
+from tradekit.search import SearchQuery, like
+
+from marque_network.models import Staff
+from marque_network.repository.search import CANDIDATES, Found, best
+
+_staff: sa.Table = Staff.__table__  # type: ignore[assignment]
+_c = _staff.c
+_LEADING_LOCK = 0x4D41_5251_0000_0001
+ORDERS: dict[str, tuple[str, bool]] = {
+    "": ("employee_number", False),
+    "employee_number": ("employee_number", False),
+    "employee_number desc": ("employee_number", True),
+    "update_time desc": ("update_time", True),
+}
+
+
+def visible_to(principal: Principal) -> sa.ColumnElement[bool]:
+    """The people that a caller may see (access.md): all for the maker, a dealer's own, a region's dealers'; none for others."""
+    return sa.true() if principal.sees_all_rows else in_scope(principal, _c.dealer_id)
+
+
+async def get_staff(session: AsyncSession, principal: Principal, staff_id: uuid.UUID) -> Staff | None:
+    """Returns a member of staff to change, locked."""
+    query = sa.select(Staff).where(Staff.staff_id == staff_id, visible_to(principal))
+    return (await session.scalars(query.with_for_update())).one_or_none()
+
+
+async def read_staff(session: AsyncSession, principal: Principal, staff_id: uuid.UUID) -> Any:
+    """Returns the row of a member of staff in the caller's sight, or None."""
+    return (await session.execute(sa.select(_staff).where(_c.staff_id == staff_id, visible_to(principal)))).one_or_none()
+
+
+async def read_many(session: AsyncSession, ids: Iterable[uuid.UUID], subjects: Iterable[str]) -> Sequence[Any]:
+    """Returns the people who have one of the ids or subjects, each once."""
+    known = _c.subject.in_(list(subjects)) & (_c.subject != "")
+    return (await session.execute(sa.select(_staff).where(sa.or_(_c.staff_id.in_(list(ids)), known)))).all()
+
+
+async def list_staff(
+    session: AsyncSession, principal: Principal, filters: dict[str, Any], order_by: str, page: Page, after: tuple[Any, ...] | None
+) -> Sequence[Any]:
+    """Returns a page of people and one more. `filters` are columns with a value (None: absent); `role` asks what a list holds."""
+    name, descending = ORDERS[order_by]
+    query = sa.select(_staff).where(visible_to(principal), *_filters(filters))
+    if after is not None:
+        key = sa.tuple_(_c[name], _c.staff_id)
+        query = query.where(key < after if descending else key > after)
+    columns = (_c[name], _c.staff_id)
+    query = query.order_by(*(column.desc() if descending else column for column in columns)).limit(page.size + 1)
+    return (await session.execute(query)).all()
+
+
+def _filters(filters: dict[str, Any]) -> list[sa.ColumnElement[bool]]:
+    found: list[sa.ColumnElement[bool]] = []
+    for name, value in filters.items():
+        if name == "role":
+            found.append(_c.roles.contains([value]))
+        else:
+            found.append(_c[name].is_(None) if value is None else _c[name] == value)
+    return found
+
+
+async def search_staff(
+    session: AsyncSession, principal: Principal, query: SearchQuery, dealer_id: uuid.UUID | None, size: int
+) -> Found:
+    """Returns the people in the caller's sight who fit a typed text best."""
+    return await best(session, _staff, _scope(principal, dealer_id), query, "employee_number", size)
+
+
+async def search_numbers(
+    session: AsyncSession, principal: Principal, text: str, dealer_id: uuid.UUID | None, size: int
+) -> Found:
+    """The search of a caller who may see neither names nor addresses: by the beginning of an employee number only.
+
+    What is masked must not be found by either, or guessing would reveal it.
+    """
+    beginning = like(text.strip().lower())[1:]
+    query = sa.select(_staff).where(*_scope(principal, dealer_id), sa.func.lower(_c.employee_number).like(beginning))
+    rows = (await session.execute(query.order_by(_c.employee_number).limit(min(size, CANDIDATES) + 1))).all()
+    scored = [(row, 1.0 if row.employee_number.lower() == text.strip().lower() else 0.5) for row in rows[:size]]
+    return Found(sorted(scored, key=lambda item: -item[1]), len(rows) > size)
+
+
+def _scope(principal: Principal, dealer_id: uuid.UUID | None) -> list[sa.ColumnElement[bool]]:
+    return [visible_to(principal), *([_c.dealer_id == dealer_id] if dealer_id else [])]
+
+
+async def chain_above(session: AsyncSession, staff_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, uuid.UUID | None]:
+    """Returns these people and everybody above them, each with their manager.
+
+    Takes the lock under which managers change until the transaction ends, so that two changes cannot close a circle together.
+    """
+    await session.execute(sa.select(sa.func.pg_advisory_xact_lock(_LEADING_LOCK)))
+    above = sa.select(_c.staff_id, _c.manager_staff_id).where(_c.staff_id.in_(staff_ids)).cte("above", recursive=True)
+    leads = sa.select(_c.staff_id, _c.manager_staff_id).join(above, _c.staff_id == above.c.manager_staff_id)
+    rows = await session.execute(sa.select(above.union(leads)))
+    return {row.staff_id: row.manager_staff_id for row in rows}
+
+
+async def in_sight(session: AsyncSession, principal: Principal, staff_id: uuid.UUID) -> bool:
+    """Tells whether there is such a person in the caller's sight."""
+    return bool(await session.scalar(sa.select(sa.exists().where(_c.staff_id == staff_id, visible_to(principal)))))

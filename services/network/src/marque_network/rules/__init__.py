@@ -1,0 +1,1 @@
+"""The arithmetic of dealers, hours and staff: pure functions."""

@@ -1,0 +1,45 @@
+"""The sums of a repair order. A line is the plain value that the table keeps; amounts are minor units of the order's one currency."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+Line = dict[str, Any]
+
+
+def numbered(lines: Iterable[Line]) -> list[Line]:
+    """Gives every line without a number the next free one, and returns the lines by their number.
+
+    Raises:
+        ValueError: two lines have one number.
+    """
+    found = list(lines)
+    taken = [line["line_number"] for line in found if line.get("line_number")]
+    if len(set(taken)) != len(taken):
+        raise ValueError("line_number")
+    free = iter(number for number in range(1, len(found) + max(taken, default=0) + 1) if number not in set(taken))
+    for line in found:
+        line["line_number"] = line.get("line_number") or next(free)
+    return sorted(found, key=lambda line: line["line_number"])
+
+
+def causal_unique(lines: Iterable[Line]) -> bool:
+    """Tells whether no line names more than one part as the cause."""
+    return all(sum(1 for part in line.get("parts", ()) if part.get("causal")) <= 1 for line in lines)
+
+
+def totals(lines: Iterable[Line]) -> list[dict[str, int]]:
+    """Returns what each payer owes, by the payer's number: {pay_type, labour, parts}."""
+    sums: dict[int, dict[str, int]] = {}
+    for line in lines:
+        pay_type = line["pay_type"]
+        row = sums.setdefault(pay_type, {"pay_type": pay_type, "labour": 0, "parts": 0})
+        row["labour"] += sum(item.get("amount") or 0 for item in line.get("labours", ()))
+        row["parts"] += sum(item.get("amount") or 0 for item in line.get("parts", ()))
+    return [sums[pay_type] for pay_type in sorted(sums)]
+
+
+def pay_types(lines: Sequence[Line]) -> list[int]:
+    """Returns the payers, each once."""
+    return sorted({line["pay_type"] for line in lines})
