@@ -118,6 +118,14 @@ def event(descriptor: Descriptor) -> EventType:
 
 
 @cache
+def events() -> tuple[EventType, ...]:
+    """Returns every event of the contracts, sorted by name."""
+    messages = (found for module in modules() for found in module.DESCRIPTOR.message_types_by_name.values())
+    marked = (found for found in messages if found.GetOptions().Extensions[options_pb2.event].aggregate)
+    return tuple(sorted((event(found) for found in marked), key=lambda found: found.name))
+
+
+@cache
 def message(full_name: str) -> type[Message]:
     """Returns the class of a message by its full name."""
     modules()

@@ -6,6 +6,7 @@ from importlib import resources
 from typing import Any
 
 import fastapi_offline
+import orjson
 from fastapi import FastAPI
 from fastapi.openapi.docs import get_swagger_ui_html
 from servicekit.contract import Method
@@ -19,11 +20,12 @@ from starlette.types import ASGIApp
 
 from marque_gateway.admission import Admission
 from marque_gateway.answers import language, problem_for, problem_response
+from marque_gateway import described
 from marque_gateway.binding import bindings_of
 from marque_gateway.contracts import Contracts
 from marque_gateway.edge import Edge
 from marque_gateway.live import Live
-from marque_gateway.openapi import document
+from marque_gateway.openapi import build_document
 from marque_gateway.overview import Overview
 from marque_gateway.routes import RpcRoutes
 from marque_gateway.settings import Settings
@@ -33,6 +35,8 @@ from marque_gateway.upstream import Upstreams, method_of
 _DOCS_POLICY = (
     "default-src 'self'; style-src 'self' 'unsafe-inline'; script-src 'self' 'unsafe-inline'; img-src 'self' data:"
 )
+
+_ABOUT = "One truth about each customer and each car, for a car maker and its dealers. The same methods are served over gRPC."
 
 
 def make_app(settings: Settings, upstreams: Upstreams, admission: Admission, live: Live) -> ASGIApp:
@@ -51,11 +55,14 @@ def make_app(settings: Settings, upstreams: Upstreams, admission: Admission, liv
         },  # ours is at the edge; FastAPI's would trust the caller's trace
     )
     app.router.routes.insert(0, RpcRoutes(bindings, upstreams))
-    app.add_route("/v1/customers/{customer_id}/overview", Overview(upstreams), methods=["GET"])
-    app.add_route("/v1/events", live, methods=["GET"])
-    app.add_route("/v1/{service}/imports", Uploads(upstreams), methods=["POST"])
+    app.add_route("/v1/customers/{customer_id}/overview", Overview(upstreams).answer, methods=["GET"])
+    app.add_route("/v1/events", live.answer, methods=["GET"])
+    app.add_route("/v1/{service}/imports", Uploads(upstreams).answer, methods=["POST"])
     if settings.docs:
-        _add_docs(app, document(contracts))
+        document = build_document(
+            contracts, bindings, description=_ABOUT, extra_paths=described.paths(), extra_schemas=described.schemas()
+        )
+        _add_docs(app, orjson.dumps(document))
     for kind in (HTTPException, 404, 405):
         app.add_exception_handler(kind, _problem)
     app.add_exception_handler(Exception, _problem)

@@ -2,7 +2,7 @@
 
 The source of the forms is google/api/http.proto. What no contract of ours uses is refused at start
 (`UnsupportedBinding`) rather than half supported: patterns inside a variable, `**`, `additional_bindings`,
-`response_body`, `custom`, PUT's and others' exotic bodies.
+`response_body`, `custom`, a body of GET or DELETE.
 """
 
 from __future__ import annotations

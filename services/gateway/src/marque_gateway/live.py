@@ -73,7 +73,7 @@ class Live:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def __call__(self, request: Request) -> Response:
+    async def answer(self, request: Request) -> Response:
         """`GET /v1/events`."""
         request.scope["state"]["route"] = "/v1/events"
         request.scope["state"]["span"].rename("GET /v1/events")

@@ -74,7 +74,7 @@ PARTS = (
         "consents",
         "/marque.customer.v1.ConsentService/ListConsents",
         lambda customer: consent_service_pb2.ListConsentsRequest(customer_id=customer, page_size=50),
-        "consents",
+        "entries",
     ),
     Part(
         "contacts",
@@ -103,7 +103,7 @@ class Overview:
     def __init__(self, upstreams: Upstreams) -> None:
         self._upstreams = upstreams
 
-    async def __call__(self, request: Request) -> Response:
+    async def answer(self, request: Request) -> Response:
         """Answers the composed view; 404 where the customer is not in the caller's sight."""
         request.scope["state"]["route"] = "/v1/customers/{customer_id}/overview"
         request.scope["state"]["span"].rename("GET /v1/customers/{customer_id}/overview")

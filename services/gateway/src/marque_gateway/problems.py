@@ -214,7 +214,8 @@ def _details(trailing: Iterable[tuple[str, str | bytes]] | None) -> _Details:
 def _seconds(retry: error_details_pb2.RetryInfo | None) -> int | None:
     if retry is None:
         return None
-    return max(1, math.ceil(retry.retry_delay.seconds + retry.retry_delay.nanos / 1e9))
+    seconds: float = retry.retry_delay.seconds + retry.retry_delay.nanos / 1e9
+    return max(1, math.ceil(seconds))
 
 
 def _worded(texts: Catalogue, reason: str, metadata: dict[str, str]) -> str | None:

@@ -16,6 +16,7 @@ from typing import Any
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
+from marque_gateway.fields import message_of
 from marque_gateway.json.decode_wellknown import WELL_KNOWN_TEXTS, field_mask
 from marque_gateway.json.run import MAX_ERRORS, JsonDecodeError, JsonFieldError, shown_key
 from marque_gateway.json.scalars import Refused, scalar, scalar_from_text, text
@@ -164,11 +165,12 @@ def _walk(
         if takes_text(field):
             yield TextField(".".join(step.json_name for step in steps), steps)
         elif _entered(field, entered) and len(steps) < MAX_NESTING:
-            yield from _walk(field.message_type, steps, bound, (*entered, field.message_type))
+            inner = message_of(field)
+            yield from _walk(inner, steps, bound, (*entered, inner))
 
 
-def _entered(field: Field, entered: tuple[Descriptor, ...]) -> bool:
-    inner = field.message_type
+def _entered(field: FieldDescriptor, entered: tuple[Descriptor, ...]) -> bool:
+    inner = message_of(field)
     return not (field.is_repeated or inner in entered or inner.full_name.startswith("google.protobuf."))
 
 

@@ -30,7 +30,7 @@ class Uploads:
         self._upstreams = upstreams
         self._encode = json_encoder_for(import_pb2.Import.DESCRIPTOR)
 
-    async def __call__(self, request: Request) -> Response:
+    async def answer(self, request: Request) -> Response:
         """Answers 202 with the import and its address in Location."""
         service = request.path_params["service"]
         request.scope["state"]["route"] = "/v1/{service}/imports"

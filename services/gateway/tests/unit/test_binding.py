@@ -54,11 +54,15 @@ class TestForms:
     @pytest.mark.parametrize(
         "rule",
         [
-            'get: "/v1/{id=things/*}"', 'get: "/v1/{id=**}"', 'get: "/v1/*"', 'get: "/v1/things-{id}"', 'get: "v1/things"', 'get: ""',
-            'get: "/v1/{missing}"', 'get: "/v1/{inner}"', 'get: "/v1/{inner.ids}"', 'get: "/v1/{inners.id}"', 'get: "/v1/{id}/{id}"',
-            'get: "/v1/things/{id}:Bad-Verb"', 'get: "/v1/a" body: "*"', 'delete: "/v1/a" body: "inner"', 'post: "/v1/a" body: "missing"',
+            'get: "/v1/{id=things/*}"', 'get: "/v1/{id=**}"', 'get: "/v1/*"', 'get: "/v1/things-{id}"',
+            'get: "v1/things"', 'get: ""',
+            'get: "/v1/{missing}"', 'get: "/v1/{inner}"', 'get: "/v1/{inner.ids}"', 'get: "/v1/{inners.id}"',
+            'get: "/v1/{id}/{id}"',
+            'get: "/v1/things/{id}:Bad-Verb"', 'get: "/v1/a" body: "*"', 'delete: "/v1/a" body: "inner"',
+            'post: "/v1/a" body: "missing"',
             'post: "/v1/a" body: "other"', 'post: "/v1/a" body: "inners"', 'get: "/v1/a" response_body: "id"',
-            'get: "/v1/a" additional_bindings { get: "/v1/b" }', 'custom { kind: "HEAD" path: "/v1/a" }', 'get: "/v1/a/"', 'get: "/v1/{}"',
+            'get: "/v1/a" additional_bindings { get: "/v1/b" }', 'custom { kind: "HEAD" path: "/v1/a" }',
+            'get: "/v1/a/"', 'get: "/v1/{}"',
         ],
     )  # fmt: skip
     def test_other_forms_are_refused_at_start(self, compile_text: Any, rule: str) -> None:

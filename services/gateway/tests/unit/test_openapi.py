@@ -60,7 +60,8 @@ class TestDocument:
         source = tmp_path / "openapi.json"
         source.write_text(json.dumps(build(each)))
         command = [
-            str(Path(sys.executable).parent / "openapi-python-client"), "generate", "--path", str(source), "--meta", "none",
+            str(Path(sys.executable).parent / "openapi-python-client"), "generate", "--path", str(source), "--meta",
+            "none",
             "--output-path", str(tmp_path / "client"), "--fail-on-warning",
         ]  # fmt: skip
         (tmp_path / "config.yaml").write_text("post_hooks: []\n")

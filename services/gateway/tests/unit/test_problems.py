@@ -125,8 +125,10 @@ class TestLanguage:
     @pytest.mark.parametrize(
         ("header", "language"),
         [
-            (None, "en"), ("", "en"), ("zh-CN,zh;q=0.9,en;q=0.8", "zh-CN"), ("en;q=0.5, zh;q=0.6", "zh-CN"), ("fr, en;q=0.2", "en"),
-            ("zh-Hant-TW", "zh-CN"), ("ZH", "zh-CN"), ("zh;q=0", "en"), ("zh;q=x", "en"), ("zh;q=nan", "en"), ("*", "en"), (";;,,=", "en"),
+            (None, "en"), ("", "en"), ("zh-CN,zh;q=0.9,en;q=0.8", "zh-CN"), ("en;q=0.5, zh;q=0.6", "zh-CN"),
+            ("fr, en;q=0.2", "en"),
+            ("zh-Hant-TW", "zh-CN"), ("ZH", "zh-CN"), ("zh;q=0", "en"), ("zh;q=x", "en"), ("zh;q=nan", "en"),
+            ("*", "en"), (";;,,=", "en"),
             ("en, zh", "en"), ("zh;q=2, en;q=0.1", "en"),
         ],
     )  # fmt: skip
@@ -143,8 +145,10 @@ class TestJsonPath:
     @pytest.mark.parametrize(
         ("path", "body", "expected"),
         [
-            ("page_size", None, "pageSize"), ("a_b.c_d[2].e_f", None, "aB.cD[2].eF"), ('tags["snake_key"].a_b', None, 'tags["snake_key"].aB'),
-            ("customer.full_name", "customer", "fullName"), ("customer", "customer", ""), ("customer_id", "customer", "customerId"),
+            ("page_size", None, "pageSize"), ("a_b.c_d[2].e_f", None, "aB.cD[2].eF"),
+            ('tags["snake_key"].a_b', None, 'tags["snake_key"].aB'),
+            ("customer.full_name", "customer", "fullName"), ("customer", "customer", ""),
+            ("customer_id", "customer", "customerId"),
             ("line_1", None, "line1"), ("", None, ""),
         ],
     )  # fmt: skip

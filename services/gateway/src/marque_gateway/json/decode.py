@@ -15,6 +15,7 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
+from marque_gateway.fields import enum_of, message_of
 from marque_gateway.json.decode_dynamic import DYNAMIC
 from marque_gateway.json.decode_wellknown import WELL_KNOWN_TEXTS
 from marque_gateway.json.run import (
@@ -147,18 +148,18 @@ def _keeps_null(field: FieldDescriptor) -> bool:
     if field.is_repeated:
         return False
     if field.type in _MESSAGES:
-        return bool(field.message_type.full_name == _VALUE)
-    return field.type == FieldDescriptor.TYPE_ENUM and field.enum_type.full_name == "google.protobuf.NullValue"
+        return bool(message_of(field).full_name == _VALUE)
+    return field.type == FieldDescriptor.TYPE_ENUM and enum_of(field).full_name == "google.protobuf.NullValue"
 
 
 def _field_fill(field: FieldDescriptor) -> Fill:
     name = field.name
     if field.type in _MESSAGES:
-        if field.message_type.GetOptions().map_entry:
+        if message_of(field).GetOptions().map_entry:
             return _map_fill(field)
-        inner = _fill_for(field.message_type)
+        inner = _fill_for(message_of(field))
         return (
-            _messages_fill(name, inner, field.message_type.full_name == _VALUE)
+            _messages_fill(name, inner, message_of(field).full_name == _VALUE)
             if field.is_repeated
             else _single_fill(name, inner)
         )
@@ -216,10 +217,10 @@ def _scalars_fill(name: str, convert: Converter) -> Fill:
 
 
 def _map_fill(field: FieldDescriptor) -> Fill:
-    name, entry = field.name, field.message_type
+    name, entry = field.name, message_of(field)
     convert_key, held = scalar_from_text(entry.fields_by_name["key"]), entry.fields_by_name["value"]
     is_message = held.type in _MESSAGES
-    inner = _fill_for(held.message_type) if is_message else None
+    inner = _fill_for(message_of(held)) if is_message else None
     convert = None if is_message else scalar(held)
 
     def fill(message: Any, value: Any, path: str, depth: int, run: Run) -> None:

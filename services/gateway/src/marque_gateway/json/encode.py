@@ -19,6 +19,7 @@ from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescript
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
+from marque_gateway.fields import enum_of, message_of
 from marque_gateway.json.encode_wellknown import WELL_KNOWN, odd_number, single
 
 Encoder = Callable[[Any], Any]
@@ -152,8 +153,9 @@ class _Writer:
         source = f"m.{name}" if name.isidentifier() and not keyword.iskeyword(name) else f"getattr(m, {name!r})"
         if not field.is_repeated:
             return self.convert(field, source)
-        if field.type in _MESSAGES and field.message_type.GetOptions().map_entry:
-            key, held = field.message_type.fields_by_name["key"], field.message_type.fields_by_name["value"]
+        if field.type in _MESSAGES and message_of(field).GetOptions().map_entry:
+            entry = message_of(field)
+            key, held = entry.fields_by_name["key"], entry.fields_by_name["value"]
             shown = {FieldDescriptor.TYPE_STRING: "k", FieldDescriptor.TYPE_BOOL: "flag[k]"}.get(key.type, "text(k)")
             return f"{{{shown}: {self.convert(held, 'v')} for k, v in {source}.items()}}"
         converted = self.convert(field, "x")
@@ -163,11 +165,11 @@ class _Writer:
         """Returns the expression that converts one value of a field."""
         kind = field.type
         if kind in _MESSAGES:
-            return f"{self.encoder(field.message_type)}({source})"
+            return f"{self.encoder(message_of(field))}({source})"
         if kind == FieldDescriptor.TYPE_ENUM:
             return (
-                f"{self.names(field.enum_type)}[{source}]"
-                if field.enum_type.full_name != "google.protobuf.NullValue"
+                f"{self.names(enum_of(field))}[{source}]"
+                if enum_of(field).full_name != "google.protobuf.NullValue"
                 else "None"
             )
         if kind in _INT64:

@@ -32,7 +32,7 @@ _BOUNDS = {"gte": "minimum", "lte": "maximum", "gt": "exclusiveMinimum", "lt": "
 
 def rules_of(field: FieldDescriptor) -> Any:
     """Returns the FieldRules of a field, empty where it has none."""
-    return field.GetOptions().Extensions[validate_pb2.field]
+    return field.GetOptions().Extensions[validate_pb2.field]  # type: ignore[attr-defined]
 
 
 def has_behavior(field: FieldDescriptor, name: str) -> bool:
@@ -55,10 +55,10 @@ def refuses_unspecified(field: FieldDescriptor) -> bool:
 def keywords(field: FieldDescriptor) -> dict[str, Any]:
     """Returns the schema keywords of a field's own value; of a repeated field those of the list."""
     rules = rules_of(field)
-    if rules.ignore == validate_pb2.IGNORE_ALWAYS:
+    if rules.ignore == validate_pb2.Ignore.Value("IGNORE_ALWAYS"):
         return {}
     found = _of_type(rules)
-    if rules.ignore == validate_pb2.IGNORE_IF_ZERO_VALUE and not field.has_presence:
+    if rules.ignore == validate_pb2.Ignore.Value("IGNORE_IF_ZERO_VALUE") and not field.has_presence:
         return _zero_allowed(found)
     return found
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
+from marque_gateway.fields import enum_of
 from marque_gateway.openapi.constraints import has_behavior, is_required, item_keywords, keywords, rules_of
 
 CURATED: Mapping[str, Any] = {
@@ -119,7 +120,7 @@ class Examples:
         rules = rules["anyOf"][-1] if "anyOf" in rules else rules
         if field.type == FieldDescriptor.TYPE_ENUM:
             refused = rules_of(field).enum.not_in
-            names = [value.name for value in field.enum_type.values if value.number and value.number not in refused]
+            names = [value.name for value in enum_of(field).values if value.number and value.number not in refused]
             return names[0] if names else None
         if "const" in rules:
             return rules["const"]

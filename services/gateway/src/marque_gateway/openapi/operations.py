@@ -10,7 +10,7 @@ from marque_gateway.binding import Binding, access_of
 from marque_gateway.contracts import Contracts
 from marque_gateway.openapi.constraints import is_required, item_keywords, keywords
 from marque_gateway.openapi.examples import Examples
-from marque_gateway.openapi.schemas import Schema, Schemas
+from marque_gateway.openapi.schemas import Mode, Schema, Schemas
 from marque_gateway.query import DATE, TextField, query_fields
 
 HEADER_FIELDS = frozenset({"request_id"})
@@ -91,7 +91,7 @@ class Operations:
         if descriptor is None:
             raise ValueError(f"{binding.rpc} has no body")
         without = _taken(binding) if binding.body == "*" else frozenset()
-        mode = "patch" if binding.verb == "PATCH" else "request"
+        mode: Mode = "patch" if binding.verb == "PATCH" else "request"
         schema = self._schemas.ref(descriptor, mode, without)
         example = self._examples.message(descriptor, response=False, without=without)
         return {"required": True, "content": {"application/json": {"schema": schema, "example": example}}}

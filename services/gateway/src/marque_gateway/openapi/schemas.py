@@ -14,6 +14,7 @@ from typing import Any, Literal
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
 
 from marque_gateway.contracts import Contracts
+from marque_gateway.fields import enum_of
 from marque_gateway.openapi.constraints import (
     has_behavior,
     is_required,
@@ -120,11 +121,10 @@ class Schemas:
         if field.message_type is not None:
             return self.ref(field.message_type, "request" if mode == "patch" else mode)
         if field.type == _F.TYPE_ENUM:
-            if field.enum_type.full_name == "google.protobuf.NullValue":
+            enum = enum_of(field)
+            if enum.full_name == "google.protobuf.NullValue":
                 return {"type": "null"}
-            return self.enum(
-                field.enum_type, mode != "response" and not field.is_repeated and refuses_unspecified(field)
-            )
+            return self.enum(enum, mode != "response" and not field.is_repeated and refuses_unspecified(field))
         return dict(_SCALARS[field.type])
 
     def _message(self, descriptor: Descriptor, mode: Mode, without: frozenset[str]) -> Schema:

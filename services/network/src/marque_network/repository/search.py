@@ -35,11 +35,13 @@ async def best(
     columns = table.c
     matching = sa.select(table).where(*scope, *_conditions(table, query)).limit(CANDIDATES + 1)
     exact = sa.select(table).where(*scope, columns[number].in_(sorted({query.text, query.text.upper()}))).limit(CANDIDATES)
-    rows = (await session.execute(sa.union_all(exact, matching.subquery().select()))).all()
+    both = sa.union_all(exact.subquery("exact").select(), matching.subquery("matching").select())
+    rows = (await session.execute(both)).all()
     key = next(iter(table.primary_key.columns)).name
     distinct = {getattr(row, key): row for row in rows}.values()
-    weighed = sorted(((row, fit(query.text, row.search_text)) for row in distinct), key=lambda item: (-item[1], getattr(item[0], number)))
-    return Found(weighed[:size], len(rows) > CANDIDATES or len(weighed) > size)
+    scored = [(row, fit(query.text, row.search_text)) for row in distinct]
+    scored.sort(key=lambda item: (-item[1], getattr(item[0], number)))
+    return Found(scored[:size], len(scored) > min(size, CANDIDATES))
 
 
 def _conditions(table: sa.Table, query: SearchQuery) -> list[sa.ColumnElement[bool]]:

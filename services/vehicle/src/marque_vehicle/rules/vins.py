@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -67,7 +68,8 @@ def tidy(text: str) -> str:
     try:
         return vins.normalise(text)
     except vins.VinError:
-        return "".join(char for char in text.upper() if char.isalnum())
+        folded = unicodedata.normalize("NFKC", text).upper()
+        return "".join(char for char in folded if char.isascii() and char.isalnum())
 
 
 def country(vin: str) -> str:

@@ -1,0 +1,114 @@
+"""What the OpenAPI document says of the routes that are not an RPC."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marque_gateway.overview import PARTS
+from marque_gateway.upstream import method_of
+
+_PROBLEMS = {"default": {"$ref": "#/components/responses/Problem"}}
+_LANGUAGE = {"$ref": "#/components/parameters/AcceptLanguage"}
+
+
+def schemas() -> dict[str, Any]:
+    """Returns the schemas of the composed views."""
+    properties: dict[str, Any] = {
+        "customerId": {"type": "string", "format": "uuid", "description": "The customer asked for."},
+        "missing": _names("The parts whose owner did not answer in time; ask again for them."),
+        "withheld": _names("The parts that the caller may not see."),
+    }
+    for part in PARTS:
+        method = method_of(part.rpc)
+        assert method is not None
+        output = method.descriptor.output_type
+        if part.shown:
+            field = output.fields_by_camelcase_name[part.shown]
+            items = {"$ref": f"#/components/schemas/{field.message_type.name}"}
+            properties[part.name] = {"type": "array", "items": items, "description": f"From {method.service}."}
+        else:
+            properties[part.name] = {"$ref": f"#/components/schemas/{output.name}"}
+    overview = {
+        "type": "object",
+        "description": "What is known of a customer, from the owners of each part.",
+        "properties": properties,
+        "required": ["customerId", "missing", "withheld"],
+    }
+    return {"CustomerOverview": overview}
+
+
+def paths() -> dict[str, dict[str, Any]]:
+    """Returns the operations by path and verb."""
+    return {
+        "/v1/customers/{customerId}/overview": {
+            "get": {
+                "operationId": "getCustomerOverview",
+                "tags": ["CustomerService"],
+                "summary": "Composes the 360° view of a customer.",
+                "description": "Asks the owners of all parts at once. A part whose owner is down is named in `missing`; the rest is served.",
+                "parameters": [_customer_id(), _LANGUAGE],
+                "responses": {"200": _json("The view.", "CustomerOverview"), **_PROBLEMS},
+            }
+        },
+        "/v1/events": {
+            "get": {
+                "operationId": "watchEvents",
+                "tags": ["Live"],
+                "summary": "Streams live changes in the caller's scope (server-sent events).",
+                "description": "Each event's type is that of the contract, its data the facts as JSON. `reset` says: read your lists again.",
+                "parameters": [
+                    {
+                        "name": "Last-Event-ID",
+                        "in": "header",
+                        "description": "The id of the last event received; the stream goes on after it.",
+                        "schema": {"type": "string", "maxLength": 500},
+                    },
+                    _LANGUAGE,
+                ],
+                "responses": {
+                    "200": {"description": "The stream.", "content": {"text/event-stream": {"schema": {"type": "string"}}}},
+                    **_PROBLEMS,
+                },
+            }
+        },
+        **{f"/v1/{service}/imports": {"post": _upload(service)} for service in ("customer", "network", "vehicle")},
+    }
+
+
+def _upload(service: str) -> dict[str, Any]:
+    query = [
+        ("kind", True, "What the rows are, for example `customers`."),
+        ("source", True, "The name of the system that the file comes from."),
+        ("fileName", True, "The file's name; its ending tells the form: .csv, .jsonl or .parquet."),
+        ("dryRun", False, "`true` to check the file and change nothing."),
+    ]
+    parameters: list[dict[str, Any]] = [
+        {"name": name, "in": "query", "required": needed, "description": text, "schema": {"type": "string", "minLength": 1}}
+        for name, needed, text in query
+    ]
+    return {
+        "operationId": f"upload{service.capitalize()}Import",
+        "tags": [f"{service.capitalize()}ImportService"],
+        "summary": "Takes a file and imports its rows in the background.",
+        "description": "Answers at once with the import; Location is where its progress and its errors row by row are read. "
+        "Columns named otherwise than the fields are mapped by `map.<column>=<field>` parameters.",
+        "parameters": [*parameters, {"$ref": "#/components/parameters/IdempotencyKey"}, _LANGUAGE],
+        "requestBody": {
+            "required": True,
+            "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+        },
+        "responses": {"202": _json("The import, queued.", "Import"), **_PROBLEMS},
+    }
+
+
+def _json(text: str, schema: str) -> dict[str, Any]:
+    return {"description": text, "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}}
+
+
+def _names(text: str) -> dict[str, Any]:
+    return {"type": "array", "items": {"type": "string"}, "description": text}
+
+
+def _customer_id() -> dict[str, Any]:
+    schema = {"type": "string", "format": "uuid"}
+    return {"name": "customerId", "in": "path", "required": True, "description": "The customer's id.", "schema": schema}

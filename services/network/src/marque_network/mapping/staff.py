@@ -1,0 +1,156 @@
+"""Between rows and messages of staff."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from marque.network.v1 import staff_pb2, staff_service_pb2
+from marque.type.v1 import person_name_pb2
+from servicekit.db.base import etag_of
+from servicekit.errors import FieldViolation, InvalidArgument
+from servicekit.masking import show
+from servicekit.paging import Page, moment, page_key
+from servicekit.roles import visible_classes
+from servicekit.rpc.call import Call
+from tradekit import han, names
+
+from marque_network.mapping.patches import patched, required
+from marque_network.models import Change, Staff
+from marque_network.rules import offices
+from marque_network.rules.readings import LANGUAGE
+
+_PLAIN = ("subject", "employee_number", "region_code", "group_code", "phone", "email")
+_NAME = ("family_name", "given_name", "full_name", "latin_name")
+
+
+def staff_values(message: staff_pb2.StaffMember) -> dict[str, Any]:
+    """Returns the columns of a member of staff. Raises InvalidArgument for what the contract's rules cannot see."""
+    wrong = [*_faults(message)]
+    if wrong:
+        raise InvalidArgument(violations=wrong)
+    return {
+        **{name: getattr(message, name) for name in _PLAIN},
+        **person_values(*(getattr(message.name, part) for part in _NAME)),
+        "dealer_id": _uuid(message.dealer_id),
+        "roles": sorted(message.roles),
+        "languages": list(dict.fromkeys(message.languages)),
+        "status": message.status or Staff.ACTIVE,
+        "manager_staff_id": _uuid(message.manager_staff_id),
+    }
+
+
+def person_values(family: str, given: str, full: str, latin: str) -> dict[str, str]:
+    """Returns the columns of a name; a whole name that is not given is composed: family name first in Han script, else last."""
+    family, given, full = names.tidy(family), names.tidy(given), names.tidy(full)
+    if not full:
+        parts = (family, given) if han.is_han(family + given) else (given, family)
+        full = ("" if han.is_han(family + given) else " ").join(part for part in parts if part)
+    return {"family_name": family, "given_name": given, "full_name": full, "latin_name": names.tidy(latin)}
+
+
+def office_faults(held: Iterable[str], *, at_dealer: bool, place: str) -> Iterable[FieldViolation]:
+    """Yields what is wrong with roles at an employer."""
+    for role in held:
+        if not offices.is_known(role):
+            yield FieldViolation(place, "ROLE_UNKNOWN", "There is no such role.")
+        elif not offices.fits_employer(role, at_dealer=at_dealer):
+            text = "Roles of dealers need a dealer, those of the maker none; roles of systems and customers are not for staff."
+            yield FieldViolation(place, "ROLE_NOT_FOR_EMPLOYER", text)
+
+
+def _faults(message: staff_pb2.StaffMember) -> Iterable[FieldViolation]:
+    if not any(getattr(message.name, part).strip() for part in ("family_name", "given_name", "full_name")):
+        yield required("staff.name")
+    yield from office_faults(message.roles, at_dealer=bool(message.dealer_id), place="staff.roles")
+    if any(not LANGUAGE.fullmatch(tag) for tag in message.languages):
+        yield FieldViolation("staff.languages", "LANGUAGE_INVALID", "Give a language tag such as zh-CN.")
+
+
+def _uuid(text: str) -> uuid.UUID | None:
+    return uuid.UUID(text) if text else None
+
+
+def staff_patch(request: staff_service_pb2.UpdateStaffRequest, call: Call) -> Callable[[Staff], Change]:
+    """Returns what an update request does to the member of staff that it finds."""
+    visible = visible_classes(call.principal.roles)
+
+    def change(row: Staff) -> Change:
+        current = staff_message(row)
+        given, mask = request.staff, request.update_mask
+        merged, fields = patched(current, given, mask, prefix="staff", visible=visible)
+        if "name" in fields and not any(path.startswith("name.full_name") or path == "name" for path in mask.paths):
+            merged.name.ClearField("full_name")  # parts were changed, so the whole is composed anew
+        if mask.paths == [] and given.name.full_name:
+            merged.name.full_name = given.name.full_name
+        values = staff_values(merged) if fields else {}
+        columns = {column for field in fields for column in (_NAME if field == "name" else (field,))}
+        return Change({name: value for name, value in values.items() if name in columns}, fields)
+
+    return change
+
+
+def staff_message(row: Any) -> staff_pb2.StaffMember:
+    """Returns the whole message of a member of staff; who may see what is judged by `staff_for`."""
+    message = staff_pb2.StaffMember(
+        staff_id=str(row.staff_id),
+        **{name: getattr(row, name) for name in _PLAIN},
+        dealer_id=str(row.dealer_id or ""),
+        name=person_name_pb2.PersonName(**{part: getattr(row, part) for part in _NAME}),
+        roles=row.roles,
+        languages=row.languages,
+        status=row.status,
+        manager_staff_id=str(row.manager_staff_id or ""),
+        etag=etag_of(row.version),
+    )
+    message.create_time.FromDatetime(row.create_time)
+    message.update_time.FromDatetime(row.update_time)
+    return message
+
+
+def staff_for(call: Call) -> Callable[[Any], staff_pb2.StaffMember]:
+    """Returns the rendering of a member of staff for a caller."""
+    visible = visible_classes(call.principal.roles)
+
+    def render(row: Any) -> staff_pb2.StaffMember:
+        message = staff_message(row)
+        found: staff_pb2.StaffMember = show(call, message, "staff", message.staff_id, visible)
+        return found
+
+    return render
+
+
+def staff_filters(request: staff_service_pb2.ListStaffRequest) -> dict[str, Any]:
+    """Returns the filters of a list request. Raises InvalidArgument where they contradict each other."""
+    if request.maker_only and request.dealer_id:
+        raise InvalidArgument.of("maker_only", "FILTERS_CONTRADICT", "Ask for a dealer's people or the maker's, not both.")
+    found: dict[str, Any] = {name: getattr(request, name) for name in ("role", "status", "subject") if getattr(request, name)}
+    found |= {name: uuid.UUID(getattr(request, name)) for name in ("dealer_id", "manager_staff_id") if getattr(request, name)}
+    return {**found, **({"dealer_id": None} if request.maker_only else {})}
+
+
+def staff_key(page: Page, order_by: str) -> tuple[Any, ...] | None:
+    """Returns the sort values after which a page starts."""
+    return page_key(page, moment if order_by.startswith("update_time") else str, uuid.UUID)
+
+
+def staff_page(rows: Sequence[Any], page: Page, order_by: str, call: Call) -> staff_service_pb2.ListStaffResponse:
+    """Returns the answer of a list request."""
+    name = "update_time" if order_by.startswith("update_time") else "employee_number"
+    shown, token = page.cut(rows, lambda row: (getattr(row, name), str(row.staff_id)))
+    render = staff_for(call)
+    return staff_service_pb2.ListStaffResponse(staff=[render(row) for row in shown], next_page_token=token)
+
+
+def staff_batch(
+    request: staff_service_pb2.BatchGetStaffRequest, rows: Sequence[Any], call: Call
+) -> staff_service_pb2.BatchGetStaffResponse:
+    """Returns the answer of a batch request, with what is missing."""
+    ids, subjects = {str(row.staff_id) for row in rows}, {row.subject for row in rows}
+    render = staff_for(call)
+    return staff_service_pb2.BatchGetStaffResponse(
+        staff=[render(row) for row in rows],
+        missing_staff_ids=sorted({one.lower() for one in request.staff_ids} - ids),
+        missing_subjects=sorted(set(request.subjects) - subjects),
+    )

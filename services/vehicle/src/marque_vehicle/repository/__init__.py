@@ -1,0 +1,1 @@
+"""All SQL of the vehicle service, by noun."""

@@ -1,0 +1,63 @@
+"""Who may see which rows (docs/access.md), worked out once per request: all, some dealers', or some customer's."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+
+import asyncpg
+from servicekit.rpc.principal import Principal
+
+_DEALERS = """
+SELECT dealer_id FROM known_dealers
+WHERE ($1 <> '' AND group_code = $1) OR ($2 <> '' AND region_code = $2)
+"""
+_FAMILY = """
+WITH RECURSIVE family AS (
+    SELECT $1::uuid AS customer_id
+    UNION SELECT a.from_customer_id FROM customer_aliases a JOIN family f ON a.to_customer_id = f.customer_id
+    WHERE a.known_until IS NULL)
+SELECT customer_id FROM family
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The rows in sight: `everything`, else those of `dealers`, else those of `customers` (the caller's own ids, merged ones included)."""
+
+    everything: bool = False
+    dealers: tuple[uuid.UUID, ...] = ()
+    customers: tuple[uuid.UUID, ...] = ()
+    any_car: bool = False
+
+    @property
+    def nothing(self) -> bool:
+        """Tells whether no row is in sight."""
+        return not (self.everything or self.dealers or self.customers)
+
+
+async def visible_to(reader: asyncpg.Pool, principal: Principal) -> Scope:
+    """Returns the caller's scope. `any_car`: a car named by its exact VIN is in sight of dealers and regions, without persons."""
+    if principal.sees_all_rows:
+        return Scope(everything=True, any_car=True)
+    region = principal.region if "oem.region" in principal.roles else ""
+    group = principal.dealer_group if principal.is_dealer else ""
+    if principal.is_dealer or region:
+        dealers = {uuid.UUID(dealer) for dealer in principal.dealers}
+        if group or region:
+            dealers.update(row["dealer_id"] for row in await reader.fetch(_DEALERS, group, region))
+        return Scope(dealers=tuple(sorted(dealers)), any_car=True)
+    if principal.is_owner and principal.customer_id:
+        return Scope(customers=await family(reader, uuid.UUID(principal.customer_id)))
+    return Scope()
+
+
+async def family(reader: asyncpg.Pool, customer_id: uuid.UUID) -> tuple[uuid.UUID, ...]:
+    """Returns every id under which rows of this customer may stand: itself and all that were merged into it."""
+    return tuple(row["customer_id"] for row in await reader.fetch(_FAMILY, customer_id))
+
+
+async def dealer_zone(reader: asyncpg.Pool, dealer_id: uuid.UUID) -> str | None:
+    """Returns the zone of a known dealer (empty where it was never told), None for an unknown dealer."""
+    zone: str | None = await reader.fetchval("SELECT time_zone FROM known_dealers WHERE dealer_id = $1", dealer_id)
+    return zone
