@@ -6,6 +6,8 @@ from typing import Any
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
+from marque_gateway.fields import message_of
+
 
 def present_paths(descriptor: Descriptor, document: Any) -> list[str]:
     """Returns the proto field paths that a decoded and accepted JSON object names, in its order, a cleared (null)
@@ -26,7 +28,7 @@ def _collect(descriptor: Descriptor, document: dict[str, Any], prefix: str, path
         field = by_json_name.get(key) or descriptor.fields_by_name[key]
         path = f"{prefix}{field.name}"
         if isinstance(value, dict) and value and _entered(field):
-            _collect(field.message_type, value, f"{path}.", paths)
+            _collect(message_of(field), value, f"{path}.", paths)
         else:
             paths.append(path)
 

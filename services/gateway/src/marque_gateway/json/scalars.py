@@ -17,6 +17,8 @@ from typing import Any
 
 from google.protobuf.descriptor import EnumDescriptor, FieldDescriptor
 
+from marque_gateway.fields import enum_of
+
 Converter = Callable[[Any], Any]
 
 MAX_NUMBER_TEXT = 64
@@ -195,7 +197,7 @@ _BY_TYPE: dict[int, Converter] = {
 
 def scalar(field: FieldDescriptor) -> Converter:
     """Returns the converter of a scalar or enum field's single value."""
-    return enumeration(field.enum_type) if field.type == _F.TYPE_ENUM else _BY_TYPE[field.type]
+    return enumeration(enum_of(field)) if field.type == _F.TYPE_ENUM else _BY_TYPE[field.type]
 
 
 def scalar_from_text(field: FieldDescriptor) -> Converter:

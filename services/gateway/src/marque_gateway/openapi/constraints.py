@@ -27,6 +27,9 @@ _NUMBERS = (
     "sfixed64",
 )
 _TEXT_NUMBERS = {"int64", "uint64", "sint64", "fixed64", "sfixed64"}
+_IGNORE: Any = validate_pb2.DESCRIPTOR.enum_types_by_name["Ignore"].values_by_name
+_IGNORE_ALWAYS: int = _IGNORE["IGNORE_ALWAYS"].number
+_IGNORE_IF_ZERO: int = _IGNORE["IGNORE_IF_ZERO_VALUE"].number
 _BOUNDS = {"gte": "minimum", "lte": "maximum", "gt": "exclusiveMinimum", "lt": "exclusiveMaximum"}
 
 
@@ -55,10 +58,10 @@ def refuses_unspecified(field: FieldDescriptor) -> bool:
 def keywords(field: FieldDescriptor) -> dict[str, Any]:
     """Returns the schema keywords of a field's own value; of a repeated field those of the list."""
     rules = rules_of(field)
-    if rules.ignore == validate_pb2.Ignore.Value("IGNORE_ALWAYS"):
+    if rules.ignore == _IGNORE_ALWAYS:
         return {}
     found = _of_type(rules)
-    if rules.ignore == validate_pb2.Ignore.Value("IGNORE_IF_ZERO_VALUE") and not field.has_presence:
+    if rules.ignore == _IGNORE_IF_ZERO and not field.has_presence:
         return _zero_allowed(found)
     return found
 

@@ -77,18 +77,20 @@ def staff_patch(request: staff_service_pb2.UpdateStaffRequest, call: Call) -> Ca
     visible = visible_classes(call.principal.roles)
 
     def change(row: Staff) -> Change:
-        current = staff_message(row)
-        given, mask = request.staff, request.update_mask
-        merged, fields = patched(current, given, mask, prefix="staff", visible=visible)
-        if "name" in fields and not any(path.startswith("name.full_name") or path == "name" for path in mask.paths):
-            merged.name.ClearField("full_name")  # parts were changed, so the whole is composed anew
-        if mask.paths == [] and given.name.full_name:
-            merged.name.full_name = given.name.full_name
+        mask = request.update_mask
+        merged, fields = patched(staff_message(row), request.staff, mask, prefix="staff", visible=visible)
+        if _parts_only(list(mask.paths)):
+            merged.name.ClearField("full_name")  # its parts were changed, so the whole is composed anew
         values = staff_values(merged) if fields else {}
         columns = {column for field in fields for column in (_NAME if field == "name" else (field,))}
         return Change({name: value for name, value in values.items() if name in columns}, fields)
 
     return change
+
+
+def _parts_only(paths: list[str]) -> bool:
+    parts = {path for path in paths if path.split(".")[0] == "name"}
+    return bool(parts & {"name.family_name", "name.given_name"}) and not parts & {"name", "name.full_name"}
 
 
 def staff_message(row: Any) -> staff_pb2.StaffMember:

@@ -5,12 +5,27 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from servicekit.errors import FieldViolation
 from tradekit import email, phone
 
 _LIST = re.compile(r"[;；,，、]")
 LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One row as it was understood: its number, natural key, the columns of which it says something, and what is wrong with it.
+
+    A text that is empty says nothing, so it leaves what is known as it is.
+    """
+
+    row: int
+    key: str
+    values: Mapping[str, Any]
+    wrong: tuple[FieldViolation, ...] = ()
+    manager_number: str = ""
 
 
 @dataclass(slots=True)

@@ -1,0 +1,164 @@
+"""Customers and their parts, for changes: rows under lock, with everything that the search document and the card are made of."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import sqlalchemy as sa
+from servicekit.rpc.principal import Principal
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from marque_customer.models import (
+    LISTED,
+    PHONE,
+    ContactPoint,
+    Customer,
+    DealerCustomer,
+    KnownCar,
+    Relation,
+    SourceReference,
+)
+from marque_customer.repository.sight import visible_to
+
+_PHONE_LOCK = sa.text("SELECT pg_advisory_xact_lock(hashtextextended('phone:' || :key, 0))")
+LOOKED_UP = 10
+
+
+@dataclass
+class Parts:
+    """What belongs to a customer beside its own row."""
+
+    points: list[ContactPoint] = field(default_factory=list)
+    references: list[SourceReference] = field(default_factory=list)
+    vins: list[str] = field(default_factory=list)
+    dealers: set[uuid.UUID] = field(default_factory=set)
+
+
+async def find(
+    session: AsyncSession, principal: Principal, customer_id: uuid.UUID, *, lock: bool = False
+) -> Customer | None:
+    """Returns a customer in the caller's sight."""
+    query = sa.select(Customer).where(Customer.customer_id == customer_id, visible_to(principal))
+    return (await session.scalars(query.with_for_update() if lock else query)).one_or_none()
+
+
+async def parts_of(session: AsyncSession, customer_id: uuid.UUID) -> Parts:
+    """Returns the parts of a customer, oldest first."""
+    points = sa.select(ContactPoint).where(ContactPoint.customer_id == customer_id)
+    references = sa.select(SourceReference).where(SourceReference.customer_id == customer_id)
+    cars = sa.select(KnownCar.vin).where(KnownCar.customer_id == customer_id, *_current()).distinct()
+    dealers = sa.select(DealerCustomer.dealer_id).where(DealerCustomer.customer_id == customer_id)
+    return Parts(
+        points=list(await session.scalars(points.order_by(ContactPoint.create_time, ContactPoint.contact_point_id))),
+        references=list(await session.scalars(references.order_by(SourceReference.source, SourceReference.source_key))),
+        vins=sorted(await session.scalars(cars)),
+        dealers=set(await session.scalars(dealers)),
+    )
+
+
+def _current() -> list[sa.ColumnElement[bool]]:
+    return [~KnownCar.voided, KnownCar.version > 0, KnownCar.valid_start_time.isnot(None), KnownCar.valid_end_time.is_(None)]
+
+
+async def repeat_times(session: AsyncSession, customer: Customer) -> None:
+    """Carries the list orders and filters of a customer to the rows of its dealers."""
+    await session.execute(
+        sa.update(DealerCustomer)
+        .where(DealerCustomer.customer_id == customer.customer_id)
+        .values(update_time=customer.update_time, status=customer.status)
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def lock_phone(session: AsyncSession, match_key: str) -> None:
+    """Holds a phone number until the transaction ends, so that two customers cannot be verified for it at once."""
+    await session.execute(_PHONE_LOCK, {"key": match_key})
+
+
+async def verified_elsewhere(
+    session: AsyncSession, match_keys: Sequence[str], customer_id: uuid.UUID | None, *, unshared_only: bool
+) -> bool:
+    """Tells whether another live customer has one of these phones verified."""
+    if not match_keys:
+        return False
+    other = (
+        sa.select(ContactPoint.contact_point_id)
+        .join(Customer, Customer.customer_id == ContactPoint.customer_id)
+        .where(
+            ContactPoint.match_key.in_(match_keys),
+            ContactPoint.kind == PHONE,
+            ContactPoint.verify_time.isnot(None),
+            Customer.status.in_(LISTED),
+        )
+    )
+    if customer_id is not None:
+        other = other.where(ContactPoint.customer_id != customer_id)
+    if unshared_only:
+        other = other.where(~ContactPoint.shared)
+    return bool(await session.scalar(sa.select(other.exists())))
+
+
+async def by_phone(session: AsyncSession, match_key: str) -> list[uuid.UUID]:
+    """Returns the live customers with exactly this phone, verified ones first, at most 10."""
+    query = (
+        sa.select(ContactPoint.customer_id)
+        .join(Customer, Customer.customer_id == ContactPoint.customer_id)
+        .where(ContactPoint.match_key == match_key, ContactPoint.kind == PHONE, Customer.status.in_(LISTED))
+        .order_by(ContactPoint.verify_time.is_(None), ContactPoint.customer_id)
+        .limit(LOOKED_UP)
+    )
+    return list(await session.scalars(query))
+
+
+async def by_vin(session: AsyncSession, vin: str) -> list[uuid.UUID]:
+    """Returns the live customers to whom exactly this car belongs now, at most 10."""
+    query = (
+        sa.select(KnownCar.customer_id)
+        .join(Customer, Customer.customer_id == KnownCar.customer_id)
+        .where(KnownCar.vin == vin, *_current(), Customer.status.in_(LISTED))
+        .distinct()
+        .order_by(KnownCar.customer_id)
+        .limit(LOOKED_UP)
+    )
+    return list(await session.scalars(query))
+
+
+async def locked(session: AsyncSession, customer_ids: Sequence[uuid.UUID]) -> list[Customer]:
+    """Returns customers under lock, in the order of their ids so that two look-ups never wait for each other."""
+    query = sa.select(Customer).where(Customer.customer_id.in_(customer_ids)).order_by(Customer.customer_id)
+    return list(await session.scalars(query.with_for_update()))
+
+
+async def relation(session: AsyncSession, customer_id: uuid.UUID, dealer_id: uuid.UUID, kind: int) -> Relation | None:
+    """Returns the relation of a kind that a dealer has with a customer."""
+    query = sa.select(Relation).where(
+        Relation.customer_id == customer_id, Relation.dealer_id == dealer_id, Relation.kind == kind
+    )
+    return (await session.scalars(query)).one_or_none()
+
+
+async def show_to_dealer(session: AsyncSession, customer: Customer, dealer_id: uuid.UUID, moment: datetime) -> None:
+    """Lets a dealer see a customer from now on."""
+    row = insert(DealerCustomer).values(
+        customer_id=customer.customer_id,
+        dealer_id=dealer_id,
+        update_time=moment,
+        create_time=customer.create_time,
+        kind=customer.kind,
+        status=customer.status,
+    )
+    await session.execute(row.on_conflict_do_nothing())
+
+
+async def keep_car(session: AsyncSession, values: dict[str, object]) -> bool:
+    """Keeps what was last said of an ownership; tells whether it was news."""
+    row = insert(KnownCar).values(**values)
+    fresh = {name: value for name, value in values.items() if name != "ownership_id"}
+    statement = row.on_conflict_do_update(
+        index_elements=["ownership_id"], set_=fresh, where=KnownCar.version < row.excluded.version
+    ).returning(KnownCar.ownership_id)
+    return (await session.execute(statement)).first() is not None

@@ -1,0 +1,147 @@
+"""The hot reads: one prepared statement each, which gives cards (mapping.customers) and never a row that the caller may not see.
+
+A dealer's list walks `dealer_customers (dealer_id, update_time, customer_id)`: for each dealer in scope at most a page of keys, merged;
+so its cost grows with the page and the number of dealers in scope, never with the table.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+import asyncpg
+from servicekit.paging import Page
+
+from marque_customer.models import LISTED
+from marque_customer.repository.sight import Sight, rule
+
+_GET = f"SELECT c.customer_id, c.status, c.card FROM customers c WHERE c.customer_id = $1 AND {rule(2)}"  # noqa: S608
+_SURVIVOR = f"""
+WITH RECURSIVE chain AS (
+    SELECT customer_id, merged_into, 0 AS depth FROM customers WHERE customer_id = $1
+    UNION ALL SELECT n.customer_id, n.merged_into, depth + 1 FROM chain JOIN customers n ON n.customer_id = chain.merged_into
+    WHERE depth < 16)
+SELECT c.customer_id, c.status, c.card FROM chain JOIN customers c USING (customer_id)
+WHERE chain.merged_into IS NULL AND {rule(2)}"""  # noqa: S608
+_BATCH = """
+WITH RECURSIVE chain AS (
+    SELECT customer_id AS asked, customer_id, merged_into, 0 AS depth FROM customers WHERE customer_id = ANY($1)
+    UNION ALL SELECT asked, n.customer_id, n.merged_into, depth + 1 FROM chain JOIN customers n ON n.customer_id = chain.merged_into
+    WHERE depth < 16)
+SELECT chain.asked, c.customer_id, c.status, c.card FROM chain JOIN customers c USING (customer_id)
+WHERE chain.merged_into IS NULL"""
+_CARDS = "SELECT customer_id, card FROM customers WHERE customer_id = ANY($1)"
+_EXPORT = """
+SELECT customer_id, update_time, card FROM customers
+WHERE (update_time, customer_id) > ($1, $2) AND status = ANY($3) ORDER BY update_time, customer_id LIMIT $4"""
+_LIMITS = (51, 101, 201, 501, 1001)
+
+
+async def get(reader: asyncpg.Pool, sight: Sight, customer_id: uuid.UUID) -> asyncpg.Record | None:
+    """Returns `customer_id, status, card` of a customer in sight."""
+    return await reader.fetchrow(_GET, customer_id, *sight.values)
+
+
+async def survivor(reader: asyncpg.Pool, sight: Sight, customer_id: uuid.UUID) -> asyncpg.Record | None:
+    """Returns the customer that a merged one stands for, where that is in sight."""
+    return await reader.fetchrow(_SURVIVOR, customer_id, *sight.values)
+
+
+async def batch(reader: asyncpg.Pool, customer_ids: Sequence[uuid.UUID]) -> list[asyncpg.Record]:
+    """Returns `asked, customer_id, status, card` for each id known: of itself, or of its survivor."""
+    found: list[asyncpg.Record] = await reader.fetch(_BATCH, customer_ids)
+    return found
+
+
+async def cards(reader: asyncpg.Pool, customer_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, asyncpg.Record]:
+    """Returns `customer_id, card` of customers that a statement before found visible."""
+    return {row["customer_id"]: row for row in await reader.fetch(_CARDS, customer_ids)}
+
+
+async def export(
+    reader: asyncpg.Pool, after: tuple[datetime, uuid.UUID], statuses: Sequence[int], limit: int
+) -> list[asyncpg.Record]:
+    """Returns the next customers in the order of their last change."""
+    found: list[asyncpg.Record] = await reader.fetch(_EXPORT, *after, statuses, limit)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What a list asks for; 0, empty and None mean no filter."""
+
+    column: str
+    descending: bool
+    kind: int
+    status: int
+    dealer_id: uuid.UUID | None
+    tag: str
+
+
+async def listed(
+    reader: asyncpg.Pool, sight: Sight, listing: Listing, page: Page, after: tuple[Any, ...] | None
+) -> list[asyncpg.Record]:
+    """Returns a page of `time, customer_id, card`, and one more."""
+    statuses = [listing.status] if listing.status else list(LISTED)
+    values: list[Any] = [page.size + 1, statuses, listing.kind]
+    if sight.everything and listing.dealer_id is None:
+        shape = "all"
+    elif sight.own is not None:
+        shape = "own"
+        values.append(sight.own)
+    else:
+        shape = "dealers" if listing.dealer_id is None else "one"
+        values += _scope_values(sight, listing)
+    if listing.tag:
+        values.append([listing.tag])
+    if after is not None:
+        values += after
+    bound = next(limit for limit in _LIMITS if limit > page.size)
+    text = list_statement(shape, listing.column, listing.descending, bool(listing.tag), after is not None, bound)
+    found: list[asyncpg.Record] = await reader.fetch(text, *values)
+    return found
+
+
+def _scope_values(sight: Sight, listing: Listing) -> list[Any]:
+    dealers = [listing.dealer_id] if sight.everything else sight.dealers
+    scope: list[Any] = [dealers, sight.group, sight.region]
+    return scope if listing.dealer_id is None else [*scope, listing.dealer_id]
+
+
+@lru_cache(maxsize=256)
+def list_statement(shape: str, column: str, descending: bool, tag: bool, after: bool, bound: int) -> str:
+    """Returns the text of a list's statement.
+
+    Parameters: $1 rows, $2 statuses, $3 kind (0: all), then those of the shape, the tag, the key after which the page starts. The inner
+    limit is a constant: with a parameter the planner would guess a tenth of the table and might sort it.
+    """
+    used = 3 + {"all": 0, "own": 1, "dealers": 3, "one": 4}[shape]
+    direction, sign = ("DESC", "<") if descending else ("", ">")
+    order = f"ORDER BY v.{column} {direction}, v.customer_id {direction} LIMIT {bound}"
+    conditions = "v.status = ANY($2) AND ($3 = 0 OR v.kind = $3)"
+    if tag:
+        used += 1
+        owner = "v" if shape in ("all", "own") else "(SELECT t FROM customers t WHERE t.customer_id = v.customer_id)"
+        conditions += f" AND ({owner}).tags @> ${used}::text[]"
+    if after:
+        conditions += f" AND (v.{column}, v.customer_id) {sign} (${used + 1}, ${used + 2})"
+    if shape in ("all", "own"):
+        own = "v.customer_id = $4 AND " if shape == "own" else ""
+        return (
+            f"SELECT v.{column} AS time, v.customer_id, v.card FROM customers v"  # noqa: S608
+            f" WHERE {own}{conditions} {order.replace(f'LIMIT {bound}', 'LIMIT LEAST($1::bigint, ' + str(bound) + ')')}"
+        )
+    narrowed = " WHERE s.dealer_id = $7" if shape == "one" else ""
+    return f"""
+        WITH scope AS (SELECT unnest($4::uuid[]) AS dealer_id UNION
+            SELECT dealer_id FROM known_dealers WHERE group_code = $5::text OR region_code = $6::text),
+        keys AS (SELECT DISTINCT x.time, x.customer_id FROM scope s CROSS JOIN LATERAL (
+            SELECT v.{column} AS time, v.customer_id FROM dealer_customers v
+            WHERE v.dealer_id = s.dealer_id AND {conditions} {order}) x{narrowed}
+            ORDER BY x.time {direction}, x.customer_id {direction} LIMIT $1)
+        SELECT k.time, k.customer_id, (SELECT c.card FROM customers c WHERE c.customer_id = k.customer_id) AS card
+        FROM keys k ORDER BY k.time {direction}, k.customer_id {direction}"""  # noqa: S608

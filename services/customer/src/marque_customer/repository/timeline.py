@@ -1,0 +1,108 @@
+"""The time line and the relations of a customer."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from servicekit.ids import new_uuid
+from servicekit.paging import Page
+from servicekit.rpc.principal import Principal
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from marque_customer.models import Customer, Interaction, Relation
+from marque_customer.repository.sight import own_dealers, visible_to
+
+TOUCHES = Interaction.__table__
+RELATIONS = Relation.__table__
+
+
+@dataclass(frozen=True, slots=True)
+class TouchFilter:
+    """What a time line is narrowed to; empty and None mean everything."""
+
+    kinds: Sequence[int]
+    direction: int
+    from_time: datetime | None
+    to_time: datetime | None
+    vin: str
+
+
+async def is_visible(session: AsyncSession, principal: Principal, customer_id: uuid.UUID) -> bool:
+    """Tells whether a caller may see a customer."""
+    found = sa.select(Customer.customer_id).where(Customer.customer_id == customer_id, visible_to(principal))
+    return bool(await session.scalar(sa.select(found.exists())))
+
+
+async def touches(
+    session: AsyncSession,
+    principal: Principal,
+    customer_id: uuid.UUID,
+    wanted: TouchFilter,
+    page: Page,
+    descending: bool,
+    after: tuple[Any, ...] | None,
+) -> Sequence[sa.Row[Any]]:
+    """Returns a page of the time line, and one more; for a dealer its own touches and the maker's that name it."""
+    columns = TOUCHES.c
+    query = sa.select(TOUCHES).where(columns.customer_id == customer_id, own_dealers(principal, columns.dealer_id))
+    if wanted.kinds:
+        query = query.where(columns.kind.in_(wanted.kinds))
+    if wanted.direction:
+        query = query.where(columns.direction == wanted.direction)
+    if wanted.from_time is not None:
+        query = query.where(columns.occur_time >= wanted.from_time)
+    if wanted.to_time is not None:
+        query = query.where(columns.occur_time < wanted.to_time)
+    if wanted.vin:
+        query = query.where(columns.vin == wanted.vin)
+    return await _page(session, query, (columns.occur_time, columns.interaction_id), page, descending, after)
+
+
+async def relations(
+    session: AsyncSession,
+    principal: Principal,
+    customer_id: uuid.UUID,
+    filters: dict[str, Any],
+    page: Page,
+    descending: bool,
+    after: tuple[Any, ...] | None,
+) -> Sequence[sa.Row[Any]]:
+    """Returns a page of a customer's relations, and one more; for a dealer only its own."""
+    columns = RELATIONS.c
+    query = sa.select(RELATIONS).where(
+        columns.customer_id == customer_id,
+        own_dealers(principal, columns.dealer_id),
+        *(columns[name] == value for name, value in filters.items()),
+    )
+    return await _page(session, query, (columns.start_time, columns.relation_id), page, descending, after)
+
+
+async def _page(
+    session: AsyncSession,
+    query: sa.Select[Any],
+    order: tuple[sa.ColumnElement[Any], sa.ColumnElement[Any]],
+    page: Page,
+    descending: bool,
+    after: tuple[Any, ...] | None,
+) -> Sequence[sa.Row[Any]]:
+    if after is not None:
+        key = sa.tuple_(*order)
+        query = query.where(key < after if descending else key > after)
+    sorted_by = [column.desc() if descending else column for column in order]
+    return (await session.execute(query.order_by(*sorted_by).limit(page.size + 1))).all()
+
+
+async def add_platform_touch(session: AsyncSession, values: dict[str, Any]) -> uuid.UUID | None:
+    """Writes an entry of the platform, once for each thing and sentence; returns its id where it was new."""
+    made = new_uuid()
+    row = insert(Interaction).values(interaction_id=made, **values)
+    statement = row.on_conflict_do_nothing(
+        index_elements=["reference_type", "reference_id", "subject_key"], index_where=sa.text("subject_key <> ''")
+    ).returning(Interaction.interaction_id)
+    return made if (await session.execute(statement)).first() is not None else None
