@@ -18,6 +18,7 @@ from typing import Any, Protocol
 import nats
 import uvloop
 from nats.aio.client import Client as Nats
+from opentelemetry.sdk.trace.export import SpanExporter
 
 from servicekit import telemetry
 from servicekit.audit import ReadAudit
@@ -25,6 +26,7 @@ from servicekit.db import migrate
 from servicekit.db.due import DueHandler, DueWorker
 from servicekit.db.engine import Database
 from servicekit.db.housekeeping import HOUSEKEEPING, housekeeping
+from servicekit.db.vitals import vitals
 from servicekit.health import HealthServer
 from servicekit.messaging import streams
 from servicekit.messaging.consumer import Consumer, Subscription
@@ -93,13 +95,21 @@ class Running:
     """A service that runs in this process; tests start and stop it as production does."""
 
     def __init__(
-        self, build: Build, settings: ServiceSettings, name: str, *, serve: bool = True, work: bool = True
+        self,
+        build: Build,
+        settings: ServiceSettings,
+        name: str,
+        *,
+        serve: bool = True,
+        work: bool = True,
+        span_exporter: SpanExporter | None = None,
     ) -> None:
         self._build = build
         self._settings = settings
         self._name = name
         self._serve = serve
         self._work = work
+        self._span_exporter = span_exporter
         self._tasks: list[asyncio.Task[None]] = []
         self._nats: Nats | None = None
         self._server: RpcServer | None = None
@@ -116,6 +126,7 @@ class Running:
             sample_ratio=settings.trace_sample_ratio,
             log_level=settings.log_level,
             log_format=settings.log_format,
+            span_exporter=self._span_exporter,
         )
         self._kit = make_kit(settings, self._name)
         self._service = self._build(self._kit)
@@ -165,6 +176,7 @@ class Running:
         for subscription in service.subscriptions:
             self._spawn(subscription.name, Consumer(kit.database, jetstream, subscription, kit.committed).run())
         handlers = {**service.due, HOUSEKEEPING: housekeeping(kit.settings)}
+        self._spawn("vitals", vitals(kit.database))
         self._spawn("due", DueWorker(kit.database, handlers, kit.committed).run())
 
     def _checks(self) -> Mapping[str, Callable[[], Awaitable[None]]]:

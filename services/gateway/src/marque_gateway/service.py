@@ -10,6 +10,7 @@ import signal
 from granian.constants import Interfaces
 from granian.server.embed import Server
 from nats.aio.client import Client as Nats
+from opentelemetry.sdk.trace.export import SpanExporter
 from servicekit import telemetry
 from servicekit.health import HealthServer
 from servicekit.rpc.tokens import TokenVerifier
@@ -29,7 +30,7 @@ log = logs.get_logger(__name__)
 class Gateway:
     """The gateway in this process."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, span_exporter: SpanExporter | None = None) -> None:
         self.settings = settings
         self._telemetry = telemetry.start(
             "gateway",
@@ -39,6 +40,7 @@ class Gateway:
             sample_ratio=settings.trace_sample_ratio,
             log_level=settings.log_level,
             log_format=settings.log_format,
+            span_exporter=span_exporter,
         )
         self._verifier = TokenVerifier(settings.issuer_url, settings.audience, settings.token_algorithms)
         admission = Admission(self._verifier, settings.principal_rate, settings.address_rate)

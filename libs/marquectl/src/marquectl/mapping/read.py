@@ -123,6 +123,10 @@ def _kind_plan(
             whole[column] = target
         else:
             put(column, Template(((column, ()),)))
+    for part in ("dates", "values"):
+        for field in _mapping(section, part):
+            if target_of(kind, field) is None:
+                raise ValueError(f"{kind.name}.{part}: there is no field {field!r}")
     return KindPlan(
         kind=kind,
         templates=tuple(templates.values()),

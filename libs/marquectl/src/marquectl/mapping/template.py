@@ -42,8 +42,8 @@ class Template:
         return frozenset(part[0] for part in self.parts if isinstance(part, tuple))
 
     def render(self, cells: Mapping[str, Any]) -> str:
-        """Returns the text of a row; empty where every column in it is empty, so that no punctuation stands alone."""
-        written, filled = [], False
+        """Returns the text of a row; empty where it reads columns and all are empty, so that no punctuation stands alone."""
+        written, filled = [], not self.columns
         for part in self.parts:
             if isinstance(part, str):
                 written.append(part)

@@ -51,6 +51,11 @@ class RowFile:
             self.position = found[-1].last
         return found
 
+    def advance(self, position: int) -> None:
+        """Passes over rows that another worker has imported."""
+        while self.position < position and self.take(1):
+            pass
+
     def close(self) -> None:
         """Closes the file."""
         self._rows = iter(())

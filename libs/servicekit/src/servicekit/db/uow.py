@@ -16,7 +16,6 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
 
-import asyncpg
 import sqlalchemy as sa
 from google.protobuf.message import Message
 from sqlalchemy.dialects.postgresql import insert
@@ -26,7 +25,7 @@ from sqlalchemy.orm.exc import StaleDataError
 
 from servicekit import contract
 from servicekit.db.base import Aggregate, now
-from servicekit.db.engine import Database
+from servicekit.db.engine import Database, Reader
 from servicekit.db.tables import audit_records, due_work, idempotency_keys, outbox_messages
 from servicekit.errors import Aborted, DomainError, IdempotencyKeyReused
 from servicekit.ids import new_uuid
@@ -249,6 +248,6 @@ class Work:
             yield session
 
     @property
-    def reader(self) -> asyncpg.Pool:
+    def reader(self) -> Reader:
         """The bare pool for hot reads."""
         return self._database.reader

@@ -40,6 +40,7 @@ OPTIONS: list[tuple[str, Any]] = [
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
 ]
+ON_BEHALF_OF = "x-marque-on-behalf-of"  # a person's token, beside that of the service which acts for them
 Metadata = dict[str, str]
 Unary = Callable[[bytes, grpc.aio.ServicerContext], Awaitable[bytes]]
 
@@ -175,6 +176,8 @@ class RpcServer:
         if scheme.lower() != "bearer" or not token:
             raise Unauthenticated(why="the scheme is not Bearer")
         principal = await self._verifier.verify(token.strip())
+        if principal.is_service and ON_BEHALF_OF in metadata:
+            principal = await self._verifier.verify(metadata[ON_BEHALF_OF])
         if method.public:
             return principal
         if method.internal:

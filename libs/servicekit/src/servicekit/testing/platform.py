@@ -46,11 +46,14 @@ class Platform:
         self._running: list[Running] = []
         self._processes: list[subprocess.Popen[bytes]] = []
         self._clients: list[Client] = []
+        self._gateway: Any = None
+        self.http_url = ""
 
     async def start(self, name: str, **overrides: Any) -> Running:
         """Starts a service inside this process, migrated, with its loops; returns it when it is ready."""
+        span_exporter = overrides.pop("span_exporter", None)
         settings = await self.prepare(name, **overrides)
-        running = Running(build_of(name), settings, name)
+        running = Running(build_of(name), settings, name, span_exporter=span_exporter)
         await running.start()
         self._running.append(running)
         self.peers[name] = f"127.0.0.1:{running.port}"
@@ -74,28 +77,29 @@ class Platform:
         await until(lambda: ready(settings.health_port), 20.0, f"{name} is not ready")
         return process
 
+    async def open_gateway(self, **overrides: Any) -> Any:
+        """Opens both doors of the gateway inside this process, in front of the services started so far."""
+        module = importlib.import_module("marque_gateway.service")
+        span_exporter = overrides.pop("span_exporter", None)
+        settings = self._settings("gateway", {"http_port": free_port(), **overrides})
+        self._gateway = module.Gateway(settings, span_exporter)
+        await self._gateway.start()
+        self.peers["gateway"] = f"127.0.0.1:{settings.grpc_port}"
+        self.http_url = f"http://127.0.0.1:{settings.http_port}"
+        return self._gateway
+
+    def http(self, role: str = "", **scope: Any) -> httpx.AsyncClient:
+        """Returns an HTTP client of the gateway that speaks with a role."""
+        token = scope.pop("token", None) or (self.token(role, **scope) if role else None)
+        headers = {"authorization": f"Bearer {token}"} if token else {}
+        return httpx.AsyncClient(base_url=self.http_url, headers=headers, timeout=20)
+
     async def prepare(self, name: str, **overrides: Any) -> ServiceSettings:
         """Makes database, streams and settings of a service without starting it."""
-        secret = self.folder / "secret"
-        secret.write_text(SECRET)
-        settings_class: type[ServiceSettings] = importlib.import_module(f"marque_{name}.settings").Settings
         if name not in self.databases:
             self.databases[name] = await asyncio.to_thread(self._database, name)
-        values: dict[str, Any] = {
-            "environment": "test",
-            "database_url": SecretStr(self.databases[name]),
-            "database_pool_size": 5,
-            "nats_url": self.nats.url,
-            "issuer_url": self.issuer.url,
-            "client_id": name,
-            "client_secret_file": secret,
-            "grpc_port": free_port(),
-            "health_port": free_port(),
-            "peers": dict(self.peers),
-            "drain_seconds": 1.0,
-            "log_level": "WARNING",
-        }
-        settings = settings_class(**{**values, **overrides})
+        values = {"database_url": SecretStr(self.databases[name]), "database_pool_size": 5, **overrides}
+        settings = self._settings(name, values)
         broker = await connect_nats(settings.nats_url, "test")
         kit = make_kit(settings, name)
         service = build_of(name)(kit)
@@ -120,6 +124,24 @@ class Platform:
             return self.issuer.issuer.service_token(subject or "test")
         return self.issuer.issuer.person_token(subject or f"test:{role}", [role], **scope)
 
+    def _settings(self, name: str, values: dict[str, Any]) -> Any:
+        secret = self.folder / "secret"
+        secret.write_text(SECRET)
+        settings_class: type[ServiceSettings] = importlib.import_module(f"marque_{name}.settings").Settings
+        common: dict[str, Any] = {
+            "environment": "test",
+            "nats_url": self.nats.url,
+            "issuer_url": self.issuer.url,
+            "client_id": name,
+            "client_secret_file": secret,
+            "grpc_port": free_port(),
+            "health_port": free_port(),
+            "peers": dict(self.peers),
+            "drain_seconds": 1.0,
+            "log_level": "WARNING",
+        }
+        return settings_class(**{**common, **values})
+
     async def sql(self, name: str, query: str, *arguments: Any) -> list[asyncpg.Record]:
         """Runs a query in a service's database, past the service."""
         connection = await asyncpg.connect(self.databases[name])
@@ -129,7 +151,10 @@ class Platform:
             await connection.close()
 
     async def stop(self) -> None:
-        """Stops the services of this process; their databases and streams stay."""
+        """Stops the gateway and the services of this process; their databases and streams stay."""
+        if self._gateway is not None:
+            await self._gateway.stop()
+            self._gateway = None
         while self._running:
             await self._running.pop().stop()
 

@@ -13,7 +13,7 @@ from marque_gateway.openapi.operations import Operations, document_path
 from marque_gateway.openapi.schemas import Schemas
 from marque_gateway.problems import MEDIA_TYPE
 
-_PROBLEM_STATUSES = (400, 401, 403, 404, 409, 412, 429, 500, 501, 503, 504)
+_PROBLEM_STATUSES = (400, 401, 403, 404, 405, 409, 412, 413, 415, 429, 431, 500, 501, 503, 504)
 _PROBLEM = {
     "type": "object",
     "description": "What went wrong (RFC 9457). `reason` is for programs; `title` and `detail` follow Accept-Language.",
@@ -61,7 +61,7 @@ _PARAMETERS = {
         "name": "Idempotency-Key",
         "in": "header",
         "description": "Makes a repetition harmless: the same request gets the first answer, another one an error.",
-        "schema": {"type": "string", "minLength": 1, "maxLength": 100},
+        "schema": {"type": "string", "minLength": 1, "maxLength": 64},
         "example": "019a7f2e-6b1c-7d3e-8f00-5a1b2c3d4e5f",
     },
     "IfMatch": {

@@ -43,7 +43,9 @@ def _exceptions(message: calendar_pb2.WorkCalendar) -> list[tuple[date, list[str
 
 
 def calendar_message(row: Any, latest: int) -> calendar_pb2.WorkCalendar:
-    """Returns the message of a version; `latest` is the number of the latest version of the same hours, of which the etag is made."""
+    """Returns the message of a version; `latest` is the number of the latest version of the same hours, of which the
+    etag is made.
+    """
     message = calendar_pb2.WorkCalendar(
         dealer_id=str(row.dealer_id),
         department=row.department,

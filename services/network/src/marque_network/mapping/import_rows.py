@@ -72,7 +72,9 @@ def _address(row: network_import_service_pb2.DealerImportRow, country: str) -> d
 def _location(reader: Reader, row: network_import_service_pb2.DealerImportRow) -> dict[str, float]:
     given = [row.HasField("latitude"), row.HasField("longitude")]
     if any(given) and not all(given):
-        reader.refuse("longitude" if given[0] else "latitude", "FIELD_REQUIRED", "A place needs latitude and longitude.")
+        reader.refuse(
+            "longitude" if given[0] else "latitude", "FIELD_REQUIRED", "A place needs latitude and longitude."
+        )
     return {"latitude": row.latitude, "longitude": row.longitude} if all(given) else {}
 
 

@@ -1,7 +1,7 @@
 """PATCH: which fields a request changes, merged into the present state and judged by the contract's field behaviour.
 
-Behaviours are those of google.api.field_behavior: output-only fields are refused where a mask names them, immutable ones where their
-value would differ, required ones where nothing would be left.
+Behaviours are those of google.api.field_behavior: output-only fields are refused where a mask names them, immutable
+ones where their value would differ, required ones where nothing would be left.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ def patched(
 ) -> tuple[_Message, tuple[str, ...]]:
     """Returns the state after the patch and the names of the fields that differ from `current`.
 
-    Without a mask every field that is set is meant; then output-only ones are passed over, as a caller sends back what it read. Raises
-    InvalidArgument that names each wrong path.
+    Without a mask every field that is set is meant; then output-only ones are passed over, as a caller sends back what
+    it read. Raises InvalidArgument that names each wrong path.
     """
     paths = _paths(given, mask, prefix)
     refuse_masked(current, paths, visible, prefix)

@@ -42,7 +42,9 @@ def staff_values(message: staff_pb2.StaffMember) -> dict[str, Any]:
 
 
 def person_values(family: str, given: str, full: str, latin: str) -> dict[str, str]:
-    """Returns the columns of a name; a whole name that is not given is composed: family name first in Han script, else last."""
+    """Returns the columns of a name; a whole name that is not given is composed: family name first in Han script, else
+    last.
+    """
     family, given, full = names.tidy(family), names.tidy(given), names.tidy(full)
     if not full:
         parts = (family, given) if han.is_han(family + given) else (given, family)
@@ -56,7 +58,7 @@ def office_faults(held: Iterable[str], *, at_dealer: bool, place: str) -> Iterab
         if not offices.is_known(role):
             yield FieldViolation(place, "ROLE_UNKNOWN", "There is no such role.")
         elif not offices.fits_employer(role, at_dealer=at_dealer):
-            text = "Roles of dealers need a dealer, those of the maker none; roles of systems and customers are not for staff."
+            text = "Roles of dealers need a dealer, those of the maker none; those of systems are not for staff."
             yield FieldViolation(place, "ROLE_NOT_FOR_EMPLOYER", text)
 
 
@@ -126,9 +128,15 @@ def staff_for(call: Call) -> Callable[[Any], staff_pb2.StaffMember]:
 def staff_filters(request: staff_service_pb2.ListStaffRequest) -> dict[str, Any]:
     """Returns the filters of a list request. Raises InvalidArgument where they contradict each other."""
     if request.maker_only and request.dealer_id:
-        raise InvalidArgument.of("maker_only", "FILTERS_CONTRADICT", "Ask for a dealer's people or the maker's, not both.")
-    found: dict[str, Any] = {name: getattr(request, name) for name in ("role", "status", "subject") if getattr(request, name)}
-    found |= {name: uuid.UUID(getattr(request, name)) for name in ("dealer_id", "manager_staff_id") if getattr(request, name)}
+        raise InvalidArgument.of(
+            "maker_only", "FILTERS_CONTRADICT", "Ask for a dealer's people or the maker's, not both."
+        )
+    found: dict[str, Any] = {
+        name: getattr(request, name) for name in ("role", "status", "subject") if getattr(request, name)
+    }
+    found |= {
+        name: uuid.UUID(getattr(request, name)) for name in ("dealer_id", "manager_staff_id") if getattr(request, name)
+    }
     return {**found, **({"dealer_id": None} if request.maker_only else {})}
 
 

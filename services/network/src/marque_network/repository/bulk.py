@@ -21,8 +21,12 @@ Row = dict[str, Any]
 
 
 async def lock_dealers(session: AsyncSession, codes: Collection[str]) -> dict[str, Row]:
-    """Returns the dealers among some codes as columns, locked in one order, so that two imports cannot lock each other out."""
-    query = sa.select(_dealers).where(_dealers.c.code.in_(sorted(codes))).order_by(_dealers.c.dealer_id).with_for_update()
+    """Returns the dealers among some codes as columns, locked in one order, so that two imports cannot lock each other
+    out.
+    """
+    query = (
+        sa.select(_dealers).where(_dealers.c.code.in_(sorted(codes))).order_by(_dealers.c.dealer_id).with_for_update()
+    )
     return {row.code: row._asdict() for row in await session.execute(query)}
 
 
@@ -33,7 +37,9 @@ async def employers(session: AsyncSession, principal: Principal, codes: Collecti
     return {row.code: row for row in await session.execute(query)}
 
 
-async def lock_staff(session: AsyncSession, keys: Collection[tuple[uuid.UUID | None, str]]) -> dict[tuple[uuid.UUID | None, str], Row]:
+async def lock_staff(
+    session: AsyncSession, keys: Collection[tuple[uuid.UUID | None, str]]
+) -> dict[tuple[uuid.UUID | None, str], Row]:
     """Returns the people under some (dealer, employee number) as columns, locked in one order."""
     at_dealers = [key for key in keys if key[0] is not None]
     at_maker = [number for dealer_id, number in keys if dealer_id is None]
@@ -50,7 +56,9 @@ async def lock_staff(session: AsyncSession, keys: Collection[tuple[uuid.UUID | N
 
 async def subjects_taken(session: AsyncSession, subjects: Collection[str]) -> dict[str, uuid.UUID]:
     """Returns who has which of some subjects."""
-    query = sa.select(_staff.c.subject, _staff.c.staff_id).where(_staff.c.subject.in_(sorted(subjects)), _staff.c.subject != "")
+    query = sa.select(_staff.c.subject, _staff.c.staff_id).where(
+        _staff.c.subject.in_(sorted(subjects)), _staff.c.subject != ""
+    )
     return {row.subject: row.staff_id for row in await session.execute(query)}
 
 
@@ -98,7 +106,9 @@ def _key(table: sa.Table) -> sa.Column[Any]:
 
 
 def _given(table: sa.Table, rows: Iterable[Row]) -> sa.TableValuedAlias:
-    """The rows as a table inside the statement: one JSON parameter, read by PostgreSQL by the types of the table itself."""
+    """The rows as a table inside the statement: one JSON parameter, read by PostgreSQL by the types of the table
+    itself.
+    """
     text = sa.bindparam(None, orjson.dumps(list(rows)).decode(), type_=sa.Text)
     empty = sa.text(f"NULL::{table.name}")
     columns = (sa.column(column.name, column.type) for column in table.columns)

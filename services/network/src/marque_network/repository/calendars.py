@@ -34,7 +34,8 @@ def visible_to(principal: Principal) -> sa.ColumnElement[bool]:
 async def read_calendar(
     session: AsyncSession, principal: Principal, dealer_id: uuid.UUID, department: str, version: int
 ) -> Any:
-    """Returns hours with the number of their `latest` version; those of the dealer for a department without its own; None for none.
+    """Returns hours with the number of their `latest` version; those of the dealer for a department without its own;
+    None for none.
 
     `version` 0 is the latest.
     """
@@ -63,9 +64,17 @@ async def next_change_number(session: AsyncSession, dealer_id: uuid.UUID) -> int
 
 
 async def list_versions(
-    session: AsyncSession, principal: Principal, dealer_id: uuid.UUID, department: str, order_by: str, page: Page, after: tuple[Any, ...] | None
+    session: AsyncSession,
+    principal: Principal,
+    dealer_id: uuid.UUID,
+    department: str,
+    order_by: str,
+    page: Page,
+    after: tuple[Any, ...] | None,
 ) -> Sequence[Any]:
-    """Returns a page of versions and one more, each with the number of the `latest` one; newest first unless `order_by` is `version`."""
+    """Returns a page of versions and one more, each with the number of the `latest` one; newest first unless `order_by`
+    is `version`.
+    """
     query = sa.select(_calendars, _latest.label("latest")).where(
         _c.dealer_id == dealer_id, _c.department == department, visible_to(principal)
     )

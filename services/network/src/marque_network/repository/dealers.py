@@ -1,4 +1,6 @@
-"""SQL of dealers. Every signed-in caller with the permission sees every dealer (access.md): there is no scope to apply to reads."""
+"""SQL of dealers. Every signed-in caller with the permission sees every dealer (access.md): there is no scope to apply
+to reads.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +10,8 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from servicekit.dealers import in_scope
 from servicekit.db.tables import known_dealers
+from servicekit.dealers import in_scope
 from servicekit.paging import Page
 from servicekit.rpc.principal import Principal
 from sqlalchemy.dialects.postgresql import insert
@@ -39,11 +41,15 @@ def visible_to(principal: Principal) -> sa.ColumnElement[bool]:
 
 async def get_dealer(session: AsyncSession, dealer_id: uuid.UUID) -> Dealer | None:
     """Returns a dealer to change, locked."""
-    return (await session.scalars(sa.select(Dealer).where(Dealer.dealer_id == dealer_id).with_for_update())).one_or_none()
+    return (
+        await session.scalars(sa.select(Dealer).where(Dealer.dealer_id == dealer_id).with_for_update())
+    ).one_or_none()
 
 
 async def lock_own_dealer(session: AsyncSession, principal: Principal, dealer_id: uuid.UUID) -> Any:
-    """Returns id and zone of a dealer for which the caller may act, locked against others who act for it; None where there is none."""
+    """Returns id and zone of a dealer for which the caller may act, locked against others who act for it; None where
+    there is none.
+    """
     query = sa.select(_c.dealer_id, _c.time_zone).where(_c.dealer_id == dealer_id, visible_to(principal))
     return (await session.execute(query.with_for_update(key_share=True))).one_or_none()
 
@@ -67,7 +73,9 @@ async def read_dealers(session: AsyncSession, ids: Iterable[uuid.UUID], codes: I
 async def list_dealers(
     session: AsyncSession, filters: dict[str, Any], order_by: str, page: Page, after: tuple[Any, ...] | None
 ) -> Sequence[Any]:
-    """Returns a page of dealers and one more. `filters` are columns with a value; `kind` and `brand` ask what a list holds."""
+    """Returns a page of dealers and one more. `filters` are columns with a value; `kind` and `brand` ask what a list
+    holds.
+    """
     name, descending = ORDERS[order_by]
     query = sa.select(_dealers).where(*_filters(filters))
     key = sa.tuple_(_c[name], _c.dealer_id)
@@ -80,9 +88,7 @@ async def list_dealers(
 
 def _filters(filters: dict[str, Any]) -> list[sa.ColumnElement[bool]]:
     lists = {"kind": _c.kinds, "brand": _c.brands}
-    return [
-        lists[name].contains([value]) if name in lists else _c[name] == value for name, value in filters.items()
-    ]
+    return [lists[name].contains([value]) if name in lists else _c[name] == value for name, value in filters.items()]
 
 
 async def search_dealers(session: AsyncSession, query: SearchQuery, size: int) -> Found:
@@ -139,7 +145,9 @@ def _distance(latitude: float, longitude: float) -> sa.ColumnElement[float]:
 async def export_dealers(
     session: AsyncSession, changed_after: datetime | None, after: uuid.UUID | None, limit: int
 ) -> Sequence[Any]:
-    """Returns the next dealers in the order of their ids, which never change: none is missed or told twice while others write."""
+    """Returns the next dealers in the order of their ids, which never change: none is missed or told twice while others
+    write.
+    """
     query = sa.select(_dealers).order_by(_c.dealer_id).limit(limit)
     if changed_after is not None:
         query = query.where(_c.update_time > changed_after)
@@ -149,7 +157,9 @@ async def export_dealers(
 
 
 async def know_dealers(session: AsyncSession, ids: Sequence[uuid.UUID]) -> None:
-    """Puts the present state of dealers into the table by which scope is judged, as `servicekit.dealers` does for what others hear."""
+    """Puts the present state of dealers into the table by which scope is judged, as `servicekit.dealers` does for what
+    others hear.
+    """
     source = sa.select(*(_c[name] for name in _KNOWN)).where(_c.dealer_id.in_(ids))
     row = insert(known_dealers).from_select(list(_KNOWN), source)
     values = {name: row.excluded[name] for name in _KNOWN[1:]}

@@ -24,9 +24,15 @@ class Found:
 
 
 async def best(
-    session: AsyncSession, table: sa.Table, scope: Sequence[sa.ColumnElement[bool]], query: SearchQuery, number: str, size: int
+    session: AsyncSession,
+    table: sa.Table,
+    scope: Sequence[sa.ColumnElement[bool]],
+    query: SearchQuery,
+    number: str,
+    size: int,
 ) -> Found:
-    """Returns the best `size` of at most CANDIDATES rows that match; `number` names the column that holds the natural key.
+    """Returns the best `size` of at most CANDIDATES rows that match; `number` names the column that holds the natural
+    key.
 
     A row with exactly this key is always among the candidates, however many others match.
     """
@@ -34,7 +40,9 @@ async def best(
         return Found((), False)
     columns = table.c
     matching = sa.select(table).where(*scope, *_conditions(table, query)).limit(CANDIDATES + 1)
-    exact = sa.select(table).where(*scope, columns[number].in_(sorted({query.text, query.text.upper()}))).limit(CANDIDATES)
+    exact = (
+        sa.select(table).where(*scope, columns[number].in_(sorted({query.text, query.text.upper()}))).limit(CANDIDATES)
+    )
     both = sa.union_all(exact.subquery("exact").select(), matching.subquery("matching").select())
     rows = (await session.execute(both)).all()
     key = next(iter(table.primary_key.columns)).name
@@ -45,7 +53,9 @@ async def best(
 
 
 def _conditions(table: sa.Table, query: SearchQuery) -> list[sa.ColumnElement[bool]]:
-    """One condition for all tokens and one for each pattern: only so PostgreSQL uses the trigram index (tradekit.search)."""
+    """One condition for all tokens and one for each pattern: only so PostgreSQL uses the trigram index
+    (tradekit.search).
+    """
     found: list[sa.ColumnElement[bool]] = [table.c.search_text.like(pattern) for pattern in query.patterns]
     if query.tokens:
         found.append(table.c.search_tokens.contains(query.tokens))

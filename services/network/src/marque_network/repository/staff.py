@@ -28,7 +28,9 @@ ORDERS: dict[str, tuple[str, bool]] = {
 
 
 def visible_to(principal: Principal) -> sa.ColumnElement[bool]:
-    """The people that a caller may see (access.md): all for the maker, a dealer's own, a region's dealers'; none for others."""
+    """The people that a caller may see (access.md): all for the maker, a dealer's own, a region's dealers'; none for
+    others.
+    """
     return sa.true() if principal.sees_all_rows else in_scope(principal, _c.dealer_id)
 
 
@@ -40,7 +42,9 @@ async def get_staff(session: AsyncSession, principal: Principal, staff_id: uuid.
 
 async def read_staff(session: AsyncSession, principal: Principal, staff_id: uuid.UUID) -> Any:
     """Returns the row of a member of staff in the caller's sight, or None."""
-    return (await session.execute(sa.select(_staff).where(_c.staff_id == staff_id, visible_to(principal)))).one_or_none()
+    return (
+        await session.execute(sa.select(_staff).where(_c.staff_id == staff_id, visible_to(principal)))
+    ).one_or_none()
 
 
 async def read_many(session: AsyncSession, ids: Iterable[uuid.UUID], subjects: Iterable[str]) -> Sequence[Any]:
@@ -50,9 +54,16 @@ async def read_many(session: AsyncSession, ids: Iterable[uuid.UUID], subjects: I
 
 
 async def list_staff(
-    session: AsyncSession, principal: Principal, filters: dict[str, Any], order_by: str, page: Page, after: tuple[Any, ...] | None
+    session: AsyncSession,
+    principal: Principal,
+    filters: dict[str, Any],
+    order_by: str,
+    page: Page,
+    after: tuple[Any, ...] | None,
 ) -> Sequence[Any]:
-    """Returns a page of people and one more. `filters` are columns with a value (None: absent); `role` asks what a list holds."""
+    """Returns a page of people and one more. `filters` are columns with a value (None: absent); `role` asks what a list
+    holds.
+    """
     name, descending = ORDERS[order_by]
     query = sa.select(_staff).where(visible_to(principal), *_filters(filters))
     if after is not None:
@@ -101,7 +112,8 @@ def _scope(principal: Principal, dealer_id: uuid.UUID | None) -> list[sa.ColumnE
 async def chain_above(session: AsyncSession, staff_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, uuid.UUID | None]:
     """Returns these people and everybody above them, each with their manager.
 
-    Takes the lock under which managers change until the transaction ends, so that two changes cannot close a circle together.
+    Takes the lock under which managers change until the transaction ends, so that two changes cannot close a circle
+    together.
     """
     await session.execute(sa.select(sa.func.pg_advisory_xact_lock(_LEADING_LOCK)))
     above = sa.select(_c.staff_id, _c.manager_staff_id).where(_c.staff_id.in_(staff_ids)).cte("above", recursive=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -25,16 +26,16 @@ def staff_document(number: str, persons: Iterable[str], address: str) -> SearchD
     """Returns the search columns of a member of staff: names, employee number, e-mail address."""
     mails = []
     if address:
-        try:
+        # An address that is no good for sending is still kept; it is only not found by.
+        with contextlib.suppress(email.EmailError):
             mails.append(email.normalise(address))
-        except email.EmailError:
-            pass  # an address that is no good for sending is still kept, it is only not found by
     found = search.document(names=[names.of_full(person) for person in persons if person.strip()], emails=mails)
     return _with_codes(found, [number])
 
 
 def _title(text: str) -> PersonName:
-    """A firm's or a place's name: it has no family name, so that no surname's reading is taken for its first character."""
+    """A firm's or a place's name: it has no family name, so that no surname's reading is taken for its first character.
+    """
     tidy = names.tidy(text)
     return PersonName(given="", family="", full=tidy, script=names.script_of(tidy))
 
@@ -52,7 +53,9 @@ def _with_codes(found: SearchDocument, codes: Iterable[str]) -> SearchDocument:
 
 
 def fit(query: str, search_text: str) -> float:
-    """Returns how well a row fits a typed text, 0 to 1: a whole line 1, the beginning of a line over its middle, longer shares first."""
+    """Returns how well a row fits a typed text, 0 to 1: a whole line 1, the beginning of a line over its middle, longer
+    shares first.
+    """
     wanted = _squeezed(names.fold(names.tidy(query)))
     best = 0.0
     for line in search_text.splitlines():

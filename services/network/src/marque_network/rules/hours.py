@@ -1,4 +1,6 @@
-"""Working hours: read into one canonical form, so that equal hours are equal values, and refused where they make no sense."""
+"""Working hours: read into one canonical form, so that equal hours are equal values, and refused where they make no
+sense.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +14,16 @@ from zoneinfo import available_timezones
 from servicekit.errors import FieldViolation, InvalidArgument
 from tradekit.clock import CalendarError, CalendarReason, HolidaysUnknown, Shift, WorkCalendar, public_days
 
-# A year for which every country of the tables has its days: it answers whether a country is known, not which days are off.
+# A year for which every country of the tables has its days: it answers whether a country is known, not which days are
+# off.
 _REFERENCE_YEAR = 2024
 _REASONS = {CalendarReason.ORDER: "INTERVAL_REVERSED", CalendarReason.OVERLAP: "INTERVALS_OVERLAP"}
 
 
 @dataclass(frozen=True, slots=True)
 class Hours:
-    """Hours as they are stored. Days are numbered from 1 (Monday) to 7, dates are ISO texts, intervals are `08:30-12:00`.
+    """Hours as they are stored. Days are numbered from 1 (Monday) to 7, dates are ISO texts, intervals are
+    `08:30-12:00`.
 
     `week` leaves out days off; `exceptions` keeps closed dates. An empty zone means the dealer's.
     """
@@ -69,7 +73,9 @@ def read_hours(
 
 
 def work_calendar(hours: Hours) -> WorkCalendar:
-    """Returns the hours as the clock reads them; public days are added by who computes with a year. Raises CalendarError."""
+    """Returns the hours as the clock reads them; public days are added by who computes with a year. Raises
+    CalendarError.
+    """
     return WorkCalendar(
         zone=hours.time_zone,
         weekly={int(day) - 1: _shifts(intervals) for day, intervals in hours.week.items()},
@@ -91,7 +97,11 @@ def _faults(place: str, days: Sequence[tuple[Any, Sequence[str]]]) -> Iterator[F
             WorkCalendar(zone="UTC", weekly={0: _shifts(intervals)})
         except CalendarError as error:
             reason = _REASONS.get(error.reason, "INTERVAL_INVALID")
-            text = "An interval ends before it starts." if reason == "INTERVAL_REVERSED" else "Intervals overlap or are out of order."
+            text = (
+                "An interval ends before it starts."
+                if reason == "INTERVAL_REVERSED"
+                else "Intervals overlap or are out of order."
+            )
             yield FieldViolation(f"{place}[{index}].intervals", reason, text)
 
 

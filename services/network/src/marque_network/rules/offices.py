@@ -23,7 +23,9 @@ def fits_employer(role: str, *, at_dealer: bool) -> bool:
 
 
 def may_give(principal: Principal, role: str) -> bool:
-    """Tells whether a caller may give a role: it must add no permission, kind of data or sight of rows to what the caller has."""
+    """Tells whether a caller may give a role: it must add no permission, kind of data or sight of rows to what the
+    caller has.
+    """
     held = frozenset({role})
     return (
         roles.permissions(held) <= principal.permissions

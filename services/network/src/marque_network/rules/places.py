@@ -1,7 +1,7 @@
 """Places on the earth: the box of degrees that holds every point within a distance.
 
-Great circles on the sphere of the earth's mean radius (IUGG: 6,371,008.8 m): against WGS 84 at most about 0.5 % off, which is
-nothing beside roads.
+Great circles on the sphere of the earth's mean radius (IUGG: 6,371,008.8 m): against WGS 84 at most about 0.5 % off,
+which is nothing beside roads.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ _ROOM = 1e-7
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """Latitudes from `south` to `north` and one or two spans of longitudes (west, east): two where it crosses the date line."""
+    """Latitudes from `south` to `north` and one or two spans of longitudes (west, east): two where it crosses the date
+    line.
+    """
 
     south: float
     north: float
@@ -28,7 +30,9 @@ class Box:
 
 
 def box_around(latitude: float, longitude: float, metres: float) -> Box:
-    """Returns the smallest box that surely holds every point within `metres` of a place in degrees; all longitudes around a pole."""
+    """Returns the smallest box that surely holds every point within `metres` of a place in degrees; all longitudes
+    around a pole.
+    """
     angle = metres / EARTH_METRES
     reach = degrees(angle) + _ROOM
     south, north = latitude - reach, latitude + reach
@@ -44,7 +48,9 @@ def box_around(latitude: float, longitude: float, metres: float) -> Box:
 
 
 def distance_metres(latitude: float, longitude: float, other_latitude: float, other_longitude: float) -> float:
-    """Returns the great-circle distance of two places in degrees, by the haversine formula that `repository` writes in SQL."""
+    """Returns the great-circle distance of two places in degrees, by the haversine formula that `repository` writes in
+    SQL.
+    """
     up = sin(radians(other_latitude - latitude) / 2) ** 2
     aside = sin(radians(other_longitude - longitude) / 2) ** 2
     return 2 * EARTH_METRES * asin(min(1.0, sqrt(up + cos(radians(latitude)) * cos(radians(other_latitude)) * aside)))

@@ -1,4 +1,6 @@
-"""Reading the texts of import files: words of enums, lists, phones and e-mail addresses, with what is wrong named by field."""
+"""Reading the texts of import files: words of enums, lists, phones and e-mail addresses, with what is wrong named by
+field.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,8 @@ LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One row as it was understood: its number, natural key, the columns of which it says something, and what is wrong with it.
+    """One row as it was understood: its number, natural key, the columns of which it says something, and what is wrong
+    with it.
 
     A text that is empty says nothing, so it leaves what is known as it is.
     """

@@ -17,7 +17,7 @@ from marque_network.repository import staff as repository
 from marque_network.rules.offices import not_grantable
 
 # A change of any of these changes what somebody may do, or who is that somebody.
-_OFFICE = frozenset({"roles", "subject", "region_code", "group_code"})
+OFFICE = frozenset({"roles", "subject", "region_code", "group_code"})
 
 
 async def create_staff(*, uow: UnitOfWork, values: Mapping[str, Any]) -> Any:
@@ -46,7 +46,7 @@ async def update_staff(*, uow: UnitOfWork, staff_id: uuid.UUID, etag: str, patch
         change = patch(staff)
         if change.fields:
             staff.change(change)
-            if _OFFICE & set(change.fields):
+            if OFFICE & set(change.fields):
                 _check_office(uow, staff)
             if "manager_staff_id" in change.fields:
                 await _check_manager(uow, staff)
@@ -57,7 +57,8 @@ async def update_staff(*, uow: UnitOfWork, staff_id: uuid.UUID, etag: str, patch
 
 
 def _check_office(uow: UnitOfWork, staff: Staff) -> None:
-    """Refuses what is more than the caller has, judged by the whole office: a new subject takes over all of its roles."""
+    """Refuses what is more than the caller has, judged by the whole office: a new subject takes over all of its roles.
+    """
     what = not_grantable(
         uow.principal,
         held=staff.roles,

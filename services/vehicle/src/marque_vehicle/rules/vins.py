@@ -78,6 +78,12 @@ def country(vin: str) -> str:
     return _COUNTRIES.get(known.country, "") if known is not None else ""
 
 
+def maker(vin: str) -> str:
+    """Returns the name of the maker, else of its first make; empty where no table knows it."""
+    known = wmi.maker(vin)
+    return (known.manufacturer or known.makes[0]) if known is not None else ""
+
+
 def check(text: str, market: str) -> Check:
     """Judges a typed VIN by the law of a market, or where it is empty by that of the maker's country."""
     try:

@@ -1,0 +1,53 @@
+"""The servicer of work calendars."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from servicekit.db.uow import Work
+from servicekit.paging import page_of
+from servicekit.rpc.call import Call
+
+from marque_network.errors import CalendarNotFound
+from marque_network.mapping import calendars as mapping
+from marque_network.repository import calendars as repository
+from marque_network.usecases import calendars as usecases
+
+
+class CalendarApi:
+    """marque.network.v1.CalendarService."""
+
+    service = "marque.network.v1.CalendarService"
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+
+    async def PutDealerCalendar(self, request: Any, call: Call) -> Any:
+        calendar = request.calendar
+        return await usecases.put_calendar(
+            uow=self._work(call, mapping.latest_message),
+            dealer_id=uuid.UUID(calendar.dealer_id),
+            department=calendar.department,
+            hours=mapping.hours_of(calendar),
+            etag=calendar.etag,
+        )
+
+    async def GetDealerCalendar(self, request: Any, call: Call) -> Any:
+        dealer_id = uuid.UUID(request.dealer_id)
+        async with self._work.read() as session:
+            row = await repository.read_calendar(
+                session, call.principal, dealer_id, request.department, request.version
+            )
+        if row is None:
+            raise CalendarNotFound(dealer_id=request.dealer_id)
+        return mapping.calendar_message(row, row.latest)
+
+    async def ListDealerCalendarVersions(self, request: Any, call: Call) -> Any:
+        page = page_of(request)
+        after = mapping.version_key(page)
+        async with self._work.read() as session:
+            rows = await repository.list_versions(
+                session, call.principal, uuid.UUID(request.dealer_id), request.department, request.order_by, page, after
+            )
+        return mapping.version_page(rows, page)
