@@ -57,6 +57,8 @@ types: $(READY) ## Static types of libraries and services
 .PHONY: protos
 protos: $(READY) ## Contracts: style, no drift of generated code, nothing broken since the last release
 	@python tools/protos.py check
+	@python tools/events.py --check
+	@python tools/access.py --check
 
 .PHONY: format
 format: $(READY) ## Write the code in the house's style
@@ -68,6 +70,7 @@ format: $(READY) ## Write the code in the house's style
 proto: $(READY) ## Generate libs/marque_api and docs/events.md from proto/
 	@python tools/protos.py generate
 	@python tools/events.py
+	@python tools/access.py
 
 .PHONY: release
 release: $(READY) ## Make the present contracts the image that later changes must not break

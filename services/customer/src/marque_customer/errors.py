@@ -27,6 +27,13 @@ class ContactPointTaken(AlreadyExists):
     message = "This phone is verified for another customer. Say that it is shared, or give another one."
 
 
+class ContactPointsFull(FailedPrecondition):
+    """A customer has a bounded number of contact points."""
+
+    reason = "CONTACT_POINTS_FULL"
+    message = "The customer has {most} contact points already. Remove one first."
+
+
 class SourceReferenceTaken(AlreadyExists):
     """Another customer has this key of another system."""
 

@@ -34,8 +34,7 @@ class Change:
 
 
 class Dealer(Aggregate, Model):
-    """A dealer or a service station. Numbers of kinds, channel type and status are the contract's; degrees are WGS 84.
-    """
+    """A dealer or a service station. Numbers of kinds, channel type and status are the contract's; degrees are WGS 84."""
 
     __tablename__ = "dealers"
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from servicekit.bulk.api import ImportApi
+from servicekit.bulk.worker import import_due
 from servicekit.db.uow import Work
+from servicekit.personal_api import PersonalDataApi
 from servicekit.service import Kit, Service
 
-from marque_network.api import CalendarApi, DealerApi, StaffApi
+from marque_network.api import CalendarApi, DealerApi, DealerImporter, StaffApi, StaffImporter
 from marque_network.errors import CONSTRAINTS
+from marque_network.personal import NetworkPersonalData
 from marque_network.repository.snapshots import READERS
 from marque_network.subscribers import subscriptions
 
@@ -18,10 +22,18 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 def build(kit: Kit) -> Service:
     """Returns the service on the given parts."""
     work = Work(kit.database, kit.committed, CONSTRAINTS)
+    importers = {"ImportDealers": DealerImporter(), "ImportStaff": StaffImporter()}
     return Service(
         name="network",
         migrations=MIGRATIONS,
-        servicers=[DealerApi(work), CalendarApi(work), StaffApi(work)],
+        servicers=[
+            DealerApi(work),
+            CalendarApi(work),
+            StaffApi(work),
+            ImportApi("network", work, importers),
+            PersonalDataApi("network", work, NetworkPersonalData()),
+        ],
+        due=import_due(work, importers),
         subscriptions=subscriptions(),
         snapshots=READERS,
     )

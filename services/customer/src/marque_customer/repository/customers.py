@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 import sqlalchemy as sa
+from marque.vehicle.v1 import ownership_pb2
 from servicekit.rpc.principal import Principal
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -26,6 +27,7 @@ from marque_customer.repository.sight import visible_to
 
 _PHONE_LOCK = sa.text("SELECT pg_advisory_xact_lock(hashtextextended('phone:' || :key, 0))")
 LOOKED_UP = 10
+OWNING = (ownership_pb2.OWNERSHIP_ROLE_OWNER, ownership_pb2.OWNERSHIP_ROLE_LESSEE)
 
 
 @dataclass
@@ -61,7 +63,7 @@ async def parts_of(session: AsyncSession, customer_id: uuid.UUID) -> Parts:
 
 
 def _current() -> list[sa.ColumnElement[bool]]:
-    return [~KnownCar.voided, KnownCar.version > 0, KnownCar.valid_start_time.isnot(None), KnownCar.valid_end_time.is_(None)]
+    return [~KnownCar.voided, KnownCar.valid_end_time.is_(None)]
 
 
 async def repeat_times(session: AsyncSession, customer: Customer) -> None:
@@ -119,7 +121,7 @@ async def by_vin(session: AsyncSession, vin: str) -> list[uuid.UUID]:
     query = (
         sa.select(KnownCar.customer_id)
         .join(Customer, Customer.customer_id == KnownCar.customer_id)
-        .where(KnownCar.vin == vin, *_current(), Customer.status.in_(LISTED))
+        .where(KnownCar.vin == vin, KnownCar.role.in_(OWNING), *_current(), Customer.status.in_(LISTED))
         .distinct()
         .order_by(KnownCar.customer_id)
         .limit(LOOKED_UP)
@@ -152,6 +154,16 @@ async def show_to_dealer(session: AsyncSession, customer: Customer, dealer_id: u
         status=customer.status,
     )
     await session.execute(row.on_conflict_do_nothing())
+
+
+async def set_search(session: AsyncSession, customer_id: uuid.UUID, text: str, tokens: list[str]) -> None:
+    """Renews the search document alone: cars and dealers change what a customer is found by, not the customer's version."""
+    statement = sa.update(Customer).where(Customer.customer_id == customer_id)
+    await session.execute(
+        statement.values(search_text=text, search_tokens=tokens, update_time=Customer.update_time).execution_options(
+            synchronize_session=False
+        )
+    )
 
 
 async def keep_car(session: AsyncSession, values: dict[str, object]) -> bool:

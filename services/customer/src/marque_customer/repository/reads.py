@@ -125,16 +125,17 @@ def list_statement(shape: str, column: str, descending: bool, tag: bool, after: 
     conditions = "v.status = ANY($2) AND ($3 = 0 OR v.kind = $3)"
     if tag:
         used += 1
-        owner = "v" if shape in ("all", "own") else "(SELECT t FROM customers t WHERE t.customer_id = v.customer_id)"
-        conditions += f" AND ({owner}).tags @> ${used}::text[]"
+        own_row = shape in ("all", "own")
+        tags = "v.tags" if own_row else "(SELECT t.tags FROM customers t WHERE t.customer_id = v.customer_id)"  # noqa: S608
+        conditions += f" AND {tags} @> ${used}::text[]"
     if after:
         conditions += f" AND (v.{column}, v.customer_id) {sign} (${used + 1}, ${used + 2})"
     if shape in ("all", "own"):
         own = "v.customer_id = $4 AND " if shape == "own" else ""
-        return (
-            f"SELECT v.{column} AS time, v.customer_id, v.card FROM customers v"  # noqa: S608
-            f" WHERE {own}{conditions} {order.replace(f'LIMIT {bound}', 'LIMIT LEAST($1::bigint, ' + str(bound) + ')')}"
-        )
+        return f"""
+            SELECT * FROM (SELECT v.{column} AS time, v.customer_id, v.card FROM customers v
+                WHERE {own}{conditions} {order}) x
+            ORDER BY x.time {direction}, x.customer_id {direction} LIMIT $1"""  # noqa: S608
     narrowed = " WHERE s.dealer_id = $7" if shape == "one" else ""
     return f"""
         WITH scope AS (SELECT unnest($4::uuid[]) AS dealer_id UNION

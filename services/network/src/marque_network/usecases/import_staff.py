@@ -25,7 +25,8 @@ _NEEDED = ("employee_number", "full_name", "roles")
 _NAME = frozenset({"family_name", "given_name", "full_name", "latin_name"})
 _EMPTY: dict[str, Any] = {
     "subject": "", "region_code": "", "group_code": "", "family_name": "", "given_name": "", "full_name": "",
-    "latin_name": "", "phone": "", "email": "", "roles": [], "languages": [], "status": Staff.ACTIVE, "manager_staff_id": None,
+    "latin_name": "", "phone": "", "email": "", "roles": [], "languages": [], "status": Staff.ACTIVE,
+    "manager_staff_id": None,
 }  # fmt: skip
 _Key = tuple[uuid.UUID | None, str]
 

@@ -14,8 +14,8 @@ CREATE TABLE dealers (
     channel_type integer NOT NULL DEFAULT 0, group_code text NOT NULL DEFAULT '', region_code text NOT NULL DEFAULT '',
     brands text[] NOT NULL DEFAULT '{}', address jsonb, phone text NOT NULL DEFAULT '', email text NOT NULL DEFAULT '',
     latitude double precision, longitude double precision, time_zone text NOT NULL, status integer NOT NULL,
-    open_date date, close_date date, service_bays integer NOT NULL DEFAULT 0, search_text text NOT NULL, search_tokens text[] NOT NULL,
-    CONSTRAINT ck_dealers_place CHECK ((latitude IS NULL) = (longitude IS NULL)));
+    open_date date, close_date date, service_bays integer NOT NULL DEFAULT 0, search_text text NOT NULL,
+    search_tokens text[] NOT NULL, CONSTRAINT ck_dealers_place CHECK ((latitude IS NULL) = (longitude IS NULL)));
 CREATE INDEX ix_dealers_update_time ON dealers (update_time, dealer_id);
 CREATE INDEX ix_dealers_region_code ON dealers (region_code, code);
 CREATE INDEX ix_dealers_group_code ON dealers (group_code, code);
@@ -43,8 +43,8 @@ CREATE TABLE staff (
     dealer_id uuid CONSTRAINT fk_staff_dealer_id REFERENCES dealers, region_code text NOT NULL DEFAULT '',
     group_code text NOT NULL DEFAULT '', family_name text NOT NULL DEFAULT '', given_name text NOT NULL DEFAULT '',
     full_name text NOT NULL, latin_name text NOT NULL DEFAULT '', phone text NOT NULL DEFAULT '',
-    email text NOT NULL DEFAULT '', roles text[] NOT NULL, languages text[] NOT NULL DEFAULT '{}', status integer NOT NULL,
-    manager_staff_id uuid CONSTRAINT fk_staff_manager_staff_id REFERENCES staff DEFERRABLE INITIALLY DEFERRED,
+    email text NOT NULL DEFAULT '', roles text[] NOT NULL, languages text[] NOT NULL DEFAULT '{}',
+    status integer NOT NULL, manager_staff_id uuid CONSTRAINT fk_staff_manager_staff_id REFERENCES staff DEFERRABLE INITIALLY DEFERRED,
     search_text text NOT NULL, search_tokens text[] NOT NULL,
     CONSTRAINT uq_staff_dealer_id UNIQUE NULLS NOT DISTINCT (dealer_id, employee_number));
 CREATE UNIQUE INDEX uq_staff_subject ON staff (subject) WHERE subject <> '';

@@ -1,0 +1,97 @@
+"""What every change of a customer ends with: search document, card and list orders are rebuilt in the same transaction."""
+
+from __future__ import annotations
+
+import uuid
+
+from marque.customer.v1 import customer_events_pb2, relation_events_pb2
+from servicekit.db.uow import UnitOfWork
+
+from marque_customer.errors import CustomerNotFound
+from marque_customer.mapping.customers import card
+from marque_customer.models import Customer, Relation
+from marque_customer.repository import customers as repository
+from marque_customer.repository.customers import Parts
+from marque_customer.rules import documents
+
+
+async def for_change(uow: UnitOfWork, customer_id: uuid.UUID, etag: str = "") -> tuple[Customer, Parts]:
+    """Returns a customer that can be written to, under lock, with its parts. Raises CustomerNotFound, EtagMismatch and the states."""
+    customer = await repository.find(uow.session, uow.principal, customer_id, lock=True)
+    if customer is None:
+        raise CustomerNotFound(customer_id=customer_id)
+    customer.check_etag(etag)
+    customer.refuse_if_gone()
+    return customer, await repository.parts_of(uow.session, customer_id)
+
+
+async def save(uow: UnitOfWork, customer: Customer, parts: Parts) -> None:
+    """Writes a changed customer. Nothing of it may have been flushed before: the card holds the version that this flush gives."""
+    customer.search_text, customer.search_tokens = _document(customer, parts)
+    customer.update_time = uow.now
+    message = card(
+        customer, parts.points, parts.references, version=(customer.version or 0) + 1, update_time=customer.update_time
+    )
+    customer.card = message.SerializeToString()
+    await uow.flush()
+    if parts.dealers:
+        await repository.repeat_times(uow.session, customer)
+
+
+async def save_changed(uow: UnitOfWork, customer: Customer, parts: Parts, fields: list[str]) -> None:
+    """Writes a changed customer and tells which fields changed, in the trail and as an event."""
+    await save(uow, customer, parts)
+    event = customer_events_pb2.CustomerUpdated(
+        customer_id=str(customer.customer_id), changed_fields=fields, status=customer.status
+    )
+    uow.emit(event, of=customer)
+    uow.audit("update", "customer", str(customer.customer_id), tuple(fields))
+
+
+async def refresh_search(uow: UnitOfWork, customer: Customer, parts: Parts) -> None:
+    """Rebuilds only what a customer is found by; the customer's row must be locked."""
+    await repository.set_search(uow.session, customer.customer_id, *_document(customer, parts))
+
+
+def _document(customer: Customer, parts: Parts) -> tuple[str, list[str]]:
+    return documents.build(
+        row=customer,
+        points=parts.points,
+        keys=[reference.source_key for reference in parts.references],
+        vins=parts.vins,
+        dealers=parts.dealers,
+    )
+
+
+async def begin_relation(
+    uow: UnitOfWork,
+    customer: Customer,
+    dealer_id: uuid.UUID,
+    kind: int,
+    *,
+    origin: tuple[str, str] = ("", ""),
+    staff_id: uuid.UUID | None = None,
+) -> Relation:
+    """Returns the dealer's relation of a kind with a customer, begun where it was not there. The customer's row must be locked."""
+    known = await repository.relation(uow.session, customer.customer_id, dealer_id, kind)
+    if known is not None:
+        return known
+    relation = Relation(
+        customer_id=customer.customer_id,
+        dealer_id=dealer_id,
+        kind=kind,
+        start_time=uow.now,
+        origin_type=origin[0],
+        origin_id=origin[1],
+        staff_id=staff_id,
+    )
+    uow.add(relation)
+    await uow.flush()
+    started = relation_events_pb2.RelationStarted(
+        relation_id=str(relation.relation_id), customer_id=str(customer.customer_id), dealer_id=str(dealer_id)
+    )
+    started.kind = kind  # type: ignore[assignment]
+    uow.emit(started, of=relation)
+    await repository.show_to_dealer(uow.session, customer, dealer_id, customer.update_time)
+    await refresh_search(uow, customer, await repository.parts_of(uow.session, customer.customer_id))
+    return relation

@@ -1,0 +1,57 @@
+"""Writes docs/access.md from the role table and the contracts. `--check` fails when the page is not up to date."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from marque.options.v1 import options_pb2
+from servicekit import contract, roles
+
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "access.md"
+HEAD = """# Who may see and do what
+
+Made from `servicekit/roles.py` and the contracts by `make proto`; do not edit.
+
+- Every service verifies every token again and trusts no identity header. A method is public, needs a permission, or is INTERNAL
+  (services only: the gateway never routes it).
+- Authorise, then validate, then look up: a refusal is the same whether or not the row exists.
+- Fields of a kind that the caller may not see are absent and named in `masked_fields`; they cannot be searched or written.
+- Reading unmasked personal fields is audited; so is every write, in its own transaction.
+
+## Rows
+
+| entity | owner | dealer roles | oem.region | other maker roles |
+|---|---|---|---|---|
+| customer | self | with a relation to their dealer or group; look-up by exact phone or VIN makes one and is audited | relations of the region's dealers | all |
+| car, technical history | cars owned, without persons | by exact VIN, all stations' visits, without other dealers' prices and persons | the same | all, masked by kind |
+| sale, ownership | own | own dealer or group | its dealers | all |
+| repair order | own visits | own station or group | its dealers | all |
+| consent, interaction | own | where the dealer is controller / own dealer's | its dealers' interactions | contact centre, managers |
+| dealer | all | all | all | all |
+| staff, calendar | – | own dealer | its dealers | all |
+
+"""
+
+
+def page() -> str:
+    """Returns the page."""
+    kinds = {value.number: value.name.removeprefix("DATA_CLASS_").lower() for value in options_pb2.DataClass.DESCRIPTOR.values}
+    lines = [HEAD, "## Kinds of data a role sees\n", "| role | sees |", "|---|---|"]
+    for role, classes in sorted(roles.CLASSES.items()):
+        lines.append(f"| `{role}` | {', '.join(sorted(kinds[number] for number in classes)) or 'none'} |")
+    lines += ["\n## Methods\n", "| method | rule | roles |", "|---|---|---|"]
+    for name in contract.services():
+        for method in contract.methods(name).values():
+            holders = sorted(role for role, held in roles.PERMISSIONS.items() if method.permission in held and role != "service")
+            rule = method.permission or ("public" if method.public else "internal")
+            lines.append(f"| {name.removeprefix('marque.')}/{method.name} | `{rule}` | {', '.join(holders)} |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    text = page()
+    if "--check" not in sys.argv:
+        PAGE.write_text(text)
+    elif not PAGE.exists() or PAGE.read_text() != text:
+        raise SystemExit("docs/access.md is not up to date: run `make proto`")
