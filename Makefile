@@ -52,7 +52,7 @@ lint: $(READY) ## Style, imports between rooms
 
 .PHONY: types
 types: $(READY) ## Static types of libraries and services
-	@python tools/types.py
+	@python tools/typecheck.py
 
 .PHONY: protos
 protos: $(READY) ## Contracts: style, no drift of generated code, nothing broken since the last release

@@ -23,11 +23,11 @@ Made from `servicekit/roles.py` and the contracts by `make proto`; do not edit.
 
 | entity | owner | dealer roles | oem.region | other maker roles |
 |---|---|---|---|---|
-| customer | self | with a relation to their dealer or group; look-up by exact phone or VIN makes one and is audited | relations of the region's dealers | all |
-| car, technical history | cars owned, without persons | by exact VIN, all stations' visits, without other dealers' prices and persons | the same | all, masked by kind |
+| customer | self | with a relation to their dealer or group (a counter look-up makes one) | relations of its dealers | all |
+| car, technical history | cars owned, without persons | by exact VIN, without others' prices and persons | the same | all, masked |
 | sale, ownership | own | own dealer or group | its dealers | all |
 | repair order | own visits | own station or group | its dealers | all |
-| consent, interaction | own | where the dealer is controller / own dealer's | its dealers' interactions | contact centre, managers |
+| consent, interaction | own | where the dealer is controller / own dealer's | its dealers' | contact centre, managers |
 | dealer | all | all | all | all |
 | staff, calendar | – | own dealer | its dealers | all |
 
@@ -36,14 +36,19 @@ Made from `servicekit/roles.py` and the contracts by `make proto`; do not edit.
 
 def page() -> str:
     """Returns the page."""
-    kinds = {value.number: value.name.removeprefix("DATA_CLASS_").lower() for value in options_pb2.DataClass.DESCRIPTOR.values}
+    kinds = {
+        value.number: value.name.removeprefix("DATA_CLASS_").lower()
+        for value in options_pb2.DataClass.DESCRIPTOR.values
+    }
     lines = [HEAD, "## Kinds of data a role sees\n", "| role | sees |", "|---|---|"]
     for role, classes in sorted(roles.CLASSES.items()):
         lines.append(f"| `{role}` | {', '.join(sorted(kinds[number] for number in classes)) or 'none'} |")
     lines += ["\n## Methods\n", "| method | rule | roles |", "|---|---|---|"]
     for name in contract.services():
         for method in contract.methods(name).values():
-            holders = sorted(role for role, held in roles.PERMISSIONS.items() if method.permission in held and role != "service")
+            holders = sorted(
+                role for role, held in roles.PERMISSIONS.items() if method.permission in held and role != "service"
+            )
             rule = method.permission or ("public" if method.public else "internal")
             lines.append(f"| {name.removeprefix('marque.')}/{method.name} | `{rule}` | {', '.join(holders)} |")
     return "\n".join(lines) + "\n"

@@ -14,7 +14,9 @@ from servicekit.settings import ServiceSettings
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "events.md"
-SERVICES = sorted(path.parent.parent.name for path in ROOT.glob("services/*/src/marque_*") if (path / "subscribers.py").exists())
+SERVICES = sorted(
+    path.parent.parent.name for path in ROOT.glob("services/*/src/marque_*") if (path / "subscribers.py").exists()
+)
 _MESSAGE, _FIELD = 4, 2  # field numbers in descriptor.proto: a file's messages, a message's fields
 HEAD = """# Events
 
@@ -43,7 +45,9 @@ def listeners() -> dict[str, list[str]]:
     """Returns the consumers that hear each event type, from the services' own wiring."""
     found: dict[str, list[str]] = {}
     for name in SERVICES:
-        service = importlib.import_module(f"marque_{name}.service").build(make_kit(ServiceSettings(database_url="postgresql://u:p@h/d"), name))
+        service = importlib.import_module(f"marque_{name}.service").build(
+            make_kit(ServiceSettings(database_url="postgresql://u:p@h/d"), name)
+        )
         for subscription in service.subscriptions:
             for event in subscription.handlers:
                 found.setdefault(event, []).append(name)

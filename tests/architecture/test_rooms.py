@@ -43,13 +43,16 @@ def imported_rooms(path: Path, package: str) -> set[str]:
 
 def calls(path: Path, name: str) -> list[int]:
     tree = ast.walk(ast.parse(path.read_text()))
-    return [n.lineno for n in tree if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute) and n.func.attr == name]
+    return [
+        n.lineno for n in tree if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute) and n.func.attr == name
+    ]
 
 
 @pytest.mark.parametrize("service", SERVICES, ids=lambda path: path.name)
 class TestRooms:
     def test_every_service_has_the_same_rooms(self, service: Path) -> None:
-        present = {path.name.removesuffix(".py") for path in service.iterdir() if path.name not in ("__init__.py", "__pycache__", "py.typed")}
+        files = (path.name.removesuffix(".py") for path in service.iterdir())
+        present = {name for name in files if name not in ("__init__", "__pycache__", "py.typed")}
 
         assert set(ROOMS) - present == set(), "rooms that are missing"
         assert present - set(ROOMS) - OPTIONAL == set(), "rooms that the house does not know: see docs/architecture.md"
@@ -59,7 +62,10 @@ class TestRooms:
             f"{path.relative_to(ROOT)} ({room}) imports {other}"
             for room, path in modules(service)
             for other in imported_rooms(path, service.name)
-            if other != room and other in LEVELS and LEVELS[other] >= LEVELS.get(room, 0) and (room, other) not in MAY_ALSO
+            if other != room
+            and other in LEVELS
+            and LEVELS[other] >= LEVELS.get(room, 0)
+            and (room, other) not in MAY_ALSO
         ]
 
         assert wrong == []
@@ -91,8 +97,11 @@ class TestSizes:
         long = [
             f"{path.relative_to(ROOT)}: {count} lines"
             for folder in ("libs", "services", "tools", "bench")
-            for path in sorted(ROOT.glob(f"{folder}/**/src/**/*.py" if folder in ("libs", "services") else f"{folder}/**/*.py"))
-            if not path.name.endswith(("_pb2.py", "_pb2_grpc.py")) and (count := len(path.read_text().splitlines())) > 400
+            for path in sorted(
+                ROOT.glob(f"{folder}/**/src/**/*.py" if folder in ("libs", "services") else f"{folder}/**/*.py")
+            )
+            if not path.name.endswith(("_pb2.py", "_pb2_grpc.py"))
+            and (count := len(path.read_text().splitlines())) > 400
         ]
 
         assert long == [], "split it by verb or noun"

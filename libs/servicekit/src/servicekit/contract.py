@@ -60,7 +60,7 @@ def service(full_name: str) -> ServiceDescriptor:
 
 @cache
 def methods(full_name: str) -> dict[str, Method]:
-    """Returns the methods of a service by their names. A method without an access rule is a ContractError: nothing is public by omission."""
+    """Returns the methods of a service by name. One without an access rule is a ContractError: nothing is public by omission."""
     return {method.name: _method(method) for method in service(full_name).methods}
 
 

@@ -32,7 +32,9 @@ async def on_dealer_changed(uow: UnitOfWork, event: Event) -> None:
     }
     row = insert(known_dealers).values(dealer_id=uuid.UUID(event.key), **values)
     await uow.session.execute(
-        row.on_conflict_do_update(index_elements=["dealer_id"], set_=values, where=known_dealers.c.version < event.version)
+        row.on_conflict_do_update(
+            index_elements=["dealer_id"], set_=values, where=known_dealers.c.version < event.version
+        )
     )
 
 
@@ -63,5 +65,7 @@ def in_scope(principal: Principal, column: sa.ColumnElement[uuid.UUID]) -> sa.Co
 
 async def by_code(session: AsyncSession, codes: Iterable[str]) -> dict[str, uuid.UUID]:
     """Returns the ids of the known dealers among some codes."""
-    query = sa.select(known_dealers.c.code, known_dealers.c.dealer_id).where(known_dealers.c.code.in_(sorted(set(codes))))
+    query = sa.select(known_dealers.c.code, known_dealers.c.dealer_id).where(
+        known_dealers.c.code.in_(sorted(set(codes)))
+    )
     return {row.code: row.dealer_id for row in await session.execute(query)}

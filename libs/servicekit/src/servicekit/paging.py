@@ -28,7 +28,7 @@ _NOT_PART_OF_THE_QUESTION = frozenset({"page_size", "page_token"})
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page asked for: how many rows, the key values after which it starts (`None`: from the start), the question's digest."""
+    """One page asked for: how many rows, the key after which it starts (`None`: from the start), the question's digest."""
 
     size: int
     after: tuple[Any, ...] | None
@@ -40,7 +40,10 @@ class Page:
         return base64.urlsafe_b64encode(body).rstrip(b"=").decode()
 
     def cut(self, rows: Sequence[_Row], key: Callable[[_Row], Sequence[Any]]) -> tuple[Sequence[_Row], str]:
-        """Takes up to `size + 1` rows, returns those of the page and the next token (empty at the end); `key(row)` gives its sort values."""
+        """Takes up to `size + 1` rows, returns those of the page and the next token (empty at the end).
+
+        `key(row)` gives the values of a row's sort columns.
+        """
         if len(rows) <= self.size:
             return rows, ""
         shown = rows[: self.size]

@@ -47,4 +47,7 @@ class PersonalData(Protocol):
         """Yields everything the service holds of the person."""
 
     async def erase(self, uow: UnitOfWork, customer_ids: Sequence[uuid.UUID], held_kinds: frozenset[str]) -> Erasure:
-        """Forgets the person inside the open unit of work, save kinds under legal hold (`*`: all) and what the law keeps. Doing it again changes nothing."""
+        """Forgets the person inside the open unit of work; doing it again changes nothing.
+
+        Kinds under legal hold (`*`: all) and what the law keeps stay, and are named in the answer.
+        """

@@ -104,14 +104,16 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "oem.marketing": _permissions(_NETWORK_LOOK, "customer.customers: list", "vehicle.vehicles: list read"),
     "oem.quality": _permissions(_NETWORK_LOOK, _CAR_LOOK, "vehicle.vehicles: list", _WORKSHOP_LOOK),
     "oem.region": _permissions(
-        *_DEALER, "customer.customers: read list search", "customer.relations: list", "customer.interactions: list", "vehicle.vehicles: list",
-        _SALES_LOOK, _WORKSHOP_LOOK,
+        *_DEALER, "customer.customers: read list search", "customer.relations: list", "customer.interactions: list",
+        "vehicle.vehicles: list", _SALES_LOOK, _WORKSHOP_LOOK,
     ),
     "oem.manager": _permissions(*_ALL),
     "oem.research": _permissions("customer.customers: list", "vehicle.vehicles: list read"),
     "oem.admin": _permissions(*_ALL, _OPERATIONS),
     "ops": _permissions(_OPERATIONS, "customer.imports: read list", "vehicle.imports: read list", "network.imports: read list"),
-    "plant": _permissions("vehicle.vehicles: register read list update import", "vehicle.vins: check", "vehicle.imports: upload read list cancel"),
+    "plant": _permissions(
+        "vehicle.vehicles: register read list update import", "vehicle.vins: check", "vehicle.imports: upload read list cancel",
+    ),
     "partner": _permissions("network.dealers: read list", "vehicle.vins: check"),
     "service": _permissions(*_ALL, _OPERATIONS),
 }  # fmt: skip

@@ -18,9 +18,9 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
+from marque_gateway import described
 from marque_gateway.admission import Admission
 from marque_gateway.answers import language, problem_for, problem_response
-from marque_gateway import described
 from marque_gateway.binding import bindings_of
 from marque_gateway.contracts import Contracts
 from marque_gateway.edge import Edge

@@ -45,7 +45,7 @@ def paths() -> dict[str, dict[str, Any]]:
                 "operationId": "getCustomerOverview",
                 "tags": ["CustomerService"],
                 "summary": "Composes the 360° view of a customer.",
-                "description": "Asks the owners of all parts at once. A part whose owner is down is named in `missing`; the rest is served.",
+                "description": "Asks the owners of all parts at once; a part whose owner is down is named in `missing`.",
                 "parameters": [_customer_id(), _LANGUAGE],
                 "responses": {"200": _json("The view.", "CustomerOverview"), **_PROBLEMS},
             }
@@ -55,7 +55,7 @@ def paths() -> dict[str, dict[str, Any]]:
                 "operationId": "watchEvents",
                 "tags": ["Live"],
                 "summary": "Streams live changes in the caller's scope (server-sent events).",
-                "description": "Each event's type is that of the contract, its data the facts as JSON. `reset` says: read your lists again.",
+                "description": "An event's type is that of the contract, its data the facts as JSON. `reset`: read your lists again.",
                 "parameters": [
                     {
                         "name": "Last-Event-ID",
@@ -66,7 +66,10 @@ def paths() -> dict[str, dict[str, Any]]:
                     _LANGUAGE,
                 ],
                 "responses": {
-                    "200": {"description": "The stream.", "content": {"text/event-stream": {"schema": {"type": "string"}}}},
+                    "200": {
+                        "description": "The stream.",
+                        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+                    },
                     **_PROBLEMS,
                 },
             }
@@ -83,7 +86,13 @@ def _upload(service: str) -> dict[str, Any]:
         ("dryRun", False, "`true` to check the file and change nothing."),
     ]
     parameters: list[dict[str, Any]] = [
-        {"name": name, "in": "query", "required": needed, "description": text, "schema": {"type": "string", "minLength": 1}}
+        {
+            "name": name,
+            "in": "query",
+            "required": needed,
+            "description": text,
+            "schema": {"type": "string", "minLength": 1},
+        }
         for name, needed, text in query
     ]
     return {
@@ -102,7 +111,10 @@ def _upload(service: str) -> dict[str, Any]:
 
 
 def _json(text: str, schema: str) -> dict[str, Any]:
-    return {"description": text, "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}}
+    return {
+        "description": text,
+        "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}},
+    }
 
 
 def _names(text: str) -> dict[str, Any]:

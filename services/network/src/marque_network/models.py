@@ -10,8 +10,8 @@ from typing import Any
 
 from servicekit.db.base import Aggregate, Base, metadata
 from servicekit.ids import new_uuid
-from sqlalchemy import ARRAY, BigInteger, ForeignKey, Integer, Text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import BigInteger, ForeignKey, Integer, Text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from marque_network.errors import DealerClosed, ManagerCircle, StaffLeft
@@ -34,7 +34,7 @@ class Change:
 
 
 class Dealer(Aggregate, Model):
-    """A dealer or a service station. Numbers of kinds, channel type and status are the contract's; degrees are WGS 84."""
+    """A dealer or a service station. Numbers of enums are the contract's, degrees are WGS 84."""
 
     __tablename__ = "dealers"
 

@@ -50,9 +50,7 @@ class Customers:
         for start in range(0, len(wanted), _BATCH_SIZE):
             part = wanted[start : start + _BATCH_SIZE]
             answer = await self._batch(part)
-            erased = {
-                one.customer_id for one in answer.customers if one.status == customer_pb2.CUSTOMER_STATUS_ERASED
-            }
+            erased = {one.customer_id for one in answer.customers if one.status == customer_pb2.CUSTOMER_STATUS_ERASED}
             found.update(set(part) - set(answer.missing_customer_ids) - erased)
         return found
 

@@ -111,9 +111,9 @@ class Feed:
         self._deferred: dict[int, Message] = {}
 
     @property
-    def deferred_from(self) -> int | None:
-        """The first row that waits to be tried again; None without one. A job must resume before it."""
-        return min(self._deferred, default=None)
+    def defers(self) -> bool:
+        """Whether rows wait to be tried again; a job must not resume behind them."""
+        return bool(self._deferred)
 
     async def run(self, rows: Iterable[tuple[Message, int]], told: Told) -> None:
         """Sends `(row, last row of the file it stands for)` in order and tells of every acknowledged chunk.

@@ -103,9 +103,10 @@ class ImportJob:
             faults = rows.faults_upto(chunk.upto)
             counts.rejected += len({fault.row for fault in faults})
             progress.error_bytes = self.errors.add(name, sorted([*rejected, *faults], key=lambda fault: fault.row))
-            first = feed.deferred_from
-            progress.row = max(progress.row, chunk.upto if first is None else min(chunk.upto, first - 1))
-            self._resume.save(progress)
+            progress.row = max(progress.row, chunk.upto)
+            if not feed.defers:
+                # Rows put off lie behind this place: what is saved must still hold them.
+                self._resume.save(progress)
             self._watch(name, rows.done, counts)
 
         await feed.run(iter(rows), told)

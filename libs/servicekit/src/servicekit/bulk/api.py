@@ -57,7 +57,9 @@ class ImportApi:
             method = methods.get(name)
             rows = method.input.DESCRIPTOR.fields_by_name.get("rows") if method is not None else None
             if method is None or rows is None or rows.message_type != importer.row.DESCRIPTOR:
-                raise ContractError(f"{self.service} has no method {name} that takes {importer.row.DESCRIPTOR.full_name}")
+                raise ContractError(
+                    f"{self.service} has no method {name} that takes {importer.row.DESCRIPTOR.full_name}"
+                )
             setattr(self, name, self._rows_method(method, importer))
 
     def _rows_method(self, method: Method, importer: Importer) -> Callable[[Any, Call], AsyncIterator[Any]]:
@@ -156,9 +158,7 @@ class ImportApi:
             errors = await store.first_errors(session, [import_id])
         return mapping.import_message(row, errors.get(import_id, ()))
 
-    async def ListImports(
-        self, request: import_pb2.ListImportsRequest, call: Call
-    ) -> import_pb2.ListImportsResponse:
+    async def ListImports(self, request: import_pb2.ListImportsRequest, call: Call) -> import_pb2.ListImportsResponse:
         page = paging.page_of(request)
         after = paging.page_key(page, paging.moment, uuid.UUID)
         newest_first = request.order_by != "create_time"

@@ -87,7 +87,8 @@ def judge(candidate: Candidate) -> None:
         return
     if b"\0" in candidate.message.SerializeToString():  # rarely: a NUL, which PostgreSQL cannot keep, or just a number
         candidate.violations.extend(
-            FieldViolation(path, "CHARACTER_NUL", "the value holds the character U+0000") for path in _nul(candidate.message)
+            FieldViolation(path, "CHARACTER_NUL", "the value holds the character U+0000")
+            for path in _nul(candidate.message)
         )
 
 
@@ -177,7 +178,9 @@ class Application:
     async def _import(self, uow: UnitOfWork, rows: list[Any]) -> list[RowOutcome]:
         outcomes = await self.importer.apply(uow, self.options, rows)
         if len(outcomes) != len(rows):
-            raise RuntimeError(f"the importer of {self.importer.kind} gave {len(outcomes)} outcomes for {len(rows)} rows")
+            raise RuntimeError(
+                f"the importer of {self.importer.kind} gave {len(outcomes)} outcomes for {len(rows)} rows"
+            )
         return outcomes
 
     async def _refuse(self, candidates: Sequence[Candidate], row: Candidate, error: Exception) -> list[RowOutcome]:

@@ -82,7 +82,9 @@ class Columns:
             for name, target in zip(names, found, strict=True)
             if target is not None and name.strip() in self._mapping
         }
-        for index, name in enumerate(names):  # a column that the caller mapped stands before one that only bears the name
+        for index, name in enumerate(
+            names
+        ):  # a column that the caller mapped stands before one that only bears the name
             target = found[index]
             if target is not None and target.path in mapped and name.strip() not in self._mapping:
                 found[index] = None

@@ -36,7 +36,13 @@ def visible_to(principal: Principal) -> sa.ColumnElement[bool]:
 
 async def add(uow: UnitOfWork, values: dict[str, Any], file: BinaryIO) -> Any:
     """Stores an import with its file and makes it due; returns its row."""
-    row = {**values, "state": QUEUED, "principal": uow.principal.subject, "claims": claims_of(uow.principal), "create_time": uow.now}
+    row = {
+        **values,
+        "state": QUEUED,
+        "principal": uow.principal.subject,
+        "claims": claims_of(uow.principal),
+        "create_time": uow.now,
+    }
     found = (await uow.session.execute(insert(imports).values(row).returning(imports))).one()
     file.seek(0)
     sequence = 0
@@ -102,7 +108,9 @@ async def errors_page(session: AsyncSession, import_id: uuid.UUID, page: Page, a
     return (await session.execute(query.order_by(columns.row_number).limit(page.size + 1))).all()
 
 
-async def progress(uow: UnitOfWork, import_id: uuid.UUID, last: int, outcomes: list[RowOutcome], total: int | None) -> None:
+async def progress(
+    uow: UnitOfWork, import_id: uuid.UUID, last: int, outcomes: list[RowOutcome], total: int | None
+) -> None:
     """Writes how far an import has come, and its rejected rows."""
     tally = Tally()
     tally.add(outcomes)

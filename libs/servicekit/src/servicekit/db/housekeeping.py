@@ -16,6 +16,12 @@ EVERY = timedelta(minutes=5)
 _STEP = 5000
 
 
+def _prune(table: str, moment: str) -> sa.TextClause:
+    """Returns the statement that deletes one step of what is older than `:before`."""
+    old = f"SELECT ctid FROM {table} WHERE {moment} < :before LIMIT :step"  # noqa: S608 - of our own names only
+    return sa.text(f"DELETE FROM {table} WHERE ctid = ANY(ARRAY({old}))")  # noqa: S608
+
+
 def housekeeping(settings: ServiceSettings) -> DueHandler:
     """Returns the due work that prunes; each service's first migration makes it due.
 
@@ -23,17 +29,15 @@ def housekeeping(settings: ServiceSettings) -> DueHandler:
     no old message can be applied twice), request ids after `idempotency_days`.
     """
     ages = {
-        "DELETE FROM outbox_messages WHERE position IN (SELECT position FROM outbox_messages WHERE publish_time < :before LIMIT :step)": settings.outbox_days,
-        "DELETE FROM inbox_messages WHERE ctid = ANY(ARRAY(SELECT ctid FROM inbox_messages WHERE create_time < :before LIMIT :step))": settings.inbox_days,
-        "DELETE FROM idempotency_keys WHERE ctid = ANY(ARRAY(SELECT ctid FROM idempotency_keys WHERE create_time < :before LIMIT :step))": settings.idempotency_days,
+        _prune("outbox_messages", "publish_time"): settings.outbox_days,
+        _prune("inbox_messages", "create_time"): settings.inbox_days,
+        _prune("idempotency_keys", "create_time"): settings.idempotency_days,
     }
 
     async def prune(uow: UnitOfWork, key: str) -> datetime | None:
         full = False
         for statement, days in ages.items():
-            result = await uow.session.execute(
-                sa.text(statement), {"before": now() - timedelta(days=days), "step": _STEP}
-            )
+            result = await uow.session.execute(statement, {"before": now() - timedelta(days=days), "step": _STEP})
             full = full or result.rowcount == _STEP  # type: ignore[attr-defined]
         return now() + (timedelta(seconds=1) if full else EVERY)
 

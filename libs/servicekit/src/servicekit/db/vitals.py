@@ -27,7 +27,7 @@ async def vitals(database: Database) -> None:
         metrics.current().db_pool_in_use(database.reader.in_use)
         try:
             async with database.engine.connect() as connection:
-                parked = {consumer: count for consumer, count in await connection.execute(query)}
+                parked = {row.consumer: row[1] for row in await connection.execute(query)}
         except Exception as error:
             log.warning("vitals wait", extra={"error_type": type(error).__name__})
         else:

@@ -116,8 +116,8 @@ class Consumer:
                 await self._apply([envelope.read(message.headers, message.data) for message in lane])
             except asyncio.CancelledError:
                 raise
-            except Exception:  # judged below, for each event by itself
-                pass
+            except Exception as error:  # judged below, for each event by itself
+                log.info("lane is done again one by one", extra={"error_type": type(error).__name__})
             else:
                 await self._done(lane)
                 return

@@ -24,9 +24,9 @@ POLL_SECONDS = 0.1
 ACK_SECONDS = 10.0
 _LOCK = 0x4D41_5251_5545_0001  # "MARQUE", 1
 
-_FIND = f"""
+_FIND = """
 SELECT position, event_id, event_type, aggregate_id, aggregate_version, payload, traceparent, create_time
-FROM outbox_messages WHERE publish_time IS NULL ORDER BY position LIMIT {BATCH}"""
+FROM outbox_messages WHERE publish_time IS NULL ORDER BY position LIMIT $1"""
 _DONE = "UPDATE outbox_messages SET publish_time = now() WHERE position = ANY($1::bigint[])"
 
 
@@ -56,7 +56,7 @@ class Relay:
     async def _lead(self) -> None:
         connection = await self._database.direct()
         try:
-            while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK):
+            while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK):  # noqa: ASYNC110 - polled: no event tells
                 await asyncio.sleep(1.0)
             while True:
                 self._committed.clear()
@@ -74,7 +74,7 @@ class Relay:
             pass
 
     async def _publish_batch(self, connection: asyncpg.Connection) -> int:
-        rows = await connection.fetch(_FIND)
+        rows = await connection.fetch(_FIND, BATCH)
         if not rows:
             metrics.current().outbox(0, 0.0)
             return 0

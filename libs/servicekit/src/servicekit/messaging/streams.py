@@ -19,7 +19,8 @@ from nats.js.errors import NotFoundError
 from servicekit.messaging import envelope
 from servicekit.messaging.consumer import Subscription
 
-ACK_WAIT_SECONDS = 5.0  # after a kill, what was under way comes again this much later; a slow batch comes twice, which the inbox absorbs
+# After a kill, what was under way comes again this much later; a slow batch comes twice, which the inbox absorbs.
+ACK_WAIT_SECONDS = 5.0
 MAX_ACK_PENDING = 2000
 DUPLICATE_WINDOW_SECONDS = 600.0
 
@@ -59,7 +60,7 @@ async def reconcile(
     replicas: int,
     max_age_days: int,
 ) -> None:
-    """Makes the service's own stream and its consumers as declared; the streams it listens to are made too, so that order of starts is free."""
+    """Makes the service's own stream and its consumers as declared, and the streams it listens to: the order of starts is free."""
     wanted = {service, *(subscription.source for subscription in subscriptions)}
     for name in sorted(wanted):
         config = stream_config(name, replicas=replicas, max_age_days=max_age_days)

@@ -74,7 +74,7 @@ class Peer:
                     return answer
                 finally:
                     metrics.current().rpc_client(method.path, code, time.perf_counter() - started)
-            pause = random.uniform(0.05, 0.1) * 2**attempt
+            pause = random.uniform(0.05, 0.1) * 2**attempt  # noqa: S311 - spreads retries, hides nothing
             if not repeatable or time.monotonic() + pause >= ends:
                 break
             await asyncio.sleep(pause)

@@ -63,7 +63,7 @@ class Principal:
 
     @property
     def sees_all_rows(self) -> bool:
-        """Tells whether no row is out of the caller's scope (see access.md: contact centre, managers, services, operations of the maker)."""
+        """Tells whether no row is out of the caller's scope (`roles.UNSCOPED`)."""
         return bool(self.roles & roles.UNSCOPED)
 
     def sees(self, data_class: int) -> bool:

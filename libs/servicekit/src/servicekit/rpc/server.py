@@ -204,8 +204,8 @@ def _stream_handler(method: Method, serve: Any) -> grpc.RpcMethodHandler:
 
     async def collect(incoming: Any, context: grpc.aio.ServicerContext) -> bytes:
         answer = b""
-        async for answer in serve(incoming, context):
-            pass
+        async for found in serve(incoming, context):
+            answer = found
         return answer
 
     return grpc.stream_unary_rpc_method_handler(collect)

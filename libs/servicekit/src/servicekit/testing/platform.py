@@ -68,9 +68,7 @@ class Platform:
         """Starts the process of prepared settings: the first time, or after a kill."""
         environment = {**os.environ, **_environment(settings), "MARQUE_ENVIRONMENT": "development"}
         log = (self.folder / f"{name}.log").open("ab")
-        process = subprocess.Popen(
-            [sys.executable, "-m", f"marque_{name}", "serve"], env=environment, stdout=log, stderr=log
-        )
+        process = _popen(name, environment, log)
         log.close()
         self._processes.append(process)
         self.peers[name] = f"127.0.0.1:{settings.grpc_port}"
@@ -175,6 +173,10 @@ class Platform:
             asyncio.run(_migrate(url, name))
             _TEMPLATES[str(self.postgres.data_dir)].add(template)
         return self.postgres.clone_database(template, f"{name}_{time.monotonic_ns()}")
+
+
+def _popen(name: str, environment: dict[str, str], log: Any) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-m", f"marque_{name}", "serve"], env=environment, stdout=log, stderr=log)  # noqa: S603
 
 
 _TEMPLATES: dict[str, set[str]] = {}

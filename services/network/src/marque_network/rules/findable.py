@@ -34,7 +34,7 @@ def staff_document(number: str, persons: Iterable[str], address: str) -> SearchD
 
 
 def _title(text: str) -> PersonName:
-    """A firm's or a place's name: it has no family name, so that no surname's reading is taken for its first character."""
+    """A firm's or a place's name: without a family name, so that its first character is not read as one."""
     tidy = names.tidy(text)
     return PersonName(given="", family="", full=tidy, script=names.script_of(tidy))
 

@@ -57,7 +57,7 @@ async def update_staff(*, uow: UnitOfWork, staff_id: uuid.UUID, etag: str, patch
 
 
 def _check_office(uow: UnitOfWork, staff: Staff) -> None:
-    """Refuses what is more than the caller has, judged by the whole office: a new subject takes over all of its roles."""
+    """Refuses what is more than the caller has, judged by the whole office: a new subject takes it all over."""
     what = not_grantable(
         uow.principal,
         held=staff.roles,

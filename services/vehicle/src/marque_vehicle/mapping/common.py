@@ -101,9 +101,7 @@ class Currency:
         """Reads an amount."""
         currency, amount = minor(message, path)
         if self.code and currency != self.code:
-            raise CurrencyMixed(
-                violations=[FieldViolation(path, "CURRENCY_MIXED", "All amounts are in one currency.")]
-            )
+            raise CurrencyMixed(violations=[FieldViolation(path, "CURRENCY_MIXED", "All amounts are in one currency.")])
         self.code = currency
         return amount
 
@@ -115,7 +113,9 @@ def set_money(target: Any, field: str, currency: str, amount: int | None) -> Non
         getattr(target, field).CopyFrom(money_pb2.Money(currency_code=currency, units=units, nanos=nanos))
 
 
-def masked_paths(message: Message, mask: field_mask_pb2.FieldMask, writable: Iterable[str], key: str, prefix: str) -> list[str]:
+def masked_paths(
+    message: Message, mask: field_mask_pb2.FieldMask, writable: Iterable[str], key: str, prefix: str
+) -> list[str]:
     """Returns the fields that an update changes: those of the mask, or without one those present.
 
     Raises:

@@ -52,7 +52,9 @@ def _repair(entry: Any, ref: str, facts: dict[str, Any]) -> None:
         entry.repair.close_time.FromDatetime(datetime.fromisoformat(facts["close_time"]))
     for line in facts["lines"]:
         entry.repair.lines.add(
-            **{name: line[name] for name in ("complaint_code", "component_code", "cause", "correction") if name in line},
+            **{
+                name: line[name] for name in ("complaint_code", "component_code", "cause", "correction") if name in line
+            },
             pay_type=line["pay_type"],
             part_numbers=[part["part_number"] for part in line.get("parts", ())],
         )

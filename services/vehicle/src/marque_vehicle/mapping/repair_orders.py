@@ -24,7 +24,17 @@ _PLAIN = (
 )  # fmt: skip
 _IDS = ("repair_order_id", "dealer_id", "customer_id", "adviser_staff_id", "comeback_of_repair_order_id")
 _TIMES = ("open_time", "promised_time", "close_time", "create_time", "update_time")
-_LINE = ("line_number", "complaint", "complaint_code", "cause", "correction", "component_code", "technician_staff_id", "pay_type", "safety_relevant")
+_LINE = (
+    "line_number",
+    "complaint",
+    "complaint_code",
+    "cause",
+    "correction",
+    "component_code",
+    "technician_staff_id",
+    "pay_type",
+    "safety_relevant",
+)
 _LABOUR = ("operation_code", "description", "minutes")
 _PART = ("part_number", "description", "quantity", "serial_number", "causal", "supplier_batch")
 WRITABLE = (
@@ -33,7 +43,9 @@ WRITABLE = (
 )  # fmt: skip
 
 
-def lines_of(messages: Iterable[repair_line_pb2.RepairLine], currency: common.Currency, path: str) -> list[dict[str, Any]]:
+def lines_of(
+    messages: Iterable[repair_line_pb2.RepairLine], currency: common.Currency, path: str
+) -> list[dict[str, Any]]:
     """Returns lines as the table keeps them, numbered. Raises InvalidArgument, CurrencyMixed."""
     try:
         return line_rules.numbered(_line(one, currency, f"{path}[{index}]") for index, one in enumerate(messages))
@@ -96,7 +108,9 @@ def repair_order_message(row: common.Row) -> repair_order_pb2.RepairOrder:
     return message
 
 
-def stage_entry(stage: int, reached: datetime, promised: datetime | None, *, told_owner: bool = False) -> dict[str, Any]:
+def stage_entry(
+    stage: int, reached: datetime, promised: datetime | None, *, told_owner: bool = False
+) -> dict[str, Any]:
     """Returns a stage as the table keeps it."""
     return {
         "stage": stage,
@@ -135,7 +149,14 @@ def opening(message: repair_order_pb2.RepairOrder) -> dict[str, Any]:
     """Returns the columns of a new order, without dealer, car and customer. Raises InvalidArgument, CurrencyMixed."""
     currency = common.Currency()
     lines = lines_of(message.lines, currency, "repair_order.lines")
-    plain = ("odometer_in_km", "odometer_replaced", "fault_description", "damage_description", "owner_confirmed", "comeback")
+    plain = (
+        "odometer_in_km",
+        "odometer_replaced",
+        "fault_description",
+        "damage_description",
+        "owner_confirmed",
+        "comeback",
+    )
     return {
         **{name: getattr(message, name) for name in (*plain, "source", "source_key")},
         "number": message.number.strip(),

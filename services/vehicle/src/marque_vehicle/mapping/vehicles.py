@@ -77,7 +77,9 @@ def vehicle_values(message: vehicle_pb2.Vehicle, paths: list[str]) -> dict[str, 
     wrong += ["status"] if found.get("status") == 0 else []
     if wrong:
         raise InvalidArgument(
-            violations=[FieldViolation(f"vehicle.{name}", "REQUIRED", "This field must not be empty.") for name in wrong]
+            violations=[
+                FieldViolation(f"vehicle.{name}", "REQUIRED", "This field must not be empty.") for name in wrong
+            ]
         )
     return found
 

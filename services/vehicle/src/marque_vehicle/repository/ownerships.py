@@ -16,7 +16,9 @@ from marque_vehicle.models import Ownership
 from marque_vehicle.repository import query
 from marque_vehicle.repository.scope import Scope
 
-COLUMNS = "ownership_id, version, vin, customer_id, role, valid_from, valid_until, known_from, known_until, sale_id, source"
+COLUMNS = (
+    "ownership_id, version, vin, customer_id, role, valid_from, valid_until, known_from, known_until, sale_id, source"
+)
 # Writers of a car's ownership hold its lock till commit and take their known time under it; a question about the past waits for writers
 # that have taken an earlier time, so that an answer once given for (valid, known) never changes. The locks are few, so that a bulk
 # of any size can hold them all, and are always taken in order.
@@ -133,7 +135,8 @@ async def owners_at(
         )
         if known_at is None:
             known_at = await connection.fetchval(
-                "SELECT coalesce(max(greatest(known_from, known_until)), clock_timestamp()) FROM ownerships WHERE vin = $1", vin
+                "SELECT coalesce(max(greatest(known_from, known_until)), clock_timestamp()) FROM ownerships WHERE vin = $1",
+                vin,
             )
         conditions = query.Conditions()
         conditions.add("vin = {}", vin)
@@ -145,3 +148,11 @@ async def owners_at(
         rows = list(await connection.fetch(sql, *conditions.arguments))
     assert known_at is not None
     return rows, known_at
+
+
+async def vin_of(reader: asyncpg.Pool, ownership_id: uuid.UUID) -> str | None:
+    """Returns the car of an ownership, which never changes: its lock is taken first."""
+    found: str | None = await reader.fetchval(
+        "SELECT vin FROM ownerships WHERE ownership_id = $1 LIMIT 1", ownership_id
+    )
+    return found

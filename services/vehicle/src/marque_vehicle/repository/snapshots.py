@@ -22,7 +22,9 @@ async def vehicles(session: AsyncSession, after: str, limit: int) -> list[tuple[
 
 async def sales(session: AsyncSession, after: str, limit: int) -> list[tuple[str, Message]]:
     """Sales by id."""
-    return [(str(row.sale_id), events.sale_snapshot(row)) for row in await _by_id(session, Sale, Sale.sale_id, after, limit)]
+    return [
+        (str(row.sale_id), events.sale_snapshot(row)) for row in await _by_id(session, Sale, Sale.sale_id, after, limit)
+    ]
 
 
 async def repair_orders(session: AsyncSession, after: str, limit: int) -> list[tuple[str, Message]]:

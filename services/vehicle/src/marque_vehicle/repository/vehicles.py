@@ -67,7 +67,13 @@ async def exists(reader: asyncpg.Pool, vin: str) -> bool:
 
 
 async def list_vehicles(
-    reader: asyncpg.Pool, scope: Scope, filters: dict[str, Any], owners: Sequence[uuid.UUID], order: query.Order, page: Page, after: Any
+    reader: asyncpg.Pool,
+    scope: Scope,
+    filters: dict[str, Any],
+    owners: Sequence[uuid.UUID],
+    order: query.Order,
+    page: Page,
+    after: Any,
 ) -> list[asyncpg.Record]:
     """Returns a page of cars in sight and one more. `owners`: only cars that one of these owns now (a driver's too are not theirs)."""
     conditions = query.Conditions()
@@ -85,7 +91,12 @@ async def list_vehicles(
 
 
 async def _of_dealers(
-    reader: asyncpg.Pool, dealers: Sequence[uuid.UUID], conditions: query.Conditions, order: query.Order, page: Page, after: Any
+    reader: asyncpg.Pool,
+    dealers: Sequence[uuid.UUID],
+    conditions: query.Conditions,
+    order: query.Order,
+    page: Page,
+    after: Any,
 ) -> list[asyncpg.Record]:
     """Cars related to dealers: each dealer's index is walked for one page; a car of two dealers comes once."""
     inner = query.Order(f"r.{order.column}", "r.vin", order.descending)
@@ -101,12 +112,22 @@ async def _of_dealers(
 
 
 async def _of_persons(
-    reader: asyncpg.Pool, customers: list[uuid.UUID], now_only: bool, conditions: query.Conditions, order: query.Order, page: Page, after: Any
+    reader: asyncpg.Pool,
+    customers: list[uuid.UUID],
+    now_only: bool,
+    conditions: query.Conditions,
+    order: query.Order,
+    page: Page,
+    after: Any,
 ) -> list[asyncpg.Record]:
     """Cars that customers have, or ever had; a person has few cars, a fleet some thousand."""
     order.after(conditions, after)
     limit, held = conditions.bind(page.size + 1), conditions.bind(customers)
-    present = "AND o.valid_from <= now() AND (o.valid_until IS NULL OR o.valid_until > now())" if now_only else "AND o.role <> 3"
+    present = (
+        "AND o.valid_from <= now() AND (o.valid_until IS NULL OR o.valid_until > now())"
+        if now_only
+        else "AND o.role <> 3"
+    )
     sql = f"""
         SELECT {COLUMNS}, EXISTS (
             SELECT FROM ownerships o WHERE o.vin = v.vin AND o.customer_id = ANY({held}) AND o.known_until IS NULL
@@ -144,12 +165,18 @@ async def search_vehicles(
     seen = ""
     if not scope.everything:
         dealers = conditions.bind(list(scope.dealers))
-        seen = f"AND EXISTS (SELECT FROM dealer_vehicles r WHERE r.vin = v.vin AND r.dealer_id = ANY({dealers}::uuid[]))"
+        seen = (
+            f"AND EXISTS (SELECT FROM dealer_vehicles r WHERE r.vin = v.vin AND r.dealer_id = ANY({dealers}::uuid[]))"
+        )
     limited = conditions.bind(limit)
     found = [f"({branch.format(seen)} LIMIT {limited})" for branch in branches]
     if whole_vin:
         found.append(f"(SELECT v.*, true, false FROM vehicles v WHERE v.vin = {conditions.bind(whole_vin)})")
-    related = "true" if scope.everything else f"EXISTS (SELECT FROM dealer_vehicles r WHERE r.vin = v.vin AND r.dealer_id = ANY({dealers}::uuid[]))"
+    related = (
+        "true"
+        if scope.everything
+        else f"EXISTS (SELECT FROM dealer_vehicles r WHERE r.vin = v.vin AND r.dealer_id = ANY({dealers}::uuid[]))"
+    )
     sql = f"""
         SELECT {_V}, bool_or(v.by_vin) AS by_vin, bool_or(v.by_plate) AS by_plate, {related} AS related
         FROM ({" UNION ALL ".join(found)}) AS v GROUP BY {_V}

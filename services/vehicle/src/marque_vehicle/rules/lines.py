@@ -43,3 +43,33 @@ def totals(lines: Iterable[Line]) -> list[dict[str, int]]:
 def pay_types(lines: Sequence[Line]) -> list[int]:
     """Returns the payers, each once."""
     return sorted({line["pay_type"] for line in lines})
+
+
+def with_hidden(known: Sequence[Line], lines: list[Line], fields: frozenset[str]) -> list[Line]:
+    """Returns lines in which the values that the writer cannot see are those known before, so that a masked value is never written back.
+
+    A line is known by its number, labour by its operation, a part by its number; `fields` names what is hidden, of lines and items alike.
+    """
+    before = {line["line_number"]: line for line in known}
+    found = []
+    for line in lines:
+        old = before.get(line["line_number"], {})
+        merged = _kept(old, line, fields)
+        for name, key in (("labours", "operation_code"), ("parts", "part_number")):
+            if name in line:
+                rest = list(old.get(name, ()))
+                merged[name] = [_kept(_taken(rest, item, key), item, fields) for item in line[name]]
+        found.append(merged)
+    return found
+
+
+def _kept(old: dict[str, Any], new: dict[str, Any], fields: frozenset[str]) -> dict[str, Any]:
+    shown = {name: value for name, value in new.items() if name not in fields}
+    return {**shown, **{name: old[name] for name in fields if name in old}}
+
+
+def _taken(rest: list[dict[str, Any]], item: dict[str, Any], key: str) -> dict[str, Any]:
+    for index, old in enumerate(rest):
+        if old[key] == item[key]:
+            return rest.pop(index)
+    return {}

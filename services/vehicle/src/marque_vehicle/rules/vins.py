@@ -105,9 +105,7 @@ def check(text: str, market: str) -> Check:
                 Problem("VIN_CHECK_DIGIT", 9, "Position 9 of the VIN is not its check digit.", advisory=True)
             )
     if wmi.maker(vin) is None:
-        found.problems.append(
-            Problem("VIN_MAKER_UNKNOWN", 1, "No table knows the maker of this VIN.", advisory=True)
-        )
+        found.problems.append(Problem("VIN_MAKER_UNKNOWN", 1, "No table knows the maker of this VIN.", advisory=True))
     return found
 
 

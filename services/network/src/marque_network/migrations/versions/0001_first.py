@@ -44,7 +44,8 @@ CREATE TABLE staff (
     group_code text NOT NULL DEFAULT '', family_name text NOT NULL DEFAULT '', given_name text NOT NULL DEFAULT '',
     full_name text NOT NULL, latin_name text NOT NULL DEFAULT '', phone text NOT NULL DEFAULT '',
     email text NOT NULL DEFAULT '', roles text[] NOT NULL, languages text[] NOT NULL DEFAULT '{}',
-    status integer NOT NULL, manager_staff_id uuid CONSTRAINT fk_staff_manager_staff_id REFERENCES staff DEFERRABLE INITIALLY DEFERRED,
+    status integer NOT NULL,
+    manager_staff_id uuid CONSTRAINT fk_staff_manager_staff_id REFERENCES staff DEFERRABLE INITIALLY DEFERRED,
     search_text text NOT NULL, search_tokens text[] NOT NULL,
     CONSTRAINT uq_staff_dealer_id UNIQUE NULLS NOT DISTINCT (dealer_id, employee_number));
 CREATE UNIQUE INDEX uq_staff_subject ON staff (subject) WHERE subject <> '';

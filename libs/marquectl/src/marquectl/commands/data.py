@@ -1,0 +1,98 @@
+"""`marquectl import` and `marquectl export`."""
+
+from __future__ import annotations
+
+import asyncio
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from marquectl.addresses import Addresses
+from marquectl.app import app, caller_of, door_for, run
+from marquectl.contract import KINDS
+from marquectl.display import Display, console, counted
+from marquectl.door import Caller
+from marquectl.errors import INTERRUPTED, ROWS_REJECTED
+from marquectl.exporting import export_rows
+from marquectl.importing import ImportJob
+
+Kinds = StrEnum("Kinds", {name.replace("-", "_"): name for name in KINDS})  # type: ignore[misc]
+KindArgument = Annotated[Kinds, typer.Argument(help="What the file holds.")]
+Role = Annotated[str, typer.Option(help="The role to speak with, for instance dealer.system with --dealer.")]
+Dealer = Annotated[list[str] | None, typer.Option(help="The dealer to speak for, by code or id.")]
+
+
+@app.command("import")
+def import_(
+    kind: KindArgument,
+    file: Annotated[Path, typer.Argument(help="A .csv, .tsv, .jsonl or .parquet file; UTF-8 or GB 18030.")],
+    mapping: Annotated[Path | None, typer.Option("--map", help="A mapping file: which column is which field.")] = None,
+    source: Annotated[str, typer.Option(help="The system that the rows come from; part of the natural key.")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check every row and write none.")] = False,
+    errors: Annotated[Path | None, typer.Option(help="Where rejected rows are reported; FILE.errors.csv.")] = None,
+    role: Role = "oem.admin",
+    dealer: Dealer = None,
+    patience: Annotated[float, typer.Option(help="Seconds without an answer before giving up.")] = 60.0,
+) -> None:
+    """Imports a file. The same file twice changes nothing; an interrupted import goes on where it stopped.
+
+    Exit status: 0 when no row was rejected, 3 when some were, 130 when interrupted, 1 or 2 on failure.
+    """
+    run(_import(kind.value, file, mapping, source, dry_run, errors, caller_of(role, dealer or []), patience))
+
+
+async def _import(
+    kind: str,
+    file: Path,
+    mapping: Path | None,
+    source: str,
+    dry_run: bool,
+    errors: Path | None,
+    caller: Caller,
+    patience: float,
+) -> int:
+    async with await door_for(Addresses.find(), caller) as door:
+        with Display() as display:
+            job = ImportJob(
+                door,
+                kind,
+                file,
+                mapping=mapping,
+                source=source,
+                errors=errors,
+                dry_run=dry_run,
+                patience=patience,
+                watch=display,
+            )
+            try:
+                outcome = await job.run()
+            except asyncio.CancelledError:
+                console.print("interrupted; the same command goes on where this one stopped")
+                return INTERRUPTED
+    for name, counts in outcome.counts.items():
+        print(f"{name}: {counted(counts)}{' (nothing written: dry run)' if dry_run else ''}")
+    if outcome.unchecked:
+        print(f"{outcome.unchecked} rows refer to rows of this same file and could not be checked without writing it")
+    if outcome.rejected:
+        print(f"{outcome.rejected} rows were rejected; each is explained in {outcome.errors}")
+        return ROWS_REJECTED
+    return 0
+
+
+@app.command()
+def export(
+    kind: KindArgument,
+    out: Annotated[Path, typer.Option(help="The file to write; its ending .csv or .jsonl tells the format.")],
+    role: Role = "oem.admin",
+    dealer: Dealer = None,
+) -> None:
+    """Exports every row that the caller may see. The file appears when it is complete."""
+    run(_export(kind.value, out, caller_of(role, dealer or [])))
+
+
+async def _export(kind: str, out: Path, caller: Caller) -> None:
+    async with await door_for(Addresses.find(), caller) as door:
+        written = await export_rows(door, KINDS[kind], out)
+    print(f"{written} {kind} in {out}")

@@ -1,0 +1,1 @@
+"""What the vehicle service does: one function, one transaction."""

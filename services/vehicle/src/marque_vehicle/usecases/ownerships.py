@@ -1,0 +1,72 @@
+"""Starting and handing on ownerships. What was known before is kept: rows are added, never overwritten."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from servicekit.db.base import etag_of
+from servicekit.db.uow import UnitOfWork
+from servicekit.errors import EtagMismatch, InvalidArgument
+
+from marque_vehicle import events
+from marque_vehicle.errors import OwnershipNotFound, VehicleNotFound
+from marque_vehicle.models import Ownership
+from marque_vehicle.repository import ownerships, vehicles
+from marque_vehicle.repository.scope import Scope
+
+
+def check_past(moment: datetime, now: datetime, field: str) -> None:
+    """Raises InvalidArgument for a moment that is still to come: what will be is not known."""
+    if moment > now:
+        raise InvalidArgument.of(field, "TIME_IN_FUTURE", "Give a moment that is not in the future.")
+
+
+async def start_ownership(*, uow: UnitOfWork, scope: Scope, vin: str, values: dict[str, Any]) -> Any:
+    """Starts an ownership beside others of other people."""
+    async with uow:
+        check_past(values["valid_from"], uow.now, "ownership.valid_start_time")
+        known = await ownerships.lock(uow.session, [vin])
+        vehicle = await vehicles.lock_vehicle(uow.session, vin)
+        if vehicle is None or not await vehicles.related(uow.session, scope, vin):
+            raise VehicleNotFound()
+        row = Ownership(vin=vin, known_from=known, **values)
+        uow.add(row)
+        await uow.flush()
+        uow.emit(events.ownership_started(row))
+        uow.audit("create", "ownership", str(row.ownership_id))
+        return await uow.answer(row)
+
+
+async def transfer_ownership(
+    *,
+    uow: UnitOfWork,
+    scope: Scope,
+    ownership_id: uuid.UUID,
+    vin: str,
+    to: uuid.UUID,
+    moment: datetime,
+    source: str,
+    etag: str,
+) -> Any:
+    """Ends an ownership and starts one of the same role for another customer at the same instant."""
+    async with uow:
+        check_past(moment, uow.now, "transfer_time")
+        known = await ownerships.lock(uow.session, [vin])
+        row = await ownerships.known(uow.session, ownership_id)
+        if row is None or not await vehicles.related(uow.session, scope, row.vin):
+            raise OwnershipNotFound()
+        if etag and etag.strip('"') != etag_of(row.version):
+            raise EtagMismatch()
+        ended = row.ended(moment, known)
+        await uow.flush()  # the old row's known time ends before the rows that follow are judged by the database
+        started = Ownership(
+            vin=row.vin, customer_id=to, role=row.role, valid_from=moment, known_from=known, source=source
+        )
+        uow.add(ended, started)
+        await uow.flush()
+        uow.emit(events.ownership_ended(ended, moment, voided=False))
+        uow.emit(events.ownership_started(started))
+        uow.audit("transfer", "ownership", str(ownership_id))
+        return await uow.answer((ended, started))

@@ -1,0 +1,103 @@
+"""Recording and reversing sales. A sale and the ownership that it starts are one transaction."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import date, datetime
+from typing import Any
+
+from servicekit.db.uow import UnitOfWork
+from servicekit.errors import FieldViolation
+
+from marque_vehicle import events
+from marque_vehicle.errors import (
+    OwnershipMovedOn,
+    SaleDatesInvalid,
+    SaleNotFound,
+    VehicleAlreadySold,
+    VehicleNotFound,
+)
+from marque_vehicle.models import Ownership, Sale
+from marque_vehicle.repository import ownerships, sales, vehicles
+from marque_vehicle.repository.scope import Scope
+from marque_vehicle.rules import days
+
+
+def check_days(invoice: date, delivery: date | None, today: date) -> None:
+    """Raises SaleDatesInvalid."""
+    found = days.problem(invoice, delivery, today)
+    if found is not None:
+        field, sentence = found
+        raise SaleDatesInvalid(violations=[FieldViolation(f"sale.{field}", "SALE_DATES_INVALID", sentence)])
+
+
+def free_from(ends: dict[str, datetime | None], vin: str, start: datetime) -> bool:
+    """Tells whether nobody owns a car at a moment or later; `ends` is what `ownerships.owned_from` returned."""
+    if vin not in ends:
+        return True
+    end = ends[vin]
+    return end is not None and end <= start
+
+
+async def record_sale(*, uow: UnitOfWork, values: dict[str, Any]) -> Any:
+    """Records a sale, puts the car on the road and starts the buyer's ownership. `values` are columns, checked and complete."""
+    async with uow:
+        vin, start = values["vin"], values["start_time"]
+        known = await ownerships.lock(uow.session, [vin])
+        vehicle = await vehicles.lock_vehicle(uow.session, vin)
+        if vehicle is None:
+            raise VehicleNotFound()
+        vehicle.check_usable()
+        sale = Sale(**values)
+        uow.add(sale)
+        await (
+            uow.flush()
+        )  # the invoice number is judged before the car: a double submit of a sale is told as what it is
+        if not free_from(await ownerships.owned_from(uow.session, [vin]), vin, start):
+            raise VehicleAlreadySold()
+        changed = vehicle.sell(sale.use)
+        vehicle.read_odometer(sale.odometer_km, start)
+        owner = Ownership(
+            vin=vin, customer_id=sale.buyer_customer_id, role=Ownership.OWNER, valid_from=start, known_from=known,
+            sale_id=sale.sale_id, source="sale",
+        )  # fmt: skip
+        uow.add(owner)
+        await uow.flush()
+        await vehicles.relate(uow.session, [sale.dealer_id], vin, vehicle.update_time)
+        uow.emit(events.sale_recorded(sale), of=sale)
+        uow.emit(events.ownership_started(owner))
+        if changed:
+            uow.emit(events.vehicle_updated(vin, vehicle.status, changed), of=vehicle)
+        uow.audit("create", "sale", str(sale.sale_id))
+        return await uow.answer(sale)
+
+
+async def reverse_sale(*, uow: UnitOfWork, scope: Scope, sale_id: uuid.UUID, vin: str, reason: str, etag: str) -> Any:
+    """Takes a sale back; the ownership that it started never was, as known from now on."""
+    async with uow:
+        known = await ownerships.lock(uow.session, [vin])
+        sale = await sales.lock_sale(uow.session, scope, sale_id)
+        if sale is None:
+            raise SaleNotFound(sale_id=sale_id)
+        sale.check_etag(etag)
+        await reverse(uow, sale, reason, known)
+        return await uow.answer(sale)
+
+
+async def reverse(uow: UnitOfWork, sale: Sale, reason: str, known: datetime) -> None:
+    """Takes a locked sale back inside the open transaction."""
+    sale.reverse(reason, uow.now)
+    owner = await ownerships.of_sale(uow.session, sale.sale_id)
+    if owner is not None:
+        if owner.valid_until is not None:
+            raise OwnershipMovedOn()
+        owner.void(known)
+        uow.emit(events.ownership_ended(owner, owner.valid_from, voided=True))
+    vehicle = await vehicles.lock_vehicle(uow.session, sale.vin)
+    if vehicle is not None and owner is not None and vehicle.status == vehicle.IN_USE:
+        changed = vehicle.change({"status": vehicle.IN_STOCK})
+        await uow.flush()
+        uow.emit(events.vehicle_updated(sale.vin, vehicle.status, changed), of=vehicle)
+    await uow.flush()
+    uow.emit(events.sale_reversed(sale), of=sale)
+    uow.audit("reverse", "sale", str(sale.sale_id))
