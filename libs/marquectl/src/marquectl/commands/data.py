@@ -13,7 +13,6 @@ from marquectl.addresses import Addresses
 from marquectl.app import app, caller_of, door_for, run
 from marquectl.contract import KINDS
 from marquectl.display import Display, console, counted
-from marquectl.door import Caller
 from marquectl.errors import INTERRUPTED, ROWS_REJECTED
 from marquectl.exporting import export_rows
 from marquectl.importing import ImportJob
@@ -40,7 +39,7 @@ def import_(
 
     Exit status: 0 when no row was rejected, 3 when some were, 130 when interrupted, 1 or 2 on failure.
     """
-    run(_import(kind.value, file, mapping, source, dry_run, errors, caller_of(role, dealer or []), patience))
+    run(_import(kind.value, file, mapping, source, dry_run, errors, (role, dealer or []), patience))
 
 
 async def _import(
@@ -50,10 +49,10 @@ async def _import(
     source: str,
     dry_run: bool,
     errors: Path | None,
-    caller: Caller,
+    speaker: tuple[str, list[str]],
     patience: float,
 ) -> int:
-    async with await door_for(Addresses.find(), caller) as door:
+    async with await door_for(Addresses.find(), caller_of(*speaker)) as door:
         with Display() as display:
             job = ImportJob(
                 door,
@@ -89,10 +88,10 @@ def export(
     dealer: Dealer = None,
 ) -> None:
     """Exports every row that the caller may see. The file appears when it is complete."""
-    run(_export(kind.value, out, caller_of(role, dealer or [])))
+    run(_export(kind.value, out, (role, dealer or [])))
 
 
-async def _export(kind: str, out: Path, caller: Caller) -> None:
-    async with await door_for(Addresses.find(), caller) as door:
+async def _export(kind: str, out: Path, speaker: tuple[str, list[str]]) -> None:
+    async with await door_for(Addresses.find(), caller_of(*speaker)) as door:
         written = await export_rows(door, KINDS[kind], out)
     print(f"{written} {kind} in {out}")

@@ -40,13 +40,13 @@ def _chosen(services: list[str] | None) -> list[str]:
 @dead_letters.command("list")
 def list_(service: Service = None, consumer: Consumer = "") -> None:
     """Lists what waits for an operator, oldest first."""
-    run(_list(_chosen(service), consumer))
+    run(_list(service, consumer))
 
 
-async def _list(services: list[str], consumer: str) -> None:
+async def _list(services: list[str] | None, consumer: str) -> None:
     waiting = 0
     async with Door(Addresses.find(), OPERATOR) as door:
-        for service in services:
+        for service in _chosen(services):
             name = rpc(service, "ListDeadLetters")
             async for letter in door.pages(name, "dead_letters", method(name).input(consumer=consumer)):
                 waiting += 1
@@ -66,13 +66,13 @@ def replay(
     ids = dead_letter or []
     if bool(ids) == everything or (ids and len(service or ()) != 1):
         raise typer.BadParameter("give either --all, or ids together with their --service")
-    run(_replay(_chosen(service), ids, consumer))
+    run(_replay(service, ids, consumer))
 
 
-async def _replay(services: list[str], ids: list[str], consumer: str) -> int:
+async def _replay(services: list[str] | None, ids: list[str], consumer: str) -> int:
     applied, failed = 0, []
     async with Door(Addresses.find(), OPERATOR) as door:
-        for service in services:
+        for service in _chosen(services):
             async for result in _replayed(door, service, ids, consumer):
                 applied += result.applied
                 if not result.applied:
@@ -108,10 +108,11 @@ def republish(
     wait: Annotated[bool, typer.Option(help="Wait until it is done.")] = True,
 ) -> None:
     """Lets a service say its state again as snapshot events, for consumers that rebuild."""
-    run(_republish(_chosen([service])[0], aggregate, wait))
+    run(_republish(service, aggregate, wait))
 
 
 async def _republish(service: str, aggregate: str, wait: bool) -> None:
+    _chosen([service])
     name, asking = rpc(service, "Republish"), rpc(service, "GetRepublish")
     async with Door(Addresses.find(), OPERATOR) as door:
         found = await door.call(name, method(name).input(aggregate=aggregate, request_id=str(uuid.uuid4())))
@@ -134,13 +135,13 @@ async def _health(as_json: bool) -> int:
     async with Door(addresses, OPERATOR, attempts=1) as door:
         states = [await _state(door, service) for service in SERVICES]
     if as_json:
-        print(*map(MessageOrText.as_json, [http, *states]), sep="\n")
+        print(*map(Part.as_json, [http, *states]), sep="\n")
     else:
         _show(addresses, http, states)
     return 0 if all(part.well for part in (http, *states)) else FAILED
 
 
-class MessageOrText:
+class Part:
     """What a part of the platform said, or why it said nothing."""
 
     def __init__(self, name: str, state: Any = None, trouble: str = "") -> None:
@@ -161,24 +162,24 @@ class MessageOrText:
         return orjson.dumps({"name": self.name, "well": self.well, "trouble": self.trouble, **state}).decode()
 
 
-async def _http_door(addresses: Addresses) -> MessageOrText:
+async def _http_door(addresses: Addresses) -> Part:
     try:
         async with httpx.AsyncClient(timeout=5.0, trust_env=False) as client:
             answer = await client.get(f"{addresses.http}/readyz")
     except httpx.HTTPError as error:
-        return MessageOrText("gateway", trouble=f"does not answer ({type(error).__name__})")
-    return MessageOrText("gateway", trouble="" if answer.is_success else f"answers {answer.status_code}")
+        return Part("gateway", trouble=f"does not answer ({type(error).__name__})")
+    return Part("gateway", trouble="" if answer.is_success else f"answers {answer.status_code}")
 
 
-async def _state(door: Door, service: str) -> MessageOrText:
+async def _state(door: Door, service: str) -> Part:
     name = rpc(service, "GetState")
     try:
-        return MessageOrText(service, await door.call(name, method(name).input(), timeout=5.0))
+        return Part(service, await door.call(name, method(name).input(), timeout=5.0))
     except CommandError as error:
-        return MessageOrText(service, trouble=error.message.partition("\n")[0])
+        return Part(service, trouble=error.message.partition("\n")[0])
 
 
-def _show(addresses: Addresses, http: MessageOrText, states: list[MessageOrText]) -> None:
+def _show(addresses: Addresses, http: Part, states: list[Part]) -> None:
     table = Table("", "state", "outbox", "consumers behind", "dead letters", "overdue", "schema", box=None)
     table.add_row("gateway", http.trouble or f"answers at {addresses.http}")
     for part in states:

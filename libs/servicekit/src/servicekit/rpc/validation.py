@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TypeVar
 
 import protovalidate
@@ -11,6 +12,7 @@ from servicekit.errors import FieldViolation, InvalidArgument
 
 _Message = TypeVar("_Message", bound=Message)
 _LIMIT = 50
+_NAMED = re.compile(r"([a-z][a-z0-9_.]*): ")
 
 
 def parse(kind: type[_Message], data: bytes) -> _Message:
@@ -36,5 +38,9 @@ def _violation(proto: protovalidate.Violation) -> FieldViolation:  # type: ignor
         path += ("." if path else "") + element.field_name
         if element.subscript is not None and element.subscript.field in ("index",):
             path += f"[{element.subscript.value}]"
+    message = proto.message or "the value is not valid"  # type: ignore[attr-defined]
+    named = _NAMED.match(message)
+    if named:  # a rule over several fields begins with the one that it is about
+        path, message = ".".join(part for part in (path, named[1]) if part), message[named.end() :]
     reason = proto.rule_id.upper().replace(".", "_").replace("-", "_") or "INVALID"  # type: ignore[attr-defined]
-    return FieldViolation(path, reason, proto.message or "the value is not valid")  # type: ignore[attr-defined]
+    return FieldViolation(path, reason, message)

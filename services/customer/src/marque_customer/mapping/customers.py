@@ -21,6 +21,7 @@ from servicekit.roles import visible_classes
 from servicekit.rpc.call import Call
 
 from marque_customer.mapping.times import stamp
+from marque_customer.models import ERASED
 from marque_customer.rules import birth
 
 CLASSES = frozenset({data.DATA_CLASS_IDENTITY, data.DATA_CLASS_CONTACT, data.DATA_CLASS_PROFILE})
@@ -148,6 +149,23 @@ def page(call: Call, rows: Sequence[Any], next_page_token: str) -> Message | Wir
         parts += (b"\x0a", _varint(len(data)), data)  # field 1, length-delimited
     tail = customer_service_pb2.ListCustomersResponse(next_page_token=next_page_token)
     return Wire(b"".join((*parts, tail.SerializeToString())))
+
+
+def batch(call: Call, asked: set[uuid.UUID], rows: Sequence[Any]) -> customer_service_pb2.BatchGetCustomersResponse:
+    """Returns the answer of a batch; `rows` have `asked, customer_id, status, card`."""
+    answer = customer_service_pb2.BatchGetCustomersResponse()
+    found: dict[uuid.UUID, bytes] = {}
+    missing = set(asked)
+    for row in rows:
+        if row["status"] == ERASED:
+            continue
+        missing.discard(row["asked"])
+        found[row["customer_id"]] = row["card"]
+        if row["asked"] != row["customer_id"]:
+            answer.surviving_customer_ids[str(row["asked"])] = str(row["customer_id"])
+    answer.customers.extend(shown(call, data) for data in found.values())
+    answer.missing_customer_ids.extend(sorted(map(str, missing)))
+    return answer
 
 
 def _varint(value: int) -> bytes:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
 from google.protobuf.duration_pb2 import Duration
-from marque.customer.v1 import interaction_pb2, relation_pb2
+from marque.customer.v1 import interaction_pb2, interaction_service_pb2, relation_pb2, relation_service_pb2
 from servicekit.db.base import now
 from servicekit.errors import InvalidArgument
 from servicekit.masking import show
@@ -115,3 +115,17 @@ def relation_for(call: Call) -> Callable[[Any], relation_pb2.Relation]:
         return shown
 
     return render
+
+
+def touch_page(call: Call, rows: Sequence[Any], token: str) -> interaction_service_pb2.ListInteractionsResponse:
+    """Returns a page of the time line."""
+    render = interaction_for(call)
+    return interaction_service_pb2.ListInteractionsResponse(
+        interactions=[render(row) for row in rows], next_page_token=token
+    )
+
+
+def relation_page(call: Call, rows: Sequence[Any], token: str) -> relation_service_pb2.ListRelationsResponse:
+    """Returns a page of relations."""
+    render = relation_for(call)
+    return relation_service_pb2.ListRelationsResponse(relations=[render(row) for row in rows], next_page_token=token)

@@ -33,6 +33,16 @@ def key_forms(source_key: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys((source_key.lower(), plate.tidy(source_key).lower())))
 
 
+def phone_of(value: str) -> phone.Phone:
+    """Returns the number of a stored contact point."""
+    return phone.normalise(value)
+
+
+def email_of(value: str) -> email.Email:
+    """Returns the address of a stored contact point."""
+    return email.normalise(value)
+
+
 def build(
     *, row: Any, points: Iterable[Any], keys: Iterable[str], vins: Sequence[str], dealers: Iterable[uuid.UUID]
 ) -> tuple[str, list[str]]:
@@ -48,9 +58,9 @@ def build(
     phones, emails, messengers = [], [], []
     for point in points:
         if point.kind in (PHONE, FAX):
-            phones.append(phone.normalise(point.value))
+            phones.append(phone_of(point.value))
         elif point.kind == EMAIL:
-            emails.append(email.normalise(point.value))
+            emails.append(email_of(point.value))
         else:
             messengers.append(point.value.lower())
     document = search.document(names=found, phones=phones, vins=vins, emails=emails)

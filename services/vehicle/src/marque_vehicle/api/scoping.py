@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 
-import asyncpg
+from servicekit.db.engine import Reader
 from servicekit.errors import InvalidArgument
 
 from marque_vehicle.errors import DealerNotFound
@@ -13,7 +13,7 @@ from marque_vehicle.repository import scope as scopes
 from marque_vehicle.repository.scope import Scope
 
 
-async def dealer_of(reader: asyncpg.Pool, scope: Scope, named: str, field: str) -> tuple[uuid.UUID, str]:
+async def dealer_of(reader: Reader, scope: Scope, named: str, field: str) -> tuple[uuid.UUID, str]:
     """Returns the dealer for whom something is written, with its zone: the one named, else the only one in the caller's scope.
 
     Raises:
@@ -29,6 +29,6 @@ async def dealer_of(reader: asyncpg.Pool, scope: Scope, named: str, field: str) 
     return dealer, zone
 
 
-async def customers_of(reader: asyncpg.Pool, named: str) -> Sequence[uuid.UUID]:
+async def customers_of(reader: Reader, named: str) -> Sequence[uuid.UUID]:
     """Returns all ids of a customer that a filter names; empty for none."""
     return await scopes.family(reader, uuid.UUID(named)) if named else ()

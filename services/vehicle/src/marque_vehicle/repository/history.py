@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import asyncpg
+from servicekit.db.engine import Reader
 from servicekit.paging import Page
 
 _ENTRIES = """
@@ -34,7 +35,7 @@ ORDER BY occur_time DESC, kind DESC, ref DESC LIMIT $6
 
 
 async def entries(
-    reader: asyncpg.Pool, vin: str, until: datetime | None, page: Page, after: tuple[Any, ...] | None
+    reader: Reader, vin: str, until: datetime | None, page: Page, after: tuple[Any, ...] | None
 ) -> list[asyncpg.Record]:
     """Returns a page of a car's life file and one more; `until` ends the file for who gave the car away."""
     moment, kind, ref = after or (None, None, None)

@@ -9,6 +9,7 @@ from typing import Any
 
 import asyncpg
 import sqlalchemy as sa
+from servicekit.db.engine import Reader
 from servicekit.paging import Page
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -86,7 +87,7 @@ def persons_seen(scope: Scope, now_place: str, dealers_place: str) -> str:
 
 
 async def list_ownerships(
-    reader: asyncpg.Pool,
+    reader: Reader,
     scope: Scope,
     *,
     vin: str,
@@ -124,7 +125,7 @@ def _person(conditions: query.Conditions, scope: Scope, now: datetime) -> str:
 
 
 async def owners_at(
-    reader: asyncpg.Pool, scope: Scope, vin: str, valid: datetime, known_at: datetime | None
+    reader: Reader, scope: Scope, vin: str, valid: datetime, known_at: datetime | None
 ) -> tuple[list[asyncpg.Record], datetime]:
     """Returns who had the car and the known time of the answer. Without one asked for it is that of the last change known of the car, so
     that asking again for it gives the same for ever.
@@ -150,7 +151,7 @@ async def owners_at(
     return rows, known_at
 
 
-async def vin_of(reader: asyncpg.Pool, ownership_id: uuid.UUID) -> str | None:
+async def vin_of(reader: Reader, ownership_id: uuid.UUID) -> str | None:
     """Returns the car of an ownership, which never changes: its lock is taken first."""
     found: str | None = await reader.fetchval(
         "SELECT vin FROM ownerships WHERE ownership_id = $1 LIMIT 1", ownership_id

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import asyncpg
+from servicekit.db.engine import Reader
 from servicekit.paging import Page
 
 
@@ -70,7 +71,7 @@ def order_of(order_by: str, default: str, key: str, columns: dict[str, str] | No
 
 
 async def page(
-    reader: asyncpg.Pool,
+    reader: Reader,
     table: str,
     columns: str,
     conditions: Conditions,

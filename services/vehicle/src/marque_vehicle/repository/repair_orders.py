@@ -8,6 +8,7 @@ from typing import Any
 
 import asyncpg
 import sqlalchemy as sa
+from servicekit.db.engine import Reader
 from servicekit.paging import Page
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -23,7 +24,7 @@ COLUMNS = (
 )
 
 
-async def get_repair_order(reader: asyncpg.Pool, scope: Scope, repair_order_id: uuid.UUID) -> asyncpg.Record | None:
+async def get_repair_order(reader: Reader, scope: Scope, repair_order_id: uuid.UUID) -> asyncpg.Record | None:
     """Returns a repair order in the caller's sight."""
     conditions = query.Conditions()
     conditions.add("repair_order_id = {}", repair_order_id)
@@ -32,7 +33,7 @@ async def get_repair_order(reader: asyncpg.Pool, scope: Scope, repair_order_id: 
 
 
 async def list_repair_orders(
-    reader: asyncpg.Pool,
+    reader: Reader,
     scope: Scope,
     filters: dict[str, Any],
     customers: Sequence[uuid.UUID],

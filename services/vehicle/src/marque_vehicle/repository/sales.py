@@ -8,6 +8,7 @@ from typing import Any
 
 import asyncpg
 import sqlalchemy as sa
+from servicekit.db.engine import Reader
 from servicekit.paging import Page
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -42,7 +43,7 @@ def narrow(conditions: query.Conditions, scope: Scope, customer_column: str) -> 
         conditions.add("dealer_id = ANY({})", list(scope.dealers))
 
 
-async def get_sale(reader: asyncpg.Pool, scope: Scope, sale_id: uuid.UUID) -> asyncpg.Record | None:
+async def get_sale(reader: Reader, scope: Scope, sale_id: uuid.UUID) -> asyncpg.Record | None:
     """Returns a sale in the caller's sight."""
     conditions = query.Conditions()
     conditions.add("sale_id = {}", sale_id)
@@ -51,7 +52,7 @@ async def get_sale(reader: asyncpg.Pool, scope: Scope, sale_id: uuid.UUID) -> as
 
 
 async def list_sales(
-    reader: asyncpg.Pool,
+    reader: Reader,
     scope: Scope,
     filters: dict[str, Any],
     customers: Sequence[uuid.UUID],
@@ -84,7 +85,7 @@ async def lock_sale(session: AsyncSession, scope: Scope, sale_id: uuid.UUID) -> 
     return (await session.scalars(found.with_for_update())).one_or_none()
 
 
-async def vin_of(reader: asyncpg.Pool, scope: Scope, sale_id: uuid.UUID) -> str | None:
+async def vin_of(reader: Reader, scope: Scope, sale_id: uuid.UUID) -> str | None:
     """Returns the car of a sale in the caller's sight: its lock is taken before the sale's."""
     row = await get_sale(reader, scope, sale_id)
     return None if row is None else str(row["vin"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 
-import asyncpg
+from servicekit.db.engine import Reader
 from servicekit.rpc.principal import Principal
 
 _DEALERS = """
@@ -36,7 +36,7 @@ class Scope:
         return not (self.everything or self.dealers or self.customers)
 
 
-async def visible_to(reader: asyncpg.Pool, principal: Principal) -> Scope:
+async def visible_to(reader: Reader, principal: Principal) -> Scope:
     """Returns the caller's scope. `any_car`: a car named by its exact VIN is in sight of dealers and regions, without persons."""
     if principal.sees_all_rows:
         return Scope(everything=True, any_car=True)
@@ -52,12 +52,12 @@ async def visible_to(reader: asyncpg.Pool, principal: Principal) -> Scope:
     return Scope()
 
 
-async def family(reader: asyncpg.Pool, customer_id: uuid.UUID) -> tuple[uuid.UUID, ...]:
+async def family(reader: Reader, customer_id: uuid.UUID) -> tuple[uuid.UUID, ...]:
     """Returns every id under which rows of this customer may stand: itself and all that were merged into it."""
     return tuple(row["customer_id"] for row in await reader.fetch(_FAMILY, customer_id))
 
 
-async def dealer_zone(reader: asyncpg.Pool, dealer_id: uuid.UUID) -> str | None:
+async def dealer_zone(reader: Reader, dealer_id: uuid.UUID) -> str | None:
     """Returns the zone of a known dealer (empty where it was never told), None for an unknown dealer."""
     zone: str | None = await reader.fetchval("SELECT time_zone FROM known_dealers WHERE dealer_id = $1", dealer_id)
     return zone

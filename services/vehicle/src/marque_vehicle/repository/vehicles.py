@@ -10,6 +10,7 @@ from typing import Any
 
 import asyncpg
 import sqlalchemy as sa
+from servicekit.db.engine import Reader
 from servicekit.paging import Page
 from sqlalchemy.ext.asyncio import AsyncSession
 from tradekit.search import SearchQuery
@@ -43,7 +44,7 @@ class SeenCar:
     until: datetime | None = None
 
 
-async def get_vehicle(reader: asyncpg.Pool, scope: Scope, vin: str) -> SeenCar | None:
+async def get_vehicle(reader: Reader, scope: Scope, vin: str) -> SeenCar | None:
     """Returns a car by its exact VIN: any for staff, for a person the cars that they have or had (a driver's are not theirs)."""
     row = await reader.fetchrow(_GET, vin, scope.everything, list(scope.dealers), list(scope.customers))
     if row is None or scope.nothing:
@@ -55,19 +56,19 @@ async def get_vehicle(reader: asyncpg.Pool, scope: Scope, vin: str) -> SeenCar |
     return SeenCar(row, persons=row["present"], until=None if row["present"] else row["last_end"])
 
 
-async def batch_get(reader: asyncpg.Pool, vins: Sequence[str]) -> list[asyncpg.Record]:
+async def batch_get(reader: Reader, vins: Sequence[str]) -> list[asyncpg.Record]:
     """Returns the cars among some VINs."""
     found: list[asyncpg.Record] = await reader.fetch(f"SELECT {COLUMNS} FROM vehicles WHERE vin = ANY($1)", list(vins))  # noqa: S608
     return found
 
 
-async def exists(reader: asyncpg.Pool, vin: str) -> bool:
+async def exists(reader: Reader, vin: str) -> bool:
     """Tells whether a car is registered."""
     return bool(await reader.fetchval("SELECT EXISTS (SELECT FROM vehicles WHERE vin = $1)", vin))
 
 
 async def list_vehicles(
-    reader: asyncpg.Pool,
+    reader: Reader,
     scope: Scope,
     filters: dict[str, Any],
     owners: Sequence[uuid.UUID],
@@ -91,7 +92,7 @@ async def list_vehicles(
 
 
 async def _of_dealers(
-    reader: asyncpg.Pool,
+    reader: Reader,
     dealers: Sequence[uuid.UUID],
     conditions: query.Conditions,
     order: query.Order,
@@ -112,7 +113,7 @@ async def _of_dealers(
 
 
 async def _of_persons(
-    reader: asyncpg.Pool,
+    reader: Reader,
     customers: list[uuid.UUID],
     now_only: bool,
     conditions: query.Conditions,
@@ -151,7 +152,7 @@ def _match(conditions: query.Conditions, asked: SearchQuery, text: str, tokens: 
 
 
 async def search_vehicles(
-    reader: asyncpg.Pool, scope: Scope, asked: SearchQuery, whole_vin: str, plates: bool, limit: int
+    reader: Reader, scope: Scope, asked: SearchQuery, whole_vin: str, plates: bool, limit: int
 ) -> list[asyncpg.Record]:
     """Returns candidates in sight with `by_vin` and `by_plate`, at most `limit`. Plates are searched only for who may read them; a whole
     VIN finds a car that is not the dealer's too.
@@ -184,7 +185,7 @@ async def search_vehicles(
     return list(await reader.fetch(sql, *conditions.arguments))
 
 
-async def export(reader: asyncpg.Pool, after: str, updated_after: datetime | None, limit: int) -> list[asyncpg.Record]:
+async def export(reader: Reader, after: str, updated_after: datetime | None, limit: int) -> list[asyncpg.Record]:
     """Returns the next cars by VIN."""
     sql = f"SELECT {COLUMNS} FROM vehicles WHERE vin > $1 AND ($2::timestamptz IS NULL OR update_time > $2) ORDER BY vin LIMIT $3"  # noqa: S608
     return list(await reader.fetch(sql, after, updated_after, limit))

@@ -1,0 +1,1 @@
+"""Figures beside their yardsticks: `python -m bench`."""

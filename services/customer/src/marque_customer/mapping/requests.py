@@ -1,0 +1,47 @@
+"""What list requests are narrowed to."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from tradekit import names
+
+from marque_customer.mapping.times import moment
+from marque_customer.repository.reads import Listing
+from marque_customer.repository.timeline import TouchFilter
+
+
+def listing(request: Any) -> Listing:
+    """Returns what a list of customers asks for; the contract has checked that the order is a declared one."""
+    column, _, direction = (request.order_by or "update_time desc").partition(" ")
+    return Listing(
+        column=column,
+        descending=direction == "desc",
+        kind=request.kind,
+        status=request.status,
+        dealer_id=uuid.UUID(request.dealer_id) if request.dealer_id else None,
+        tag=names.tidy(request.tag),
+    )
+
+
+def relation_filters(request: Any) -> dict[str, Any]:
+    """Returns the columns that a list of relations is narrowed by."""
+    found: dict[str, Any] = {"kind": request.kind} if request.kind else {}
+    return found | ({"dealer_id": uuid.UUID(request.dealer_id)} if request.dealer_id else {})
+
+
+def ledger_filters(request: Any) -> dict[str, int]:
+    """Returns the columns that a list of consents is narrowed by."""
+    return {name: getattr(request, name) for name in ("purpose", "channel") if getattr(request, name)}
+
+
+def touch_filter(request: Any) -> TouchFilter:
+    """Returns what a time line is narrowed to. Raises InvalidArgument for times that are none."""
+    return TouchFilter(
+        kinds=list(request.kinds),
+        direction=request.direction,
+        from_time=moment(request.from_time, "from_time") if request.HasField("from_time") else None,
+        to_time=moment(request.to_time, "to_time") if request.HasField("to_time") else None,
+        vin=names.tidy(request.vin).upper(),
+    )

@@ -1,0 +1,30 @@
+"""The state of every aggregate as snapshot events."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from google.protobuf.message import Message
+from servicekit.snapshots import SnapshotReader
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from marque_vehicle import events
+from marque_vehicle.repository import snapshots
+
+_Rows = Callable[[AsyncSession, str, int], Awaitable[Sequence[Any]]]
+
+
+def _reader(rows: _Rows, key: str, event: Callable[[Any], Message]) -> SnapshotReader:
+    async def read(session: AsyncSession, after: str, limit: int) -> list[tuple[str, Message]]:
+        return [(str(getattr(row, key)), event(row)) for row in await rows(session, after, limit)]
+
+    return read
+
+
+READERS: dict[str, SnapshotReader] = {
+    "vehicle": _reader(snapshots.next_vehicles, "vin", events.vehicle_snapshot),
+    "sale": _reader(snapshots.next_sales, "sale_id", events.sale_snapshot),
+    "ownership": _reader(snapshots.next_ownerships, "ownership_id", events.ownership_snapshot),
+    "repair_order": _reader(snapshots.next_repair_orders, "repair_order_id", events.repair_order_snapshot),
+}
