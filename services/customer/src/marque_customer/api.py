@@ -27,7 +27,7 @@ from marque_customer.mapping.interactions import (
 from marque_customer.mapping.requests import ledger_filters, listing, relation_filters, touch_filter
 from marque_customer.mapping.texts import refuse_nul
 from marque_customer.mapping.times import stamp
-from marque_customer.models import MERGED
+from marque_customer.rules.kinds import MERGED
 from marque_customer.repository import ledger, reads, timeline
 from marque_customer.repository.sight import sight_of
 from marque_customer.rules.consents import GRANTED, WITHDRAWN

@@ -14,12 +14,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import Text
 
 from marque_customer.errors import CustomerErased, CustomerMerged
+from marque_customer.rules.kinds import ACTIVE, ERASED, MERGED
 
-PERSON, ORGANISATION = 1, 2
-ACTIVE, MERGED, ERASED, RESTRICTED = 1, 2, 3, 4
-LISTED = (ACTIVE, RESTRICTED)
-PHONE, EMAIL, MESSAGING, FAX = 1, 2, 3, 4
-RELATION_SALE, RELATION_VISIT, RELATION_LOOK_UP, RELATION_ENTRY = 3, 5, 6, 7
 
 
 class Model(Base):

@@ -13,7 +13,7 @@ from servicekit.messaging.consumer import Subscription
 from servicekit.messaging.envelope import Event
 
 from marque_customer.errors import CONSTRAINTS
-from marque_customer.models import RELATION_SALE, RELATION_VISIT
+from marque_customer.rules.kinds import RELATION_SALE, RELATION_VISIT
 from marque_customer.usecases import interactions
 
 _SALE, _SERVICE = interaction_pb2.INTERACTION_KIND_SALE, interaction_pb2.INTERACTION_KIND_SERVICE

@@ -80,9 +80,7 @@ class Network:
         found: staff_pb2.StaffMember = await caller.call("network.v1.StaffService/CreateStaff", request)
         return found
 
-    async def update_staff(
-        self, mask: list[str], client: Client | None = None, **fields: Any
-    ) -> staff_pb2.StaffMember:
+    async def update_staff(self, mask: list[str], client: Client | None = None, **fields: Any) -> staff_pb2.StaffMember:
         request = staff.UpdateStaffRequest(staff=staff_pb2.StaffMember(**fields))
         request.update_mask.paths.extend(mask)
         caller = client or self.manager
@@ -97,7 +95,9 @@ class Network:
         request = calendars.GetDealerCalendarRequest(dealer_id=dealer_id, **fields)
         return await (client or self.manager).call("network.v1.CalendarService/GetDealerCalendar", request)
 
-    async def do_import(self, kind: str, rows: list[Any], client: Client | None = None, *, dry_run: bool = False) -> Any:
+    async def do_import(
+        self, kind: str, rows: list[Any], client: Client | None = None, *, dry_run: bool = False
+    ) -> Any:
         """Sends one message of rows; returns its answer."""
         header = import_pb2.ImportStreamHeader(source="test", dry_run=dry_run)
         message = getattr(imports, f"Import{kind}Request")(header=header, rows=rows)

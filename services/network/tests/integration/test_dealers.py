@@ -69,9 +69,7 @@ class TestCreateDealer:
 
     async def test_a_double_submit_makes_one_dealer(self, network: Any) -> None:
         request = api.CreateDealerRequest(dealer=network.dealer(), request_id="double")
-        answers = await asyncio.gather(
-            *(network.manager.call(f"{SERVICE}/CreateDealer", request) for _ in range(4))
-        )
+        answers = await asyncio.gather(*(network.manager.call(f"{SERVICE}/CreateDealer", request) for _ in range(4)))
         assert len({answer.dealer_id for answer in answers}) == 1
 
     @pytest.mark.parametrize("role", ["dealer.manager", "oem.agent", "oem.region", "owner", "partner"])
@@ -162,7 +160,9 @@ class TestReadDealers:
 
     async def test_an_export_holds_every_dealer_once_and_goes_on_at_its_cursor(self, network: Any) -> None:
         made = [(await network.make_dealer()).dealer_id for _ in range(3)]
-        answers = [answer async for answer in network.service.stream(f"{SERVICE}/ExportDealers", api.ExportDealersRequest())]
+        answers = [
+            answer async for answer in network.service.stream(f"{SERVICE}/ExportDealers", api.ExportDealersRequest())
+        ]
         ids = [dealer.dealer_id for answer in answers for dealer in answer.dealers]
         assert len(ids) == len(set(ids))
         assert set(made) <= set(ids)

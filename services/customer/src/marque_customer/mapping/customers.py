@@ -21,7 +21,7 @@ from servicekit.roles import visible_classes
 from servicekit.rpc.call import Call
 
 from marque_customer.mapping.times import stamp
-from marque_customer.models import ERASED
+from marque_customer.rules.kinds import ERASED
 from marque_customer.rules import birth
 
 CLASSES = frozenset({data.DATA_CLASS_IDENTITY, data.DATA_CLASS_CONTACT, data.DATA_CLASS_PROFILE})

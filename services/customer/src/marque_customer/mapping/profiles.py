@@ -16,7 +16,7 @@ from servicekit.roles import visible_classes
 from servicekit.rpc.principal import Principal
 from tradekit import names
 
-from marque_customer.models import ORGANISATION, PERSON
+from marque_customer.rules.kinds import ORGANISATION, PERSON
 from marque_customer.rules import birth, contacts, documents
 
 _LIST_FIELDS = ("interests", "tags")

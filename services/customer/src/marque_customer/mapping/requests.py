@@ -8,8 +8,7 @@ from typing import Any
 from tradekit import names
 
 from marque_customer.mapping.times import moment
-from marque_customer.repository.reads import Listing
-from marque_customer.repository.timeline import TouchFilter
+from marque_customer.rules.questions import Listing, TouchFilter
 
 
 def listing(request: Any) -> Listing:

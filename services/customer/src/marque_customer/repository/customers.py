@@ -13,16 +13,8 @@ from servicekit.rpc.principal import Principal
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from marque_customer.models import (
-    LISTED,
-    PHONE,
-    ContactPoint,
-    Customer,
-    DealerCustomer,
-    KnownCar,
-    Relation,
-    SourceReference,
-)
+from marque_customer.models import ContactPoint, Customer, DealerCustomer, KnownCar, Relation, SourceReference
+from marque_customer.rules.kinds import LISTED, PHONE
 from marque_customer.repository.sight import visible_to
 
 _PHONE_LOCK = sa.text("SELECT pg_advisory_xact_lock(hashtextextended('phone:' || :key, 0))")

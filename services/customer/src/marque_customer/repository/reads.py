@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -16,8 +15,9 @@ from typing import Any
 import asyncpg
 from servicekit.paging import Page
 
-from marque_customer.models import LISTED
+from marque_customer.rules.kinds import LISTED
 from marque_customer.repository.sight import Sight, rule
+from marque_customer.rules.questions import Listing
 
 _GET = f"SELECT c.customer_id, c.status, c.card FROM customers c WHERE c.customer_id = $1 AND {rule(2)}"  # noqa: S608
 _SURVIVOR = f"""
@@ -68,18 +68,6 @@ async def export(
     """Returns the next customers in the order of their last change."""
     found: list[asyncpg.Record] = await reader.fetch(_EXPORT, *after, statuses, limit)
     return found
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """What a list asks for; 0, empty and None mean no filter."""
-
-    column: str
-    descending: bool
-    kind: int
-    status: int
-    dealer_id: uuid.UUID | None
-    tag: str
 
 
 async def listed(

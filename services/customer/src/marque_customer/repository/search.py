@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import asyncpg
 from tradekit.search import SearchQuery
 
-from marque_customer.models import LISTED
+from marque_customer.rules.kinds import LISTED
 from marque_customer.repository.sight import Sight, rule
 
 CANDIDATES = 500

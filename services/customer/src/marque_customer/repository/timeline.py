@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,20 +15,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from marque_customer.models import Customer, Interaction, Relation
 from marque_customer.repository.sight import own_dealers, visible_to
+from marque_customer.rules.questions import TouchFilter
 
 TOUCHES = Interaction.__table__
 RELATIONS = Relation.__table__
-
-
-@dataclass(frozen=True, slots=True)
-class TouchFilter:
-    """What a time line is narrowed to; empty and None mean everything."""
-
-    kinds: Sequence[int]
-    direction: int
-    from_time: datetime | None
-    to_time: datetime | None
-    vin: str
 
 
 async def is_visible(session: AsyncSession, principal: Principal, customer_id: uuid.UUID) -> bool:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from marque.customer.v1 import consent_pb2 as consent
 
-from marque_customer.models import ERASED, RESTRICTED
+from marque_customer.rules.kinds import ERASED, RESTRICTED
 
 GRANTED, WITHDRAWN = consent.CONSENT_ACTION_GRANTED, consent.CONSENT_ACTION_WITHDRAWN
 OEM = consent.CONSENT_CONTROLLER_KIND_OEM

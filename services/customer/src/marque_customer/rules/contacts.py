@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tradekit import email, names, phone
 
-from marque_customer.models import EMAIL, FAX, MESSAGING, PHONE
+from marque_customer.rules.kinds import EMAIL, FAX, MESSAGING, PHONE
 
 NO_REGION = "ZZ"
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from tradekit import email, names, phone, plate, search
 
-from marque_customer.models import EMAIL, FAX, PHONE
+from marque_customer.rules.kinds import EMAIL, FAX, PHONE
 
 
 def person_name(family: str, given: str, full: str) -> names.PersonName:

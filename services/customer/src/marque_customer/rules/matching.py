@@ -7,7 +7,7 @@ from marque.options.v1 import options_pb2 as data
 from tradekit import search
 from tradekit.names import PersonName, fold, script_of
 
-from marque_customer.models import EMAIL, FAX, PHONE
+from marque_customer.rules.kinds import EMAIL, FAX, PHONE
 from marque_customer.rules import documents
 
 # The kind of data of each field that is searched; other fields are open to whoever sees the row.

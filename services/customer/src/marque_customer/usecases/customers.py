@@ -13,7 +13,8 @@ from servicekit.ids import new_uuid
 from marque_customer.errors import ContactPointTaken
 from marque_customer.mapping import profiles
 from marque_customer.mapping.interactions import staff_of
-from marque_customer.models import PHONE, RELATION_ENTRY, ContactPoint, Customer, SourceReference
+from marque_customer.models import ContactPoint, Customer, SourceReference
+from marque_customer.rules.kinds import PHONE, RELATION_ENTRY
 from marque_customer.repository import customers as repository
 from marque_customer.repository.customers import Parts
 from marque_customer.rules.contacts import Contact

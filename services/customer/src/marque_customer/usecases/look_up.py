@@ -10,7 +10,7 @@ from servicekit.errors import InvalidArgument
 from tradekit import vin
 
 from marque_customer.mapping.interactions import staff_of
-from marque_customer.models import PHONE, RELATION_LOOK_UP
+from marque_customer.rules.kinds import PHONE, RELATION_LOOK_UP
 from marque_customer.repository import customers as repository
 from marque_customer.rules import contacts
 from marque_customer.usecases.saving import begin_relation

@@ -1,0 +1,78 @@
+"""Short ways through the public doors to what an end-to-end test needs."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from tradekit.vin import check_digit
+
+from servicekit.testing.client import Client
+from servicekit.testing.platform import Platform, until
+
+VINS = iter(f"1M8GDM9A{{}}KP{number:06d}" for number in range(1, 999_999))
+
+
+@dataclass
+class World:
+    """The platform, and short ways to make what a test needs through the public doors."""
+
+    platform: Platform
+    spans: InMemorySpanExporter
+
+    def door(self, role: str, **scope: Any) -> Client:
+        """A gRPC client of the gateway's door, as a dealer system has."""
+        return self.platform.client("gateway", role, **scope)
+
+    def http(self, role: str, **scope: Any) -> httpx.AsyncClient:
+        """An HTTP client of the gateway."""
+        return self.platform.http(role, **scope)
+
+    async def dealer(self, **fields: Any) -> str:
+        """A new dealer, known to every service; returns its id."""
+        body = {
+            "code": f"D-{uuid.uuid4().hex[:12].upper()}",
+            "names": {"en": "Dealer", "zh-CN": "经销商"},
+            "kinds": ["DEALER_KIND_SALES", "DEALER_KIND_SERVICE"],
+            "timeZone": "Asia/Shanghai",
+            **fields,
+        }
+        async with self.http("oem.manager") as client:
+            answer = await client.post("/v1/dealers", json=body)
+        assert answer.status_code == 200, answer.text
+        made: str = answer.json()["dealerId"]
+
+        async def known() -> bool:
+            query = "SELECT 1 FROM known_dealers WHERE dealer_id = $1"
+            return all([await self.platform.sql(name, query, made) for name in ("customer", "vehicle")])
+
+        await until(known, 10, "the dealer is not known to every service")
+        return made
+
+    async def customer(self, **fields: Any) -> str:
+        """A new customer without a relation to any dealer; returns the id."""
+        body = {"kind": "CUSTOMER_KIND_PERSON", "name": {"fullName": "王小明"}, **fields}
+        async with self.http("oem.agent") as client:
+            answer = await client.post("/v1/customers", json=body)
+        assert answer.status_code == 200, answer.text
+        made: str = answer.json()["customerId"]
+        return made
+
+    async def vehicle(self, **fields: Any) -> str:
+        """A new vehicle; returns its VIN, whose check digit holds."""
+        vin = fields.pop("vin", None) or new_vin()
+        body = {"vin": vin, "make": "Marque", "model": "One", "modelYear": 2025, **fields}
+        async with self.http("oem.manager") as client:
+            answer = await client.post("/v1/vehicles", json=body)
+        assert answer.status_code == 200, answer.text
+        return vin
+
+
+def new_vin() -> str:
+    """A VIN that was not used yet."""
+
+    bare = next(VINS)
+    return bare.format(check_digit(bare.format("0")))

@@ -1,0 +1,114 @@
+"""The laboratory (servicekit.testing.lab) on real PostgreSQL and NATS, in this process or in one that a test kills."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest_asyncio
+from devstack.ports import free_port
+from pydantic import SecretStr
+
+from servicekit.service import Running, migrate_all
+from servicekit.testing.client import Client
+from servicekit.testing.lab.service import LabSettings, build
+from servicekit.testing.platform import SECRET, Platform, ready, until
+
+
+class Lab:
+    """A laboratory with a database of its own; its services and clients end with `close`."""
+
+    def __init__(self, platform: Platform, settings: LabSettings, url: str) -> None:
+        self.platform = platform
+        self.settings = settings
+        self.url = url
+        self.running: Running | None = None
+        self._processes: list[subprocess.Popen[bytes]] = []
+        self._clients: list[Client] = []
+
+    async def start(self, *, work: bool = True) -> None:
+        """Starts it in this process."""
+        self.running = Running(build, self.settings, "customer", work=work)
+        await self.running.start()
+
+    async def worker(self, pause: float) -> subprocess.Popen[bytes]:
+        """Starts a process that does the background work, with a pause in every chunk."""
+        settings = self.settings.model_copy(update={"health_port": free_port(), "lab_pause": pause})
+        found = {}
+        for name in type(settings).model_fields:
+            value = getattr(settings, name)
+            if value is not None:
+                value = value.get_secret_value() if isinstance(value, SecretStr) else value
+                plain = value if isinstance(value, str) else json.dumps(value, default=str)
+                found[f"MARQUE_{name.upper()}"] = str(value) if isinstance(value, Path) else plain
+        log = (self.platform.folder / "lab.log").open("ab")
+        process = subprocess.Popen(
+            [sys.executable, "-m", "servicekit.testing.lab", "work"],
+            env={**os.environ, **found},
+            stdout=log,
+            stderr=log,
+        )
+        log.close()
+        self._processes.append(process)
+        await until(lambda: ready(settings.health_port), 20.0, "the worker is not ready")
+        return process
+
+    def client(self, role: str, **scope: Any) -> Client:
+        assert self.running is not None
+        made = Client(f"127.0.0.1:{self.running.port}", self.platform.token(role, **scope))
+        self._clients.append(made)
+        return made
+
+    async def sql(self, query: str, *arguments: Any) -> list[asyncpg.Record]:
+        connection = await asyncpg.connect(self.url)
+        try:
+            return await connection.fetch(query, *arguments)
+        finally:
+            await connection.close()
+
+    async def close(self) -> None:
+        for process in self._processes:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+        for client in self._clients:
+            await client.close()
+        if self.running is not None:
+            await self.running.stop()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def lab_made(platform: Platform) -> AsyncIterator[Lab]:
+    """A laboratory that a module shares, not started yet."""
+    url = platform.postgres.create_role_and_database(f"lab_{os.urandom(4).hex()}")
+    secret = platform.folder / "secret"
+    secret.write_text(SECRET)
+    settings = LabSettings(
+        environment="test",
+        database_url=SecretStr(url),
+        nats_url=platform.nats.url,
+        issuer_url=platform.issuer.url,
+        client_id="customer",
+        client_secret_file=secret,
+        grpc_port=free_port(),
+        health_port=free_port(),
+        drain_seconds=1.0,
+        log_level="WARNING",
+    )
+    await migrate_all(build, settings, "customer")
+    lab = Lab(platform, settings, url)
+    yield lab
+    await lab.close()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def lab(lab_made: Lab) -> Lab:
+    """A laboratory that serves and works in this process."""
+    await lab_made.start()
+    return lab_made
