@@ -87,7 +87,11 @@ def verdict(figure: Figure) -> str:
     if figure.met:
         return "met"
     value = figure.ours if figure.target.of == "ours" else figure.ratio
-    return "MISSED" if value is None or not figure.target.bound else f"MISSED ({value / figure.target.bound:.2f} of the bound)"
+    return (
+        "MISSED"
+        if value is None or not figure.target.bound
+        else f"MISSED ({value / figure.target.bound:.2f} of the bound)"
+    )
 
 
 HEADS = ("bench", "what", "ours", "unit", "yardstick", "of", "ratio", "target", "")
@@ -125,7 +129,8 @@ def document(figures: Sequence[Figure], failures: Sequence[Failure], quick: bool
         "machine": machine(),
         "quick": quick,
         "figures": [
-            {**asdict(figure), "ratio": figure.ratio, "met": figure.met, "verdict": verdict(figure)} for figure in figures
+            {**asdict(figure), "ratio": figure.ratio, "met": figure.met, "verdict": verdict(figure)}
+            for figure in figures
         ],
         "failures": [asdict(failure) for failure in failures],
     }

@@ -94,7 +94,9 @@ async def get_customer(customer_id: uuid.UUID, claims: Caller) -> Response:
 
 
 @app.get("/v1/customers")
-async def list_customers(claims: Caller, page_size: Annotated[int, Query(alias="pageSize", ge=1, le=1000)] = 50) -> Response:
+async def list_customers(
+    claims: Caller, page_size: Annotated[int, Query(alias="pageSize", ge=1, le=1000)] = 50
+) -> Response:
     """Returns the customers that changed last."""
     rows = await app.state.pool.fetch(PAGE, page_size + 1)
     token = ""

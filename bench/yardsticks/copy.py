@@ -12,8 +12,19 @@ import time
 
 import asyncpg
 
-COLUMNS = ("source_key", "full_name", "phone", "email", "country_code", "province", "city", "address_line", "postal_code")
-TABLE = f"CREATE TABLE bench_copy (customer_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, {', '.join(f'{name} text' for name in COLUMNS)})"
+COLUMNS = (
+    "source_key",
+    "full_name",
+    "phone",
+    "email",
+    "country_code",
+    "province",
+    "city",
+    "address_line",
+    "postal_code",
+)
+_DEFINED = ", ".join(f"{name} text" for name in COLUMNS)
+TABLE = f"CREATE TABLE bench_copy (customer_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, {_DEFINED})"
 
 
 async def main(dsn: str, lines: list[str]) -> dict[str, float]:

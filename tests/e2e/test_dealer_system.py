@@ -23,7 +23,10 @@ async def curl(world: World, method: str, body: dict[str, Any], token: str) -> t
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     out, err = await asyncio.wait_for(process.communicate(), 60)
-    return process.returncode or 0, json.loads(out or err or b"{}")
+    assert process.returncode is not None
+    printed = (out or err).decode()
+    assert printed.startswith("{"), printed
+    return process.returncode, json.loads(printed)
 
 
 class TestDealerSystem:
@@ -70,13 +73,16 @@ class TestDealerSystem:
         station, reader = await world.dealer(), await world.dealer()
         vin = await world.vehicle()
         workshop = world.platform.token("dealer.service", dealers=[station])
-        order = {
-            "dealer_id": station,
-            "vin": vin,
-            "number": "RO-1",
-            "odometer_in_km": 12_000,
-            "concern": "Brakes squeal",
+        line = {
+            "line_number": 1,
+            "complaint": "Brakes squeal",
+            "cause": "Pads worn",
+            "correction": "Pads replaced",
+            "component_code": "SERVICE BRAKES",
+            "pay_type": "PAY_TYPE_CUSTOMER",
+            "labours": [{"operation_code": "BR-1", "minutes": 60, "amount": {"currency_code": "CNY", "units": 480}}],
         }
+        order = {"dealer_id": station, "vin": vin, "number": "RO-1", "odometer_in_km": 12_000, "lines": [line]}
         code, made = await curl(
             world, "vehicle.v1.RepairOrderService/OpenRepairOrder", {"repair_order": order}, workshop
         )
@@ -90,8 +96,11 @@ class TestDealerSystem:
         )
 
         assert code == 0, history
-        assert made["repairOrderId"] in json.dumps(history)
-        assert not {"price", "amount", "customerId", "totals"} & keys(history)
+        visits = [entry["repair"] for entry in history["entries"] if "repair" in entry]
+        assert [(visit["number"], visit["lines"][0]["componentCode"]) for visit in visits] == [
+            ("RO-1", "SERVICE BRAKES")
+        ]
+        assert not {"amount", "units", "customerId", "totals", "technicianStaffId"} & keys(history)
 
 
 def keys(document: Any) -> set[str]:

@@ -70,7 +70,12 @@ def recalls(folder: Path) -> Iterable[tuple[str, ...]]:
     with gzip.open(folder / "nhtsa_recalls" / "campaign_vehicles.csv.gz", "rt", encoding="utf-8") as file:
         for row in csv.DictReader(file):
             if row["MAKE"] in MAKES and row["MODEL YEAR"] != "9999":
-                yield row["NHTSA ID"], MAKES[row["MAKE"]], model_name(row["MODEL"].replace("MACH-E", "MACH E")), row["MODEL YEAR"]
+                yield (
+                    row["NHTSA ID"],
+                    MAKES[row["MAKE"]],
+                    model_name(row["MODEL"].replace("MACH-E", "MACH E")),
+                    row["MODEL YEAR"],
+                )
 
 
 def write(name: str, header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:

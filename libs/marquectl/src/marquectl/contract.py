@@ -9,7 +9,7 @@ from pathlib import Path
 
 import marque
 from google.protobuf import descriptor_pool, message_factory
-from google.protobuf.descriptor import Descriptor
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
 SERVICES = ("network", "customer", "vehicle")
@@ -46,8 +46,7 @@ class Kind:
     @property
     def row(self) -> Descriptor:
         """The descriptor of the import row."""
-        found: Descriptor = self.request.DESCRIPTOR.fields_by_name["rows"].message_type
-        return found
+        return message_of(self.request.DESCRIPTOR.fields_by_name["rows"])
 
     @property
     def request(self) -> type[Message]:
@@ -112,6 +111,13 @@ KINDS = {
         ),
     )
 }
+
+
+def message_of(field: FieldDescriptor) -> Descriptor:
+    """The message type of a field that has one."""
+    found = field.message_type
+    assert found is not None
+    return found  # type: ignore[return-value]
 
 
 @cache

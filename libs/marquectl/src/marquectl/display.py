@@ -42,7 +42,9 @@ class Display:
             self._progress.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self._bars:
             self._progress.stop()
 
@@ -51,6 +53,7 @@ class Display:
             if kind not in self._tasks:
                 self._tasks[kind] = self._progress.add_task(kind, total=1.0, told="")
             self._progress.update(self._tasks[kind], completed=done, told=counted(counts))
-        elif (step := int(done * 10)) != self._steps.get(kind):
+        elif (step := int(done * 10)) != self._steps.get(kind, -1):
+            # The share is of what was read; the counts are of what is acknowledged, a few messages behind.
             self._steps[kind] = step
-            console.print(f"{kind}: {done:.0%}, {counted(counts)}")
+            console.print(f"{kind}: read {done:.0%}; {counted(counts)}")

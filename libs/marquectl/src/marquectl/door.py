@@ -156,4 +156,4 @@ class Door:
 
 def pause(attempt: int) -> float:
     """Seconds before the next try: doubling from 0.1 to 3, with jitter."""
-    return min(0.1 * 2**attempt, 3.0) * random.uniform(0.75, 1.25)
+    return min(0.1 * 2.0**attempt, 3.0) * random.uniform(0.75, 1.25)

@@ -14,7 +14,7 @@ from google.protobuf.descriptor import Descriptor
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 
-from marquectl.contract import Kind, method
+from marquectl.contract import Kind, message_of, method
 from marquectl.door import Door
 from marquectl.errors import UsageError
 
@@ -41,7 +41,7 @@ async def export_rows(door: Door, kind: Kind, out: Path) -> int:
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
             if form == ".csv":
-                item = listing.output.DESCRIPTOR.fields_by_name[kind.items].message_type
+                item = message_of(listing.output.DESCRIPTOR.fields_by_name[kind.items])
                 written = await _write_csv(file, item, rows)
             else:
                 written = await _write_lines(file, rows)

@@ -10,6 +10,7 @@ import csv
 import hashlib
 import io
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,7 +81,7 @@ class SourceFile:
         if self.format == "jsonl":
             return None
         if self.format == "parquet":
-            return [str(name) for name in _scan(self.path).collect_schema().names()]
+            return _parquet_columns(self.path)
         with self._open() as text:
             return _header(text, self, delimiter)[0]
 
@@ -107,7 +108,9 @@ class SourceFile:
                     number += 1
                     done = self._done(text)
                     if any(cell.strip() for cell in cells[len(columns) :]):
-                        yield BadRow(number, "CELLS_SURPLUS", f"the row has more cells than the {len(columns)} columns", done)
+                        yield BadRow(
+                            number, "CELLS_SURPLUS", f"the row has more cells than the {len(columns)} columns", done
+                        )
                     else:
                         yield RawRow(number, dict(zip(columns, cells, strict=False)), done)
             except (csv.Error, UnicodeDecodeError) as error:
@@ -188,24 +191,32 @@ def _json_row(number: int, line: str, done: float) -> RawRow | BadRow:
     return RawRow(number, found, done)
 
 
-def _scan(path: Path) -> Any:
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
     import polars
 
     try:
-        return polars.scan_parquet(path)
+        yield
     except (polars.exceptions.PolarsError, OSError) as error:
-        raise UsageError(f"{path.name} is no Parquet file ({type(error).__name__})") from None
+        raise UsageError(f"{path.name} cannot be read as Parquet ({type(error).__name__})") from None
+
+
+def _parquet_columns(path: Path) -> list[str]:
+    import polars
+
+    with _reading(path):
+        return list(polars.scan_parquet(path).collect_schema().names())
 
 
 def _parquet_rows(path: Path) -> Iterator[RawRow]:
     import polars
 
-    frame = _scan(path)
-    try:
+    with _reading(path):
+        frame = polars.scan_parquet(path)
         total = frame.select(polars.len()).collect().item()
-        for start in range(0, total, _PARQUET_ROWS):
-            # A slice is pushed down to the file, so that memory stays bounded whatever its size.
-            for index, cells in enumerate(frame.slice(start, _PARQUET_ROWS).collect().iter_rows(named=True), start + 1):
-                yield RawRow(index, cells, index / total)
-    except (polars.exceptions.PolarsError, OSError) as error:
-        raise UsageError(f"{path.name} cannot be read as Parquet ({type(error).__name__})") from None
+    for start in range(0, total, _PARQUET_ROWS):
+        # A slice is pushed down to the file, so that memory stays bounded whatever its size.
+        with _reading(path):
+            part = frame.slice(start, _PARQUET_ROWS).collect()
+        for index, cells in enumerate(part.iter_rows(named=True), start + 1):
+            yield RawRow(index, cells, index / total)

@@ -68,9 +68,8 @@ class OperationsApi:
     ) -> operations_pb2.ListDeadLettersResponse:
         page = paging.page_of(request)
         after: Any = paging.page_key(page, paging.moment, uuid.UUID)
-        found = await deadletters.waiting(
-            self._kit.database, limit=page.size + 1, after=after, consumer=request.consumer
-        )
+        async with self._work.read() as session:
+            found = await state.parked(session, request.consumer, page.size + 1, after)
         rows, token = page.cut(found, lambda row: (row.create_time, str(row.dead_letter_id)))
         return operations_pb2.ListDeadLettersResponse(
             dead_letters=[_dead_letter(row) for row in rows], next_page_token=token
@@ -80,20 +79,21 @@ class OperationsApi:
         self, request: operations_pb2.ReplayDeadLettersRequest, call: Call
     ) -> operations_pb2.ReplayDeadLettersResponse:
         """Applies dead letters, each in a transaction of its own; the one here only keeps the answer for a retry."""
-        database = self._kit.database
+        if request.all == bool(request.dead_letter_ids):
+            raise InvalidArgument.of("dead_letter_ids", "REPLAY_CHOICE", "Either name dead letters or set all.")
+        consumer_name = request.consumer if request.all else ""
         async with (uow := self._work(call)):
             ids = [uuid.UUID(text) for text in request.dead_letter_ids]
             if request.all:
-                oldest = await deadletters.waiting(database, limit=REPLAYS, consumer=request.consumer)
-                ids = [row.dead_letter_id for row in oldest]
-            done = await deadletters.replay(database, ids, self._apply)
-            answer = operations_pb2.ReplayDeadLettersResponse(
-                waiting=await deadletters.count(database, request.consumer if request.all else "")
-            )
+                ids = [row.dead_letter_id for row in await state.parked(uow.session, consumer_name, REPLAYS)]
+            done = await deadletters.replay(self._kit.database, ids, self._apply)
+            waiting = await state.parked_count(uow.session, consumer_name)
+            answer = operations_pb2.ReplayDeadLettersResponse(waiting=waiting)
             for dead_letter_id, reason in done.items():
                 answer.results.add(dead_letter_id=str(dead_letter_id), applied=not reason, reason=reason)
                 uow.audit("replay", "dead_letter", str(dead_letter_id))
-            return await uow.answer(answer)
+            await uow.answer(answer)
+            return answer
 
     async def Republish(self, request: operations_pb2.RepublishRequest, call: Call) -> Any:
         aggregates = [request.aggregate] if request.aggregate else sorted(self._snapshots)

@@ -77,7 +77,7 @@ class PersonalDataApi:
     async def SetLegalHold(
         self, request: personal_data_pb2.SetLegalHoldRequest, call: Call
     ) -> personal_data_pb2.LegalHold:
-        values = {
+        values: dict[str, Any] = {
             "hold_id": uuid.UUID(request.hold_id),
             "customer_id": uuid.UUID(request.customer_id),
             "reason": request.reason,

@@ -25,7 +25,7 @@ async def read(session: AsyncSession, service: str) -> operations_pb2.ServiceSta
     state.schema_revision = await session.scalar(sa.text("SELECT version_num FROM alembic_version")) or ""
     await _add_outbox(session, state)
     await _add_due_work(session, state)
-    counts = {row.state: row.count for row in await session.execute(_open_imports())}
+    counts = {row.state: row.imports for row in await session.execute(_open_imports())}
     state.imports_queued, state.imports_running = counts.get(store.QUEUED, 0), counts.get(store.RUNNING, 0)
     open_ones = sa.select(sa.func.count()).select_from(republishes).where(republishes.c.end_time.is_(None))
     state.republishes_running = await session.scalar(open_ones) or 0
@@ -41,19 +41,37 @@ async def add_consumers(
 ) -> None:
     """Adds dead letters and, where the broker answered, what each consumer has still to hear."""
     query = (
-        sa.select(dead_letters.c.consumer, sa.func.count().label("count"))
+        sa.select(dead_letters.c.consumer, sa.func.count().label("letters"))
         .where(dead_letters.c.replay_time.is_(None))
         .group_by(dead_letters.c.consumer)
     )
-    parked: dict[str, int] = {row.consumer: row.count for row in await session.execute(query)}  # type: ignore[misc]
-    state.dead_letters = sum(parked.values())
+    waiting: dict[str, int] = {row.consumer: row.letters for row in await session.execute(query)}
+    state.dead_letters = sum(waiting.values())
     state.broker_reachable = pending is not None
     for subscription in sorted(subscriptions, key=lambda item: item.name):
         entry = state.consumers.add(
-            consumer=subscription.name, source=subscription.source, dead_letters=parked.get(subscription.name, 0)
+            consumer=subscription.name, source=subscription.source, dead_letters=waiting.get(subscription.name, 0)
         )
         if pending is not None and subscription.name in pending:
             entry.pending, entry.unacknowledged = pending[subscription.name]
+
+
+async def parked(session: AsyncSession, consumer: str, limit: int, after: Any = None) -> Sequence[Any]:
+    """Returns the dead letters that wait, oldest first: of one consumer, or of all; `after` is the place of the last one seen."""
+    order = [dead_letters.c.create_time, dead_letters.c.dead_letter_id]
+    query = sa.select(dead_letters).where(*_parked(consumer)).order_by(*order).limit(limit)
+    return (await session.execute(query if after is None else query.where(sa.tuple_(*order) > after))).all()
+
+
+async def parked_count(session: AsyncSession, consumer: str) -> int:
+    """Returns how many dead letters wait, of one consumer or of all."""
+    query = sa.select(sa.func.count()).select_from(dead_letters).where(*_parked(consumer))
+    return await session.scalar(query) or 0
+
+
+def _parked(consumer: str) -> list[sa.ColumnElement[bool]]:
+    mine = [dead_letters.c.consumer == consumer] if consumer else []
+    return [dead_letters.c.replay_time.is_(None), *mine]
 
 
 async def broker_pending(url: str, subscriptions: Sequence[Subscription]) -> dict[str, tuple[int, int]] | None:
@@ -107,7 +125,7 @@ async def _add_due_work(session: AsyncSession, state: operations_pb2.ServiceStat
 
 def _open_imports() -> sa.Select[tuple[str, int]]:
     return (
-        sa.select(imports.c.state, sa.func.count().label("count"))
+        sa.select(imports.c.state, sa.func.count().label("imports"))
         .where(imports.c.end_time.is_(None))
         .group_by(imports.c.state)
     )

@@ -14,7 +14,6 @@ import asyncpg
 import pytest_asyncio
 from devstack.ports import free_port
 from pydantic import SecretStr
-
 from servicekit.service import Running, migrate_all
 from servicekit.testing.client import Client
 from servicekit.testing.lab.service import LabSettings, build
@@ -48,7 +47,7 @@ class Lab:
                 plain = value if isinstance(value, str) else json.dumps(value, default=str)
                 found[f"MARQUE_{name.upper()}"] = str(value) if isinstance(value, Path) else plain
         log = (self.platform.folder / "lab.log").open("ab")
-        process = subprocess.Popen(
+        process = subprocess.Popen(  # noqa: ASYNC220 - a test that kills it has nothing else to do
             [sys.executable, "-m", "servicekit.testing.lab", "work"],
             env={**os.environ, **found},
             stdout=log,

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 from marque.type.v1 import import_pb2
-
 from servicekit.testing.client import Client, RpcFailure
 from servicekit.testing.platform import until
 
@@ -99,7 +98,9 @@ class TestUpload:
         assert (found.dry_run, found.summary.created, found.summary.rejected) == (True, 1200, 1)
         assert not await lab.sql("SELECT 1 FROM lab_customers WHERE source = $1", source)
 
-    async def test_a_row_that_breaks_the_code_does_not_stop_the_file(self, lab: Any, admin: Client, source: str) -> None:
+    async def test_a_row_that_breaks_the_code_does_not_stop_the_file(
+        self, lab: Any, admin: Client, source: str
+    ) -> None:
         content = table(700) + b"x,breaks\n" + table(700, "m").partition(b"\n")[2]
         found = await ended(admin, (await upload(admin, content, source=source)).import_id)
         assert found.state == import_pb2.IMPORT_STATE_SUCCEEDED
@@ -162,22 +163,22 @@ class TestRefusedUploads:
 
 class TestImports:
     async def test_each_sees_its_own_and_the_maker_all(self, lab: Any, admin: Client, source: str) -> None:
-        mine = lab.client("dealer.manager", subject=f"test:{source}", dealers=[str(uuid.uuid4())])
-        other = lab.client("dealer.manager", subject=f"test:other-{source}", dealers=[str(uuid.uuid4())])
+        mine = lab.client("dealer.system", subject=f"test:{source}", dealers=[str(uuid.uuid4())])
+        other = lab.client("dealer.system", subject=f"test:other-{source}", dealers=[str(uuid.uuid4())])
         taken = await upload(mine, table(1), source=source)
         assert (await get(admin, taken.import_id)).import_id == taken.import_id
         listed = await mine.call(f"{SERVICE}/ListImports", import_pb2.ListImportsRequest())
         assert [item.import_id for item in listed.imports] == [taken.import_id]
         with pytest.raises(RpcFailure) as refused:
             await get(other, taken.import_id)
+        request = import_pb2.ListImportErrorsRequest(import_id=taken.import_id)
         with pytest.raises(RpcFailure) as errors_refused:
-            request = import_pb2.ListImportErrorsRequest(import_id=taken.import_id)
             await other.call(f"{SERVICE}/ListImportErrors", request)
         assert refused.value.reason == errors_refused.value.reason == "IMPORT_NOT_FOUND"
 
     @pytest.mark.parametrize("order", ["", "create_time", "create_time desc"])
     async def test_pages_hold_every_import_once(self, lab: Any, source: str, order: str) -> None:
-        client = lab.client("dealer.manager", subject=f"test:{source}", dealers=[str(uuid.uuid4())])
+        client = lab.client("dealer.system", subject=f"test:{source}", dealers=[str(uuid.uuid4())])
         made = [(await upload(client, table(1), source=source)).import_id for _ in range(5)]
         found: list[str] = []
         request = import_pb2.ListImportsRequest(page_size=2, order_by=order, kind="customers")
@@ -218,6 +219,4 @@ class TestCancel:
 
 
 async def cancel(client: Client, import_id: str, **more: Any) -> Any:
-    return await client.call(
-        f"{SERVICE}/CancelImport", import_pb2.CancelImportRequest(import_id=import_id, **more)
-    )
+    return await client.call(f"{SERVICE}/CancelImport", import_pb2.CancelImportRequest(import_id=import_id, **more))

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from marque.customer.v1.customer_import_service_pb2 import CustomerImportRow, ImportCustomersRequest
 from marque.type.v1.import_pb2 import ImportStreamHeader
-
 from servicekit.testing.client import RpcFailure
 
 METHOD = "customer.v1.CustomerImportService/ImportCustomers"

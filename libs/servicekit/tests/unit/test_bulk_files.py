@@ -8,6 +8,7 @@ import json
 import tempfile
 import zipfile
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import polars
@@ -18,7 +19,6 @@ from marque.customer.v1.customer_import_service_pb2 import CustomerImportRow
 from marque.network.v1.network_import_service_pb2 import DealerImportRow
 from marque.vehicle.v1.repair_order_import_rows_pb2 import RepairOrderImportRow
 from openpyxl import Workbook
-
 from servicekit.bulk.candidates import Candidate
 from servicekit.bulk.errors import FileUnreadable
 from servicekit.bulk.files import RowFile
@@ -30,7 +30,7 @@ tables = st.lists(st.tuples(st.text("abc123", min_size=1, max_size=8), texts, te
 
 
 def opened(content: bytes, file_format: str = "csv", row: Any = CustomerImportRow, **options: Any) -> RowFile:
-    file = tempfile.TemporaryFile()
+    file = tempfile.TemporaryFile()  # noqa: SIM115 - RowFile closes it
     file.write(content)
     file.seek(0)
     return RowFile(file, file_format, row, options.pop("mapping", {}), **options)
@@ -106,12 +106,10 @@ class TestRoundTrip:
         assert [(item.message.source_key, item.message.full_name) for item in found] == rows
 
     def test_a_sheet_gives_texts_numbers_and_days_as_people_wrote_them(self) -> None:
-        import datetime
-
         book = Workbook()
         for cells in (
             ["source_key", "full_name", "phone", "birth_date", None],
-            ["k1", "王小明", 13800138000, datetime.datetime(1990, 5, 17), "no column"],
+            ["k1", "王小明", 13800138000, datetime(1990, 5, 17), "no column"],  # noqa: DTZ001 - a spreadsheet knows no zone
             [None, None, None, None, None],
             [42, "x", 1.5, None, None],
         ):
@@ -166,9 +164,9 @@ class TestColumns:
 
 class TestLines:
     CONTENT = (
-        "dealer_code,number,vin,complaint,labour_minutes\n"
-        "D1,1,V,noise,10\nD1,1,V,smell,x\nD1,2,V,,\nD2,2,V,light,5\nD2,2,V,oil,6\nD2,2,V,door,7\n"
-    ).encode()
+        b"dealer_code,number,vin,complaint,labour_minutes\n"
+        b"D1,1,V,noise,10\nD1,1,V,smell,x\nD1,2,V,,\nD2,2,V,light,5\nD2,2,V,oil,6\nD2,2,V,door,7\n"
+    )
 
     def test_rows_with_one_key_that_follow_each_other_are_one_order(self) -> None:
         found = read(self.CONTENT, row=RepairOrderImportRow, group_by=("dealer_code", "number"))
@@ -189,14 +187,14 @@ class TestLines:
 
 class TestHostileRows:
     def test_bytes_that_are_no_characters_refuse_their_row_only(self) -> None:
-        lines = ["source_key,full_name".encode(), *(f"k{n},王小明".encode() for n in range(5))]
+        lines = [b"source_key,full_name", *(f"k{n},王小明".encode() for n in range(5))]
         lines[3] = b"k2,\xff\xfe"
         found = read(b"\n".join(lines))
         assert reasons(found) == [(3, "", "TEXT_UNDECODABLE")]
         assert [item.message.full_name for item in found if item.message] == ["王小明"] * 4
 
     def test_a_broken_byte_in_gb18030_refuses_its_row_only(self) -> None:
-        lines = ["source_key,full_name".encode(), *(f"k{n},王小明".encode("gb18030") for n in range(5))]
+        lines = [b"source_key,full_name", *(f"k{n},王小明".encode("gb18030") for n in range(5))]
         lines[2] += b"\xff"
         found = read(b"\r\n".join(lines))
         assert reasons(found) == [(2, "", "TEXT_UNDECODABLE")]
@@ -250,7 +248,10 @@ class TestHostileRows:
 
     def test_an_archive_of_endless_zeros_is_not_unpacked(self) -> None:
         target = io.BytesIO()
-        with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("xl/sharedStrings.xml", "w") as part:
+        with (
+            zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive,
+            archive.open("xl/sharedStrings.xml", "w") as part,
+        ):
             for _ in range(130):
                 part.write(bytes(1024 * 1024))
         with pytest.raises(FileUnreadable):
@@ -260,7 +261,15 @@ class TestHostileRows:
 class TestFormat:
     @pytest.mark.parametrize(
         ("name", "kind"),
-        [("a.csv", "csv"), ("A.CSV", "csv"), ("a.tsv", "tsv"), ("a.ndjson", "jsonl"), ("a.xlsx", "xlsx"), ("a.xls", ""), ("csv", "")],
+        [
+            ("a.csv", "csv"),
+            ("A.CSV", "csv"),
+            ("a.tsv", "tsv"),
+            ("a.ndjson", "jsonl"),
+            ("a.xlsx", "xlsx"),
+            ("a.xls", ""),
+            ("csv", ""),
+        ],
     )
     def test_the_ending_tells_the_format(self, name: str, kind: str) -> None:
         assert format_of(name) == kind

@@ -27,10 +27,10 @@ from marque_customer.mapping.interactions import (
 from marque_customer.mapping.requests import ledger_filters, listing, relation_filters, touch_filter
 from marque_customer.mapping.texts import refuse_nul
 from marque_customer.mapping.times import stamp
-from marque_customer.rules.kinds import MERGED
 from marque_customer.repository import ledger, reads, timeline
 from marque_customer.repository.sight import sight_of
 from marque_customer.rules.consents import GRANTED, WITHDRAWN
+from marque_customer.rules.kinds import MERGED
 from marque_customer.usecases import consents, contact_points, customers, finding, interactions, look_up
 
 
@@ -229,7 +229,13 @@ class ConsentApi:
             if not await timeline.is_visible(session, call.principal, customer_id):
                 raise CustomerNotFound(customer_id=request.customer_id)
             rows = await ledger.page(
-                session, call.principal, customer_id, ledger_filters(request), page, request.order_by != "known_time", after
+                session,
+                call.principal,
+                customer_id,
+                ledger_filters(request),
+                page,
+                request.order_by != "known_time",
+                after,
             )
         shown, token = page.cut(rows, lambda row: (row.known_time,))
         entries = [consent_mapping.entry_for(call)(row) for row in shown]

@@ -17,7 +17,6 @@ from marque_customer.errors import CustomerErased, CustomerMerged
 from marque_customer.rules.kinds import ACTIVE, ERASED, MERGED
 
 
-
 class Model(Base):
     """Base of the customer service's tables."""
 
@@ -75,7 +74,7 @@ class Customer(Aggregate, Model):
 
     def forget(self, moment: datetime) -> None:
         """Leaves the id, the kind and the fact of the erasure; nothing personal stays."""
-        self.change({name: "" for name in TEXTS} | {"birth_date": 0, "gender": 0, "preferred_channel": 0})
+        self.change(dict.fromkeys(TEXTS, "") | {"birth_date": 0, "gender": 0, "preferred_channel": 0})
         self.change({"interests": [], "tags": [], "addresses": []})
         self.status, self.status_time = ERASED, moment
 

@@ -4,13 +4,36 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from servicekit.bulk.api import ImportApi
+from servicekit.bulk.rows import Importer
+from servicekit.bulk.worker import import_due
+from servicekit.db.uow import Work
+from servicekit.personal_api import PersonalDataApi
 from servicekit.service import Kit, Service
 
+from marque_customer.api import servicers
+from marque_customer.errors import CONSTRAINTS
+from marque_customer.personal import CustomerPersonalData
+from marque_customer.repository import snapshots
 from marque_customer.subscribers import subscriptions
+from marque_customer.usecases.importing import CustomerImporter
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 def build(kit: Kit) -> Service:
     """Returns the service on the given parts."""
-    return Service(name="customer", migrations=MIGRATIONS, servicers=[], subscriptions=subscriptions())
+    work = Work(kit.database, kit.committed, CONSTRAINTS)
+    importers: dict[str, Importer] = {"ImportCustomers": CustomerImporter()}
+    return Service(
+        name="customer",
+        migrations=MIGRATIONS,
+        servicers=[
+            *servicers(work),
+            ImportApi("customer", work, importers),
+            PersonalDataApi("customer", work, CustomerPersonalData()),
+        ],
+        subscriptions=subscriptions(),
+        due=import_due(work, importers),
+        snapshots={"customer": snapshots.customers},
+    )

@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from servicekit.bulk.api import ImportApi
+from servicekit.bulk.rows import Importer
 from servicekit.bulk.worker import import_due
 from servicekit.db.uow import Work
+from servicekit.operations import OperationsApi
 from servicekit.personal_api import PersonalDataApi
+from servicekit.republish import republish_due
 from servicekit.service import Kit, Service
 
 from marque_network.api import CalendarApi, DealerApi, DealerImporter, StaffApi, StaffImporter
@@ -22,7 +25,8 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 def build(kit: Kit) -> Service:
     """Returns the service on the given parts."""
     work = Work(kit.database, kit.committed, CONSTRAINTS)
-    importers = {"ImportDealers": DealerImporter(), "ImportStaff": StaffImporter()}
+    importers: dict[str, Importer] = {"ImportDealers": DealerImporter(), "ImportStaff": StaffImporter()}
+    heard = subscriptions()
     return Service(
         name="network",
         migrations=MIGRATIONS,
@@ -32,8 +36,9 @@ def build(kit: Kit) -> Service:
             StaffApi(work),
             ImportApi("network", work, importers),
             PersonalDataApi("network", work, NetworkPersonalData()),
+            OperationsApi("network", work, READERS, heard, kit=kit),
         ],
-        due=import_due(work, importers),
-        subscriptions=subscriptions(),
+        due={**import_due(work, importers), **republish_due(READERS)},
+        subscriptions=heard,
         snapshots=READERS,
     )

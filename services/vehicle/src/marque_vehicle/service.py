@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from servicekit.bulk.api import ImportApi
+from servicekit.bulk.worker import import_due
 from servicekit.db.uow import Work
+from servicekit.operations import OperationsApi
+from servicekit.personal_api import PersonalDataApi
 from servicekit.rpc.client import Peer
 from servicekit.service import Kit, Service
 
 from marque_vehicle.api import OwnershipApi, RepairOrderApi, SaleApi, VehicleApi
 from marque_vehicle.clients import Customers
 from marque_vehicle.errors import CONSTRAINTS
-from marque_vehicle.repository.snapshots import READERS
+from marque_vehicle.personal import VehiclePersonalData
+from marque_vehicle.settings import Settings
 from marque_vehicle.subscribers import subscriptions
+from marque_vehicle.usecases.imports import RepairOrderImporter, SaleImporter, VehicleImporter
+from marque_vehicle.usecases.snapshots import READERS
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -22,6 +29,12 @@ def build(kit: Kit) -> Service:
     work = Work(kit.database, kit.committed, CONSTRAINTS)
     address = kit.settings.peers.get("customer")
     customers = Customers(Peer("customer", address, kit.identity) if address else None)
+    importers = {
+        "ImportVehicles": VehicleImporter(work),
+        "ImportSales": SaleImporter(work, customers),
+        "ImportRepairOrders": RepairOrderImporter(work, customers),
+    }
+    heard = subscriptions()
     return Service(
         name="vehicle",
         migrations=MIGRATIONS,
@@ -30,8 +43,18 @@ def build(kit: Kit) -> Service:
             SaleApi(work, customers),
             OwnershipApi(work, customers),
             RepairOrderApi(work, customers),
+            ImportApi("vehicle", work, importers),
+            PersonalDataApi("vehicle", work, _personal(kit)),
+            OperationsApi("vehicle", work, READERS, heard, kit=kit),
         ],
-        subscriptions=subscriptions(),
+        due=import_due(work, importers),
+        subscriptions=heard,
         snapshots=READERS,
         closing=[customers],
     )
+
+
+def _personal(kit: Kit) -> VehiclePersonalData:
+    """The periods are the service's own settings; the migrate step comes with settings of any service."""
+    own = kit.settings if isinstance(kit.settings, Settings) else Settings()
+    return VehiclePersonalData(sale_retention_years=own.sale_retention_years, warranty_years=own.warranty_years)

@@ -7,8 +7,10 @@ import uuid
 from typing import Annotated, Any
 
 import httpx
+import orjson
 import typer
 from google.protobuf.json_format import MessageToDict
+from rich.console import Console
 from rich.table import Table
 
 from marquectl.addresses import Addresses
@@ -156,8 +158,6 @@ class Part:
 
     def as_json(self) -> str:
         """One line of JSON."""
-        import orjson
-
         state = MessageToDict(self.state, preserving_proto_field_name=True) if self.state is not None else {}
         return orjson.dumps({"name": self.name, "well": self.well, "trouble": self.trouble, **state}).decode()
 
@@ -168,7 +168,8 @@ async def _http_door(addresses: Addresses) -> Part:
             answer = await client.get(f"{addresses.http}/readyz")
     except httpx.HTTPError as error:
         return Part("gateway", trouble=f"does not answer ({type(error).__name__})")
-    return Part("gateway", trouble="" if answer.is_success else f"answers {answer.status_code}")
+    # A gateway that keeps its readiness on another port answers 404 here, and is there all the same.
+    return Part("gateway", trouble=f"answers {answer.status_code}" if answer.is_server_error else "")
 
 
 async def _state(door: Door, service: str) -> Part:
@@ -180,17 +181,18 @@ async def _state(door: Door, service: str) -> Part:
 
 
 def _show(addresses: Addresses, http: Part, states: list[Part]) -> None:
-    table = Table("", "state", "outbox", "consumers behind", "dead letters", "overdue", "schema", box=None)
-    table.add_row("gateway", http.trouble or f"answers at {addresses.http}")
+    table = Table("service", "state", "outbox", "consumers behind", "dead letters", "overdue", "schema", box=None)
     for part in states:
         if part.state is None:
-            table.add_row(part.name, part.trouble)
             continue
         state = part.state
         behind = sum(consumer.pending + consumer.unacknowledged for consumer in state.consumers)
         counts = (state.outbox.waiting, behind, state.dead_letters, sum(work.overdue for work in state.due_work))
         said = "well" if part.well else "does not reach its broker"
         table.add_row(part.name, said, *map(str, counts), state.schema_revision)
-    from rich.console import Console
-
-    Console(soft_wrap=True).print(table)
+    print(f"gateway: {http.trouble or f'answers at {addresses.http}, gRPC at {addresses.grpc}'}")
+    if table.row_count:
+        Console(width=120).print(table)
+    for part in states:
+        if part.trouble:
+            print(f"{part.name}: {part.trouble}")

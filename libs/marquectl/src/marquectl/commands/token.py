@@ -15,7 +15,9 @@ from marquectl.errors import UsageError
 @app.command()
 def token(
     persona: Annotated[str, typer.Argument(help="A demo person of the sample world, instead of the options.")] = "",
-    role: Annotated[list[str] | None, typer.Option(help="A role, for example oem.agent; several times for several.")] = None,
+    role: Annotated[
+        list[str] | None, typer.Option(help="A role, for example oem.agent; several times for several.")
+    ] = None,
     dealer: Annotated[list[str] | None, typer.Option(help="A dealer by code or id; several times for several.")] = None,
     customer: Annotated[str, typer.Option(help="For the role owner: the customer by id.")] = "",
     region: Annotated[str, typer.Option(help="For the role oem.region: the region by code.")] = "",

@@ -164,7 +164,9 @@ class _Rows:
             self._fault(raw.number, "", raw.reason, raw.message)
             return None
         if self._file.format == "jsonl" and self._whole.unknown_columns(list(raw.cells)):
-            self._fault(raw.number, "", "COLUMN_UNKNOWN", "the row has entries that are neither mapped nor under `ignore`")
+            self._fault(
+                raw.number, "", "COLUMN_UNKNOWN", "the row has entries that are neither mapped nor under `ignore`"
+            )
             return None
         try:
             row = self._plan.build(raw.number, raw.cells)

@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from marquectl.contract import KINDS, Kind
+from marquectl.contract import KINDS, Kind, message_of
 from marquectl.errors import UsageError
 from marquectl.mapping.plan import KindPlan, Plan, Target
 from marquectl.mapping.template import Template, parse
@@ -147,7 +147,7 @@ def target_of(kind: Kind, name: str) -> Target | None:
     if plain in row and plain != "row":
         return Target(row[plain])
     if kind.lines:
-        line = row[kind.lines].message_type.fields_by_name
+        line = message_of(row[kind.lines]).fields_by_name
         bare = plain.removeprefix(f"{kind.lines}.")
         if bare in line:
             return Target(line[bare], line=True)
@@ -163,7 +163,7 @@ def _language(tag: str) -> str:
 
 
 def _field_names(kind: Kind) -> list[str]:
-    lines = [field.name for field in kind.row.fields_by_name[kind.lines].message_type.fields] if kind.lines else []
+    lines = [field.name for field in message_of(kind.row.fields_by_name[kind.lines]).fields] if kind.lines else []
     return [field.name for field in kind.row.fields if field.name != "row"] + lines
 
 

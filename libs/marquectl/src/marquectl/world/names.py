@@ -3,32 +3,15 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tradekit import han
 
-_FAMILIES_ZH = "王李张刘陈杨黄赵吴周徐孙马朱胡郭何高林罗郑梁谢宋唐许韩冯邓曹彭曾肖田董袁潘于蒋蔡余杜叶程苏魏吕丁任沈姚卢姜崔钟谭陆汪范金石廖贾夏韦付方白邹孟熊秦邱江尹薛闫段雷侯龙史陶黎贺顾毛郝龚邵万钱严覃武戴莫孔向汤"
+from marquectl.world.tables import words
+
+_LIST = {"female": "women", "male": "men"}
 _DOUBLE_FAMILIES_ZH = ("欧阳", "上官", "司马", "诸葛")
-_WOMEN_ZH = (
-    "秀英 丽 敏 静 桂英 芳 娟 艳 秀兰 霞 燕 玲 婷 雪梅 佳怡 欣怡 梓涵 诗涵 雨桐 思琪 晓红 春梅 丹丹 慧 倩 颖 洁 璐 萍 红 玉兰 淑珍 子涵 若曦 文静 美玲 晓燕 海燕 佩珊 雅琴"
-).split()
-_MEN_ZH = (
-    "伟 强 磊 洋 勇 军 杰 涛 超 明 刚 平 辉 鹏 华 飞 鑫 波 斌 宇 浩然 子轩 宇轩 浩宇 志强 建国 建华 国强 文博 俊杰 博文 天佑 嘉豪 志明 家辉 海涛 晓东 大伟 永强 立军"
-).split()
-_FAMILIES_EN = (
-    "Smith Johnson Williams Brown Jones Garcia Miller Davis Rodriguez Martinez Hernandez Lopez Gonzalez Wilson Anderson Thomas Taylor Moore "
-    "Jackson Martin Lee Perez Thompson White Harris Sanchez Clark Ramirez Lewis Robinson Walker Young Allen King Wright Scott Torres Nguyen "
-    "Hill Flores Green Adams Nelson Baker Hall Rivera Campbell Mitchell Carter Roberts O'Brien Murphy Cook Rogers Morgan Peterson Cooper Reed "
-    "Bailey Bell Kelly Howard Ward Cox Diaz Richardson Wood Watson Brooks Bennett Gray James Reyes Hughes Price Myers Long Foster"
-).split()
-_WOMEN_EN = (
-    "Mary Patricia Jennifer Linda Elizabeth Barbara Susan Jessica Sarah Karen Lisa Nancy Sandra Ashley Emily Kimberly Donna Michelle Carol "
-    "Amanda Melissa Deborah Stephanie Rebecca Laura Helen Sharon Cynthia Kathleen Amy Angela Anna Ruth Nicole Olivia Emma Grace Rachel"
-).split()
-_MEN_EN = (
-    "James Robert John Michael David William Richard Joseph Thomas Christopher Charles Daniel Matthew Anthony Mark Steven Andrew Paul Joshua "
-    "Kenneth Kevin Brian Timothy Ronald Jason George Edward Ryan Jacob Gary Nicholas Eric Jonathan Stephen Larry Justin Scott Brandon"
-).split()
 # Area codes of the states that the dealers stand in; 555-0100 to 555-0199 are reserved for fiction (ATIS-0300115).
 AREA_CODES = {
     "Michigan": (313, 248, 517, 616, 734, 810, 989),
@@ -39,11 +22,8 @@ AREA_CODES = {
     "Illinois": (312, 217, 309, 618, 630, 815),
     "New York": (212, 315, 518, 585, 716, 914),
     "Georgia": (404, 478, 706, 770, 912),
-    "Washington": (206, 253, 360, 425, 509),
     "Pennsylvania": (215, 412, 570, 610, 717, 814),
 }
-_ORGANISATIONS_ZH = "物流 科技 贸易 建设 租赁 餐饮 医药 文化传媒 物业 食品".split()
-_ORGANISATIONS_EN = "Logistics Builders Rentals Bakery Farms Plumbing Landscaping Consulting Couriers Dental".split()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +40,8 @@ class MadePerson:
 def chinese_person(dice: random.Random) -> MadePerson:
     """A person with a Chinese name and its pinyin."""
     gender = dice.choice(("female", "male"))
-    family = dice.choice(_DOUBLE_FAMILIES_ZH) if dice.random() < 0.01 else _weighted(dice, _FAMILIES_ZH)
-    given = dice.choice(_WOMEN_ZH if gender == "female" else _MEN_ZH)
+    family = dice.choice(_DOUBLE_FAMILIES_ZH) if dice.random() < 0.01 else _weighted(dice, words("zh", "families"))
+    given = dice.choice(words("zh", _LIST[gender]))
     surname = "".join(han.surname_readings(family)[0]).title()
     latin = f"{''.join(han.syllables(given)).title()} {surname}"
     return MadePerson(family, given, family + given, latin, gender)
@@ -70,18 +50,24 @@ def chinese_person(dice: random.Random) -> MadePerson:
 def american_person(dice: random.Random) -> MadePerson:
     """A person with an English name."""
     gender = dice.choice(("female", "male"))
-    family, given = dice.choice(_FAMILIES_EN), dice.choice(_WOMEN_EN if gender == "female" else _MEN_EN)
+    family, given = dice.choice(words("en", "families")), dice.choice(words("en", _LIST[gender]))
     return MadePerson(family, given, f"{given} {family}", f"{given} {family}", gender)
 
 
 def chinese_organisation(dice: random.Random, city: str) -> str:
     """A company's name in Chinese."""
-    return f"{city}{dice.choice('鼎瑞恒盛永嘉德信')}{dice.choice('达源丰泰和通')}{dice.choice(_ORGANISATIONS_ZH)}有限公司"
+    first, second, trade = (
+        dice.choice("鼎瑞恒盛永嘉德信"),
+        dice.choice("达源丰泰和通"),
+        dice.choice(words("zh", "trades")),
+    )
+    return f"{city}{first}{second}{trade}有限公司"
 
 
 def american_organisation(dice: random.Random) -> str:
     """A company's name in English."""
-    return f"{dice.choice(_FAMILIES_EN)} {dice.choice(_ORGANISATIONS_EN)} {dice.choice(('LLC', 'Inc.', 'Co.'))}"
+    family, trade = dice.choice(words("en", "families")), dice.choice(words("en", "trades"))
+    return f"{family} {trade} {dice.choice(('LLC', 'Inc.', 'Co.'))}"
 
 
 def chinese_phone(number: int) -> str:
@@ -101,10 +87,12 @@ def american_phone(number: int, state: str) -> str:
 
 def email(latin: str, number: int) -> str:
     """An address at example.com, which RFC 2606 keeps for examples."""
-    plain = "".join(char for char in latin.lower().replace(" ", ".") if char.isascii() and (char.isalnum() or char == "."))
+    plain = "".join(
+        char for char in latin.lower().replace(" ", ".") if char.isascii() and (char.isalnum() or char == ".")
+    )
     return f"{plain}{number}@example.com"
 
 
-def _weighted(dice: random.Random, letters: str) -> str:
-    """A letter of a list that begins with the commonest ones."""
-    return letters[min(int(dice.expovariate(1 / 18)), len(letters) - 1)]
+def _weighted(dice: random.Random, families: Sequence[str]) -> str:
+    """A name of a list that begins with the commonest ones."""
+    return families[min(int(dice.expovariate(1 / 18)), len(families) - 1)]

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
-import io
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
-from importlib.resources import files
+
+from marquectl.world.tables import rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +39,7 @@ def complaints() -> tuple[Complaint, ...]:
             date.fromisoformat(row["received"]),
             row["component"],
         )
-        for row in _rows("complaints.csv.gz")
+        for row in rows("complaints.csv.gz")
     )
 
 
@@ -49,11 +47,6 @@ def complaints() -> tuple[Complaint, ...]:
 def recalls() -> dict[tuple[str, str, int], tuple[str, ...]]:
     """(make, model, year) → the campaign numbers, oldest first."""
     found: dict[tuple[str, str, int], list[str]] = {}
-    for row in _rows("recalls.csv.gz"):
+    for row in rows("recalls.csv.gz"):
         found.setdefault((row["make"], row["model"], int(row["year"])), []).append(row["campaign"])
     return {car: tuple(sorted(numbers)) for car, numbers in found.items()}
-
-
-def _rows(name: str) -> list[dict[str, str]]:
-    packed = (files("marquectl.world") / "data" / name).read_bytes()
-    return list(csv.DictReader(io.StringIO(gzip.decompress(packed).decode("utf-8"))))

@@ -199,4 +199,5 @@ class ImportApi:
                 raise ImportAlreadyEnded(import_id=request.import_id)
             uow.audit("cancel", "import", request.import_id)
             errors = await store.first_errors(uow.session, [import_id])
-            return await uow.answer(mapping.import_message(ended, errors.get(import_id, ())))
+            answer: import_pb2.Import = await uow.answer(mapping.import_message(ended, errors.get(import_id, ())))
+            return answer

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
 from servicekit.bulk.errors import FileUnreadable
@@ -28,13 +28,13 @@ class Target:
     line: bool = False
 
 
-def lines_field(descriptor: Descriptor) -> FieldDescriptor | None:
+def lines_field(descriptor: Any) -> FieldDescriptor | None:
     """Returns the field of a row's parts, such as the lines of a repair order: its only repeated message field."""
     found = [field for field in descriptor.fields if field.message_type is not None and _repeats(field)]
     return found[0] if len(found) == 1 else None
 
 
-def find(descriptor: Descriptor, name: str) -> Target | None:
+def find(descriptor: Any, name: str) -> Target | None:
     """Returns the place that a column's name means, or None.
 
     A name is that of a field (`phone`, also in camel case), an entry of a map (`names.zh-CN`, or as a column `name_zh_cn`), or a field of
@@ -114,7 +114,10 @@ class Columns:
         return message, faults
 
     def fold(self, first: Any, following: Any) -> None:
-        """Adds the lines of a following record to the row it belongs to. Beyond what any contract allows they are not kept: the row is refused."""
+        """Adds the lines of a following record to the row it belongs to.
+
+        Far beyond what any contract allows they are not kept: the row is refused for too many all the same.
+        """
         if self._lines is not None and len(getattr(first, self._lines.name)) <= _ITEMS:
             getattr(first, self._lines.name).extend(getattr(following, self._lines.name))
 
@@ -128,7 +131,7 @@ def _is_map(field: FieldDescriptor) -> bool:
 
 
 @cache
-def _fields(descriptor: Descriptor) -> dict[str, FieldDescriptor]:
+def _fields(descriptor: Any) -> dict[str, FieldDescriptor]:
     found = {}
     for field in descriptor.fields:
         if field.name != ROW:
@@ -137,12 +140,12 @@ def _fields(descriptor: Descriptor) -> dict[str, FieldDescriptor]:
     return found
 
 
-def _named(descriptor: Descriptor, name: str) -> Target | None:
+def _named(descriptor: Any, name: str) -> Target | None:
     field = _fields(descriptor).get(name.lower())
     return None if field is None else Target(field.name, _setter(field))
 
 
-def _part(descriptor: Descriptor, name: str) -> Target | None:
+def _part(descriptor: Any, name: str) -> Target | None:
     lines = lines_field(descriptor)
     if lines is None:
         return None
@@ -151,7 +154,7 @@ def _part(descriptor: Descriptor, name: str) -> Target | None:
     return None if field is None else Target(f"{lines.name}.{field.name}", _setter(field), line=True)
 
 
-def _entry(descriptor: Descriptor, name: str) -> Target | None:
+def _entry(descriptor: Any, name: str) -> Target | None:
     """A column for one entry of a map of texts: `names.zh-CN` or `name_zh_cn`."""
     for field in descriptor.fields:
         if not _is_map(field):
@@ -171,8 +174,14 @@ def _tag(key: str) -> str:
 
 
 def _map_setter(field: FieldDescriptor, key: str) -> Set:
-    convert = converter(field.message_type.fields_by_name["value"])
+    convert = converter(_entry_value(field))
     return lambda message, value: getattr(message, field.name).__setitem__(key, convert(value))
+
+
+def _entry_value(field: FieldDescriptor) -> FieldDescriptor:
+    kind: Any = field.message_type
+    found: FieldDescriptor = kind.fields_by_name["value"]
+    return found
 
 
 def _setter(field: FieldDescriptor) -> Set:
@@ -195,7 +204,7 @@ def _setter(field: FieldDescriptor) -> Set:
 
 
 def _whole_map(field: FieldDescriptor) -> Set:
-    convert = converter(field.message_type.fields_by_name["value"])
+    convert = converter(_entry_value(field))
 
     def fill(message: Any, value: Any) -> None:
         if not isinstance(value, dict) or len(value) > _ITEMS:

@@ -53,13 +53,17 @@ def converter(field: FieldDescriptor) -> Convert:
         return _number
     if kind == FieldDescriptor.CPPTYPE_BOOL:
         return _truth
-    if kind == FieldDescriptor.CPPTYPE_ENUM:
-        return lambda value: _word(value, field.enum_type)
+    if field.enum_type is not None:
+        words = _words(field.enum_type)
+        return lambda value: _word(value, words)
     return _refuse
 
 
 def text(value: Any) -> str:
-    """Returns a value as text. Whole floats lose their `.0` (spreadsheets keep numbers as floats), days lose a midnight that nobody wrote."""
+    """Returns a value as text, as people write it.
+
+    Whole floats lose their `.0` (spreadsheets keep all numbers as floats), days lose a midnight that nobody wrote.
+    """
     if isinstance(value, str):
         return value
     if isinstance(value, bool):
@@ -125,10 +129,10 @@ def _words(kind: EnumDescriptor) -> dict[str, int]:
     return found
 
 
-def _word(value: Any, kind: EnumDescriptor) -> int:
-    number = _words(kind).get(text(value).strip().lower().replace("-", "_").replace(" ", "_"))
+def _word(value: Any, words: dict[str, int]) -> int:
+    number = words.get(text(value).strip().lower().replace("-", "_").replace(" ", "_"))
     if number is None:
-        raise BadValue("ENUM_INVALID", f"the value must be one of the words of {kind.name}")
+        raise BadValue("ENUM_INVALID", "the value must be one of the words of the contract")
     return number
 
 

@@ -214,7 +214,8 @@ CREATE INDEX ix_known_dealers_region_code ON known_dealers (region_code) WHERE r
 CREATE INDEX ix_known_dealers_group_code ON known_dealers (group_code) WHERE group_code <> '';
 CREATE TABLE imports (
     import_id uuid PRIMARY KEY, version bigint NOT NULL DEFAULT 1, kind text NOT NULL, state text NOT NULL,
-    principal text NOT NULL, claims jsonb NOT NULL, options jsonb NOT NULL, file_name text NOT NULL, file_format text NOT NULL, file_size bigint NOT NULL, file_sha256 text NOT NULL,
+    principal text NOT NULL, claims jsonb NOT NULL, options jsonb NOT NULL, file_name text NOT NULL,
+    file_format text NOT NULL, file_size bigint NOT NULL, file_sha256 text NOT NULL,
     next_row bigint NOT NULL DEFAULT 0, rows_total bigint, created bigint NOT NULL DEFAULT 0, updated bigint NOT NULL DEFAULT 0,
     unchanged bigint NOT NULL DEFAULT 0, rejected bigint NOT NULL DEFAULT 0, failure text NOT NULL DEFAULT '',
     create_time timestamptz NOT NULL DEFAULT now(), start_time timestamptz, end_time timestamptz);

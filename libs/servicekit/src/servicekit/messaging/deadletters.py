@@ -62,14 +62,12 @@ async def park(database: Database, consumer: str, headers: dict[str, str], paylo
         await connection.execute(again)
 
 
-async def waiting(
-    database: Database, *, limit: int, after: tuple[datetime, uuid.UUID] | None = None, consumer: str = ""
-) -> list[Any]:
-    """Returns the parked events that were not replayed, oldest first; those of one consumer, or of all."""
+async def waiting(database: Database, *, limit: int, after: tuple[datetime, uuid.UUID] | None = None) -> list[Any]:
+    """Returns the parked events that were not replayed, oldest first."""
     columns = dead_letters.c
     query = (
         sa.select(dead_letters)
-        .where(*_waiting(consumer))
+        .where(columns.replay_time.is_(None))
         .order_by(columns.create_time, columns.dead_letter_id)
         .limit(limit)
     )
@@ -77,18 +75,6 @@ async def waiting(
         query = query.where(sa.tuple_(columns.create_time, columns.dead_letter_id) > after)
     async with database.engine.connect() as connection:
         return list((await connection.execute(query)).all())
-
-
-async def count(database: Database, consumer: str = "") -> int:
-    """Returns how many parked events wait, of one consumer or of all."""
-    query = sa.select(sa.func.count()).select_from(dead_letters).where(*_waiting(consumer))
-    async with database.engine.connect() as connection:
-        return int(await connection.scalar(query) or 0)
-
-
-def _waiting(consumer: str) -> list[sa.ColumnElement[bool]]:
-    mine = [dead_letters.c.consumer == consumer] if consumer else []
-    return [dead_letters.c.replay_time.is_(None), *mine]
 
 
 async def replay(

@@ -34,7 +34,7 @@ def validate(message: Message) -> None:
 
 def _violation(proto: protovalidate.Violation) -> FieldViolation:  # type: ignore[valid-type]
     path = ""
-    for element in proto.field.elements:  # type: ignore[attr-defined]
+    for element in proto.field.elements if proto.field is not None else ():  # type: ignore[attr-defined]
         path += ("." if path else "") + element.field_name
         if element.subscript is not None and element.subscript.field in ("index",):
             path += f"[{element.subscript.value}]"

@@ -21,8 +21,8 @@ from servicekit.roles import visible_classes
 from servicekit.rpc.call import Call
 
 from marque_customer.mapping.times import stamp
-from marque_customer.rules.kinds import ERASED
 from marque_customer.rules import birth
+from marque_customer.rules.kinds import ERASED
 
 CLASSES = frozenset({data.DATA_CLASS_IDENTITY, data.DATA_CLASS_CONTACT, data.DATA_CLASS_PROFILE})
 _TYPE = "customer"
@@ -116,7 +116,7 @@ def shown(call: Call, card: bytes) -> customer_pb2.Customer:
     """Returns the message of a card as a caller may see it, and notes for the audit what was shown."""
     message = customer_pb2.Customer.FromString(card)
     visible = visible_classes(call.principal.roles)
-    if CLASSES <= visible:
+    if visible >= CLASSES:
         _saw(call, message.customer_id)
         return message
     masked: customer_pb2.Customer = show(call, message, _TYPE, message.customer_id, visible)
@@ -125,7 +125,7 @@ def shown(call: Call, card: bytes) -> customer_pb2.Customer:
 
 def answer(call: Call, customer_id: uuid.UUID, card: bytes) -> Message | Wire:
     """Returns the answer of a read of one customer."""
-    if CLASSES <= visible_classes(call.principal.roles):
+    if visible_classes(call.principal.roles) >= CLASSES:
         _saw(call, str(customer_id))
         return Wire(card)
     return shown(call, card)
@@ -138,7 +138,7 @@ def _saw(call: Call, customer_id: str) -> None:
 
 def page(call: Call, rows: Sequence[Any], next_page_token: str) -> Message | Wire:
     """Returns the answer of a list; `rows` have `customer_id` and `card`. For who sees all, cards are copied, not parsed."""
-    if not CLASSES <= visible_classes(call.principal.roles):
+    if not visible_classes(call.principal.roles) >= CLASSES:
         return customer_service_pb2.ListCustomersResponse(
             customers=[shown(call, row["card"]) for row in rows], next_page_token=next_page_token
         )

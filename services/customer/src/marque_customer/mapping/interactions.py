@@ -54,7 +54,9 @@ def interaction_values(message: interaction_pb2.Interaction, principal: Principa
     if message.kind >= FIRST_RESERVED and not principal.is_service:
         faults.add("interaction.kind", "KIND_RESERVED", "Touches of this kind are written by the platform only.")
     if (message.subject_key or message.subject_params) and not principal.is_service:
-        faults.add("interaction.subject_key", "FIELD_RESERVED", "Entries of the platform only have a key; give a subject.")
+        faults.add(
+            "interaction.subject_key", "FIELD_RESERVED", "Entries of the platform only have a key; give a subject."
+        )
     occurred = moment(message.occur_time, "interaction.occur_time") if message.HasField("occur_time") else now()
     if occurred > now() + _AHEAD:
         faults.add("interaction.occur_time", "TIME_IN_FUTURE", "A touch begins at most a day in the future.")

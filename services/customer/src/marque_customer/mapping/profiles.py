@@ -16,8 +16,8 @@ from servicekit.roles import visible_classes
 from servicekit.rpc.principal import Principal
 from tradekit import names
 
-from marque_customer.rules.kinds import ORGANISATION, PERSON
 from marque_customer.rules import birth, contacts, documents
+from marque_customer.rules.kinds import ORGANISATION, PERSON
 
 _LIST_FIELDS = ("interests", "tags")
 _PLAIN = ("gender", "language", "preferred_channel", "occupation", "income_band", "industry")
@@ -64,7 +64,10 @@ def new_values(message: customer_pb2.Customer) -> tuple[dict[str, Any], list[tup
 
 
 def contact_list(
-    messages: Iterable[contact_point_pb2.ContactPoint], region: str, faults: Faults, prefix: str = "customer.contact_points"
+    messages: Iterable[contact_point_pb2.ContactPoint],
+    region: str,
+    faults: Faults,
+    prefix: str = "customer.contact_points",
 ) -> list[tuple[contacts.Contact, Any]]:
     """Returns contact points normalised, each once, beside their messages."""
     found: dict[tuple[int, str], tuple[contacts.Contact, Any]] = {}
@@ -173,7 +176,9 @@ def _birth_date(message: customer_pb2.Customer, values: dict[str, Any], faults: 
 def _time_zone(message: customer_pb2.Customer, values: dict[str, Any], faults: Faults) -> None:
     values["time_zone"] = message.time_zone
     if message.time_zone and message.time_zone not in zones():
-        faults.add("customer.time_zone", "TIME_ZONE_UNKNOWN", "Give a zone by its IANA name, for example Asia/Shanghai.")
+        faults.add(
+            "customer.time_zone", "TIME_ZONE_UNKNOWN", "Give a zone by its IANA name, for example Asia/Shanghai."
+        )
 
 
 def _check_name(kind: int, values: dict[str, Any], faults: Faults) -> None:

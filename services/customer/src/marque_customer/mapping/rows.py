@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 from marque.customer.v1 import customer_import_service_pb2, customer_pb2
@@ -26,6 +27,8 @@ _GENDERS = {
 _CONTACTS = (("phone", PHONE), ("second_phone", PHONE), ("email", EMAIL))
 _PLAIN = ("language", "occupation", "income_band")
 _ADDRESS = ("province", "city", "district", "postal_code")
+# Places, tags and occupations repeat in a file; folding Han text takes longer than remembering it.
+_tidy = lru_cache(maxsize=8192)(names.tidy)
 _MOST_LABELS, _LONGEST_LABEL = 50, 50
 
 
@@ -52,7 +55,7 @@ def read(message: Any, today: date) -> ReadRow:
     values = found.values
     for name in _PLAIN:
         if text := getattr(message, name):
-            values[name] = names.tidy(text)
+            values[name] = _tidy(text)
     for name in ("interests", "tags"):
         if text := getattr(message, name):
             values[name] = _labels(text, name, found)
@@ -88,15 +91,17 @@ def _fault(found: ReadRow, name: str, reason: str, description: str) -> None:
 
 def _read_name(message: Any, found: ReadRow) -> None:
     family, given, full = message.family_name, message.given_name, message.full_name
-    organisation = names.tidy(message.organisation_name)
+    organisation = _tidy(message.organisation_name)
     person = bool(family or given or full)
-    found.kind = ORGANISATION if message.kind == "organisation" or (not message.kind and not person and organisation) else PERSON
+    found.kind = (
+        ORGANISATION if message.kind == "organisation" or (not message.kind and not person and organisation) else PERSON
+    )
     if person:
-        family, given = names.tidy(family), names.tidy(given)
-        full = documents.composed(family, given, full)
+        family, given = _tidy(family), _tidy(given)
+        full = _tidy(full) or documents.composed(family, given, "")
         found.values.update(family_name=family, given_name=given, full_name=full)
     if message.latin_name:
-        found.values["latin_name"] = names.tidy(message.latin_name)
+        found.values["latin_name"] = _tidy(message.latin_name)
     if organisation:
         found.values["organisation_name"] = organisation
     if found.kind == PERSON and not found.values.get("full_name"):
@@ -132,8 +137,8 @@ def _read_address(message: Any, found: ReadRow) -> None:
     if country and not (len(country) == 2 and country.isascii() and country.isalpha()):
         _fault(found, "country_code", "COUNTRY_INVALID", "Give the country by its two letters (ISO 3166-1).")
         return
-    address: dict[str, Any] = {name: text for name in _ADDRESS if (text := names.tidy(getattr(message, name)))}
-    if line := names.tidy(message.address_line):
+    address: dict[str, Any] = {name: text for name in _ADDRESS if (text := _tidy(getattr(message, name)))}
+    if line := _tidy(message.address_line):
         # The contract keeps lines of at most 200 characters.
         address["lines"] = [line[start : start + 200] for start in range(0, len(line), 200)]
     if address:
@@ -143,7 +148,7 @@ def _read_address(message: Any, found: ReadRow) -> None:
 
 
 def _labels(text: str, name: str, found: ReadRow) -> list[str]:
-    labels = [label for label in dict.fromkeys(map(names.tidy, text.replace("；", ";").split(";"))) if label]
+    labels = [label for label in dict.fromkeys(map(_tidy, text.replace("；", ";").split(";"))) if label]
     if len(labels) > _MOST_LABELS or any(len(label) > _LONGEST_LABEL for label in labels):
         _fault(found, name, "LIST_TOO_LONG", f"At most {_MOST_LABELS} entries of {_LONGEST_LABEL} characters.")
     return labels

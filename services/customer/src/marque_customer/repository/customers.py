@@ -14,8 +14,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marque_customer.models import ContactPoint, Customer, DealerCustomer, KnownCar, Relation, SourceReference
-from marque_customer.rules.kinds import LISTED, PHONE
 from marque_customer.repository.sight import visible_to
+from marque_customer.rules.kinds import LISTED, PHONE
 
 _PHONE_LOCK = sa.text("SELECT pg_advisory_xact_lock(hashtextextended('phone:' || :key, 0))")
 LOOKED_UP = 10

@@ -13,15 +13,44 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from marque_customer.repository.sight import Sight, rule
 
 CUSTOMER_COLUMNS = (
-    *("customer_id", "version", "create_time", "update_time", "kind", "status", "status_time", "family_name", "given_name"),
-    *("full_name", "latin_name", "organisation_name", "birth_date", "gender", "language", "preferred_channel", "time_zone"),
-    *("occupation", "income_band", "industry", "interests", "tags", "addresses", "search_text", "search_tokens", "card"),
+    *(
+        "customer_id",
+        "version",
+        "create_time",
+        "update_time",
+        "kind",
+        "status",
+        "status_time",
+        "family_name",
+        "given_name",
+    ),
+    *(
+        "full_name",
+        "latin_name",
+        "organisation_name",
+        "birth_date",
+        "gender",
+        "language",
+        "preferred_channel",
+        "time_zone",
+    ),
+    *(
+        "occupation",
+        "income_band",
+        "industry",
+        "interests",
+        "tags",
+        "addresses",
+        "search_text",
+        "search_tokens",
+        "card",
+    ),
 )
 POINT_COLUMNS = (
     *("contact_point_id", "customer_id", "kind", "value", "match_key", "provider", "label", "is_primary", "source"),
     *("verify_time", "verification_method", "shared", "create_time"),
 )
-_TABLES = {
+TABLES = {
     "customers": CUSTOMER_COLUMNS,
     "contact_points": POINT_COLUMNS,
     "source_references": ("source", "source_key", "customer_id", "last_seen_time", "content_hash"),
@@ -30,16 +59,35 @@ _TABLES = {
         *("origin_type", "origin_id", "staff_id"),
     ),
     "dealer_customers": ("dealer_id", "customer_id", "update_time", "create_time", "kind", "status"),
-    "outbox_messages": ("event_id", "event_type", "aggregate_id", "aggregate_version", "payload", "traceparent", "create_time"),
+    "outbox_messages": (
+        "event_id",
+        "event_type",
+        "aggregate_id",
+        "aggregate_version",
+        "payload",
+        "traceparent",
+        "create_time",
+    ),
     "audit_records": (
-        *("audit_id", "create_time", "principal", "roles", "method", "action", "resource_type", "resource_id", "fields", "trace_id"),
+        *(
+            "audit_id",
+            "create_time",
+            "principal",
+            "roles",
+            "method",
+            "action",
+            "resource_type",
+            "resource_id",
+            "fields",
+            "trace_id",
+        ),
     ),
 }
 _LOCK = sa.text("SELECT pg_advisory_xact_lock(hashtextextended('import:' || :source, 0))")
 _KNOWN = f"""
-SELECT r.source_key, r.customer_id, r.content_hash, c.status, {rule(3)} AS visible
+SELECT r.source_key, r.customer_id, r.content_hash, c.status, c.kind, {rule(3)} AS visible
 FROM source_references r JOIN customers c USING (customer_id) WHERE r.source = $1 AND r.source_key = ANY($2)"""  # noqa: S608
-_LOAD = "SELECT * FROM customers WHERE customer_id = ANY($1) ORDER BY customer_id FOR UPDATE"
+_LOAD = "SELECT *, addresses::text AS addresses_text FROM customers WHERE customer_id = ANY($1) ORDER BY customer_id FOR UPDATE"
 _POINTS = "SELECT * FROM contact_points WHERE customer_id = ANY($1) ORDER BY create_time, contact_point_id"
 _REFERENCES = "SELECT * FROM source_references WHERE customer_id = ANY($1) ORDER BY source, source_key"
 _VINS = "SELECT DISTINCT customer_id, vin FROM known_cars WHERE customer_id = ANY($1) AND NOT voided AND valid_end_time IS NULL"
@@ -96,7 +144,7 @@ async def entry_relations(
 async def copy(connection: asyncpg.Connection, table: str, records: Sequence[tuple[Any, ...]]) -> None:
     """Writes new rows of a table in its columns' order."""
     if records:
-        await connection.copy_records_to_table(table, records=records, columns=_TABLES[table])
+        await connection.copy_records_to_table(table, records=records, columns=TABLES[table])
 
 
 async def change(connection: asyncpg.Connection, records: Sequence[tuple[Any, ...]]) -> None:
@@ -113,9 +161,7 @@ async def change(connection: asyncpg.Connection, records: Sequence[tuple[Any, ..
     await connection.execute(_REPEAT, [record[0] for record in records], records[0][3])
 
 
-async def seen(
-    connection: asyncpg.Connection, source: str, digests: dict[str, bytes], moment: Any
-) -> None:
+async def seen(connection: asyncpg.Connection, source: str, digests: dict[str, bytes], moment: Any) -> None:
     """Keeps the digests of the rows that were just written for known keys."""
     if digests:
         await connection.execute(_SEEN, source, list(digests), list(digests.values()), moment)

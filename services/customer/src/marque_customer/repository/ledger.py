@@ -70,7 +70,9 @@ async def page(
     """Returns a page of the ledger, and one more; for a dealer only what it controls."""
     known = LEDGER.c.known_time
     query = sa.select(LEDGER).where(
-        LEDGER.c.customer_id == customer_id, _readable(principal), *(LEDGER.c[name] == value for name, value in filters.items())
+        LEDGER.c.customer_id == customer_id,
+        _readable(principal),
+        *(LEDGER.c[name] == value for name, value in filters.items()),
     )
     if after is not None:
         query = query.where(known < after if descending else known > after)

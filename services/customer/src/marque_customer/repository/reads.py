@@ -15,8 +15,8 @@ from typing import Any
 import asyncpg
 from servicekit.paging import Page
 
-from marque_customer.rules.kinds import LISTED
 from marque_customer.repository.sight import Sight, rule
+from marque_customer.rules.kinds import LISTED
 from marque_customer.rules.questions import Listing
 
 _GET = f"SELECT c.customer_id, c.status, c.card FROM customers c WHERE c.customer_id = $1 AND {rule(2)}"  # noqa: S608
@@ -114,7 +114,7 @@ def list_statement(shape: str, column: str, descending: bool, tag: bool, after: 
     if tag:
         used += 1
         own_row = shape in ("all", "own")
-        tags = "v.tags" if own_row else "(SELECT t.tags FROM customers t WHERE t.customer_id = v.customer_id)"  # noqa: S608
+        tags = "v.tags" if own_row else "(SELECT t.tags FROM customers t WHERE t.customer_id = v.customer_id)"
         conditions += f" AND {tags} @> ${used}::text[]"
     if after:
         conditions += f" AND (v.{column}, v.customer_id) {sign} (${used + 1}, ${used + 2})"

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import asyncpg
 from tradekit.search import SearchQuery
 
-from marque_customer.rules.kinds import LISTED
 from marque_customer.repository.sight import Sight, rule
+from marque_customer.rules.kinds import LISTED
 
 CANDIDATES = 500
 _SHORTEST_GUESS = 4

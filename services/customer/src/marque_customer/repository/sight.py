@@ -1,6 +1,6 @@
 """Which customers a caller sees (docs/access.md): the maker's people all, dealers and regions by relation, owners themselves.
 
-One rule, two spellings of its parameters: numbered for prepared statements, named for SQLAlchemy. It judges a table or alias by `customer_id`.
+One rule, two spellings of its parameters: numbered for prepared statements, named for SQLAlchemy. It judges a table with `customer_id`.
 """
 
 from __future__ import annotations

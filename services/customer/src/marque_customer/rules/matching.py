@@ -7,8 +7,8 @@ from marque.options.v1 import options_pb2 as data
 from tradekit import search
 from tradekit.names import PersonName, fold, script_of
 
-from marque_customer.rules.kinds import EMAIL, FAX, PHONE
 from marque_customer.rules import documents
+from marque_customer.rules.kinds import EMAIL, FAX, PHONE
 
 # The kind of data of each field that is searched; other fields are open to whoever sees the row.
 CLASSES = {
@@ -80,4 +80,8 @@ def _holds(document: search.SearchDocument, query: search.SearchQuery) -> bool:
 
 def _near(query: search.SearchQuery, message: customer_pb2.Customer) -> bool:
     """Tells whether a slip in a name explains the match: the query is of letters only, as no VIN or plate is."""
-    return query.kind is search.QueryKind.LATIN and fold(query.text).replace(" ", "").isalpha() and bool(message.name.full_name)
+    return (
+        query.kind is search.QueryKind.LATIN
+        and fold(query.text).replace(" ", "").isalpha()
+        and bool(message.name.full_name)
+    )

@@ -42,7 +42,9 @@ async def add(*, uow: UnitOfWork, customer_id: uuid.UUID, values: dict[str, Any]
         uow.add(entry)
         await uow.flush()
         uow.emit(_changed(entry))
-        uow.audit("grant" if entry.action == rules.GRANTED else "withdraw", "consent_entry", str(entry.consent_entry_id))
+        uow.audit(
+            "grant" if entry.action == rules.GRANTED else "withdraw", "consent_entry", str(entry.consent_entry_id)
+        )
         return await uow.answer(entry)
 
 
@@ -68,7 +70,12 @@ def refuse_foreign(principal: Principal, kind: int, controller_id: str) -> None:
 
 
 async def check(
-    *, session: AsyncSession, principal: Principal, customer_id: uuid.UUID, subject: dict[str, Any], known: datetime | None
+    *,
+    session: AsyncSession,
+    principal: Principal,
+    customer_id: uuid.UUID,
+    subject: dict[str, Any],
+    known: datetime | None,
 ) -> tuple[bool, str, sa.Row[Any] | None, datetime]:
     """Returns whether a use is allowed as known at an instant, why, the deciding entry, and the instant.
 

@@ -11,9 +11,9 @@ from servicekit.db.uow import UnitOfWork
 from marque_customer.errors import ContactPointNotFound, ContactPointsFull, ContactPointTaken
 from marque_customer.mapping import profiles
 from marque_customer.models import ContactPoint, Customer
-from marque_customer.rules.kinds import PHONE
 from marque_customer.repository import customers as repository
 from marque_customer.repository.customers import Parts
+from marque_customer.rules.kinds import PHONE
 from marque_customer.usecases.customers import add_point, new_point
 from marque_customer.usecases.saving import for_change, save_changed
 

@@ -14,10 +14,10 @@ from marque_customer.errors import ContactPointTaken
 from marque_customer.mapping import profiles
 from marque_customer.mapping.interactions import staff_of
 from marque_customer.models import ContactPoint, Customer, SourceReference
-from marque_customer.rules.kinds import PHONE, RELATION_ENTRY
 from marque_customer.repository import customers as repository
 from marque_customer.repository.customers import Parts
 from marque_customer.rules.contacts import Contact
+from marque_customer.rules.kinds import PHONE, RELATION_ENTRY
 from marque_customer.usecases.saving import begin_relation, for_change, save, save_changed
 
 _FIELD_OF = dict.fromkeys(("family_name", "given_name", "full_name", "latin_name"), "name")

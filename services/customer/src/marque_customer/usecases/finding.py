@@ -17,11 +17,11 @@ from tradekit import search as trade
 
 from marque_customer.mapping import customers as mapping
 from marque_customer.mapping.times import moment as moment_of
-from marque_customer.rules.kinds import LISTED
 from marque_customer.repository import reads
 from marque_customer.repository import search as repository
 from marque_customer.repository.sight import sight_of
 from marque_customer.rules import matching
+from marque_customer.rules.kinds import LISTED
 
 DEFAULT_RESULTS = 20
 EXPORT_PART = 500

@@ -8,37 +8,31 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from types import SimpleNamespace
 from typing import Any
 
-import orjson
 from marque.customer.v1 import customer_events_pb2, customer_import_service_pb2, relation_events_pb2
 from servicekit import contract, dealers
 from servicekit.bulk.rows import CREATED, REJECTED, UNCHANGED, UPDATED, ImportOptions, RowOutcome
 from servicekit.db.uow import UnitOfWork
 from servicekit.errors import FieldViolation
 from servicekit.ids import new_uuid
-from servicekit.rpc.principal import Principal
 from servicekit.telemetry import propagation
 
-from marque_customer.mapping import customers as mapping
 from marque_customer.mapping import rows as reading
 from marque_customer.mapping.rows import ReadRow
 from marque_customer.mapping.times import stamp
 from marque_customer.repository import imports as repository
-from marque_customer.repository.imports import CUSTOMER_COLUMNS, POINT_COLUMNS
+from marque_customer.repository.imports import POINT_COLUMNS
 from marque_customer.repository.sight import sight_of
-from marque_customer.rules import documents
-from marque_customer.rules.kinds import ACTIVE, ERASED, MERGED, RELATION_ENTRY
-from marque_customer.usecases.contact_points import MOST
+from marque_customer.rules.kinds import ERASED, MERGED, RELATION_ENTRY
+from marque_customer.usecases.drafts import Draft, Point, Reference
 
-_EMPTY = {
-    **dict.fromkeys(("family_name", "given_name", "full_name", "latin_name", "organisation_name", "language"), ""),
-    **dict.fromkeys(("time_zone", "occupation", "income_band", "industry"), ""),
-    **dict.fromkeys(("birth_date", "gender", "preferred_channel"), 0),
-    **dict.fromkeys(("interests", "tags", "addresses"), ()),
-}
-_TAKEN = FieldViolation("source_key", "SOURCE_REFERENCE_TAKEN", "This key belongs to a customer that you may not change.")
+_TAKEN = FieldViolation(
+    "source_key", "SOURCE_REFERENCE_TAKEN", "This key belongs to a customer that you may not change."
+)
+_KIND = FieldViolation(
+    "kind", "FIELD_NOT_WRITABLE", "A person does not become an organisation, nor the other way round."
+)
 _DEALER = FieldViolation("dealer_code", "DEALER_UNKNOWN", "There is no dealer of this code, or it is not yours.")
 
 
@@ -70,44 +64,176 @@ class CustomerImporter:
             found = await chunk.write([row for _, row in batch.values()])
             outcomes.update((index, found[row.key]) for index, row in batch.values())
             waiting = later
-        await chunk.end()
         return [outcomes[index] for index in range(len(rows))]
 
 
 class Chunk:
-    """One chunk under way: what is to be copied at its end, table by table."""
+    """One chunk under way: drafts of customers, and the rows to be copied, by table."""
 
     def __init__(self, uow: UnitOfWork, options: ImportOptions) -> None:
         self._uow = uow
-        self._now = uow.now
         self._options = options
         self._sight = sight_of(options.principal)
-        self._stamp = stamp(uow.now)
         self._copies: dict[str, list[tuple[Any, ...]]] = {}
-        self._trail = uow.trail("import")
+        self._trace = (propagation.inject(), propagation.current_trace_id() or "")
+        self._roles = ",".join(sorted(uow.principal.roles))
 
     async def begin(self) -> None:
-        """Takes the source, so that two imports of it do not write the same key, and learns the dealers."""
+        """Takes the source, so that two imports of it never write the same key at once."""
         self._connection = await repository.connection_of(self._uow.session, self._options.source)
 
     async def write(self, rows: list[ReadRow]) -> dict[str, RowOutcome]:
         """Writes rows of different keys; returns what became of each, by key."""
-        self._copies = {}
-        own = await self._own_dealers(rows)
+        self._copies = {table: [] for table in repository.TABLES}
+        own = await self._dealers(rows)
         known = await repository.known(self._connection, self._sight, self._options.source, [row.key for row in rows])
-        outcomes, fresh, changed = {}, [], []
+        outcomes: dict[str, RowOutcome] = {}
+        changed: list[tuple[ReadRow, uuid.UUID | None, uuid.UUID]] = []
         for row in rows:
-            before = known.get(row.key)
-            dealer = own.get(row.dealer_code)
+            before, dealer = known.get(row.key), own.get(row.dealer_code)
             fault = _fault_of(row, dealer, before)
+            outcome = CREATED
             if fault is not None:
-                outcomes[row.key] = RowOutcome(row.row, row.key, REJECTED, (fault,))
+                outcome = REJECTED
             elif before is None:
-                fresh.append((row, dealer))
-                outcomes[row.key] = RowOutcome(row.row, row.key, CREATED)
+                self._create(row, dealer)
             elif before["content_hash"] == row.digest:
-                outcomes[row.key] = RowOutcome(row.row, row.key, UNCHANGED)
+                outcome = UNCHANGED
             else:
+                outcome = UPDATED
                 changed.append((row, dealer, before["customer_id"]))
-                outcomes[row.key] = RowOutcome(row.row, row.key, UPDATED)
+            outcomes[row.key] = RowOutcome(row.row, row.key, outcome, (fault,) if fault else ())
+        await self._change(changed)
+        for table, records in self._copies.items():
+            await repository.copy(self._connection, table, records)
         return outcomes
+
+    async def _dealers(self, rows: list[ReadRow]) -> dict[str, uuid.UUID]:
+        """The dealers that rows name and the caller may name; the caller's own stands under the empty code."""
+        codes = {row.dealer_code for row in rows if row.dealer_code}
+        found = await dealers.by_code(self._uow.session, codes) if codes else {}
+        principal = self._options.principal
+        if not principal.sees_all_rows:
+            found = {code: dealer for code, dealer in found.items() if str(dealer) in principal.dealers}
+            if len(principal.dealers) == 1:
+                found[""] = uuid.UUID(next(iter(principal.dealers)))
+        return found
+
+    def _create(self, row: ReadRow, dealer_id: uuid.UUID | None) -> None:
+        draft = Draft.new(row, self._uow.now)
+        points = draft.add_points(row, self._options.source, self._uow.now)
+        reference = Reference(self._options.source, row.key, self._uow.now)
+        draft.references.append(reference)
+        if dealer_id is not None:
+            draft.dealers.append(dealer_id)
+        self._copies["customers"].append(draft.record(1, self._uow.now))
+        self._copies["contact_points"] += points
+        self._copies["source_references"].append(
+            (reference.source, row.key, draft.customer_id, self._uow.now, row.digest)
+        )
+        created = customer_events_pb2.CustomerCreated(source=reference.source)
+        created.kind = draft.kind  # type: ignore[assignment]
+        self._event(created, str(draft.customer_id), 1)
+        self._audit("create", "customer", str(draft.customer_id))
+        if dealer_id is not None:
+            self._relate(draft, dealer_id)
+
+    def _relate(self, draft: Draft, dealer_id: uuid.UUID) -> None:
+        now, relation_id = self._uow.now, new_uuid()
+        self._copies["relations"].append(
+            (relation_id, 1, now, now, draft.customer_id, dealer_id, RELATION_ENTRY, now, "", "", None)
+        )
+        if dealer_id not in draft.shown_to:
+            self._copies["dealer_customers"].append(
+                (dealer_id, draft.customer_id, now, draft.create_time, draft.kind, draft.status)
+            )
+        started = relation_events_pb2.RelationStarted(
+            relation_id=str(relation_id), customer_id=str(draft.customer_id), dealer_id=str(dealer_id)
+        )
+        started.kind = RELATION_ENTRY  # type: ignore[assignment]
+        self._event(started, str(relation_id), 1)
+
+    async def _change(self, changed: list[tuple[ReadRow, uuid.UUID | None, uuid.UUID]]) -> None:
+        if not changed:
+            return
+        ids = sorted({customer_id for _, _, customer_id in changed})
+        drafts = _drafts(await repository.load(self._connection, ids))
+        related = await repository.entry_relations(self._connection, ids, RELATION_ENTRY)
+        touched: dict[uuid.UUID, set[str]] = {}
+        for row, dealer_id, customer_id in changed:
+            draft = drafts[customer_id]
+            fields = touched.setdefault(customer_id, set())
+            fields.update(draft.take(row.values))
+            points = draft.add_points(row, self._options.source, self._uow.now)
+            self._copies["contact_points"] += points
+            if points:
+                fields.add("contact_points")
+            if dealer_id is not None and (customer_id, dealer_id) not in related:
+                related.add((customer_id, dealer_id))
+                draft.dealers.append(dealer_id)
+                self._relate(draft, dealer_id)
+                draft.shown_to.add(dealer_id)
+        digests = {row.key: row.digest for row, _, _ in changed}
+        await repository.seen(self._connection, self._options.source, digests, self._uow.now)
+        records = []
+        for customer_id, fields in touched.items():
+            draft = drafts[customer_id]
+            records.append(draft.record(draft.version + 1, self._uow.now))
+            updated = customer_events_pb2.CustomerUpdated(changed_fields=sorted(fields) or ["source_references"])
+            updated.status = draft.status  # type: ignore[assignment]
+            self._event(updated, str(customer_id), draft.version + 1)
+            self._audit("update", "customer", str(customer_id), sorted(fields))
+        await repository.change(self._connection, records)
+
+    def _event(self, event: Any, key: str, version: int) -> None:
+        kind = contract.event(event.DESCRIPTOR)
+        setattr(event, kind.key, key)
+        event.aggregate_version = version
+        event.occur_time.CopyFrom(stamp(self._uow.now))
+        payload = event.SerializeToString()
+        self._copies["outbox_messages"].append(
+            (new_uuid(), kind.name, key, version, payload, self._trace[0], self._uow.now)
+        )
+
+    def _audit(self, action: str, resource_type: str, resource_id: str, fields: Sequence[str] = ()) -> None:
+        subject = self._uow.principal.subject
+        self._copies["audit_records"].append(
+            (
+                new_uuid(),
+                self._uow.now,
+                subject,
+                self._roles,
+                "import",
+                action,
+                resource_type,
+                resource_id,
+                fields,
+                self._trace[1],
+            )
+        )
+
+
+def _fault_of(row: ReadRow, dealer_id: uuid.UUID | None, before: Any) -> FieldViolation | None:
+    if row.dealer_code and dealer_id is None:
+        return _DEALER
+    if before is None:
+        return None
+    if not before["visible"] or before["status"] in (MERGED, ERASED):
+        return _TAKEN
+    return _KIND if before["kind"] != row.kind else None
+
+
+def _drafts(loaded: dict[str, list[Any]]) -> dict[uuid.UUID, Draft]:
+    found = {row["customer_id"]: Draft.known(row) for row in loaded["customers"]}
+    for point in loaded["points"]:
+        found[point["customer_id"]].points.append(Point(**{name: point[name] for name in POINT_COLUMNS}))
+    for item in loaded["references"]:
+        found[item["customer_id"]].references.append(
+            Reference(item["source"], item["source_key"], item["last_seen_time"])
+        )
+    for car in loaded["cars"]:
+        found[car["customer_id"]].vins.append(car["vin"])
+    for shown in loaded["dealers"]:
+        found[shown["customer_id"]].dealers.append(shown["dealer_id"])
+        found[shown["customer_id"]].shown_to.add(shown["dealer_id"])
+    return found

@@ -13,10 +13,10 @@ from servicekit.ids import new_uuid
 from marque_customer.errors import ConsentMissing, CustomerNotFound
 from marque_customer.mapping.interactions import WEB
 from marque_customer.models import Interaction
-from marque_customer.rules.kinds import ERASED
 from marque_customer.repository import customers as repository
 from marque_customer.repository import ledger, timeline
 from marque_customer.rules import consents as rules
+from marque_customer.rules.kinds import ERASED
 from marque_customer.usecases.saving import begin_relation, refresh_search
 
 

@@ -10,9 +10,9 @@ from servicekit.errors import InvalidArgument
 from tradekit import vin
 
 from marque_customer.mapping.interactions import staff_of
-from marque_customer.rules.kinds import PHONE, RELATION_LOOK_UP
 from marque_customer.repository import customers as repository
 from marque_customer.rules import contacts
+from marque_customer.rules.kinds import PHONE, RELATION_LOOK_UP
 from marque_customer.usecases.saving import begin_relation
 
 # Dealers do not tell their country: a number without country code is read as dialled in the platform's home market.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from google.protobuf.message import Message
 from marque.network.v1 import network_import_service_pb2 as rows_pb2
 from servicekit.bulk.rows import ImportOptions, RowOutcome
 from servicekit.db.uow import UnitOfWork
@@ -19,7 +20,7 @@ class DealerImporter:
 
     kind = "dealers"
     permission = "network.dealers.import"
-    row = rows_pb2.DealerImportRow
+    row: type[Message] = rows_pb2.DealerImportRow
 
     async def apply(self, uow: UnitOfWork, options: ImportOptions, rows: Sequence[Any]) -> list[RowOutcome]:
         """Applies a chunk."""
@@ -31,7 +32,7 @@ class StaffImporter:
 
     kind = "staff"
     permission = "network.staff.import"
-    row = rows_pb2.StaffImportRow
+    row: type[Message] = rows_pb2.StaffImportRow
 
     async def apply(self, uow: UnitOfWork, options: ImportOptions, rows: Sequence[Any]) -> list[RowOutcome]:
         """Applies a chunk."""

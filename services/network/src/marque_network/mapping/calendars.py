@@ -52,8 +52,7 @@ def calendar_message(row: Any, latest: int) -> calendar_pb2.WorkCalendar:
         version=row.version,
         time_zone=row.time_zone,
         week=[
-            calendar_pb2.WorkDay(day=int(day), intervals=_intervals(found))  # type: ignore[arg-type]
-            for day, found in sorted(row.week.items())
+            calendar_pb2.WorkDay(day=int(day), intervals=_intervals(found)) for day, found in sorted(row.week.items())
         ],
         holiday_country=row.holiday_country,
         exceptions=[

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
 from marque.network.v1 import dealer_pb2, network_import_service_pb2, staff_pb2
 
 from marque_network.mapping.staff import office_faults, person_values
@@ -18,7 +17,7 @@ _CODE_TEXT = "Use capitals, digits and hyphens."
 _PLACE = ("province", "city", "district", "postal_code")
 
 
-def _words(enum: EnumTypeWrapper[Any], prefix: str) -> dict[str, int]:
+def _words(enum: Any, prefix: str) -> dict[str, int]:
     return {name.removeprefix(prefix).lower(): number for name, number in enum.items() if number}
 
 

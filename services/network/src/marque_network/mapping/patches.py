@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 from google.api import field_behavior_pb2
-from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
 from servicekit.errors import FieldViolation, InvalidArgument
@@ -51,7 +50,7 @@ def required(path: str) -> FieldViolation:
 
 
 def _paths(given: Message, mask: FieldMask, prefix: str) -> list[str]:
-    fields = given.DESCRIPTOR.fields_by_name
+    descriptor: Any = given.DESCRIPTOR
     if not mask.paths:
         return [
             field.name
@@ -62,9 +61,9 @@ def _paths(given: Message, mask: FieldMask, prefix: str) -> list[str]:
     for path in mask.paths:
         if path == _ETAG:
             continue
-        if not FieldMask(paths=[path]).IsValidForDescriptor(given.DESCRIPTOR):
+        if not FieldMask(paths=[path]).IsValidForDescriptor(descriptor):
             wrong.append(FieldViolation("update_mask", "FIELD_UNKNOWN", f"There is no field {path[:100]}."))
-        elif _behaves(fields[path.split(".")[0]], field_behavior_pb2.OUTPUT_ONLY):
+        elif _behaves(descriptor.fields_by_name[path.split(".")[0]], field_behavior_pb2.OUTPUT_ONLY):
             wrong.append(FieldViolation(f"{prefix}.{path}", "FIELD_NOT_WRITABLE", "This field is set by the service."))
         else:
             paths.append(path)
@@ -73,16 +72,16 @@ def _paths(given: Message, mask: FieldMask, prefix: str) -> list[str]:
     return paths
 
 
-def _behaves(field: FieldDescriptor, behaviour: int) -> bool:
+def _behaves(field: Any, behaviour: int) -> bool:
     return behaviour in field.GetOptions().Extensions[field_behavior_pb2.field_behavior]
 
 
-def _must(field: FieldDescriptor) -> bool:
+def _must(field: Any) -> bool:
     """Fields that may never be empty: the required ones, and a status, whose zero only means `not stated`."""
     return _behaves(field, field_behavior_pb2.REQUIRED) or field.name == "status"
 
 
-def _value(message: Message, field: FieldDescriptor) -> Any:
+def _value(message: Message, field: Any) -> Any:
     found = getattr(message, field.name)
     if field.is_repeated:
         is_map = field.message_type is not None and field.message_type.GetOptions().map_entry

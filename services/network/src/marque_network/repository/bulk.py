@@ -25,7 +25,10 @@ async def lock_dealers(session: AsyncSession, codes: Collection[str]) -> dict[st
     out.
     """
     query = (
-        sa.select(_dealers).where(_dealers.c.code.in_(sorted(codes))).order_by(_dealers.c.dealer_id).with_for_update()
+        sa.select(_dealers)
+        .where(_dealers.c.code.in_(sorted(codes)))
+        .order_by(_dealers.c.dealer_id)
+        .with_for_update(key_share=True)
     )
     return {row.code: row._asdict() for row in await session.execute(query)}
 
@@ -50,7 +53,7 @@ async def lock_staff(
             columns.dealer_id.is_(None) & columns.employee_number.in_(at_maker),
         )
     )
-    rows = await session.execute(query.order_by(columns.staff_id).with_for_update())
+    rows = await session.execute(query.order_by(columns.staff_id).with_for_update(key_share=True))
     return {(row.dealer_id, row.employee_number): row._asdict() for row in rows}
 
 
@@ -109,7 +112,7 @@ def _given(table: sa.Table, rows: Iterable[Row]) -> sa.TableValuedAlias:
     """The rows as a table inside the statement: one JSON parameter, read by PostgreSQL by the types of the table
     itself.
     """
-    text = sa.bindparam(None, orjson.dumps(list(rows)).decode(), type_=sa.Text)
+    text = sa.bindparam(None, orjson.dumps(list(rows), default=str).decode(), type_=sa.Text)
     empty = sa.text(f"NULL::{table.name}")
     columns = (sa.column(column.name, column.type) for column in table.columns)
     return sa.func.jsonb_populate_recordset(empty, sa.cast(text, JSONB)).table_valued(*columns, name="given")

@@ -42,7 +42,7 @@ def visible_to(principal: Principal) -> sa.ColumnElement[bool]:
 async def get_dealer(session: AsyncSession, dealer_id: uuid.UUID) -> Dealer | None:
     """Returns a dealer to change, locked."""
     return (
-        await session.scalars(sa.select(Dealer).where(Dealer.dealer_id == dealer_id).with_for_update())
+        await session.scalars(sa.select(Dealer).where(Dealer.dealer_id == dealer_id).with_for_update(key_share=True))
     ).one_or_none()
 
 

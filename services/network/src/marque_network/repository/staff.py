@@ -35,9 +35,9 @@ def visible_to(principal: Principal) -> sa.ColumnElement[bool]:
 
 
 async def get_staff(session: AsyncSession, principal: Principal, staff_id: uuid.UUID) -> Staff | None:
-    """Returns a member of staff to change, locked."""
+    """Returns a member of staff to change, locked, but not against rows that refer to them: whom they lead may change meanwhile."""
     query = sa.select(Staff).where(Staff.staff_id == staff_id, visible_to(principal))
-    return (await session.scalars(query.with_for_update())).one_or_none()
+    return (await session.scalars(query.with_for_update(key_share=True))).one_or_none()
 
 
 async def read_staff(session: AsyncSession, principal: Principal, staff_id: uuid.UUID) -> Any:

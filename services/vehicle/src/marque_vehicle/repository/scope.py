@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from servicekit.db.engine import Reader
@@ -61,3 +62,9 @@ async def dealer_zone(reader: Reader, dealer_id: uuid.UUID) -> str | None:
     """Returns the zone of a known dealer (empty where it was never told), None for an unknown dealer."""
     zone: str | None = await reader.fetchval("SELECT time_zone FROM known_dealers WHERE dealer_id = $1", dealer_id)
     return zone
+
+
+async def dealers_by_code(reader: Reader, codes: Sequence[str]) -> dict[str, tuple[uuid.UUID, str]]:
+    """Returns (id, zone) of the known dealers among some codes."""
+    rows = await reader.fetch("SELECT code, dealer_id, time_zone FROM known_dealers WHERE code = ANY($1)", list(codes))
+    return {row["code"]: (row["dealer_id"], row["time_zone"]) for row in rows}

@@ -14,7 +14,9 @@ from marque_vehicle.models import Ownership, RepairOrder, Sale, Vehicle
 
 async def next_vehicles(session: AsyncSession, after: str, limit: int) -> Sequence[Vehicle]:
     """Cars by VIN."""
-    return (await session.scalars(sa.select(Vehicle).where(Vehicle.vin > after).order_by(Vehicle.vin).limit(limit))).all()
+    return (
+        await session.scalars(sa.select(Vehicle).where(Vehicle.vin > after).order_by(Vehicle.vin).limit(limit))
+    ).all()
 
 
 async def next_sales(session: AsyncSession, after: str, limit: int) -> Sequence[Sale]:

@@ -29,8 +29,10 @@ SELECT {COLUMNS},
     $2 OR EXISTS (SELECT FROM dealer_vehicles d WHERE d.vin = v.vin AND d.dealer_id = ANY($3::uuid[])) AS related,
     held.present, held.last_end
 FROM vehicles v CROSS JOIN LATERAL (
-    SELECT bool_or(o.valid_until IS NULL OR o.valid_until > now()) AS present, max(coalesce(o.valid_until, 'infinity')) AS last_end
-    FROM ownerships o WHERE o.vin = v.vin AND o.customer_id = ANY($4::uuid[]) AND o.known_until IS NULL AND o.role <> 3 AND o.valid_from <= now()) held
+    SELECT bool_or(o.valid_until IS NULL OR o.valid_until > now()) AS present,
+        max(coalesce(o.valid_until, 'infinity')) AS last_end
+    FROM ownerships o
+    WHERE o.vin = v.vin AND o.customer_id = ANY($4::uuid[]) AND o.known_until IS NULL AND o.role <> 3 AND o.valid_from <= now()) held
 WHERE v.vin = $1
 """  # noqa: S608 - our own words
 
@@ -159,10 +161,10 @@ async def search_vehicles(
     """
     conditions = query.Conditions()
     by_vin = _match(conditions, asked, "v.search_text", "v.search_tokens", "")
-    branches = [f"SELECT v.*, true AS by_vin, false AS by_plate FROM vehicles v WHERE {by_vin} {{}}"]
+    branches = [f"SELECT v.*, true AS by_vin, false AS by_plate FROM vehicles v WHERE {by_vin} {{}}"]  # noqa: S608
     if plates:
         by_plate = _match(conditions, asked, "v.plate_text", "v.plate_tokens", "v.plate_text <> ''")
-        branches.append(f"SELECT v.*, false, true FROM vehicles v WHERE {by_plate} {{}}")
+        branches.append(f"SELECT v.*, false, true FROM vehicles v WHERE {by_plate} {{}}")  # noqa: S608
     seen = ""
     if not scope.everything:
         dealers = conditions.bind(list(scope.dealers))
@@ -172,7 +174,7 @@ async def search_vehicles(
     limited = conditions.bind(limit)
     found = [f"({branch.format(seen)} LIMIT {limited})" for branch in branches]
     if whole_vin:
-        found.append(f"(SELECT v.*, true, false FROM vehicles v WHERE v.vin = {conditions.bind(whole_vin)})")
+        found.append(f"(SELECT v.*, true, false FROM vehicles v WHERE v.vin = {conditions.bind(whole_vin)})")  # noqa: S608
     related = (
         "true"
         if scope.everything
@@ -207,6 +209,7 @@ async def related(session: AsyncSession, scope: Scope, vin: str) -> bool:
 async def relate(session: AsyncSession, dealer_ids: Sequence[uuid.UUID], vin: str, moment: datetime) -> None:
     """Notes that dealers have to do with a car."""
     statement = sa.text(
-        "INSERT INTO dealer_vehicles (dealer_id, vin, update_time) SELECT unnest(CAST(:dealers AS uuid[])), :vin, :moment ON CONFLICT DO NOTHING"
+        "INSERT INTO dealer_vehicles (dealer_id, vin, update_time) "
+        "SELECT unnest(CAST(:dealers AS uuid[])), :vin, :moment ON CONFLICT DO NOTHING"
     )
     await session.execute(statement, {"dealers": list(dealer_ids), "vin": vin, "moment": moment})

@@ -27,7 +27,7 @@ from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior_
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fmarque/type/v1/operations.proto\x12\x0emarque.type.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xcf\x01\n\nDeadLetter\x12\x16\n\x0e\x64\x65\x61\x64_letter_id\x18\x01 \x01(\t\x12\x10\n\x08\x63onsumer\x18\x02 \x01(\t\x12\x10\n\x08\x65vent_id\x18\x03 \x01(\t\x12\x12\n\nevent_type\x18\x04 \x01(\t\x12\x15\n\raggregate_key\x18\x05 \x01(\t\x12\x19\n\x11\x61ggregate_version\x18\x06 \x01(\x03\x12\x0e\n\x06reason\x18\x07 \x01(\t\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x98\x01\n\x16ListDeadLettersRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x10\x12&\n\x08order_by\x18\x03 \x01(\tB\x14\xbaH\x11r\x0fR\x00R\x0b\x63reate_time\x12\x19\n\x08\x63onsumer\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\"d\n\x17ListDeadLettersResponse\x12\x30\n\x0c\x64\x65\x61\x64_letters\x18\x01 \x03(\x0b\x32\x1a.marque.type.v1.DeadLetter\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xf2\x01\n\x18ReplayDeadLettersRequest\x12(\n\x0f\x64\x65\x61\x64_letter_ids\x18\x01 \x03(\tB\x0f\xbaH\x0c\x92\x01\t\x10\x64\"\x05r\x03\xb0\x01\x01\x12\x0b\n\x03\x61ll\x18\x02 \x01(\x08\x12\x19\n\x08\x63onsumer\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12\x1b\n\nrequest_id\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18@:g\xbaHd\x1a\x62\n\rreplay.chosen\x12#either name dead letters or set all\x1a,this.all != (size(this.dead_letter_ids) > 0)\"K\n\x10\x44\x65\x61\x64LetterReplay\x12\x16\n\x0e\x64\x65\x61\x64_letter_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61pplied\x18\x02 \x01(\x08\x12\x0e\n\x06reason\x18\x03 \x01(\t\"_\n\x19ReplayDeadLettersResponse\x12\x31\n\x07results\x18\x01 \x03(\x0b\x32 .marque.type.v1.DeadLetterReplay\x12\x0f\n\x07waiting\x18\x02 \x01(\x03\"V\n\x10RepublishRequest\x12%\n\taggregate\x18\x01 \x01(\tB\x12\xbaH\x0fr\r\x18@2\t^[a-z_]*$\x12\x1b\n\nrequest_id\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18@\"<\n\x13GetRepublishRequest\x12%\n\x0crepublish_id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\"\x83\x02\n\tRepublish\x12\x14\n\x0crepublish_id\x18\x01 \x01(\t\x12\x12\n\naggregates\x18\x02 \x03(\t\x12-\n\x05state\x18\x03 \x01(\x0e\x32\x1e.marque.type.v1.RepublishState\x12\x19\n\x11\x63urrent_aggregate\x18\x04 \x01(\t\x12\x10\n\x08position\x18\x05 \x01(\t\x12\x11\n\tsnapshots\x18\x06 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x11\n\x0fGetStateRequest\"V\n\x0bOutboxState\x12\x0f\n\x07waiting\x18\x01 \x01(\x03\x12\x36\n\x12oldest_create_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x99\x01\n\rConsumerState\x12\x10\n\x08\x63onsumer\x18\x01 \x01(\t\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\x14\n\x07pending\x18\x03 \x01(\x03H\x00\x88\x01\x01\x12\x1b\n\x0eunacknowledged\x18\x04 \x01(\x03H\x01\x88\x01\x01\x12\x14\n\x0c\x64\x65\x61\x64_letters\x18\x05 \x01(\x03\x42\n\n\x08_pendingB\x11\n\x0f_unacknowledged\"\x88\x01\n\x0c\x44ueWorkState\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x11\n\tscheduled\x18\x02 \x01(\x03\x12\x0f\n\x07overdue\x18\x03 \x01(\x03\x12\x0f\n\x07\x66\x61iling\x18\x04 \x01(\x03\x12\x35\n\x11\x65\x61rliest_due_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xf4\x02\n\x0cServiceState\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\x17\n\x0fschema_revision\x18\x02 \x01(\t\x12+\n\x06outbox\x18\x03 \x01(\x0b\x32\x1b.marque.type.v1.OutboxState\x12\x30\n\tconsumers\x18\x04 \x03(\x0b\x32\x1d.marque.type.v1.ConsumerState\x12\x18\n\x10\x62roker_reachable\x18\x05 \x01(\x08\x12\x14\n\x0c\x64\x65\x61\x64_letters\x18\x06 \x01(\x03\x12.\n\x08\x64ue_work\x18\x07 \x03(\x0b\x32\x1c.marque.type.v1.DueWorkState\x12\x16\n\x0eimports_queued\x18\x08 \x01(\x03\x12\x17\n\x0fimports_running\x18\t \x01(\x03\x12\x1b\n\x13republishes_running\x18\n \x01(\x03\x12-\n\tread_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp*m\n\x0eRepublishState\x12\x1f\n\x1bREPUBLISH_STATE_UNSPECIFIED\x10\x00\x12\x1b\n\x17REPUBLISH_STATE_RUNNING\x10\x01\x12\x1d\n\x19REPUBLISH_STATE_SUCCEEDED\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fmarque/type/v1/operations.proto\x12\x0emarque.type.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xcf\x01\n\nDeadLetter\x12\x16\n\x0e\x64\x65\x61\x64_letter_id\x18\x01 \x01(\t\x12\x10\n\x08\x63onsumer\x18\x02 \x01(\t\x12\x10\n\x08\x65vent_id\x18\x03 \x01(\t\x12\x12\n\nevent_type\x18\x04 \x01(\t\x12\x15\n\raggregate_key\x18\x05 \x01(\t\x12\x19\n\x11\x61ggregate_version\x18\x06 \x01(\x03\x12\x0e\n\x06reason\x18\x07 \x01(\t\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x98\x01\n\x16ListDeadLettersRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x10\x12&\n\x08order_by\x18\x03 \x01(\tB\x14\xbaH\x11r\x0fR\x00R\x0b\x63reate_time\x12\x19\n\x08\x63onsumer\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\"d\n\x17ListDeadLettersResponse\x12\x30\n\x0c\x64\x65\x61\x64_letters\x18\x01 \x03(\x0b\x32\x1a.marque.type.v1.DeadLetter\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x89\x01\n\x18ReplayDeadLettersRequest\x12(\n\x0f\x64\x65\x61\x64_letter_ids\x18\x01 \x03(\tB\x0f\xbaH\x0c\x92\x01\t\x10\x64\"\x05r\x03\xb0\x01\x01\x12\x0b\n\x03\x61ll\x18\x02 \x01(\x08\x12\x19\n\x08\x63onsumer\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12\x1b\n\nrequest_id\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18@\"K\n\x10\x44\x65\x61\x64LetterReplay\x12\x16\n\x0e\x64\x65\x61\x64_letter_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61pplied\x18\x02 \x01(\x08\x12\x0e\n\x06reason\x18\x03 \x01(\t\"_\n\x19ReplayDeadLettersResponse\x12\x31\n\x07results\x18\x01 \x03(\x0b\x32 .marque.type.v1.DeadLetterReplay\x12\x0f\n\x07waiting\x18\x02 \x01(\x03\"V\n\x10RepublishRequest\x12%\n\taggregate\x18\x01 \x01(\tB\x12\xbaH\x0fr\r\x18@2\t^[a-z_]*$\x12\x1b\n\nrequest_id\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18@\"<\n\x13GetRepublishRequest\x12%\n\x0crepublish_id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\"\x83\x02\n\tRepublish\x12\x14\n\x0crepublish_id\x18\x01 \x01(\t\x12\x12\n\naggregates\x18\x02 \x03(\t\x12-\n\x05state\x18\x03 \x01(\x0e\x32\x1e.marque.type.v1.RepublishState\x12\x19\n\x11\x63urrent_aggregate\x18\x04 \x01(\t\x12\x10\n\x08position\x18\x05 \x01(\t\x12\x11\n\tsnapshots\x18\x06 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x11\n\x0fGetStateRequest\"V\n\x0bOutboxState\x12\x0f\n\x07waiting\x18\x01 \x01(\x03\x12\x36\n\x12oldest_create_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x99\x01\n\rConsumerState\x12\x10\n\x08\x63onsumer\x18\x01 \x01(\t\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\x14\n\x07pending\x18\x03 \x01(\x03H\x00\x88\x01\x01\x12\x1b\n\x0eunacknowledged\x18\x04 \x01(\x03H\x01\x88\x01\x01\x12\x14\n\x0c\x64\x65\x61\x64_letters\x18\x05 \x01(\x03\x42\n\n\x08_pendingB\x11\n\x0f_unacknowledged\"\x88\x01\n\x0c\x44ueWorkState\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x11\n\tscheduled\x18\x02 \x01(\x03\x12\x0f\n\x07overdue\x18\x03 \x01(\x03\x12\x0f\n\x07\x66\x61iling\x18\x04 \x01(\x03\x12\x35\n\x11\x65\x61rliest_due_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xf4\x02\n\x0cServiceState\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\x17\n\x0fschema_revision\x18\x02 \x01(\t\x12+\n\x06outbox\x18\x03 \x01(\x0b\x32\x1b.marque.type.v1.OutboxState\x12\x30\n\tconsumers\x18\x04 \x03(\x0b\x32\x1d.marque.type.v1.ConsumerState\x12\x18\n\x10\x62roker_reachable\x18\x05 \x01(\x08\x12\x14\n\x0c\x64\x65\x61\x64_letters\x18\x06 \x01(\x03\x12.\n\x08\x64ue_work\x18\x07 \x03(\x0b\x32\x1c.marque.type.v1.DueWorkState\x12\x16\n\x0eimports_queued\x18\x08 \x01(\x03\x12\x17\n\x0fimports_running\x18\t \x01(\x03\x12\x1b\n\x13republishes_running\x18\n \x01(\x03\x12-\n\tread_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp*m\n\x0eRepublishState\x12\x1f\n\x1bREPUBLISH_STATE_UNSPECIFIED\x10\x00\x12\x1b\n\x17REPUBLISH_STATE_RUNNING\x10\x01\x12\x1d\n\x19REPUBLISH_STATE_SUCCEEDED\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -48,16 +48,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REPLAYDEADLETTERSREQUEST'].fields_by_name['consumer']._serialized_options = b'\272H\004r\002\030d'
   _globals['_REPLAYDEADLETTERSREQUEST'].fields_by_name['request_id']._loaded_options = None
   _globals['_REPLAYDEADLETTERSREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\004r\002\030@'
-  _globals['_REPLAYDEADLETTERSREQUEST']._loaded_options = None
-  _globals['_REPLAYDEADLETTERSREQUEST']._serialized_options = b'\272Hd\032b\n\rreplay.chosen\022#either name dead letters or set all\032,this.all != (size(this.dead_letter_ids) > 0)'
   _globals['_REPUBLISHREQUEST'].fields_by_name['aggregate']._loaded_options = None
   _globals['_REPUBLISHREQUEST'].fields_by_name['aggregate']._serialized_options = b'\272H\017r\r\030@2\t^[a-z_]*$'
   _globals['_REPUBLISHREQUEST'].fields_by_name['request_id']._loaded_options = None
   _globals['_REPUBLISHREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\004r\002\030@'
   _globals['_GETREPUBLISHREQUEST'].fields_by_name['republish_id']._loaded_options = None
   _globals['_GETREPUBLISHREQUEST'].fields_by_name['republish_id']._serialized_options = b'\342A\001\002\272H\010r\003\260\001\001\310\001\001'
-  _globals['_REPUBLISHSTATE']._serialized_start=2221
-  _globals['_REPUBLISHSTATE']._serialized_end=2330
+  _globals['_REPUBLISHSTATE']._serialized_start=2116
+  _globals['_REPUBLISHSTATE']._serialized_end=2225
   _globals['_DEADLETTER']._serialized_start=147
   _globals['_DEADLETTER']._serialized_end=354
   _globals['_LISTDEADLETTERSREQUEST']._serialized_start=357
@@ -65,25 +63,25 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTDEADLETTERSRESPONSE']._serialized_start=511
   _globals['_LISTDEADLETTERSRESPONSE']._serialized_end=611
   _globals['_REPLAYDEADLETTERSREQUEST']._serialized_start=614
-  _globals['_REPLAYDEADLETTERSREQUEST']._serialized_end=856
-  _globals['_DEADLETTERREPLAY']._serialized_start=858
-  _globals['_DEADLETTERREPLAY']._serialized_end=933
-  _globals['_REPLAYDEADLETTERSRESPONSE']._serialized_start=935
-  _globals['_REPLAYDEADLETTERSRESPONSE']._serialized_end=1030
-  _globals['_REPUBLISHREQUEST']._serialized_start=1032
-  _globals['_REPUBLISHREQUEST']._serialized_end=1118
-  _globals['_GETREPUBLISHREQUEST']._serialized_start=1120
-  _globals['_GETREPUBLISHREQUEST']._serialized_end=1180
-  _globals['_REPUBLISH']._serialized_start=1183
-  _globals['_REPUBLISH']._serialized_end=1442
-  _globals['_GETSTATEREQUEST']._serialized_start=1444
-  _globals['_GETSTATEREQUEST']._serialized_end=1461
-  _globals['_OUTBOXSTATE']._serialized_start=1463
-  _globals['_OUTBOXSTATE']._serialized_end=1549
-  _globals['_CONSUMERSTATE']._serialized_start=1552
-  _globals['_CONSUMERSTATE']._serialized_end=1705
-  _globals['_DUEWORKSTATE']._serialized_start=1708
-  _globals['_DUEWORKSTATE']._serialized_end=1844
-  _globals['_SERVICESTATE']._serialized_start=1847
-  _globals['_SERVICESTATE']._serialized_end=2219
+  _globals['_REPLAYDEADLETTERSREQUEST']._serialized_end=751
+  _globals['_DEADLETTERREPLAY']._serialized_start=753
+  _globals['_DEADLETTERREPLAY']._serialized_end=828
+  _globals['_REPLAYDEADLETTERSRESPONSE']._serialized_start=830
+  _globals['_REPLAYDEADLETTERSRESPONSE']._serialized_end=925
+  _globals['_REPUBLISHREQUEST']._serialized_start=927
+  _globals['_REPUBLISHREQUEST']._serialized_end=1013
+  _globals['_GETREPUBLISHREQUEST']._serialized_start=1015
+  _globals['_GETREPUBLISHREQUEST']._serialized_end=1075
+  _globals['_REPUBLISH']._serialized_start=1078
+  _globals['_REPUBLISH']._serialized_end=1337
+  _globals['_GETSTATEREQUEST']._serialized_start=1339
+  _globals['_GETSTATEREQUEST']._serialized_end=1356
+  _globals['_OUTBOXSTATE']._serialized_start=1358
+  _globals['_OUTBOXSTATE']._serialized_end=1444
+  _globals['_CONSUMERSTATE']._serialized_start=1447
+  _globals['_CONSUMERSTATE']._serialized_end=1600
+  _globals['_DUEWORKSTATE']._serialized_start=1603
+  _globals['_DUEWORKSTATE']._serialized_end=1739
+  _globals['_SERVICESTATE']._serialized_start=1742
+  _globals['_SERVICESTATE']._serialized_end=2114
 # @@protoc_insertion_point(module_scope)

@@ -160,7 +160,9 @@ Global___ListDeadLettersResponse: _TypeAlias = ListDeadLettersResponse  # noqa: 
 
 @_typing.final
 class ReplayDeadLettersRequest(_message.Message):
-    """Asks to apply parked events again."""
+    """Asks to apply parked events again: those named, or with `all` the oldest. Both or neither is refused with
+    REPLAY_CHOICE.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 

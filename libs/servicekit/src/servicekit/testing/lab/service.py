@@ -14,7 +14,7 @@ from marque.customer.v1 import customer_events_pb2, customer_import_service_pb2
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from servicekit.bulk.api import ImportApi
-from servicekit.bulk.rows import CREATED, REJECTED, UNCHANGED, UPDATED, ImportOptions, RowOutcome
+from servicekit.bulk.rows import CREATED, REJECTED, UNCHANGED, UPDATED, Importer, ImportOptions, RowOutcome
 from servicekit.bulk.worker import import_due
 from servicekit.db.uow import UnitOfWork, Work
 from servicekit.errors import FailedPrecondition, FieldViolation
@@ -35,7 +35,8 @@ BREAKS, REFUSES = "breaks", "refuses"
 _UPSERT = sa.text(
     """
     INSERT INTO lab_customers AS mine (customer_id, source, source_key, full_name, version)
-    SELECT * FROM unnest(CAST(:ids AS uuid[]), CAST(:sources AS text[]), CAST(:keys AS text[]), CAST(:names AS text[]), CAST(:ones AS bigint[]))
+    SELECT * FROM unnest(
+        CAST(:ids AS uuid[]), CAST(:sources AS text[]), CAST(:keys AS text[]), CAST(:names AS text[]), CAST(:ones AS bigint[]))
     ON CONFLICT (source, source_key) DO UPDATE SET full_name = excluded.full_name, version = mine.version + 1
     WHERE mine.full_name <> excluded.full_name
     RETURNING source_key, version
@@ -56,7 +57,7 @@ class LabImporter:
 
     kind = "customers"
     permission = "customer.customers.import"
-    row = customer_import_service_pb2.CustomerImportRow
+    row: type[Message] = customer_import_service_pb2.CustomerImportRow
 
     def __init__(self, pause: float) -> None:
         self._pause = pause
@@ -137,7 +138,7 @@ def build(kit: Kit) -> Service:
     """Returns the laboratory on the given parts."""
     work = Work(kit.database, kit.committed, {})
     settings = kit.settings if isinstance(kit.settings, LabSettings) else LabSettings()
-    importers = {"ImportCustomers": LabImporter(settings.lab_pause)}
+    importers: dict[str, Importer] = {"ImportCustomers": LabImporter(settings.lab_pause)}
     snapshots: dict[str, SnapshotReader] = {"customer": snapshots_of}
     subscriptions = [Subscription("customer_vehicle", "vehicle", {"marque.vehicle.v1.SaleRecorded": on_sale})]
     return Service(

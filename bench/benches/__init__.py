@@ -1,0 +1,23 @@
+"""The benches, in the order in which they run: those that let the table grow come last."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from bench.benches import events, growth, imports, reads, standing, tracing, transcoding
+from bench.report import Figure
+from bench.world import World
+
+Bench = Callable[[World], Awaitable[list[Figure]]]
+
+ON_WORLD: Mapping[str, Bench] = {
+    "read-one": reads.read_one,
+    "read-page": reads.read_page,
+    "transcode": transcoding.transcode,
+    "tracing": tracing.tracing,
+    "import": imports.imports,
+    "events": events.events,
+    "growth": growth.growth,
+}
+ALONE: Mapping[str, Callable[[bool], Awaitable[list[Figure]]]] = {"standing": standing.standing}
+NAMES = (*ON_WORLD, *ALONE)

@@ -1,0 +1,106 @@
+"""A person's rights over what this service holds: everything shown, and everything forgotten but the ledger that proves consent."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from google.protobuf.json_format import MessageToDict
+from marque.customer.v1 import customer_events_pb2, customer_pb2
+from servicekit.db.uow import UnitOfWork
+from servicekit.personal import Erasure, PersonalRecord, Retained
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from marque_customer.models import (
+    ConsentEntry,
+    ContactPoint,
+    Customer,
+    DealerCustomer,
+    Interaction,
+    KnownCar,
+    Relation,
+    SourceReference,
+)
+from marque_customer.repository import customers as repository
+from marque_customer.rules.kinds import ERASED
+from marque_customer.usecases.saving import save
+
+_ALL = "*"
+_CUSTOMER = "customer.customer"
+# Kind of record → table, its key, and the columns that are ours alone and no answer to a person.
+_PARTS: dict[str, tuple[Any, str]] = {
+    "customer.contact_point": (ContactPoint, "contact_point_id"),
+    "customer.source_reference": (SourceReference, "source_key"),
+    "customer.relation": (Relation, "relation_id"),
+    "customer.interaction": (Interaction, "interaction_id"),
+    "customer.known_car": (KnownCar, "ownership_id"),
+}
+_LEDGER = "customer.consent_entry"
+_OURS = frozenset({"content_hash", "match_key", "version"})
+
+
+class CustomerPersonalData:
+    """What the kit's PersonalDataApi works on."""
+
+    async def export(self, session: AsyncSession, customer_ids: Sequence[uuid.UUID]) -> AsyncIterator[PersonalRecord]:
+        """Yields the profile and every part of it."""
+        cards = sa.select(Customer.customer_id, Customer.card).where(Customer.customer_id.in_(customer_ids))
+        for row in await session.execute(cards):
+            message = customer_pb2.Customer.FromString(row.card)
+            profile = MessageToDict(message, preserving_proto_field_name=True)
+            yield PersonalRecord(_CUSTOMER, str(row.customer_id), profile)
+        for kind, (model, key) in {**_PARTS, _LEDGER: (ConsentEntry, "consent_entry_id")}.items():
+            table = model.__table__
+            query = sa.select(table).where(table.c.customer_id.in_(customer_ids)).order_by(table.c[key])
+            for row in await session.execute(query):
+                found = {name: value for name, value in row._mapping.items() if name not in _OURS}
+                yield PersonalRecord(kind, str(found[key]), found)
+
+    async def erase(self, uow: UnitOfWork, customer_ids: Sequence[uuid.UUID], held_kinds: frozenset[str]) -> Erasure:
+        """Deletes the parts and empties the profile. The ledger stays as proof, without the person's own sign-in names."""
+        done = Erasure()
+        for customer in await repository.locked(uow.session, customer_ids):
+            await self._erase_one(uow, customer, held_kinds, done)
+        kept = await uow.session.scalar(sa.select(sa.func.count()).where(ConsentEntry.customer_id.in_(customer_ids)))
+        if kept:
+            done.retained.append(Retained(_LEDGER, kept, "CONSENT_PROOF"))
+            await uow.session.execute(
+                sa.update(ConsentEntry)
+                .where(ConsentEntry.customer_id.in_(customer_ids), ConsentEntry.actor != "erased")
+                .values(actor="erased")
+            )
+        return done
+
+    async def _erase_one(self, uow: UnitOfWork, customer: Customer, held: frozenset[str], done: Erasure) -> None:
+        mine = {"customer_id": customer.customer_id}
+        for kind, (model, _) in _PARTS.items():
+            where = model.customer_id == mine["customer_id"]
+            if _ALL in held or kind in held:
+                count = await uow.session.scalar(sa.select(sa.func.count()).select_from(model).where(where))
+                if count:
+                    done.retained.append(Retained(kind, count, "LEGAL_HOLD"))
+                continue
+            result = await uow.session.execute(sa.delete(model).where(where))
+            _count(done, kind, result.rowcount)  # type: ignore[attr-defined]
+        if _ALL in held or _CUSTOMER in held:
+            done.retained.append(Retained(_CUSTOMER, 1, "LEGAL_HOLD"))
+            return
+        if customer.status == ERASED:
+            return
+        if not (_ALL in held or "customer.relation" in held):
+            await uow.session.execute(
+                sa.delete(DealerCustomer).where(DealerCustomer.customer_id == customer.customer_id)
+            )
+        customer.forget(uow.now)
+        await save(uow, customer, await repository.parts_of(uow.session, customer.customer_id))
+        event = customer_events_pb2.CustomerUpdated(customer_id=str(customer.customer_id), changed_fields=["status"])
+        event.status = customer.status  # type: ignore[assignment]
+        uow.emit(event, of=customer)
+        _count(done, _CUSTOMER, 1)
+
+
+def _count(done: Erasure, kind: str, rows: int) -> None:
+    if rows:
+        done.erased[kind] = done.erased.get(kind, 0) + rows

@@ -1,0 +1,96 @@
+"""Search by Han script, pinyin, Latin parts and slips, parts of phones, VIN endings and source keys."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+from marque.customer.v1 import customer_service_pb2
+from servicekit.testing.client import RpcFailure
+
+
+@pytest.fixture(scope="module")
+def vin():
+    return "LSVAM4187C2184847"
+
+
+@pytest.fixture(scope="module")
+async def person(desk, vin):
+    dealer = await desk.known_dealer()
+    made = await desk.create(
+        desk.dealer(dealer), name="慕容雪飞", phones=["+8613900139742"], emails=["xuefei.murong@mail-z.com"],
+        source_references=[{"source": "dms-s", "source_key": "KD-99171"}],
+    )  # fmt: skip
+    other = await desk.create(desk.dealer(dealer), name="Bartholomew O’Shaughnessy")
+    return dealer, made, other
+
+
+class TestSearchCustomers:
+    @pytest.mark.parametrize(
+        ("query", "field"),
+        [
+            ("慕容", "name"),
+            ("雪飞", "name"),
+            ("慕容雪飞", "name"),
+            ("murong", "name"),
+            ("xuefei", "name"),
+            ("9742", "contact_points"),
+            ("00139742", "contact_points"),
+            ("+86 139 0013 9742", "contact_points"),
+            ("xuefei.murong@mail-z.com", "contact_points"),
+            ("KD-99171", "source_references"),
+            ("kd99171", "source_references"),
+        ],
+    )
+    async def test_finds_by(self, desk, person, query, field):
+        dealer, made, _ = person
+        for client in (desk.agent, desk.dealer(dealer)):
+            answer = await desk.search(client, query)
+            assert [match.customer.customer_id for match in answer.results] == [made.customer_id]
+            assert field in answer.results[0].matched_fields
+            assert 0 < answer.results[0].score <= 1
+
+    @pytest.mark.parametrize("query", ["bartholomew", "shaughnessy", "OShaughnessy", "barth shau", "bartolomew"])
+    async def test_finds_latin_names_in_parts_and_with_a_slip(self, desk, person, query):
+        assert await desk.found(desk.agent, query) == [person[2].customer_id]
+
+    async def test_whole_name_comes_before_a_part_of_one(self, desk):
+        exact = await desk.create(name="Quillon Zephyr")
+        longer = await desk.create(name="Quillon Zephyrson Maximilian")
+        assert await desk.found(desk.agent, "quillon zephyr") == [exact.customer_id, longer.customer_id]
+
+    async def test_says_when_more_matched_than_were_returned(self, desk):
+        name = f"Cut{uuid.uuid4().hex[:8].translate(str.maketrans('0123456789', 'ghijklmnop'))}"
+        for _ in range(3):
+            await desk.create(name=name)
+        few = await desk.search(desk.agent, name, page_size=2)
+        assert (len(few.results), few.truncated) == (2, True)
+        assert not (await desk.search(desk.agent, name)).truncated
+
+    @pytest.mark.parametrize("query", ["--", "  ", "??", "::"])
+    async def test_query_of_separators_is_refused(self, desk, query):
+        with pytest.raises(RpcFailure) as failure:
+            await desk.search(desk.agent, query)
+        assert failure.value.fields == {"query": "QUERY_EMPTY"}
+
+    @pytest.mark.parametrize("query", ["%%", "__", "a_%b\\", "'; DROP", "😀😀", "ab" * 50])
+    async def test_hostile_query_finds_nothing_and_harms_nothing(self, desk, query):
+        try:
+            assert await desk.found(desk.agent, query) == []
+        except RpcFailure as failure:
+            assert failure.fields == {"query": "QUERY_EMPTY"}
+
+    async def test_erased_and_merged_are_not_found(self, desk):
+        made = await desk.create(name="Gonealready Personage")
+        await desk.platform.sql(
+            "customer", "UPDATE customers SET status = 2 WHERE customer_id = $1", uuid.UUID(made.customer_id)
+        )
+        assert await desk.found(desk.agent, "gonealready") == []
+
+    async def test_role_without_the_permission_is_refused(self, desk):
+        marketing = desk.platform.client("customer", "oem.marketing")
+        with pytest.raises(RpcFailure) as failure:
+            await marketing.call(
+                "customer.v1.CustomerService/SearchCustomers", customer_service_pb2.SearchCustomersRequest(query="慕容")
+            )
+        assert failure.value.code == "PERMISSION_DENIED"

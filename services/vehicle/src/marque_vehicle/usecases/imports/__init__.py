@@ -1,0 +1,7 @@
+"""Imports of cars, sales and repair orders: a chunk of rows in a few statements, whatever its size."""
+
+from marque_vehicle.usecases.imports.repair_orders import RepairOrderImporter
+from marque_vehicle.usecases.imports.sales import SaleImporter
+from marque_vehicle.usecases.imports.vehicles import VehicleImporter
+
+__all__ = ["RepairOrderImporter", "SaleImporter", "VehicleImporter"]
