@@ -21,7 +21,6 @@ _CITIES = (
     ("四川省", "成都市", "武侯区"),
     ("上海市", "上海市", "浦东新区"),
 )
-_VIN_DIGITS = "0123456789ABCDEFGHJKLMNPRSTUVWXYZ"
 _VIN_LETTERS = dict(
     zip("ABCDEFGHJKLMNPRSTUVWXYZ", (1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4, 5, 7, 9, 2, 3, 4, 5, 6, 7, 8, 9), strict=True)
 )
@@ -84,8 +83,8 @@ def dealers() -> network.ImportDealersRequest:
 
 
 def vin(number: int) -> str:
-    """Returns the VIN of a number, with its check digit (ISO 3779, 49 CFR 565.15)."""
-    bare = f"LSVAM4187{_VIN_DIGITS[number // 1_000_000 % 10]}2{number % 1_000_000:06d}"
+    """Returns the VIN of a number: model year 2025, with its check digit (GB 16735, 49 CFR 565.15)."""
+    bare = f"LSVAM4{number // 1_000_000 % 100:02d}0S2{number % 1_000_000:06d}"
     total = sum(_VIN_VALUES[sign] * weight for sign, weight in zip(bare, _VIN_WEIGHTS, strict=True))
     return f"{bare[:8]}{'0123456789X'[total % 11]}{bare[9:]}"
 

@@ -12,6 +12,9 @@ from typing import Any
 
 import psutil
 
+from bench import cpu
+from bench.stats import median
+
 _JUDGES = {"at least": operator.ge, "at most": operator.le, "under": operator.lt}
 
 
@@ -50,9 +53,7 @@ class Figure:
     def ratio(self) -> float | None:
         """Ours by the yardstick's; with `rounds`, their median (each round measured both within seconds)."""
         if self.rounds:
-            ordered = sorted(self.rounds)
-            half = len(ordered) // 2
-            return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
+            return median(self.rounds)
         return self.ours / self.yardstick if self.yardstick else None
 
     @property
@@ -145,4 +146,5 @@ def machine() -> dict[str, Any]:
         "cores": psutil.cpu_count(),
         "memory_gb": round(psutil.virtual_memory().total / 2**30, 1),
         "load_average": round(psutil.getloadavg()[0], 2),
+        "million_python_additions_per_cpu_second": round(cpu.pace(), 1),
     }

@@ -81,8 +81,7 @@ class World:
         held = {name: free_port() for name in DOMAIN}
         self.platform.peers.update({name: f"127.0.0.1:{port}" for name, port in held.items()})
         for name in DOMAIN:
-            process = await self.platform.spawn(name, grpc_port=held[name], **self.traced())
-            self.pids[name] = process.pid
+            self.pids[name] = await self._spawn_service(name, grpc_port=held[name], **self.traced())
         await self.spawn_gateway("gateway", **self.traced())
         client = self.platform.client("network", ROLE)
         async for answer in client.stream("network.v1.NetworkImportService/ImportDealers", iter([data.dealers()])):
@@ -90,6 +89,14 @@ class World:
                 raise RuntimeError(f"dealers were rejected: {answer.rejected[0]}")
         for name in ("customer", "vehicle"):
             await until(lambda name=name: self._knows_dealers(name), 20, f"{name} does not know the dealers")
+
+    async def _spawn_service(self, name: str, **overrides: Any) -> int:
+        """Starts a domain service; returns its process id. Raises RuntimeError with the end of its log."""
+        try:
+            return (await self.platform.spawn(name, **overrides)).pid
+        except AssertionError as error:
+            log = (self.folder / f"{name}.log").read_text(encoding="utf-8", errors="replace")
+            raise RuntimeError(f"{error}: {log[-400:]}") from None
 
     def traced(self) -> dict[str, Any]:
         """Settings of a process whose traces are sampled at 1 % and sent to the sink."""

@@ -6,10 +6,11 @@ import importlib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import marque
 from google.protobuf import descriptor_pool, message_factory
-from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
 
 SERVICES = ("network", "customer", "vehicle")
@@ -113,11 +114,10 @@ KINDS = {
 }
 
 
-def message_of(field: FieldDescriptor) -> Descriptor:
-    """The message type of a field that has one."""
-    found = field.message_type
-    assert found is not None
-    return found  # type: ignore[return-value]
+def message_of(field: Any) -> Descriptor:
+    """The message type of a field (a FieldDescriptor) that has one."""
+    found: Descriptor = field.message_type
+    return found
 
 
 @cache

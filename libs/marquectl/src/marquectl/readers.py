@@ -95,7 +95,8 @@ class SourceFile:
         return io.TextIOWrapper(self.path.open("rb"), encoding=self.encoding, errors="strict", newline="")
 
     def _done(self, text: io.TextIOWrapper) -> float:
-        return min(1.0, text.buffer.tell() / self.size) if self.size else 1.0
+        read: int = text.buffer.tell()  # type: ignore[attr-defined]
+        return min(1.0, read / self.size) if self.size else 1.0
 
     def _table(self, delimiter: str) -> Iterator[RawRow | BadRow]:
         with self._open() as text:

@@ -14,11 +14,11 @@ COMMERCIAL, PERSON, NARRATIVE = data.DATA_CLASS_COMMERCIAL, data.DATA_CLASS_PERS
 ALL_CLASSES = frozenset({IDENTITY, CONTACT, PROFILE, COMMERCIAL, PERSON, NARRATIVE})
 
 # Groups of permissions, by what a person does with them. A line is `service.collection: verbs`.
-_NETWORK_LOOK = """
-network.dealers: read list search
+_NETWORK_LOOK = "network.dealers: read list search"
+_STAFF_LOOK = """
+network.staff: read list search
 network.calendars: read list
 """
-_STAFF_LOOK = "network.staff: read list search"
 _CAR_LOOK = """
 vehicle.vehicles: read search read_history
 vehicle.vins: check

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import uuid
 
 import asyncpg
@@ -81,7 +82,7 @@ class TestLedger:
             if not token:
                 break
         assert len(times) == 20
-        assert all(a < b for a, b in zip(times, times[1:], strict=False))
+        assert all(a < b for a, b in itertools.pairwise(times))
         for answer in asked:
             again = await check(desk.agent, made, known=answer.known_time)
             assert (again.allowed, again.reason, again.proof) == (answer.allowed, answer.reason, answer.proof)

@@ -75,10 +75,12 @@ class TestSearchCustomers:
 
     @pytest.mark.parametrize("query", ["%%", "__", "a_%b\\", "'; DROP", "😀😀", "ab" * 50])
     async def test_hostile_query_finds_nothing_and_harms_nothing(self, desk, query):
+        found, fields = [], {}
         try:
-            assert await desk.found(desk.agent, query) == []
+            found = await desk.found(desk.agent, query)
         except RpcFailure as failure:
-            assert failure.fields == {"query": "QUERY_EMPTY"}
+            fields = failure.fields
+        assert (found, fields) in (([], {}), ([], {"query": "QUERY_EMPTY"}))
 
     async def test_erased_and_merged_are_not_found(self, desk):
         made = await desk.create(name="Gonealready Personage")

@@ -55,4 +55,6 @@ class TestNormalise:
         except contacts.ContactError as refused:
             message = str(refused)
         assert len(text.strip()) < 12 or text not in message
-        assert found is None or contacts.normalise(kind, found.value, found.provider, region).match_key == found.match_key
+        assert (
+            found is None or contacts.normalise(kind, found.value, found.provider, region).match_key == found.match_key
+        )

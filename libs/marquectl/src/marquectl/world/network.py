@@ -156,7 +156,7 @@ def calendar_of(station: Station) -> calendar_pb2.WorkCalendar:
         time_zone=station.zone,
         week=[
             calendar_pb2.WorkDay(
-                day=day,  # type: ignore[arg-type]
+                day=day,
                 intervals=[calendar_pb2.WorkInterval(start=hours[0], end=hours[1])],
             )
             for day, hours in [*((day, weekday) for day in range(1, 6)), (6, saturday)]

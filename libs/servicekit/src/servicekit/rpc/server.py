@@ -107,7 +107,7 @@ class RpcServer:
                 try:
                     call.principal = await self._authorised(metadata, method)
                     request = parse(method.input, data)
-                    validate(request)
+                    validate(request, data)
                     _identify(call, request, metadata, method)
                     answer = await function(request, call)
                     if call.seen:
@@ -146,7 +146,7 @@ class RpcServer:
                         requests: Any = _parsed(incoming, method)
                     else:
                         requests = parse(method.input, incoming)
-                        validate(requests)
+                        validate(requests, incoming)
                     async for answer in function(requests, call):
                         yield answer.SerializeToString()
                     if call.seen:
@@ -214,7 +214,7 @@ def _stream_handler(method: Method, serve: Any) -> grpc.RpcMethodHandler:
 async def _parsed(incoming: AsyncIterator[bytes], method: Method) -> AsyncIterator[Message]:
     async for data in incoming:
         request = parse(method.input, data)
-        validate(request)
+        validate(request, data)
         yield request
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import protovalidate
 from google.protobuf.message import DecodeError, Message
@@ -25,11 +25,29 @@ def parse(kind: type[_Message], data: bytes) -> _Message:
         raise error from None
 
 
-def validate(message: Message) -> None:
+def validate(message: Message, data: bytes = b"") -> None:
     """Checks a message against the rules of the contract. Raises InvalidArgument with one violation per broken rule."""
+    if b"\0" in data and (path := _with_nul(message)):
+        raise InvalidArgument.of(path, "INVALID_TEXT", "the text holds U+0000, which no text here may hold")
     found = protovalidate.collect_violations(message)
     if found:
         raise InvalidArgument(violations=[_violation(item.proto) for item in found[:_LIMIT]])
+
+
+def _with_nul(message: Message, prefix: str = "") -> str:
+    """Returns the path of a text that holds U+0000, which PostgreSQL cannot store; empty where there is none."""
+    for field, value in message.ListFields():
+        path = f"{prefix}{field.name}"
+        if field.message_type is not None and field.message_type.GetOptions().map_entry:
+            items: list[Any] = [item for pair in value.items() for item in pair]
+        else:
+            items = list(value) if field.is_repeated else [value]
+        for item in items:
+            if isinstance(item, str) and "\0" in item:
+                return path
+            if isinstance(item, Message) and (found := _with_nul(item, f"{path}.")):
+                return found
+    return ""
 
 
 def _violation(proto: protovalidate.Violation) -> FieldViolation:  # type: ignore[valid-type]

@@ -142,7 +142,7 @@ def page(call: Call, rows: Sequence[Any], next_page_token: str) -> Message | Wir
         return customer_service_pb2.ListCustomersResponse(
             customers=[shown(call, row["card"]) for row in rows], next_page_token=next_page_token
         )
-    parts = []
+    parts: list[bytes] = []
     for row in rows:
         data = row["card"]
         _saw(call, str(row["customer_id"]))

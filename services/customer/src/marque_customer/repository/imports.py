@@ -115,14 +115,12 @@ async def connection_of(session: AsyncSession, source: str) -> Any:
     return raw.driver_connection
 
 
-async def known(
-    connection: asyncpg.Connection, sight: Sight, source: str, keys: Sequence[str]
-) -> dict[str, asyncpg.Record]:
+async def known(connection: Any, sight: Sight, source: str, keys: Sequence[str]) -> dict[str, asyncpg.Record]:
     """Returns what is known of some keys of a source: customer, status, digest, and whether the caller sees it."""
     return {row["source_key"]: row for row in await connection.fetch(_KNOWN, source, keys, *sight.values)}
 
 
-async def load(connection: asyncpg.Connection, customer_ids: Sequence[uuid.UUID]) -> dict[str, list[asyncpg.Record]]:
+async def load(connection: Any, customer_ids: Sequence[uuid.UUID]) -> dict[str, list[asyncpg.Record]]:
     """Returns customers under lock with their parts, by table; five statements whatever the number."""
     return {
         "customers": await connection.fetch(_LOAD, customer_ids),
@@ -134,20 +132,20 @@ async def load(connection: asyncpg.Connection, customer_ids: Sequence[uuid.UUID]
 
 
 async def entry_relations(
-    connection: asyncpg.Connection, customer_ids: Sequence[uuid.UUID], kind: int
+    connection: Any, customer_ids: Sequence[uuid.UUID], kind: int
 ) -> set[tuple[uuid.UUID, uuid.UUID]]:
     """Returns the pairs of customer and dealer that have a relation of a kind."""
     rows = await connection.fetch(_ENTRIES, customer_ids, kind)
     return {(row["customer_id"], row["dealer_id"]) for row in rows}
 
 
-async def copy(connection: asyncpg.Connection, table: str, records: Sequence[tuple[Any, ...]]) -> None:
+async def copy(connection: Any, table: str, records: Sequence[tuple[Any, ...]]) -> None:
     """Writes new rows of a table in its columns' order."""
     if records:
         await connection.copy_records_to_table(table, records=records, columns=TABLES[table])
 
 
-async def change(connection: asyncpg.Connection, records: Sequence[tuple[Any, ...]]) -> None:
+async def change(connection: Any, records: Sequence[tuple[Any, ...]]) -> None:
     """Writes changed customers, in the order of CUSTOMER_COLUMNS."""
     if not records:
         return
@@ -161,7 +159,7 @@ async def change(connection: asyncpg.Connection, records: Sequence[tuple[Any, ..
     await connection.execute(_REPEAT, [record[0] for record in records], records[0][3])
 
 
-async def seen(connection: asyncpg.Connection, source: str, digests: dict[str, bytes], moment: Any) -> None:
+async def seen(connection: Any, source: str, digests: dict[str, bytes], moment: Any) -> None:
     """Keeps the digests of the rows that were just written for known keys."""
     if digests:
         await connection.execute(_SEEN, source, list(digests), list(digests.values()), moment)

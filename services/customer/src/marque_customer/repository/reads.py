@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 import asyncpg
+from servicekit.db.engine import Reader
 from servicekit.paging import Page
 
 from marque_customer.repository.sight import Sight, rule
@@ -41,29 +42,31 @@ WHERE (update_time, customer_id) > ($1, $2) AND status = ANY($3) ORDER BY update
 _LIMITS = (51, 101, 201, 501, 1001)
 
 
-async def get(reader: asyncpg.Pool, sight: Sight, customer_id: uuid.UUID) -> asyncpg.Record | None:
+async def get(reader: Reader, sight: Sight, customer_id: uuid.UUID) -> asyncpg.Record | None:
     """Returns `customer_id, status, card` of a customer in sight."""
-    return await reader.fetchrow(_GET, customer_id, *sight.values)
+    found: asyncpg.Record | None = await reader.fetchrow(_GET, customer_id, *sight.values)
+    return found
 
 
-async def survivor(reader: asyncpg.Pool, sight: Sight, customer_id: uuid.UUID) -> asyncpg.Record | None:
+async def survivor(reader: Reader, sight: Sight, customer_id: uuid.UUID) -> asyncpg.Record | None:
     """Returns the customer that a merged one stands for, where that is in sight."""
-    return await reader.fetchrow(_SURVIVOR, customer_id, *sight.values)
+    found: asyncpg.Record | None = await reader.fetchrow(_SURVIVOR, customer_id, *sight.values)
+    return found
 
 
-async def batch(reader: asyncpg.Pool, customer_ids: Sequence[uuid.UUID]) -> list[asyncpg.Record]:
+async def batch(reader: Reader, customer_ids: Sequence[uuid.UUID]) -> list[asyncpg.Record]:
     """Returns `asked, customer_id, status, card` for each id known: of itself, or of its survivor."""
     found: list[asyncpg.Record] = await reader.fetch(_BATCH, customer_ids)
     return found
 
 
-async def cards(reader: asyncpg.Pool, customer_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, asyncpg.Record]:
+async def cards(reader: Reader, customer_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, asyncpg.Record]:
     """Returns `customer_id, card` of customers that a statement before found visible."""
     return {row["customer_id"]: row for row in await reader.fetch(_CARDS, customer_ids)}
 
 
 async def export(
-    reader: asyncpg.Pool, after: tuple[datetime, uuid.UUID], statuses: Sequence[int], limit: int
+    reader: Reader, after: tuple[datetime, uuid.UUID], statuses: Sequence[int], limit: int
 ) -> list[asyncpg.Record]:
     """Returns the next customers in the order of their last change."""
     found: list[asyncpg.Record] = await reader.fetch(_EXPORT, *after, statuses, limit)
@@ -71,7 +74,7 @@ async def export(
 
 
 async def listed(
-    reader: asyncpg.Pool, sight: Sight, listing: Listing, page: Page, after: tuple[Any, ...] | None
+    reader: Reader, sight: Sight, listing: Listing, page: Page, after: tuple[Any, ...] | None
 ) -> list[asyncpg.Record]:
     """Returns a page of `time, customer_id, card`, and one more."""
     statuses = [listing.status] if listing.status else list(LISTED)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import asyncpg
+from servicekit.db.engine import Reader
 from tradekit.search import SearchQuery
 
 from marque_customer.repository.sight import Sight, rule
@@ -18,7 +19,7 @@ _DEALER_TOKENS = """(SELECT array_agg('@' || replace(s.dealer_id::text, '-', '')
     SELECT dealer_id FROM known_dealers WHERE group_code = $6::text OR region_code = $7::text) s)"""
 
 
-async def candidates(reader: asyncpg.Pool, sight: Sight, query: SearchQuery, kind: int) -> Sequence[asyncpg.Record]:
+async def candidates(reader: Reader, sight: Sight, query: SearchQuery, kind: int) -> Sequence[asyncpg.Record]:
     """Returns up to CANDIDATES + 1 rows `customer_id, search_text` that hold every word of the query."""
     conditions, values = [], [list(LISTED), kind, *sight.values]
     if query.tokens:
@@ -31,7 +32,7 @@ async def candidates(reader: asyncpg.Pool, sight: Sight, query: SearchQuery, kin
     return found
 
 
-async def near(reader: asyncpg.Pool, sight: Sight, query: SearchQuery, kind: int) -> Sequence[asyncpg.Record]:
+async def near(reader: Reader, sight: Sight, query: SearchQuery, kind: int) -> Sequence[asyncpg.Record]:
     """Returns rows with a word nearly like the query, for a slip in a Latin name; none for queries too short to guess by."""
     if len(query.text) < _SHORTEST_GUESS or not query.text.replace(" ", "").isalpha() or not query.text.isascii():
         return []

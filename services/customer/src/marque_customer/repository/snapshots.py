@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 import sqlalchemy as sa
 from google.protobuf.message import Message
@@ -29,7 +30,7 @@ async def customers(session: AsyncSession, after: str, limit: int) -> list[tuple
     return [(str(row.customer_id), _snapshot(row)) for row in rows]
 
 
-def _snapshot(row: sa.Row[tuple[object, ...]]) -> customer_events_pb2.CustomerSnapshot:
+def _snapshot(row: Any) -> customer_events_pb2.CustomerSnapshot:
     event = customer_events_pb2.CustomerSnapshot(
         customer_id=str(row.customer_id),
         aggregate_version=row.version,

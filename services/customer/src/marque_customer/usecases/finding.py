@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 
-import asyncpg
 from marque.customer.v1 import customer_pb2, customer_service_pb2
+from servicekit.db.engine import Reader
 from servicekit.errors import InvalidArgument
 from servicekit.paging import Page, moment, page_key
 from servicekit.paging import page_of as token_page
@@ -28,7 +28,7 @@ EXPORT_PART = 500
 _BEGINNING = (datetime(1970, 1, 1, tzinfo=UTC), uuid.UUID(int=0))
 
 
-async def search(*, reader: asyncpg.Pool, call: Call, request: Any) -> customer_service_pb2.SearchCustomersResponse:
+async def search(*, reader: Reader, call: Call, request: Any) -> customer_service_pb2.SearchCustomersResponse:
     """Returns the best of a bounded set of candidates, best first. Raises InvalidArgument for a query of separators only."""
     query = trade.query(request.query)
     if query.is_empty:
@@ -59,7 +59,7 @@ async def search(*, reader: asyncpg.Pool, call: Call, request: Any) -> customer_
     return answer
 
 
-async def export(*, reader: asyncpg.Pool, request: Any) -> AsyncIterator[customer_service_pb2.ExportCustomersResponse]:
+async def export(*, reader: Reader, request: Any) -> AsyncIterator[customer_service_pb2.ExportCustomersResponse]:
     """Yields all customers in the order of their last change, to services: as they are, unmasked. Raises InvalidArgument."""
     page = _cursor(request)
     after = page_key(page, moment, uuid.UUID) or _first(request)

@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
+from google.protobuf.message import Message
 from marque.customer.v1 import customer_events_pb2, customer_import_service_pb2, relation_events_pb2
 from servicekit import contract, dealers
 from servicekit.bulk.rows import CREATED, REJECTED, UNCHANGED, UPDATED, ImportOptions, RowOutcome
@@ -41,7 +42,7 @@ class CustomerImporter:
 
     kind = "customers"
     permission = "customer.customers.import"
-    row = customer_import_service_pb2.CustomerImportRow
+    row: type[Message] = customer_import_service_pb2.CustomerImportRow
 
     async def apply(self, uow: UnitOfWork, options: ImportOptions, rows: Sequence[Any]) -> list[RowOutcome]:
         """Applies a chunk; the same key twice in it is applied twice, in order."""

@@ -41,9 +41,8 @@ async def save(uow: UnitOfWork, customer: Customer, parts: Parts) -> None:
 async def save_changed(uow: UnitOfWork, customer: Customer, parts: Parts, fields: list[str]) -> None:
     """Writes a changed customer and tells which fields changed, in the trail and as an event."""
     await save(uow, customer, parts)
-    event = customer_events_pb2.CustomerUpdated(
-        customer_id=str(customer.customer_id), changed_fields=fields, status=customer.status
-    )
+    event = customer_events_pb2.CustomerUpdated(customer_id=str(customer.customer_id), changed_fields=fields)
+    event.status = customer.status  # type: ignore[assignment]
     uow.emit(event, of=customer)
     uow.audit("update", "customer", str(customer.customer_id), tuple(fields))
 

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+from marquectl.addresses import Addresses
+from marquectl.door import Door
+from marquectl.importing import Counts
+from marquectl.sample import Note, make_sample
+from marquectl.world import make_world
+from servicekit.testing.platform import Platform, until
+
+SEED, SIZE = 11, 40
+
+# The tests of this class tell one story on one platform, in their order.
+
+
+async def totals(services: Platform) -> dict[str, int]:
+    tables = {
+        "customers": ("customer", "customers"),
+        "consents": ("customer", "consent_entries"),
+        "cars": ("vehicle", "vehicles"),
+        "sales": ("vehicle", "sales"),
+        "orders": ("vehicle", "repair_orders"),
+        "ownerships": ("vehicle", "ownerships"),
+    }
+    return {
+        name: (await services.sql(service, f"SELECT count(*) AS n FROM {table}"))[0]["n"]
+        for name, (service, table) in tables.items()
+    }
+
+
+class TestMakeSample:
+    async def test_killed_in_the_middle_completed_by_the_next_and_then_never_changed(
+        self, door: Door, services: Platform, addresses: Addresses
+    ) -> None:
+        reached = asyncio.Event()
+
+        def watch(kind: str, done: float, counts: Counts) -> None:
+            if kind == "vehicles":
+                reached.set()
+
+        task = asyncio.create_task(make_sample(door, addresses, size=SIZE, seed=SEED, if_empty=True, watch=watch))
+        await reached.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert Note.read(addresses.run) == Note(SEED, SIZE, finished=False)
+
+        seen: dict[str, Counts] = {}
+        world = await make_sample(
+            door, addresses, size=3, seed=1, if_empty=True, watch=lambda kind, done, counts: seen.update({kind: counts})
+        )
+        assert world is not None
+        assert (world.size, world.seed) == (SIZE, SEED)
+        assert {kind: counts.read for kind, counts in seen.items()} == {
+            kind: len(rows) for kind, rows in world.rows.items()
+        }
+        assert Note.read(addresses.run) == Note(SEED, SIZE, finished=True)
+
+        before = await totals(services)
+        assert before["customers"] == SIZE
+        assert before["sales"] == len(world.cars)
+        assert before["orders"] == len(world.rows["repair-orders"])
+        assert before["consents"] == len(world.consents)
+
+        seen.clear()
+        await make_sample(
+            door,
+            addresses,
+            size=SIZE,
+            seed=SEED,
+            if_empty=False,
+            watch=lambda kind, done, counts: seen.update({kind: counts}),
+        )
+        assert all(counts.unchanged == counts.read for counts in seen.values()), seen
+        assert await totals(services) == before
+
+    async def test_cars_that_changed_hands_belong_to_the_second_owner(self, door: Door, services: Platform) -> None:
+        world = make_world(SEED, SIZE)
+        rows = await services.sql(
+            "vehicle",
+            "SELECT vin, count(DISTINCT customer_id) AS n FROM ownerships GROUP BY vin HAVING count(DISTINCT customer_id) > 1",
+        )
+        assert {row["vin"] for row in rows} == {one.vin for one in world.transfers}
+
+    async def test_other_data_is_left_alone(self, door: Door, addresses: Addresses) -> None:
+        assert await make_sample(door, addresses, size=5, seed=2, if_empty=True, watch=lambda *_: None) is None
+        assert not (addresses.run / "people.json").exists()
+
+    async def test_demo_people_see_what_their_roles_see(
+        self, door: Door, services: Platform, addresses: Addresses
+    ) -> None:
+        from marque.customer.v1 import customer_service_pb2, interaction_service_pb2
+
+        await make_sample(door, addresses, size=SIZE, seed=SEED, if_empty=False, watch=lambda *_: None)
+        people = json.loads((addresses.run / "people.json").read_text(encoding="utf-8"))
+        owner = people["owner-wang"]
+        client = services.client("customer", "owner", subject=owner["sub"], customer=owner["customer"])
+        found = await client.call(
+            "customer.v1.CustomerService/GetCustomer",
+            customer_service_pb2.GetCustomerRequest(customer_id=owner["customer"]),
+        )
+        assert found.name.full_name == "王秀英"
+        seller = people["sales-shanghai"]
+        desk = services.client("customer", "dealer.sales", subject=seller["sub"], dealers=seller["dealers"])
+        answer = await desk.call(
+            "customer.v1.CustomerService/SearchCustomers", customer_service_pb2.SearchCustomersRequest(query="王秀英")
+        )
+        assert [match.customer.customer_id for match in answer.results] == [owner["customer"]]
+
+        async def sold() -> bool:
+            line = await client.call(
+                "customer.v1.InteractionService/ListInteractions",
+                interaction_service_pb2.ListInteractionsRequest(customer_id=owner["customer"], page_size=100),
+            )
+            return sum(one.subject_key.startswith("sale") for one in line.interactions) >= 2
+
+        await until(sold, 20, "the sales of the sample are not on the owner's time line")
+        assert len((addresses.run / "try.txt").read_text(encoding="utf-8").splitlines()) == 3
