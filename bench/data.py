@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from marque.customer.v1 import customer_import_service_pb2 as wire
 from marque.network.v1 import network_import_service_pb2 as network
 from marque.vehicle.v1 import vehicle_import_rows_pb2 as vehicle
+from tradekit.vin import check_digit
 
 SOURCE = "bench-dms"
 CHUNK = 1000
@@ -21,11 +22,6 @@ _CITIES = (
     ("四川省", "成都市", "武侯区"),
     ("上海市", "上海市", "浦东新区"),
 )
-_VIN_LETTERS = dict(
-    zip("ABCDEFGHJKLMNPRSTUVWXYZ", (1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4, 5, 7, 9, 2, 3, 4, 5, 6, 7, 8, 9), strict=True)
-)
-_VIN_VALUES = {**{str(digit): digit for digit in range(10)}, **_VIN_LETTERS}
-_VIN_WEIGHTS = (8, 7, 6, 5, 4, 3, 2, 10, 0, 9, 8, 7, 6, 5, 4, 3, 2)
 
 
 def customer(number: int, *, dealer: bool = False) -> wire.CustomerImportRow:
@@ -83,10 +79,9 @@ def dealers() -> network.ImportDealersRequest:
 
 
 def vin(number: int) -> str:
-    """Returns the VIN of a number: model year 2025, with its check digit (GB 16735, 49 CFR 565.15)."""
+    """Returns the VIN of a number: model year 2025, with its check digit."""
     bare = f"LSVAM4{number // 1_000_000 % 100:02d}0S2{number % 1_000_000:06d}"
-    total = sum(_VIN_VALUES[sign] * weight for sign, weight in zip(bare, _VIN_WEIGHTS, strict=True))
-    return f"{bare[:8]}{'0123456789X'[total % 11]}{bare[9:]}"
+    return f"{bare[:8]}{check_digit(bare)}{bare[9:]}"
 
 
 def car(number: int) -> vehicle.VehicleImportRow:

@@ -18,10 +18,17 @@ from servicekit.testing.platform import Platform
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def services(platform: Platform) -> Platform:
-    """The platform with the three services inside this process."""
-    for name in ("network", "customer", "vehicle"):
+    """The platform with network and customer inside this process."""
+    for name in ("network", "customer"):
         await platform.start(name)
     return platform
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def all_services(services: Platform) -> Platform:
+    """The same with vehicle."""
+    await services.start("vehicle")
+    return services
 
 
 @pytest.fixture

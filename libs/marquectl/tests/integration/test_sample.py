@@ -33,7 +33,7 @@ async def totals(services: Platform) -> dict[str, int]:
 
 class TestMakeSample:
     async def test_killed_in_the_middle_completed_by_the_next_and_then_never_changed(
-        self, door: Door, services: Platform, addresses: Addresses
+        self, door: Door, all_services: Platform, addresses: Addresses
     ) -> None:
         reached = asyncio.Event()
 
@@ -59,7 +59,7 @@ class TestMakeSample:
         }
         assert Note.read(addresses.run) == Note(SEED, SIZE, finished=True)
 
-        before = await totals(services)
+        before = await totals(all_services)
         assert before["customers"] == SIZE
         assert before["sales"] == len(world.cars)
         assert before["orders"] == len(world.rows["repair-orders"])
@@ -75,36 +75,36 @@ class TestMakeSample:
             watch=lambda kind, done, counts: seen.update({kind: counts}),
         )
         assert all(counts.unchanged == counts.read for counts in seen.values()), seen
-        assert await totals(services) == before
+        assert await totals(all_services) == before
 
-    async def test_cars_that_changed_hands_belong_to_the_second_owner(self, door: Door, services: Platform) -> None:
+    async def test_cars_that_changed_hands_belong_to_the_second_owner(self, door: Door, all_services: Platform) -> None:
         world = make_world(SEED, SIZE)
-        rows = await services.sql(
+        rows = await all_services.sql(
             "vehicle",
             "SELECT vin, count(DISTINCT customer_id) AS n FROM ownerships GROUP BY vin HAVING count(DISTINCT customer_id) > 1",
         )
         assert {row["vin"] for row in rows} == {one.vin for one in world.transfers}
 
-    async def test_other_data_is_left_alone(self, door: Door, addresses: Addresses) -> None:
+    async def test_other_data_is_left_alone(self, door: Door, all_services: Platform, addresses: Addresses) -> None:
         assert await make_sample(door, addresses, size=5, seed=2, if_empty=True, watch=lambda *_: None) is None
         assert not (addresses.run / "people.json").exists()
 
     async def test_demo_people_see_what_their_roles_see(
-        self, door: Door, services: Platform, addresses: Addresses
+        self, door: Door, all_services: Platform, addresses: Addresses
     ) -> None:
         from marque.customer.v1 import customer_service_pb2, interaction_service_pb2
 
         await make_sample(door, addresses, size=SIZE, seed=SEED, if_empty=False, watch=lambda *_: None)
         people = json.loads((addresses.run / "people.json").read_text(encoding="utf-8"))
         owner = people["owner-wang"]
-        client = services.client("customer", "owner", subject=owner["sub"], customer=owner["customer"])
+        client = all_services.client("customer", "owner", subject=owner["sub"], customer=owner["customer"])
         found = await client.call(
             "customer.v1.CustomerService/GetCustomer",
             customer_service_pb2.GetCustomerRequest(customer_id=owner["customer"]),
         )
         assert found.name.full_name == "王秀英"
         seller = people["sales-shanghai"]
-        desk = services.client("customer", "dealer.sales", subject=seller["sub"], dealers=seller["dealers"])
+        desk = all_services.client("customer", "dealer.sales", subject=seller["sub"], dealers=seller["dealers"])
         answer = await desk.call(
             "customer.v1.CustomerService/SearchCustomers", customer_service_pb2.SearchCustomersRequest(query="王秀英")
         )

@@ -25,7 +25,6 @@ from marque_customer.mapping.interactions import (
     touch_page,
 )
 from marque_customer.mapping.requests import ledger_filters, listing, relation_filters, touch_filter
-from marque_customer.mapping.texts import refuse_nul
 from marque_customer.mapping.times import stamp
 from marque_customer.repository import ledger, reads, timeline
 from marque_customer.repository.sight import sight_of
@@ -43,7 +42,6 @@ class CustomerApi:
         self._work = work
 
     async def CreateCustomer(self, request: Any, call: Call) -> Any:
-        refuse_nul(request)
         values, contacts = profiles.new_values(request.customer)
         return await customers.create(
             uow=self._work(call, _customer_for(call)),
@@ -69,22 +67,18 @@ class CustomerApi:
     async def ListCustomers(self, request: Any, call: Call) -> Any:
         page = page_of(request)
         after = page_key(page, token_moment, uuid.UUID)
-        refuse_nul(request)
         rows = await reads.listed(self._work.reader, sight_of(call.principal), listing(request), page, after)
         shown, token = page.cut(rows, lambda row: (row["time"], str(row["customer_id"])))
         return mapping.page(call, shown, token)
 
     async def SearchCustomers(self, request: Any, call: Call) -> Any:
-        refuse_nul(request)
         return await finding.search(reader=self._work.reader, call=call, request=request)
 
     async def UpdateCustomer(self, request: Any, call: Call) -> Any:
-        refuse_nul(request)
         uow = self._work(call, _customer_for(call))
         return await customers.update(uow=uow, message=request.customer, mask=request.update_mask.paths)
 
     async def LookUpCustomer(self, request: Any, call: Call) -> Any:
-        refuse_nul(request)
         return await look_up.look_up(
             uow=self._work(call, _matches_for(call)),
             phone=request.phone,
@@ -124,7 +118,6 @@ class ContactPointApi:
         self._work = work
 
     async def AddContactPoint(self, request: Any, call: Call) -> Any:
-        refuse_nul(request)
         return await contact_points.add(
             uow=self._work(call, _customer_for(call)),
             customer_id=uuid.UUID(request.customer_id),
@@ -180,7 +173,6 @@ class InteractionApi:
         self._work = work
 
     async def LogInteraction(self, request: Any, call: Call) -> Any:
-        refuse_nul(request)
         return await interactions.log(
             uow=self._work(call, interaction_for(call)),
             customer_id=uuid.UUID(request.interaction.customer_id),
@@ -188,7 +180,6 @@ class InteractionApi:
         )
 
     async def ListInteractions(self, request: Any, call: Call) -> Any:
-        refuse_nul(request)
         page, customer_id = page_of(request), uuid.UUID(request.customer_id)
         after, descending = page_key(page, token_moment, uuid.UUID), request.order_by != "occur_time"
         async with self._work.read() as session:
@@ -215,7 +206,6 @@ class ConsentApi:
         return await self._add(request, call, WITHDRAWN)
 
     async def _add(self, request: Any, call: Call, action: int) -> Any:
-        refuse_nul(request)
         return await consents.add(
             uow=self._work(call, consent_mapping.entry_for(call)),
             customer_id=uuid.UUID(request.customer_id),
@@ -242,7 +232,6 @@ class ConsentApi:
         return consent_service_pb2.ListConsentsResponse(entries=entries, next_page_token=token)
 
     async def CheckConsent(self, request: Any, call: Call) -> Any:
-        refuse_nul(request)
         subject, known = consent_mapping.question(request)
         consents.refuse_foreign(call.principal, request.controller_kind, request.controller_id)
         async with self._work.read() as session:

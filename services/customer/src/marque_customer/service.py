@@ -8,6 +8,7 @@ from servicekit.bulk.api import ImportApi
 from servicekit.bulk.rows import Importer
 from servicekit.bulk.worker import import_due
 from servicekit.db.uow import Work
+from servicekit.operations import OperationsApi
 from servicekit.personal_api import PersonalDataApi
 from servicekit.service import Kit, Service
 
@@ -24,6 +25,7 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 def build(kit: Kit) -> Service:
     """Returns the service on the given parts."""
     work = Work(kit.database, kit.committed, CONSTRAINTS)
+    heard, readers = subscriptions(), {"customer": snapshots.customers}
     importers: dict[str, Importer] = {"ImportCustomers": CustomerImporter()}
     return Service(
         name="customer",
@@ -32,8 +34,9 @@ def build(kit: Kit) -> Service:
             *servicers(work),
             ImportApi("customer", work, importers),
             PersonalDataApi("customer", work, CustomerPersonalData()),
+            OperationsApi("customer", work, readers, heard, kit=kit),
         ],
-        subscriptions=subscriptions(),
+        subscriptions=heard,
         due=import_due(work, importers),
-        snapshots={"customer": snapshots.customers},
+        snapshots=readers,
     )

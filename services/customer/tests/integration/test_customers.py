@@ -59,7 +59,7 @@ class TestCreateCustomer:
             ({"phones": ["13800138000"]}, "customer.contact_points[0].value", "CONTACT_POINT_INVALID"),
             ({"emails": ["nobody"]}, "customer.contact_points[0].value", "CONTACT_POINT_INVALID"),
             ({"name": " \u200b "}, "customer.name", "NAME_MISSING"),
-            ({"occupation": "a\x00b"}, "customer.occupation", "CHARACTER_INVALID"),
+            ({"occupation": "a\x00b"}, "customer.occupation", "INVALID_TEXT"),
         ],
     )
     async def test_names_the_wrong_field(self, desk, fields, field, reason):

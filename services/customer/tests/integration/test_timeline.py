@@ -92,7 +92,7 @@ class TestInteractions:
             ({"kind": 10}, "interaction.kind", "KIND_RESERVED"),
             ({"subject_key": "sale.recorded"}, "interaction.subject_key", "FIELD_RESERVED"),
             ({"occur_time": stamp(4_000_000_000)}, "interaction.occur_time", "TIME_IN_FUTURE"),
-            ({"note": "\x00"}, "interaction.note", "CHARACTER_INVALID"),
+            ({"note": "\x00"}, "interaction.note", "INVALID_TEXT"),
         ],
     )
     async def test_refuses(self, desk, fields, field, reason):

@@ -25,20 +25,33 @@ class Model(Base):
     metadata = metadata()
 
 
-def search_columns(vin: str, engine_number: str, plate_number: str) -> dict[str, Any]:
-    """Returns the search documents of a car: what everybody may search, and the plate apart, which is a person's."""
-    document = search.document(vins=[vin])
-    engine = plate.tidy(engine_number).lower()
-    try:
-        plates = search.document(plates=[plate.normalise(plate_number)])
-    except plate.PlateError:
-        plates = search.SearchDocument("", [])
-    return {
-        "search_text": f"{document.text}\n{engine}" if engine else document.text,
-        "search_tokens": sorted({*document.tokens, engine}) if engine else document.tokens,
-        "plate_text": plates.text,
-        "plate_tokens": plates.tokens,
-    }
+class VehicleSearch(Model):
+    """What a car is searched by: what everybody may search, and the plate apart, which is a person's."""
+
+    __tablename__ = "vehicle_search"
+
+    vin: Mapped[str] = mapped_column(String(17), primary_key=True)
+    search_text: Mapped[str]
+    search_tokens: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    plate_text: Mapped[str]
+    plate_tokens: Mapped[list[str]] = mapped_column(ARRAY(Text))
+
+    @staticmethod
+    def columns_of(vin: str, engine_number: str, plate_number: str) -> dict[str, Any]:
+        """Returns the columns for a car."""
+        document = search.document(vins=[vin])
+        engine = plate.tidy(engine_number).lower()
+        try:
+            plates = search.document(plates=[plate.normalise(plate_number)])
+        except plate.PlateError:
+            plates = search.SearchDocument("", [])
+        return {
+            "vin": vin,
+            "search_text": f"{document.text}\n{engine}" if engine else document.text,
+            "search_tokens": sorted({*document.tokens, engine}) if engine else document.tokens,
+            "plate_text": plates.text,
+            "plate_tokens": plates.tokens,
+        }
 
 
 class Vehicle(Aggregate, Model):
@@ -67,15 +80,6 @@ class Vehicle(Aggregate, Model):
     status: Mapped[int] = mapped_column(default=IN_STOCK)
     odometer_km: Mapped[int] = mapped_column(default=0)
     odometer_time: Mapped[datetime | None]
-    search_text: Mapped[str] = mapped_column(default="")
-    search_tokens: Mapped[list[str]] = mapped_column(ARRAY(Text), default=list)
-    plate_text: Mapped[str] = mapped_column(default="")
-    plate_tokens: Mapped[list[str]] = mapped_column(ARRAY(Text), default=list)
-
-    def index(self) -> None:
-        """Makes the search documents anew."""
-        for name, value in search_columns(self.vin, self.engine_number or "", self.plate_number or "").items():
-            setattr(self, name, value)
 
     def check_usable(self) -> None:
         """Raises VehicleScrapped."""
@@ -88,8 +92,6 @@ class Vehicle(Aggregate, Model):
         changed = [name for name, value in values.items() if getattr(self, name) != value]
         for name in changed:
             setattr(self, name, values[name])
-        if changed:
-            self.index()
         return changed
 
     def sell(self, use: int) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from servicekit.bulk.api import ImportApi
+from servicekit.bulk.rows import Importer
 from servicekit.bulk.worker import import_due
 from servicekit.db.uow import Work
 from servicekit.operations import OperationsApi
@@ -29,7 +30,7 @@ def build(kit: Kit) -> Service:
     work = Work(kit.database, kit.committed, CONSTRAINTS)
     address = kit.settings.peers.get("customer")
     customers = Customers(Peer("customer", address, kit.identity) if address else None)
-    importers = {
+    importers: dict[str, Importer] = {
         "ImportVehicles": VehicleImporter(work),
         "ImportSales": SaleImporter(work, customers),
         "ImportRepairOrders": RepairOrderImporter(work, customers),

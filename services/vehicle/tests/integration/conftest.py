@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime
 from typing import Any
 
+import pytest
 import pytest_asyncio
 from google.type import date_pb2
 from marque.customer.v1 import customer_pb2, customer_service_pb2
@@ -70,7 +71,8 @@ class Garage:
         """A dealer as the service would have heard of it."""
         dealer = str(uuid.uuid4())
         await self.sql(
-            "INSERT INTO known_dealers (dealer_id, code, region_code, group_code, time_zone, status, version) VALUES ($1, $2, $3, $4, $5, 1, 1)",
+            "INSERT INTO known_dealers (dealer_id, code, region_code, group_code, time_zone, status, version) "
+            "VALUES ($1, $2, $3, $4, $5, 1, 1)",
             dealer, f"D{next(_numbers)}", region, group, zone,
         )  # fmt: skip
         return dealer
@@ -160,3 +162,9 @@ async def garage(platform: Platform) -> AsyncIterator[Garage]:
     await platform.start("customer")
     await platform.start("vehicle")
     yield Garage(platform)
+
+
+@pytest.fixture(scope="session")
+def make_garage() -> type[Garage]:
+    """The requests of tests, for a module that starts its services otherwise."""
+    return Garage

@@ -149,7 +149,8 @@ class Shop:
             "currency_code": "CNY",
             "lines": [
                 {
-                    "complaint": "noise", "pay_type": "warranty", "operation_codes": "4611;4612", "labour_minutes": 60, "labour_amount": "120.10",
+                    "complaint": "noise", "pay_type": "warranty", "operation_codes": "4611;4612", "labour_minutes": 60,
+                    "labour_amount": "120.10",
                     "part_numbers": "1K0698151*2;N0138492", "parts_amount": "300.20", "causal_part_number": "1K0698151",
                 }
             ],

@@ -11,10 +11,9 @@ from marque.customer.v1 import customer_events_pb2
 from marque.network.v1 import dealer_events_pb2
 from marque.type.v1 import personal_data_pb2 as personal
 from marque.vehicle.v1 import sale_service_pb2
+from marque_vehicle.usecases.snapshots import READERS
 from servicekit.db.engine import Database
 from servicekit.testing.platform import until
-
-from marque_vehicle.usecases.snapshots import READERS
 
 P = "vehicle.v1.VehiclePersonalDataService"
 

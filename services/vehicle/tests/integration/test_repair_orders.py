@@ -117,8 +117,8 @@ class TestLines:
     @pytest.mark.parametrize(
         ("wrong", "reason"),
         [
-            ({"parts": [{"part_number": "A", "quantity": "1", "causal": True}, {"part_number": "B", "quantity": "1", "causal": True}]}, "CAUSAL_PART_NOT_UNIQUE"),
-            ({"labours": [{"operation_code": "1", "amount": yuan(1)}, {"operation_code": "2", "amount": yuan(1, currency="EUR")}]}, "CURRENCY_MIXED"),
+            ({"parts": [{"part_number": part, "quantity": "1", "causal": True} for part in "AB"]}, "CAUSAL_PART_NOT_UNIQUE"),
+            ({"labours": [{"operation_code": "1", "amount": yuan(1, currency=code)} for code in ("CNY", "EUR")]}, "CURRENCY_MIXED"),
             ({"labours": [{"operation_code": "1", "amount": yuan(-1)}]}, "INVALID_ARGUMENT"),
         ],
     )  # fmt: skip

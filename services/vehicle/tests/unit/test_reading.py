@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from marque.vehicle.v1 import repair_order_types_pb2, vehicle_pb2
-
 from marque_vehicle.usecases.imports.reading import Reading, codes, waves
 
 

@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tradekit import vin as vin_tools
-
 from marque_vehicle.rules import days, lines, stages, vins
+from tradekit import vin as vin_tools
 
 AMOUNTS = st.one_of(st.none(), st.integers(0, 10**9))
 ITEMS = st.lists(

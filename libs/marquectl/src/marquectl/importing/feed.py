@@ -86,8 +86,8 @@ class Feed:
     """One import stream with its retries.
 
     `patience`: seconds without any acknowledgement after which the door is given up. Rows whose rejection names only fields in
-    `kind.refers` (a dealer or customer imported a moment ago, of whom the service hears by event) are tried again for `settle` seconds,
-    at most DEFERRED_ROWS of them, before they count as rejected; only when `defer`.
+    `kind.refers` (a dealer or customer imported a moment ago, of whom the service hears by event) are tried again, at most DEFERRED_ROWS
+    of them, until `settle` seconds have brought no row more in; then they count as rejected. Only when `defer`.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class Feed:
         *,
         dry_run: bool = False,
         patience: float = 60.0,
-        settle: float = 10.0,
+        settle: float = 30.0,
         defer: bool = False,
     ) -> None:
         self._door = door
@@ -121,11 +121,12 @@ class Feed:
         Raises DoorError where the door refuses the stream, or is away for longer than `patience`.
         """
         await self._send(_chunks(rows), told, last=not self._defer)
-        ends = time.monotonic() + self._settle
-        attempt = 0
+        ends, fewest, attempt = time.monotonic() + self._settle, len(self._deferred), 0
         while self._deferred:
             await asyncio.sleep(pause(attempt))
             attempt += 1
+            if len(self._deferred) < fewest:
+                ends, fewest = time.monotonic() + self._settle, len(self._deferred)
             again, self._deferred = self._deferred, {}
             last = time.monotonic() >= ends
             await self._send(_chunks((row, number) for number, row in again.items()), told, last=last)

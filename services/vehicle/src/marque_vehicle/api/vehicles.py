@@ -27,7 +27,6 @@ from marque_vehicle.usecases import vehicles as usecases
 
 EXPORT_SIZE = 500
 _SEARCH_SIZE = 20
-_CANDIDATES = 200
 
 
 class VehicleApi:
@@ -93,11 +92,9 @@ class VehicleApi:
             raise InvalidArgument.of("query", "QUERY_TOO_VAGUE", "Give a part of a VIN, a plate or an engine number.")
         typed = vins.check(request.query, "")
         plates = call.principal.sees(PERSON)
-        rows = await repository.search_vehicles(
-            reader, scope, asked, typed.vin if typed.shape else "", plates, _CANDIDATES + 1
-        )
+        rows, cut = await repository.search_vehicles(reader, scope, asked, typed.vin if typed.shape else "", plates)
         size = request.page_size or _SEARCH_SIZE
-        answer = vehicle_service_pb2.SearchVehiclesResponse(truncated=len(rows) > min(size, _CANDIDATES))
+        answer = vehicle_service_pb2.SearchVehiclesResponse(truncated=cut or len(rows) > size)
         render, text = mapping.vehicle_for(call), vins.tidy(request.query)
         for score, row, fields in sorted(_scored(rows, text), key=lambda one: (-one[0], one[1]["vin"]))[:size]:
             answer.results.add(vehicle=render(row, persons=row["related"]), score=score, matched_fields=fields)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -17,7 +17,7 @@ from tradekit import money
 
 from marque_vehicle.errors import CurrencyMixed
 
-Row = Mapping[str, Any]
+Row = Any  # a row read by its columns' names: an asyncpg.Record or a dict
 _MAX_MINOR = 10**15
 
 

@@ -92,7 +92,7 @@ def repair_order_message(row: common.Row) -> repair_order_pb2.RepairOrder:
     currency = row["currency"]
     message = repair_order_pb2.RepairOrder(
         **{name: row[name] for name in _PLAIN},
-        **{name: common.text(row[name]) for name in _IDS},
+        **{name: common.text(row[name]) for name in _IDS},  # type: ignore[arg-type]
         etag=etag_of(row["version"]),
         lines=[line_message(line, currency) for line in common.json_of(row["lines"])],
     )

@@ -73,7 +73,7 @@ def vehicle_values(message: vehicle_pb2.Vehicle, paths: list[str]) -> dict[str, 
         else:
             value = getattr(message, path)
             found[path] = value.strip() if isinstance(value, str) else value
-    wrong = [name for name in ("make", "model") if name in found and not found[name]]
+    wrong: list[str] = [name for name in ("make", "model") if name in found and not found[name]]
     wrong += ["status"] if found.get("status") == 0 else []
     if wrong:
         raise InvalidArgument(

@@ -12,13 +12,15 @@ import asyncpg
 import sqlalchemy as sa
 from servicekit.db.engine import Reader
 from servicekit.paging import Page
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from tradekit.search import SearchQuery
 
-from marque_vehicle.models import Vehicle
+from marque_vehicle.models import Vehicle, VehicleSearch
 from marque_vehicle.repository import query
 from marque_vehicle.repository.scope import Scope
 
+CANDIDATES = 1000  # matches that a search looks at
 COLUMNS = (
     "vin, version, create_time, update_time, engine_number, make, series, model, model_year, trim, exterior_colour, interior_colour, "
     "option_codes, plant, build_date, plate_number, market, use, energy, status, odometer_km, odometer_time"
@@ -144,47 +146,49 @@ async def _of_persons(
     return list(await reader.fetch(sql, *conditions.arguments))
 
 
-def _match(conditions: query.Conditions, asked: SearchQuery, text: str, tokens: str, guard: str) -> str:
-    """The condition that a document meets a query; `guard` is what the document's partial index asks for."""
-    parts = [guard] if guard else []
-    if asked.tokens:
-        parts.append(f"{tokens} @> {conditions.bind(asked.tokens)}::text[]")
-    parts += [f"{text} LIKE {conditions.bind(pattern)}" for pattern in asked.patterns]
-    return " AND ".join(parts)
+def _match(conditions: query.Conditions, asked: SearchQuery, text: str, tokens: str) -> str:
+    """The condition that a document meets a query."""
+    parts = [f"{tokens} @> {conditions.bind(asked.tokens)}::text[]"] if asked.tokens else []
+    return " AND ".join([*parts, *(f"{text} LIKE {conditions.bind(pattern)}" for pattern in asked.patterns)])
 
 
 async def search_vehicles(
-    reader: Reader, scope: Scope, asked: SearchQuery, whole_vin: str, plates: bool, limit: int
-) -> list[asyncpg.Record]:
-    """Returns candidates in sight with `by_vin` and `by_plate`, at most `limit`. Plates are searched only for who may read them; a whole
-    VIN finds a car that is not the dealer's too.
+    reader: Reader, scope: Scope, asked: SearchQuery, whole_vin: str, plates: bool
+) -> tuple[list[asyncpg.Record], bool]:
+    """Returns candidates in sight with `by_vin`, `by_plate` and `related`, and whether more matched than were weighed.
+
+    At most CANDIDATES matches of each kind are looked at, whatever the size of the table. Plates are searched only for who may read them;
+    a whole VIN finds a car that is not the dealer's too.
     """
     conditions = query.Conditions()
-    by_vin = _match(conditions, asked, "v.search_text", "v.search_tokens", "")
-    branches = [f"SELECT v.*, true AS by_vin, false AS by_plate FROM vehicles v WHERE {by_vin} {{}}"]  # noqa: S608
+    dealers = conditions.bind(list(scope.dealers))
+    everything = conditions.bind(scope.everything)
+    by_vin = _match(conditions, asked, "search_text", "search_tokens")
+    first = f"(SELECT vin, true AS by_vin, false AS by_plate FROM vehicle_search WHERE {by_vin} LIMIT {CANDIDATES + 1})"  # noqa: S608
+    found = [first]
     if plates:
-        by_plate = _match(conditions, asked, "v.plate_text", "v.plate_tokens", "v.plate_text <> ''")
-        branches.append(f"SELECT v.*, false, true FROM vehicles v WHERE {by_plate} {{}}")  # noqa: S608
-    seen = ""
-    if not scope.everything:
-        dealers = conditions.bind(list(scope.dealers))
-        seen = (
-            f"AND EXISTS (SELECT FROM dealer_vehicles r WHERE r.vin = v.vin AND r.dealer_id = ANY({dealers}::uuid[]))"
+        by_plate = _match(conditions, asked, "plate_text", "plate_tokens")
+        found.append(
+            f"(SELECT vin, false, true FROM vehicle_search WHERE plate_text <> '' AND {by_plate} LIMIT {CANDIDATES + 1})"  # noqa: S608
         )
-    limited = conditions.bind(limit)
-    found = [f"({branch.format(seen)} LIMIT {limited})" for branch in branches]
-    if whole_vin:
-        found.append(f"(SELECT v.*, true, false FROM vehicles v WHERE v.vin = {conditions.bind(whole_vin)})")  # noqa: S608
-    related = (
-        "true"
-        if scope.everything
-        else f"EXISTS (SELECT FROM dealer_vehicles r WHERE r.vin = v.vin AND r.dealer_id = ANY({dealers}::uuid[]))"
-    )
     sql = f"""
-        SELECT {_V}, bool_or(v.by_vin) AS by_vin, bool_or(v.by_plate) AS by_plate, {related} AS related
-        FROM ({" UNION ALL ".join(found)}) AS v GROUP BY {_V}
+        WITH matches AS MATERIALIZED (
+            SELECT vin, bool_or(by_vin) AS by_vin, bool_or(by_plate) AS by_plate, count(*) OVER () AS found
+            FROM ({" UNION ALL ".join(found)}) AS one GROUP BY vin)
+        SELECT {_V}, m.by_vin, m.by_plate, m.found, {everything} OR r.vin IS NOT NULL AS related
+        FROM matches m JOIN vehicles v ON v.vin = m.vin
+        LEFT JOIN LATERAL (SELECT vin FROM dealer_vehicles d WHERE d.vin = m.vin AND d.dealer_id = ANY({dealers}::uuid[]) LIMIT 1) r ON true
     """  # noqa: S608 - our own words
-    return list(await reader.fetch(sql, *conditions.arguments))
+    rows = await reader.fetch(sql, *conditions.arguments)
+    cut = bool(rows) and rows[0]["found"] > CANDIDATES
+    return [row for row in rows if row["related"] or row["vin"] == whole_vin], cut
+
+
+async def index(session: AsyncSession, vehicle: Vehicle) -> None:
+    """Makes what a car is searched by anew."""
+    values = VehicleSearch.columns_of(vehicle.vin, vehicle.engine_number or "", vehicle.plate_number or "")
+    row = insert(VehicleSearch).values(**values)
+    await session.execute(row.on_conflict_do_update(index_elements=["vin"], set_=values))
 
 
 async def export(reader: Reader, after: str, updated_after: datetime | None, limit: int) -> list[asyncpg.Record]:

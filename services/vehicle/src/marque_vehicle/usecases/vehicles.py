@@ -31,9 +31,9 @@ async def register_vehicle(*, uow: UnitOfWork, scope: Scope, vin: str, values: d
     """Registers a car; a dealer who does so has to do with it."""
     async with uow:
         vehicle = Vehicle(vin=vin, **values)
-        vehicle.index()
         uow.add(vehicle)
         await uow.flush()
+        await vehicles.index(uow.session, vehicle)
         await vehicles.relate(uow.session, scope.dealers, vin, vehicle.update_time)
         uow.emit(events.vehicle_registered(vehicle), of=vehicle)
         uow.audit("create", "vehicle", vin)
@@ -51,6 +51,8 @@ async def update_vehicle(*, uow: UnitOfWork, scope: Scope, vin: str, values: dic
         if "market" in changed:
             check_vin(vin, vehicle.market, "vehicle.market")
         await uow.flush()
+        if {"engine_number", "plate_number"} & set(changed):
+            await vehicles.index(uow.session, vehicle)
         if changed:
             uow.emit(events.vehicle_updated(vin, vehicle.status, changed), of=vehicle)
             uow.audit("update", "vehicle", vin, tuple(changed))

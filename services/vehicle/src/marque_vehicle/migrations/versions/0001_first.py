@@ -17,15 +17,21 @@ VEHICLES = [
         interior_colour text NOT NULL DEFAULT '', option_codes text[] NOT NULL DEFAULT '{{}}', plant text NOT NULL DEFAULT '',
         build_date date, plate_number text NOT NULL DEFAULT '', market text NOT NULL DEFAULT '', use integer NOT NULL DEFAULT 0,
         energy integer NOT NULL DEFAULT 0, status integer NOT NULL DEFAULT 1, odometer_km integer NOT NULL DEFAULT 0,
-        odometer_time timestamptz, search_text text NOT NULL DEFAULT '', search_tokens text[] NOT NULL DEFAULT '{{}}',
-        plate_text text NOT NULL DEFAULT '', plate_tokens text[] NOT NULL DEFAULT '{{}}')
+        odometer_time timestamptz)
     """,
     "CREATE INDEX ix_vehicles_update_time ON vehicles (update_time, vin)",
     "CREATE INDEX ix_vehicles_model ON vehicles (make, model, update_time, vin)",
-    "CREATE INDEX ix_vehicles_search_text ON vehicles USING gin (search_text gin_trgm_ops)",
-    "CREATE INDEX ix_vehicles_search_tokens ON vehicles USING gin (search_tokens)",
-    "CREATE INDEX ix_vehicles_plate_text ON vehicles USING gin (plate_text gin_trgm_ops) WHERE plate_text <> ''",
-    "CREATE INDEX ix_vehicles_plate_tokens ON vehicles USING gin (plate_tokens) WHERE plate_text <> ''",
+    # What cars are searched by stands apart: a car changes with every visit, its numbers hardly ever, and each change of a row would write
+    # all of these indexes again.
+    """
+    CREATE TABLE vehicle_search (
+        vin varchar(17) PRIMARY KEY REFERENCES vehicles, search_text text NOT NULL, search_tokens text[] NOT NULL,
+        plate_text text NOT NULL, plate_tokens text[] NOT NULL)
+    """,
+    "CREATE INDEX ix_vehicle_search_text ON vehicle_search USING gin (search_text gin_trgm_ops)",
+    "CREATE INDEX ix_vehicle_search_tokens ON vehicle_search USING gin (search_tokens)",
+    "CREATE INDEX ix_vehicle_search_plate_text ON vehicle_search USING gin (plate_text gin_trgm_ops) WHERE plate_text <> ''",
+    "CREATE INDEX ix_vehicle_search_plate_tokens ON vehicle_search USING gin (plate_tokens) WHERE plate_text <> ''",
     # Which dealer has to do with which car: the scope of a dealer's lists. The car's time of change stands here too, so that a dealer's
     # list is read from one index; the trigger keeps it, whoever changes the car.
     """

@@ -10,7 +10,6 @@ from decimal import Decimal, InvalidOperation
 from functools import cache
 from typing import Any, TypeVar
 
-from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
 from servicekit.bulk.rows import REJECTED, RowOutcome
 from servicekit.errors import FieldViolation
 from servicekit.ids import is_uuid
@@ -108,7 +107,7 @@ class Reading:
             return None
         return int(scaled)
 
-    def word(self, field: str, text: str, kind: EnumTypeWrapper, default: int = 0) -> int:
+    def word(self, field: str, text: str, kind: Any, default: int = 0) -> int:
         """Reads a word of an enum of the contract, in any case, with or without its prefix."""
         cleaned = text.strip().lower().replace("-", "_").replace(" ", "_")
         if not cleaned:
@@ -129,7 +128,7 @@ class Reading:
 
 
 @cache
-def _words(kind: EnumTypeWrapper) -> dict[str, int]:
+def _words(kind: Any) -> dict[str, int]:
     prefix = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", kind.DESCRIPTOR.name).upper() + "_"
     found = {}
     for value in kind.DESCRIPTOR.values:

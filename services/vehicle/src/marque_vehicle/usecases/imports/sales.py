@@ -19,6 +19,7 @@ from servicekit.ids import new_uuid
 
 from marque_vehicle import events
 from marque_vehicle.clients import Customers
+from marque_vehicle.errors import OwnershipMovedOn
 from marque_vehicle.models import Ownership, Sale, Vehicle
 from marque_vehicle.repository import bulk, ownerships
 from marque_vehicle.rules import days
@@ -258,7 +259,7 @@ async def _complete(uow: UnitOfWork, sale: Sale, values: dict[str, Any], start: 
     owner = await ownerships.of_sale(uow.session, sale.sale_id) if "delivery_date" in values else None
     if owner is not None and owner.valid_from != start:
         if owner.valid_until is not None and owner.valid_until <= start:
-            raise sales.OwnershipMovedOn()
+            raise OwnershipMovedOn()
         row = owner.corrected(known, valid_from=start)
         await uow.flush()
         uow.add(row)

@@ -13,7 +13,7 @@ from servicekit.db.uow import UnitOfWork, Work
 from tradekit import plate
 
 from marque_vehicle import events
-from marque_vehicle.models import Vehicle, search_columns
+from marque_vehicle.models import Vehicle, VehicleSearch
 from marque_vehicle.repository import bulk
 from marque_vehicle.repository import scope as scopes
 from marque_vehicle.repository.scope import Scope
@@ -98,7 +98,7 @@ async def _apply(
             else:
                 outcomes[place] = reading.outcome(UPDATED if change else UNCHANGED)
                 changes += [change] if change else []
-    await _update(uow, changes, known)
+    await _update(uow, changes)
     return await _insert(uow, scope, fresh, outcomes)
 
 
@@ -116,13 +116,18 @@ def _change(reading: Reading, known: Any, moment: datetime) -> dict[str, Any]:
         if newer
         else {"odometer_km": known.odometer_km, "odometer_time": known.odometer_time}
     )
-    row |= search_columns(known.vin, row["engine_number"], row["plate_number"])
     return {**row, "vin": known.vin, "version": known.version + 1, "update_time": moment, "changed": changed}
 
 
-async def _update(uow: UnitOfWork, changes: list[dict[str, Any]], known: dict[str, Any]) -> None:
+async def _update(uow: UnitOfWork, changes: list[dict[str, Any]]) -> None:
     named = [change.pop("changed") for change in changes]
     await bulk.update_all(uow.session, Vehicle, changes, "vin")
+    searched = [
+        change
+        for change, changed in zip(changes, named, strict=True)
+        if {"engine_number", "plate_number"} & set(changed)
+    ]
+    await bulk.update_all(uow.session, VehicleSearch, [_search(change) for change in searched], "vin")
     for change, changed in zip(changes, named, strict=True):
         if changed:
             event = events.vehicle_updated(change["vin"], change["status"], changed)
@@ -145,6 +150,7 @@ async def _insert(
         else:
             rows[reading.key] = _new(reading, uow.now)
     inserted = await bulk.insert_new(uow.session, Vehicle, list(rows.values()), "vin")
+    await bulk.insert_new(uow.session, VehicleSearch, [_search(rows[vin]) for vin in sorted(inserted)], "vin")
     await bulk.relate_all(uow.session, [(dealer, vin) for dealer in scope.dealers for vin in inserted], uow.now)
     for place, reading in fresh:
         if reading.key in inserted:
@@ -164,8 +170,11 @@ def _new(reading: Reading, moment: datetime) -> dict[str, Any]:
         "version": 1,
         "create_time": moment,
         "update_time": moment,
-        **search_columns(values["vin"], values["engine_number"], values["plate_number"]),
     }
+
+
+def _search(row: dict[str, Any]) -> dict[str, Any]:
+    return VehicleSearch.columns_of(row["vin"], row["engine_number"], row["plate_number"])
 
 
 def _tell(uow: UnitOfWork, row: dict[str, Any]) -> None:
