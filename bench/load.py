@@ -165,6 +165,7 @@ class Driver:
                 self._next(self._idle.popleft(), time.perf_counter())
         else:
             await self._arrivals(began, self._job.rate)
+            self._ends = time.perf_counter()  # nothing more is due; what is under way ends the run
         unsent = len(self._waiting)
         self._waiting.clear()
         self._settle()

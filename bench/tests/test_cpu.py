@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
+
 from bench import cpu
 
 _BURN = "import time\nwhile time.process_time() < {seconds}: pass\n"

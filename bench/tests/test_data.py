@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from bench import data
 from tradekit import phone, vin
+
+from bench import data
 
 
 class TestCustomers:
@@ -33,7 +34,7 @@ class TestVins:
     def test_numbers_have_different_valid_vins(self) -> None:
         found = [data.vin(number) for number in range(0, 3_000_000, 7_919)]
         assert len(set(found)) == len(found)
-        assert [vin.validate(one, "CN").text for one in found] == found
+        assert [vin.validate(one, "CN").value for one in found] == found
 
 
 class TestDealers:

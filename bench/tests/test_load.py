@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 import pytest_asyncio
+
 from bench.load import Driver, Job
 
 Answer = Callable[[int], Awaitable[bytes]]

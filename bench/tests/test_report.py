@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+
 from bench.report import Failure, Figure, Target, document, number, table, verdict
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from bench.stats import median, percentile
 from hypothesis import given
 from hypothesis import strategies as st
+
+from bench.stats import median, percentile
 
 values = st.lists(st.floats(0, 1e6), min_size=1, max_size=200)
 shares = st.floats(0, 1)

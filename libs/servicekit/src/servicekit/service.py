@@ -20,7 +20,7 @@ import uvloop
 from nats.aio.client import Client as Nats
 from opentelemetry.sdk.trace.export import SpanExporter
 
-from servicekit import telemetry
+from servicekit import sweeps, telemetry
 from servicekit.audit import ReadAudit
 from servicekit.db import migrate
 from servicekit.db.due import DueHandler, DueWorker
@@ -35,6 +35,7 @@ from servicekit.rpc.server import RpcServer
 from servicekit.rpc.tokens import ServiceIdentity, TokenVerifier
 from servicekit.settings import ServiceSettings
 from servicekit.snapshots import SnapshotReader
+from servicekit.sweeps import Sweep
 from servicekit.telemetry import logs, metrics
 from servicekit.telemetry.database import instrument_engine
 
@@ -70,6 +71,7 @@ class Service:
     subscriptions: Sequence[Subscription] = ()
     due: Mapping[str, DueHandler] = field(default_factory=dict)
     snapshots: Mapping[str, SnapshotReader] = field(default_factory=dict)
+    sweeps: Mapping[str, Sweep] = field(default_factory=dict)
     closing: Sequence[Closing] = ()
 
 
@@ -175,6 +177,8 @@ class Running:
         self._spawn("relay", Relay(kit.database, jetstream, kit.committed, self._name).run())
         for subscription in service.subscriptions:
             self._spawn(subscription.name, Consumer(kit.database, jetstream, subscription, kit.committed).run())
+        for name, sweep in service.sweeps.items():
+            self._spawn(name, sweeps.run(name, sweep))
         handlers = {**service.due, HOUSEKEEPING: housekeeping(kit.settings)}
         self._spawn("vitals", vitals(kit.database))
         self._spawn("due", DueWorker(kit.database, handlers, kit.committed).run())

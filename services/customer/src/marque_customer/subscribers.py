@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import uuid
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any
 
+from google.protobuf.timestamp_pb2 import Timestamp
 from marque.customer.v1 import interaction_pb2
 from servicekit import dealers
 from servicekit.db.uow import UnitOfWork
@@ -22,7 +23,9 @@ _SALE, _SERVICE = interaction_pb2.INTERACTION_KIND_SALE, interaction_pb2.INTERAC
 async def on_sale_recorded(uow: UnitOfWork, event: Event) -> None:
     """A sale makes the buyer an owner on the time line and begins the dealer's relation."""
     sale: Any = event.data
-    await _note(uow, sale, _SALE, "sale.recorded", ("vehicle.sale", sale.sale_id), {}, RELATION_SALE)
+    moment = Timestamp()
+    moment.FromDatetime(_noon(sale.invoice_date) or sale.occur_time.ToDatetime(UTC))
+    await _note(uow, sale, _SALE, "sale.recorded", ("vehicle.sale", sale.sale_id), {}, RELATION_SALE, moment)
 
 
 async def on_sale_reversed(uow: UnitOfWork, event: Event) -> None:
@@ -45,6 +48,11 @@ async def on_repair_order_closed(uow: UnitOfWork, event: Event) -> None:
     if order.comeback:
         params["comeback"] = "true"
     await _note(uow, order, _SERVICE, "repair_order.closed", _thing(order), params, RELATION_VISIT, order.close_time)
+
+
+def _noon(date: Any) -> datetime | None:
+    """The moment at which a date stands on the time line: noon UTC is the same day almost everywhere. None for an incomplete date."""
+    return datetime(date.year, date.month, date.day, 12, tzinfo=UTC) if date.year and date.month and date.day else None
 
 
 def _thing(order: Any) -> tuple[str, str]:

@@ -5,6 +5,7 @@ The token goes on unchanged; every service verifies it again.
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import dataclass
 
@@ -12,8 +13,11 @@ from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
 from servicekit.errors import ResourceExhausted, Unauthenticated
+from servicekit.ids import new_id
 from servicekit.rpc.principal import ANONYMOUS, Principal
 from servicekit.rpc.tokens import TokenVerifier
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,15 +27,26 @@ class Rate:
     limit: int
     remaining: int
     reset_seconds: int
+    admitted: bool
 
     @property
     def header(self) -> str:
         """The RateLimit header, with its note that replicas count apart."""
         return f'"default";r={self.remaining};t={self.reset_seconds};approximate'
 
+    @property
+    def policy(self) -> str:
+        """The RateLimit-Policy header: quota and window in seconds."""
+        return f'"default";q={self.limit};w=60'
+
+    def check(self) -> None:
+        """Raises ResourceExhausted, with the seconds to wait, where the limit is passed."""
+        if not self.admitted:
+            raise ResourceExhausted(retry_after=self.reset_seconds)
+
 
 class Admission:
-    """Verifies tokens and counts requests per principal, and per address for callers without a token."""
+    """Verifies tokens and counts requests per principal, and per address for callers without a good token."""
 
     def __init__(self, verifier: TokenVerifier, principal_rate: int, address_rate: int) -> None:
         self._verifier = verifier
@@ -39,8 +54,21 @@ class Admission:
         self._principal_rate = RateLimitItemPerMinute(principal_rate, namespace="principal")
         self._address_rate = RateLimitItemPerMinute(address_rate, namespace="address")
 
-    async def identify(self, authorization: str) -> Principal:
-        """Returns the caller of an Authorization header; ANONYMOUS for none. Raises Unauthenticated, Unavailable."""
+    async def admit(self, authorization: str, address: str) -> tuple[Principal, Rate]:
+        """Returns the caller of an Authorization header, ANONYMOUS for none, and what is left of its limit.
+
+        Raises Unauthenticated, or ResourceExhausted for an address that keeps guessing tokens; Unavailable.
+        """
+        try:
+            principal = await self._identify(authorization)
+        except Unauthenticated:
+            self._count(self._address_rate, address).check()
+            raise
+        if principal is ANONYMOUS:
+            return principal, self._count(self._address_rate, address)
+        return principal, self._count(self._principal_rate, principal.subject)
+
+    async def _identify(self, authorization: str) -> Principal:
         if not authorization:
             return ANONYMOUS
         scheme, _, token = authorization.partition(" ")
@@ -48,17 +76,12 @@ class Admission:
             raise Unauthenticated(why="the scheme is not Bearer")
         return await self._verifier.verify(token.strip())
 
-    def count(self, principal: Principal, address: str) -> Rate:
-        """Counts a request and returns what is left. Raises ResourceExhausted with the seconds to wait."""
-        item, key = self._counted(principal, address)
+    def _count(self, item: RateLimitItemPerMinute, key: str) -> Rate:
         admitted = self._limiter.hit(item, key)
         stats = self._limiter.get_window_stats(item, key)
-        rate = Rate(item.amount, max(0, stats.remaining), max(1, int(stats.reset_time - time.time())))
-        if not admitted:
-            raise ResourceExhausted(retry_after=rate.reset_seconds)
-        return rate
+        return Rate(item.amount, max(0, stats.remaining), max(1, int(stats.reset_time - time.time())), admitted)
 
-    def _counted(self, principal: Principal, address: str) -> tuple[RateLimitItemPerMinute, str]:
-        if principal is ANONYMOUS:
-            return self._address_rate, address
-        return self._principal_rate, principal.subject
+
+def request_id_of(given: str) -> str:
+    """Returns the caller's request id where it is one that may stand in a log, else a new one."""
+    return given if _REQUEST_ID.fullmatch(given) else new_id()

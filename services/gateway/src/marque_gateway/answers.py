@@ -10,7 +10,7 @@ import orjson
 from servicekit.errors import DomainError
 from servicekit.telemetry import logs, propagation
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from marque_gateway.catalogue import preferred_language
@@ -45,6 +45,8 @@ def problem_for(error: Exception, language: str, body_field: str | None = None) 
     if isinstance(error, HTTPException):
         code, reason = _BY_STATUS.get(error.status_code, (grpc.StatusCode.UNKNOWN, "UNKNOWN"))
         return problem_of(code, reason=reason, status=error.status_code, language=language)
+    if isinstance(error, ClientDisconnect):
+        return problem_of(grpc.StatusCode.CANCELLED, language=language)
     if isinstance(error, asyncio.TimeoutError):
         return problem_of(grpc.StatusCode.DEADLINE_EXCEEDED, language=language)
     log.error("request failed", exc_info=error)

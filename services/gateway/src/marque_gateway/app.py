@@ -23,7 +23,7 @@ from marque_gateway.admission import Admission
 from marque_gateway.answers import language, problem_for, problem_response
 from marque_gateway.binding import bindings_of
 from marque_gateway.contracts import Contracts
-from marque_gateway.edge import Edge
+from marque_gateway.edge import Edge, Gate
 from marque_gateway.live import Live
 from marque_gateway.openapi import build_document
 from marque_gateway.overview import Overview
@@ -66,29 +66,41 @@ def make_app(settings: Settings, upstreams: Upstreams, admission: Admission, liv
     for kind in (HTTPException, 404, 405):
         app.add_exception_handler(kind, _problem)
     app.add_exception_handler(Exception, _problem)
-    if settings.cors_origins:
-        app.add_middleware(
-            CORSMiddleware,
-            allow_origins=settings.cors_origins,
-            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
-            allow_headers=[
-                "authorization",
-                "content-type",
-                "idempotency-key",
-                "if-match",
-                "accept-language",
-                "x-request-id",
-            ],
-            expose_headers=["etag", "location", "x-request-id", "x-trace-id", "ratelimit", "retry-after"],
-            max_age=600,
-        )
     app.add_middleware(GZipMiddleware, minimum_size=2048, compresslevel=4)
     methods: dict[str, Method] = {}
     for binding in bindings:
         method = method_of(binding.rpc)
         assert method is not None
         methods[binding.rpc] = method
-    return Edge(app, settings, admission, methods)
+    gate: ASGIApp = Gate(app, settings, admission)
+    return Edge(_with_cors(gate, settings.cors_origins) if settings.cors_origins else gate, methods)
+
+
+def _with_cors(app: ASGIApp, origins: list[str]) -> ASGIApp:
+    return CORSMiddleware(
+        app,
+        allow_origins=origins,
+        allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
+        allow_headers=[
+            "authorization",
+            "content-type",
+            "idempotency-key",
+            "if-match",
+            "last-event-id",
+            "accept-language",
+            "x-request-id",
+        ],
+        expose_headers=[
+            "etag",
+            "location",
+            "x-request-id",
+            "x-trace-id",
+            "ratelimit",
+            "ratelimit-policy",
+            "retry-after",
+        ],
+        max_age=600,
+    )
 
 
 def _add_docs(app: FastAPI, described: bytes) -> None:

@@ -1,29 +1,26 @@
-"""The outermost layer of the HTTP door, for every request alike: trace, request id, limits, who calls, security headers, metrics.
+"""The outermost layers of the HTTP door, for every request alike: trace, request id, security headers, metrics; then limits and who calls.
 
-It is plain ASGI and does no work that an answer does not need.
+They are plain ASGI and do no work that an answer does not need.
 """
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Mapping
 from typing import Any
 
 from servicekit.contract import Method
-from servicekit.ids import new_id
 from servicekit.rpc.principal import ANONYMOUS
 from servicekit.telemetry import logs, metrics, propagation, spans
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from marque_gateway.admission import Admission
+from marque_gateway.admission import Admission, request_id_of
 from marque_gateway.answers import language, problem_for, problem_response
 from marque_gateway.settings import Settings
 
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _SECURITY = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
@@ -38,12 +35,10 @@ _API_ONLY = (
 
 
 class Edge:
-    """Wraps the application."""
+    """What every answer gets, whatever is asked: a trace, ids, security headers, a measure."""
 
-    def __init__(self, app: ASGIApp, settings: Settings, admission: Admission, methods: Mapping[str, Method]) -> None:
+    def __init__(self, app: ASGIApp, methods: Mapping[str, Method]) -> None:
         self._app = app
-        self._settings = settings
-        self._admission = admission
         self._methods = methods
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -52,8 +47,7 @@ class Edge:
             return
         started = time.perf_counter()
         headers = Headers(scope=scope)
-        given = headers.get("x-request-id", "")
-        request_id = given if _REQUEST_ID.fullmatch(given) else new_id()
+        request_id = request_id_of(headers.get("x-request-id", ""))
         logs.request_id_var.set(request_id)
         answer = {"status": 500}
         with spans.edge_span(scope["method"], headers.get("traceparent")) as span:
@@ -61,39 +55,52 @@ class Edge:
             state.update(route="other", span=span, principal=ANONYMOUS, methods=self._methods)
             told = _Told(send, request_id, propagation.current_trace_id() or "", answer, state)
             try:
-                await self._admitted(scope, receive, told, headers)
+                await self._app(scope, receive, told)
+            except Exception as error:
+                if told.begun:
+                    raise
+                await _refuse(error, scope, receive, told)
             finally:
                 span.http_status(answer["status"])
                 elapsed = time.perf_counter() - started
                 metrics.current().http_server(state["route"], scope["method"], answer["status"], elapsed)
 
-    async def _admitted(self, scope: Scope, receive: Receive, send: Send, headers: Headers) -> None:
-        request = Request(scope, receive)
-        try:
-            self._check_size(scope, headers)
-            state = scope["state"]
-            state["principal"] = principal = await self._admission.identify(headers.get("authorization", ""))
-            address = (scope.get("client") or ("unknown", 0))[0]
-            state["rate"] = self._admission.count(principal, address)
-        except Exception as error:
-            await problem_response(request, problem_for(error, language(request)))(scope, receive, send)
-            return
-        limit = self._settings.max_upload_bytes if _is_upload(scope) else self._settings.max_body_bytes
-        limited = _Limited(receive, limit)
-        try:
-            await self._app(scope, limited, send)
-        except Exception as error:
-            if getattr(send, "begun", False):
-                raise
-            await problem_response(request, problem_for(error, language(request)))(scope, receive, send)
 
-    def _check_size(self, scope: Scope, headers: Headers) -> None:
+class Gate:
+    """Who may pass: sizes, tokens, rates. It stands behind CORS, so that a browser may read why it was refused."""
+
+    def __init__(self, app: ASGIApp, settings: Settings, admission: Admission) -> None:
+        self._app = app
+        self._settings = settings
+        self._admission = admission
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers, state = Headers(scope=scope), scope["state"]
+        limit = self._settings.max_upload_bytes if _is_upload(scope) else self._settings.max_body_bytes
+        try:
+            self._check_size(scope, headers, limit)
+            address = (scope.get("client") or ("unknown", 0))[0]
+            state["principal"], state["rate"] = await self._admission.admit(headers.get("authorization", ""), address)
+            state["rate"].check()
+        except Exception as error:
+            await _refuse(error, scope, receive, send)
+            return
+        await self._app(scope, _Limited(receive, limit), send)
+
+    def _check_size(self, scope: Scope, headers: Headers, limit: int) -> None:
         if sum(len(name) + len(value) for name, value in scope["headers"]) > self._settings.max_header_bytes:
             raise HTTPException(431)
         length = headers.get("content-length", "0")
-        limit = self._settings.max_upload_bytes if _is_upload(scope) else self._settings.max_body_bytes
-        if not length.isdigit() or int(length) > limit:
+        if not (length.isascii() and length.isdigit()) or int(length) > limit:
             raise HTTPException(413 if length.isdigit() else 400)
+
+
+async def _refuse(error: Exception, scope: Scope, receive: Receive, send: Send) -> None:
+    request = Request(scope, receive)
+    await problem_response(request, problem_for(error, language(request)))(scope, receive, send)
 
 
 class _Told:
@@ -121,7 +128,8 @@ class _Told:
             headers.append((b"x-trace-id", self._trace_id.encode()))
             rate = self._state.get("rate")
             if rate is not None:
-                MutableHeaders(raw=headers)["ratelimit"] = rate.header
+                headers.append((b"ratelimit", rate.header.encode()))
+                headers.append((b"ratelimit-policy", rate.policy.encode()))
         await self._send(message)
 
 

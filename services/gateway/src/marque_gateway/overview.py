@@ -122,7 +122,12 @@ class Overview:
         if profile is not None and not principal.may(profile.permission):
             raise PermissionDenied(permission=profile.permission)
         view = _View(customer_id)
-        await asyncio.gather(*(self._part(part, view, principal, metadata) for part in PARTS))
+        asked = [asyncio.create_task(self._part(part, view, principal, metadata)) for part in PARTS]
+        try:
+            await asyncio.gather(*asked)
+        finally:  # a customer out of sight ends the other questions too
+            for task in asked:
+                task.cancel()
         return Response(orjson.dumps(view.document()), 200, media_type="application/json")
 
     async def _part(self, part: Part, view: _View, principal: Principal, metadata: Metadata) -> None:

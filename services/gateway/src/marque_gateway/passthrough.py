@@ -1,14 +1,16 @@
 """gRPC for dealer systems: every RPC that a caller may use, through one address, as bytes that the gateway does not read.
 
 The gateway itself answers reflection. INTERNAL methods do not exist here. Authentication, limits and tracing are those of the HTTP door;
-an answer's code, details and trailing metadata are the service's own.
+an answer's code, details and trailing metadata are the service's own, and every answer names its request and its trace.
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import Callable, Iterable
 from typing import Any
+from urllib.parse import unquote
 
 import grpc
 import grpc.aio
@@ -16,21 +18,38 @@ from grpc_reflection.v1alpha.reflection import SERVICE_NAME as REFLECTION
 from grpc_reflection.v1alpha.reflection import enable_server_reflection
 from servicekit import contract
 from servicekit.contract import Method
-from servicekit.errors import DomainError, Internal, PermissionDenied, Unauthenticated
-from servicekit.ids import new_id
+from servicekit.errors import DeadlineExceeded, DomainError, Internal, PermissionDenied, Unauthenticated, Unavailable
 from servicekit.rpc.failures import as_domain_error
 from servicekit.rpc.principal import ANONYMOUS
 from servicekit.rpc.server import OPTIONS
-from servicekit.telemetry import logs, metrics, spans
+from servicekit.telemetry import logs, metrics, propagation, spans
 
-from marque_gateway.admission import Admission
+from marque_gateway.admission import Admission, request_id_of
 from marque_gateway.settings import Settings
 from marque_gateway.upstream import Upstreams, owner_of, traced
 
 log = logs.get_logger(__name__)
 
-_FORWARDED = frozenset({"authorization", "accept-language"})
+_FORWARDED = ("authorization", "accept-language")
 _STREAM_DEADLINE = 3600.0
+_DETAILS_KEY = "grpc-status-details-bin"
+
+# Where a call failed below the service, gRPC's own words may name addresses: they are replaced by ours.
+_OURS: dict[grpc.StatusCode, Callable[[], DomainError]] = {
+    grpc.StatusCode.UNAVAILABLE: lambda: Unavailable(dependency="The service", retry_after=1),
+    grpc.StatusCode.CANCELLED: lambda: Unavailable(dependency="The service", retry_after=1),
+    grpc.StatusCode.DEADLINE_EXCEEDED: DeadlineExceeded,
+    grpc.StatusCode.UNKNOWN: Internal,
+    grpc.StatusCode.INTERNAL: Internal,
+    grpc.StatusCode.DATA_LOSS: Internal,
+}
+_HANDLERS = {
+    (False, False): ("unary_unary", grpc.unary_unary_rpc_method_handler),
+    (False, True): ("unary_stream", grpc.unary_stream_rpc_method_handler),
+    (True, False): ("stream_unary", grpc.stream_unary_rpc_method_handler),
+    (True, True): ("stream_stream", grpc.stream_stream_rpc_method_handler),
+}
+Metadata = list[tuple[str, str | bytes]]
 
 
 class Passthrough:
@@ -69,148 +88,111 @@ class Passthrough:
         await self._server.stop(grace)
 
     def _handler(self, method: Method) -> grpc.RpcMethodHandler:
-        if method.client_streaming and method.server_streaming:
-            return grpc.stream_stream_rpc_method_handler(self._streaming(method))
-        if method.server_streaming:
-            return grpc.unary_stream_rpc_method_handler(self._streaming(method))
-        if method.client_streaming:
-            return grpc.stream_unary_rpc_method_handler(self._single(method))
-        return grpc.unary_unary_rpc_method_handler(self._single(method))
+        """Handlers of all four kinds are coroutines that write (no generators): a cancelled one ends in its own task and context."""
+        kind, make = _HANDLERS[method.client_streaming, method.server_streaming]
+        invoke = getattr(self._upstreams.channel(owner_of(method.service)), kind)(method.path)
 
-    def _single(self, method: Method) -> Any:
-        """Methods with one answer."""
+        async def serve(request: Any, context: grpc.aio.ServicerContext) -> bytes | None:
+            given = {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
+            request_id = request_id_of(given.get("x-request-id", ""))
+            logs.request_id_var.set(request_id)
+            started, code = time.perf_counter(), "CANCELLED"
+            answer: bytes | None = None
+            failure: DomainError | grpc.aio.AioRpcError | None = None
+            with spans.edge_span(method.path.lstrip("/"), given.get("traceparent")) as span:
+                told: Metadata = [("x-request-id", request_id), ("x-trace-id", propagation.current_trace_id() or "")]
+                try:
+                    await self._admit(method, given.get("authorization", ""), context.peer())
+                    metadata = [(key, given[key]) for key in _FORWARDED if key in given]
+                    metadata.append(("x-request-id", request_id))
+                    call = invoke(request, timeout=self._deadline(method, context), metadata=traced(metadata))
+                    answer = await _carry(call, method, context)
+                    context.set_trailing_metadata((*told, *_theirs(await call.trailing_metadata())))
+                    code = "OK"
+                except Exception as error:
+                    failure = _judged(error, method)
+                    code = (failure.code() if isinstance(failure, grpc.aio.AioRpcError) else failure.code).name
+                finally:
+                    span.status(code)
+                    metrics.current().rpc_server(method.path, code, time.perf_counter() - started)
+            if failure is not None:
+                await _abort(context, failure, told)
+            return answer
 
-        async def serve(request: Any, context: grpc.aio.ServicerContext) -> bytes:
-            async with _Served(self, method, context) as served:
-                call = self._call(method, request, served)
-                served.answered = await call
-                await _copy_initial(call, context)
-            if served.failure is not None:
-                await _abort(context, served.failure)
-            return served.answered
+        handler: grpc.RpcMethodHandler = make(serve)
+        return handler
 
-        return serve
-
-    def _streaming(self, method: Method) -> Any:
-        """Methods with many answers."""
-
-        async def serve(request: Any, context: grpc.aio.ServicerContext) -> AsyncIterator[bytes]:
-            served = _Served(self, method, context)
-            await served.__aenter__()
-            error: BaseException | None = None
-            try:
-                if served.failure is None:
-                    async for answer in self._call(method, request, served):
-                        yield answer
-            except BaseException as found:
-                error = found
-            if not await served.__aexit__(type(error) if error else None, error, None) and error is not None:
-                raise error
-            if served.failure is not None:
-                await _abort(context, served.failure)
-
-        return serve
-
-    def _call(self, method: Method, request: Any, served: _Served) -> Any:
-        channel = self._upstreams.channel(owner_of(method.service))
-        kind = f"{'stream' if method.client_streaming else 'unary'}_{'stream' if method.server_streaming else 'unary'}"
-        return getattr(channel, kind)(method.path)(request, timeout=served.deadline, metadata=traced(served.metadata))
-
-
-class _Served:
-    """One call through the door: admits it, times it, and turns what goes wrong into an answer (`failure`)."""
-
-    def __init__(self, door: Passthrough, method: Method, context: grpc.aio.ServicerContext) -> None:
-        self._door = door
-        self._method = method
-        self._context = context
-        self._started = time.perf_counter()
-        self.failure: grpc.aio.AioRpcError | DomainError | None = None
-        self.answered = b""
-        self.metadata: list[tuple[str, str]] = []
-        streams = method.client_streaming or method.server_streaming
-        left = context.time_remaining()
-        self.deadline = min(left or 1e9, _STREAM_DEADLINE if streams else door._settings.upstream_deadline)
-
-    async def __aenter__(self) -> _Served:
-        given = {key: value for key, value in self._context.invocation_metadata() or () if isinstance(value, str)}
-        request_id = given.get("x-request-id", "")[:64] or new_id()
-        logs.request_id_var.set(request_id)
-        self._span = spans.edge_span(self._method.path.lstrip("/"), given.get("traceparent"))
-        self._span.__enter__()
-        self.metadata = [(key, value) for key, value in given.items() if key in _FORWARDED]
-        self.metadata.append(("x-request-id", request_id))
-        try:
-            await self._admit(given.get("authorization", ""))
-        except Exception as error:
-            self._fail(error)
-            await self._leave()
-            await _abort(self._context, self.failure)
-        return self
-
-    async def __aexit__(self, kind: Any, error: BaseException | None, trace: Any) -> bool:
-        handled = True
-        if isinstance(error, Exception):
-            self._fail(error)
-        elif error is not None:
-            handled = False
-        await self._leave()
-        return handled
-
-    async def _admit(self, authorization: str) -> None:
-        principal = await self._door._admission.identify(authorization)
-        self._door._admission.count(principal, self._context.peer().rpartition(":")[0])
-        if self._method.public:
+    async def _admit(self, method: Method, authorization: str, peer: str) -> None:
+        principal, rate = await self._admission.admit(authorization, _address(peer))
+        rate.check()
+        if method.public:
             return
         if principal is ANONYMOUS:
             raise Unauthenticated(why="it is missing")
-        if not principal.may(self._method.permission):
-            raise PermissionDenied(permission=self._method.permission)
+        if not principal.may(method.permission):
+            raise PermissionDenied(permission=method.permission)
 
-    def _fail(self, error: Exception) -> None:
-        if isinstance(error, grpc.aio.AioRpcError):
-            self.failure = error
-            return
-        known = as_domain_error(error)
-        if known is None:
-            log.error("call failed", exc_info=error, extra={"method": self._method.path})
-            known = Internal()
-        self.failure = known
-
-    async def _leave(self) -> None:
-        code = "OK"
-        if isinstance(self.failure, grpc.aio.AioRpcError):
-            code = self.failure.code().name
-        elif self.failure is not None:
-            code = self.failure.code.name
-        self._span.status(code)
-        self._span.__exit__(None, None, None)
-        metrics.current().rpc_server(self._method.path, code, time.perf_counter() - self._started)
+    def _deadline(self, method: Method, context: grpc.aio.ServicerContext) -> float:
+        """Seconds that the service gets: what the caller still waits, within ours."""
+        streams = method.client_streaming or method.server_streaming
+        ours = _STREAM_DEADLINE if streams else self._settings.upstream_deadline
+        left = context.time_remaining()
+        return ours if left is None else min(left, ours)
 
 
-async def _copy_initial(call: Any, context: grpc.aio.ServicerContext) -> None:
-    context.set_trailing_metadata(tuple(_ours(await call.trailing_metadata())))
+async def _carry(call: Any, method: Method, context: grpc.aio.ServicerContext) -> bytes | None:
+    """Hands the answers over as they come; whatever ends this ends the call of the service."""
+    try:
+        if not method.server_streaming:
+            single: bytes = await call
+            return single
+        async for answer in call:
+            await context.write(answer)
+        return None
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        raise Unavailable(dependency="The service", retry_after=1) from None  # not we: the call under us was cancelled
+    finally:
+        call.cancel()
 
 
-def _ours(metadata: Any) -> list[tuple[str, str | bytes]]:
+def _judged(error: Exception, method: Method) -> DomainError | grpc.aio.AioRpcError:
+    """Returns what the caller is told: the service's answer as it is, else an error of ours."""
+    if isinstance(error, grpc.aio.AioRpcError):
+        ours = _OURS.get(error.code())
+        marked = any(key == _DETAILS_KEY for key, _ in error.trailing_metadata() or ())
+        return error if marked or ours is None else ours()
+    known = as_domain_error(error)
+    if known is not None:
+        return known
+    log.error("call failed", exc_info=error, extra={"method": method.path})
+    return Internal()
+
+
+async def _abort(
+    context: grpc.aio.ServicerContext, failure: DomainError | grpc.aio.AioRpcError, told: Metadata
+) -> None:
+    if isinstance(failure, DomainError):
+        status = failure.to_status()
+        told.append((_DETAILS_KEY, status.SerializeToString()))
+        await context.abort(failure.code, status.message, trailing_metadata=tuple(told))
+    else:
+        told.extend(_theirs(failure.trailing_metadata()))
+        await context.abort(failure.code(), failure.details() or "", trailing_metadata=tuple(told))
+
+
+def _theirs(metadata: Iterable[tuple[str, str | bytes]] | None) -> Metadata:
+    """What the service says beside its answer, without gRPC's own; ids are told by the door."""
     return [
         (key, value)
         for key, value in metadata or ()
-        if key == "grpc-status-details-bin" or not key.startswith(("grpc-", ":"))
+        if key == _DETAILS_KEY or not key.startswith(("grpc-", ":", "x-request-id", "x-trace-id"))
     ]
 
 
-async def _abort(context: grpc.aio.ServicerContext, failure: Any) -> None:
-    if isinstance(failure, DomainError):
-        status = failure.to_status()
-        trailing: Any = (("grpc-status-details-bin", status.SerializeToString()),)
-        await context.abort(failure.code, status.message, trailing_metadata=trailing)
-    details = failure.details() or ""
-    trailing = tuple(_ours(failure.trailing_metadata()))
-    if not trailing and failure.code() in (
-        grpc.StatusCode.UNAVAILABLE,
-        grpc.StatusCode.UNKNOWN,
-        grpc.StatusCode.INTERNAL,
-    ):
-        details = "The service is not reachable at present. Try again later."  # gRPC's own words name addresses
-    await context.abort(failure.code(), details, trailing_metadata=trailing)
+def _address(peer: str) -> str:
+    """`ipv4:127.0.0.1:50132`, `ipv6:%5B::1%5D:50132` → the address alone, as the HTTP door counts it."""
+    _, _, rest = unquote(peer).partition(":")
+    return rest.rpartition(":")[0].strip("[]") or "unknown"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
 from typing import Any
 
 from google.protobuf.message_factory import GetMessageClass
@@ -10,6 +10,7 @@ from marque.type.v1 import import_pb2
 from servicekit import contract
 from servicekit.errors import InvalidArgument, PermissionDenied, Unauthenticated
 from servicekit.rpc.principal import ANONYMOUS
+from servicekit.telemetry import spans
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -52,12 +53,31 @@ class Uploads:
         if not principal.may(method.permission):
             raise PermissionDenied(permission=method.permission)
         header = _header(request)
-        call = self._upstreams.channel(service).stream_unary(
-            method.path,
-            request_serializer=GetMessageClass(method.descriptor.input_type).SerializeToString,
-            response_deserializer=import_pb2.Import.FromString,
-        )
-        return await call(_messages(header, request), timeout=_DEADLINE, metadata=traced(metadata_of(request)))
+        with spans.client_span(method.path) as span:
+            call = self._upstreams.channel(service).stream_unary(
+                method.path,
+                request_serializer=GetMessageClass(method.descriptor.input_type).SerializeToString,
+                response_deserializer=import_pb2.Import.FromString,
+            )(timeout=_DEADLINE, metadata=traced(metadata_of(request)))
+            made = await _send(call, header, request)
+            span.status("OK")
+        return made
+
+
+async def _send(call: Any, header: import_pb2.ImportFileHeader, request: Request) -> Any:
+    """Sends the file as it arrives. Whatever breaks it off cancels the call: half a file must never become an import."""
+    try:
+        try:
+            await call.write(import_pb2.UploadImportRequest(header=header))
+            async for part in request.stream():
+                for start in range(0, len(part), _CHUNK):
+                    await call.write(import_pb2.UploadImportRequest(chunk=part[start : start + _CHUNK]))
+            await call.done_writing()
+        except asyncio.InvalidStateError:
+            pass  # the service answered before the end of the file: its answer says why
+        return await call
+    finally:
+        call.cancel()
 
 
 def _method(service: str) -> contract.Method | None:
@@ -82,12 +102,3 @@ def _header(request: Request) -> import_pb2.ImportFileHeader:
                 name[:60], "UNKNOWN_PARAMETER", "is not a parameter of this method, or not a value of it"
             )
     return header
-
-
-async def _messages(
-    header: import_pb2.ImportFileHeader, request: Request
-) -> AsyncIterator[import_pb2.UploadImportRequest]:
-    yield import_pb2.UploadImportRequest(header=header)
-    async for part in request.stream():
-        for start in range(0, len(part), _CHUNK):
-            yield import_pb2.UploadImportRequest(chunk=part[start : start + _CHUNK])

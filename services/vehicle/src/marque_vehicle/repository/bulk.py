@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from typing import Any
 
 import orjson
@@ -61,7 +60,7 @@ async def related_to(session: AsyncSession, vins: Iterable[str], dealers: Sequen
     return set((await session.execute(statement, {"vins": list(vins), "dealers": list(dealers)})).scalars())
 
 
-async def relate_all(session: AsyncSession, pairs: Iterable[tuple[uuid.UUID, str]], moment: datetime) -> None:
+async def relate_all(session: AsyncSession, pairs: Iterable[tuple[uuid.UUID, str]]) -> None:
     """Notes which dealers have to do with which cars."""
     rows = [{"dealer_id": dealer, "vin": vin} for dealer, vin in sorted(set(pairs))]
     if rows:

@@ -78,14 +78,6 @@ def _at(conditions: query.Conditions, valid: datetime | None, known_at: datetime
         conditions.add("valid_from <= {} AND (valid_until IS NULL OR valid_until > {})", valid, valid)
 
 
-def persons_seen(scope: Scope, now_place: str, dealers_place: str) -> str:
-    """The condition that a caller sees the person of a row: for a dealer the present owner of a car in relation."""
-    return (
-        f"(known_until IS NULL AND valid_from <= {now_place} AND (valid_until IS NULL OR valid_until > {now_place}) AND EXISTS "
-        f"(SELECT FROM dealer_vehicles r WHERE r.vin = ownerships.vin AND r.dealer_id = ANY({dealers_place}::uuid[])))"
-    )
-
-
 async def list_ownerships(
     reader: Reader,
     scope: Scope,
@@ -119,9 +111,14 @@ async def list_ownerships(
 
 
 def _person(conditions: query.Conditions, scope: Scope, now: datetime) -> str:
+    """The condition that a caller sees the person of a row: a dealer that of the present owner of a related car, others any in sight."""
     if scope.everything or scope.customers:
         return "true"
-    return persons_seen(scope, conditions.bind(now), conditions.bind(list(scope.dealers)))
+    moment, dealers = conditions.bind(now), conditions.bind(list(scope.dealers))
+    return (
+        f"(known_until IS NULL AND valid_from <= {moment} AND (valid_until IS NULL OR valid_until > {moment}) AND EXISTS "
+        f"(SELECT FROM dealer_vehicles r WHERE r.vin = ownerships.vin AND r.dealer_id = ANY({dealers}::uuid[])))"
+    )
 
 
 async def owners_at(

@@ -95,7 +95,7 @@ async def erase_plates(session: AsyncSession, ids: Ids, since: Any, now: datetim
         "WITH erased AS (UPDATE vehicles SET plate_number = '', version = version + 1, update_time = :now "  # noqa: S608
         f"WHERE plate_number <> '' AND vin IN ({_PRESENT} AND valid_from < :since) RETURNING vin) "
         "UPDATE vehicle_search SET plate_text = '', plate_tokens = '{}' WHERE vin IN (SELECT vin FROM erased)",
-        "SELECT count(*), CAST(NULL AS timestamptz) FROM vehicles "
+        "SELECT count(*), CAST(NULL AS timestamptz) FROM vehicles "  # noqa: S608
         f"WHERE plate_number <> '' AND vin IN ({_PRESENT}) AND CAST(:since AS timestamptz) IS NOT NULL",
         {"ids": list(ids), "since": since, "now": now},
     )

@@ -184,7 +184,7 @@ async def _insert(uow: UnitOfWork, readings: list[Reading]) -> set[uuid.UUID]:
     rows = [reading.values for reading in readings]
     inserted: set[uuid.UUID] = await bulk.insert_new(uow.session, RepairOrder, rows, "repair_order_id")
     written = [row for row in rows if row["repair_order_id"] in inserted]
-    await bulk.relate_all(uow.session, [(row["dealer_id"], row["vin"]) for row in written], uow.now)
+    await bulk.relate_all(uow.session, [(row["dealer_id"], row["vin"]) for row in written])
     for row in written:
         order = SimpleNamespace(**{**row, "adviser_staff_id": None})
         told: list[Any] = [events.repair_order_opened(order)]

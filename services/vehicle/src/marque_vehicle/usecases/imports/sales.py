@@ -167,7 +167,7 @@ async def _insert(uow: UnitOfWork, readings: list[Reading], cars: dict[str, Any]
     owners = [_owner(row, known) for row in standing]
     await bulk.insert_new(uow.session, Ownership, owners, "ownership_id")
     await _put_on_road(uow, standing, cars)
-    await bulk.relate_all(uow.session, [(row["dealer_id"], row["vin"]) for row in written], uow.now)
+    await bulk.relate_all(uow.session, [(row["dealer_id"], row["vin"]) for row in written])
     for row in written:
         _tell(uow, row)
     for owner in owners:

@@ -151,7 +151,7 @@ async def _insert(
             rows[reading.key] = _new(reading, uow.now)
     inserted = await bulk.insert_new(uow.session, Vehicle, list(rows.values()), "vin")
     await bulk.insert_new(uow.session, VehicleSearch, [_search(rows[vin]) for vin in sorted(inserted)], "vin")
-    await bulk.relate_all(uow.session, [(dealer, vin) for dealer in scope.dealers for vin in inserted], uow.now)
+    await bulk.relate_all(uow.session, [(dealer, vin) for dealer in scope.dealers for vin in inserted])
     for place, reading in fresh:
         if reading.key in inserted:
             _tell(uow, rows[reading.key])
