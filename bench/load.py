@@ -38,7 +38,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Result:
-    """What came back. Latencies in milliseconds; `errors` counts answers other than 200, which no figure may hide."""
+    """What came back. Latencies in milliseconds; `errors` counts answers other than 200, `refusal` is the first one's status."""
 
     requests: int
     errors: int
@@ -49,6 +49,7 @@ class Result:
     p99: float
     worst: float
     unsent: int = 0
+    refusal: str = ""
 
     @property
     def per_second(self) -> float:
@@ -145,6 +146,7 @@ class Driver:
         self._latencies = array("d")
         self._under_way = 0
         self._errors = 0
+        self._refusal = ""
         self._started = False
         self._ends = 0.0
         self._done = asyncio.Event()
@@ -178,7 +180,7 @@ class Driver:
         if not ordered:
             raise LoadFailed("nothing was answered")
         marks = [percentile(ordered, share) * 1000 for share in (0.5, 0.9, 0.99, 1.0)]
-        return Result(len(ordered), self._errors, elapsed, self.body_bytes, *marks, unsent)
+        return Result(len(ordered), self._errors, elapsed, self.body_bytes, *marks, unsent, self._refusal)
 
     async def _arrivals(self, began: float, rate: float) -> None:
         count = 0
@@ -208,7 +210,9 @@ class Driver:
     def answered(self, connection: Connection, status: bytes, due: float) -> None:
         """Notes an answer and gives the connection its next request."""
         self._latencies.append(time.perf_counter() - due)
-        self._errors += status != b"200"
+        if status != b"200":
+            self._errors += 1
+            self._refusal = self._refusal or status.decode("latin-1")
         self._under_way -= 1
         self.free(connection)
         self._settle()
@@ -239,7 +243,9 @@ def run(job: Job) -> Result:
     found: dict[str, Any] = json.loads(done.stdout)
     result = Result(**found)
     if result.errors:
-        raise LoadFailed(f"{result.errors} of {result.requests} answers were not 200")
+        raise LoadFailed(
+            f"{result.errors} of {result.requests} answers were not 200, the first {result.refusal or 'a closed connection'}"
+        )
     return result
 
 

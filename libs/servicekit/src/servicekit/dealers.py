@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from servicekit.db.tables import known_dealers
 from servicekit.db.uow import UnitOfWork
+from servicekit.ids import is_uuid
 from servicekit.messaging.consumer import Handler
 from servicekit.messaging.envelope import Event
 from servicekit.rpc.principal import Principal
@@ -53,7 +54,8 @@ def in_scope(principal: Principal, column: sa.ColumnElement[uuid.UUID]) -> sa.Co
     """
     found: list[sa.ColumnElement[bool]] = []
     if principal.dealers:
-        found.append(column.in_([uuid.UUID(dealer) for dealer in sorted(principal.dealers)]))
+        known = [uuid.UUID(dealer) for dealer in sorted(principal.dealers) if is_uuid(dealer)]
+        found.append(column.in_(known))  # what is no id is no dealer of ours, and gives nothing
     if principal.is_dealer and principal.dealer_group:
         group = sa.select(known_dealers.c.dealer_id).where(known_dealers.c.group_code == principal.dealer_group)
         found.append(column.in_(group))

@@ -40,30 +40,40 @@ def _below(full_name: str) -> tuple[tuple[str, bool], ...]:
     descriptor = contract.message(full_name).DESCRIPTOR
     found = []
     for field in descriptor.fields:
-        if field.message_type is not None and not _is_map(field) and _leads(field.message_type, frozenset({full_name})):
+        part = _part(field)
+        if part is not None and _classes(part.full_name):
             found.append((field.name, field.is_repeated))
     return tuple(found)
 
 
-def _leads(descriptor: Descriptor, above: frozenset[str]) -> bool:
-    if not descriptor.full_name.startswith("marque.") or descriptor.full_name in above:
-        return False
-    if _own(descriptor.full_name):
-        return True
-    return any(
-        field.message_type is not None
-        and not _is_map(field)
-        and _leads(field.message_type, above | {descriptor.full_name})
-        for field in descriptor.fields
-    )
+@cache
+def _classes(full_name: str) -> frozenset[int]:
+    """The kinds of data that a message holds, at any depth; a message may hold messages of its own type."""
+    found: set[int] = set()
+    known, waiting = {full_name}, [full_name]
+    while waiting:
+        name = waiting.pop()
+        found.update(kind for _, kind in _own(name))
+        parts = (_part(field) for field in contract.message(name).DESCRIPTOR.fields)
+        fresh = {part.full_name for part in parts if part is not None} - known
+        known |= fresh
+        waiting += fresh
+    return frozenset(found)
 
 
-def _is_map(field: FieldDescriptor) -> bool:
-    return field.message_type is not None and field.message_type.GetOptions().map_entry
+def _part(field: FieldDescriptor) -> Descriptor | None:
+    """The message of ours that a field holds, a map by its values; None for other fields."""
+    kind = field.message_type
+    if kind is not None and kind.GetOptions().map_entry:
+        kind = kind.fields_by_name["value"].message_type
+    return kind if kind is not None and kind.full_name.startswith("marque.") else None
 
 
 def mask(message: Any, visible: frozenset[int]) -> None:
-    """Clears every field of a kind not in `visible`, in place, and names what was set in the nearest `masked_fields` above it."""
+    """Clears every field of a kind not in `visible`, in place, and names it in the nearest `masked_fields` above it.
+
+    It is named whether or not it was set: that there is a phone number at all is nobody's business who may not see it.
+    """
     _mask(message, visible, message, "")
 
 
@@ -79,7 +89,8 @@ def _mask(message: Any, visible: frozenset[int], owner: Any, prefix: str) -> Non
                 owner.masked_fields.append(path)
     for name, repeated in _below(full_name):
         if repeated:
-            for part in getattr(message, name):
+            parts = getattr(message, name)
+            for part in parts.values() if hasattr(parts, "values") else parts:
                 _mask(part, visible, owner, f"{prefix}{name}.")
         elif message.HasField(name):
             _mask(getattr(message, name), visible, owner, f"{prefix}{name}.")
@@ -101,9 +112,11 @@ def show(call: Call, resource: Any, resource_type: str, resource_id: str, visibl
 
 
 def refuse_masked(message: Message, paths: list[str], visible: frozenset[int], prefix: str) -> None:
-    """Raises InvalidArgument where an update names a field that the caller may not see: a masked value can never be written back."""
-    hidden = {name for name, kind in _own(message.DESCRIPTOR.full_name) if kind not in visible}
-    wrong = [path for path in paths if path.split(".")[0] in hidden]
+    """Raises InvalidArgument where an update names a field that the caller may not see, or one that holds such fields.
+
+    A masked value can never be written back: neither by its own path nor with the message around it.
+    """
+    wrong = [path for path in paths if _hides(message.DESCRIPTOR, path.split("."), visible)]
     if wrong:
         raise InvalidArgument(
             violations=[
@@ -113,3 +126,16 @@ def refuse_masked(message: Message, paths: list[str], visible: frozenset[int], p
                 for path in wrong
             ]
         )
+
+
+def _hides(descriptor: Descriptor, path: list[str], visible: frozenset[int]) -> bool:
+    field = descriptor.fields_by_name.get(path[0])
+    if field is None:
+        return False
+    kind = field.GetOptions().Extensions[options_pb2.data_class]
+    if kind and kind not in visible:
+        return True
+    part = _part(field)
+    if part is None:
+        return False
+    return _hides(part, path[1:], visible) if path[1:] else bool(_classes(part.full_name) - visible)

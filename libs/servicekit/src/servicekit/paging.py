@@ -21,6 +21,7 @@ from servicekit.errors import InvalidArgument
 
 DEFAULT_PAGE_SIZE = 50
 MAX_PAGE_SIZE = 1000
+_BIGINT = 2**63
 _Row = TypeVar("_Row")
 
 _NOT_PART_OF_THE_QUESTION = frozenset({"page_size", "page_token"})
@@ -65,7 +66,7 @@ def page_of(request: Message, *, default_size: int = DEFAULT_PAGE_SIZE, max_size
         if not isinstance(after, list) or not isinstance(stamp, str):
             raise ValueError
         values = tuple(_value(item) for item in after)
-    except (ValueError, TypeError, binascii.Error):
+    except (ValueError, TypeError, KeyError, binascii.Error):
         raise _bad_token("the token is damaged") from None
     if stamp != digest:
         raise _bad_token("the token belongs to a request with other filters or another order")
@@ -81,7 +82,7 @@ def page_key(page: Page, *readers: Callable[[Any], Any]) -> tuple[Any, ...] | No
         return None
     try:
         return tuple(reader(value) for reader, value in zip(readers, page.after, strict=True))
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, TypeError, AttributeError, OverflowError):
         raise _bad_token("the token is damaged") from None
 
 
@@ -108,9 +109,11 @@ def _plain(value: Any) -> Any:
 def _value(item: Any) -> Any:
     if isinstance(item, dict):
         moment = datetime.fromisoformat(item["t"])
-        if moment.tzinfo is None:
+        if moment.tzinfo is None or not 1 < moment.year < 9999:  # in UTC it must still be a moment
             raise ValueError
         return moment
+    if isinstance(item, int) and not -_BIGINT <= item < _BIGINT:  # the database has no such number
+        raise ValueError
     if isinstance(item, str) and "\x00" in item:
         raise ValueError
     if item is not None and not isinstance(item, str | int | float):

@@ -11,7 +11,6 @@ import pytest_asyncio
 from servicekit.testing.platform import Platform
 
 
-
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def door(platform: Platform) -> AsyncIterator[Platform]:
     await platform.start("network")
@@ -38,8 +37,12 @@ async def create(client: httpx.AsyncClient, code: str, **headers: str) -> httpx.
 
 
 class TestEveryAnswer:
-    @pytest.mark.parametrize(("path", "status"), [("/v1/dealers", 200), ("/nowhere", 404), ("/v1/customers", 503), ("/docs", 200)])
-    async def test_it_carries_ids_and_security_headers(self, manager: httpx.AsyncClient, path: str, status: int) -> None:
+    @pytest.mark.parametrize(
+        ("path", "status"), [("/v1/dealers", 200), ("/nowhere", 404), ("/v1/customers", 503), ("/docs", 200)]
+    )
+    async def test_it_carries_ids_and_security_headers(
+        self, manager: httpx.AsyncClient, path: str, status: int
+    ) -> None:
         answer = await manager.get(path, headers={"x-request-id": "mine-1"})
 
         assert answer.status_code == status
@@ -147,7 +150,9 @@ class TestWrites:
         assert (first.status_code, second.status_code) == (200, 412), first.text
         assert (await manager.get(path)).json()["groupCode"] == "G1"
 
-    async def test_a_patch_without_mask_changes_the_keys_present_and_null_clears(self, manager: httpx.AsyncClient) -> None:
+    async def test_a_patch_without_mask_changes_the_keys_present_and_null_clears(
+        self, manager: httpx.AsyncClient
+    ) -> None:
         made = (await create(manager, "PATCH-1")).json()
         path = f"/v1/dealers/{made['dealerId']}"
         await manager.patch(path, json={"groupCode": "G1", "regionCode": "R1"})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -49,23 +50,23 @@ class DueWorker:
     async def run_one(self) -> bool:
         """Does one piece of due work; tells whether there was one."""
         uow = UnitOfWork(self._database, Call(SYSTEM, "due"), committed=self._committed)
-        claimed: tuple[str, str, int] | None = None
+        claimed: Any = None
         try:
             async with uow:
                 row = (await uow.session.execute(self._claim())).one_or_none()
                 if row is None:
                     return False
-                claimed = (row.kind, row.key, row.attempts)
+                claimed = row
                 metrics.current().due_overdue(row.kind, max(0.0, (now() - row.due_time).total_seconds()))
                 with spans.sweep_span(row.kind):
                     again = await self._handlers[row.kind](uow, row.key)
-                await self._settle(uow, row.kind, row.key, again)
+                await self._settle(uow, row, again)
         except asyncio.CancelledError:
             raise
         except Exception as error:
             if claimed is None:
                 raise
-            await self._postpone(*claimed, error)
+            await self._postpone(claimed, error)
         return True
 
     def _claim(self) -> sa.Select[tuple[str, str, int, datetime]]:
@@ -78,22 +79,31 @@ class DueWorker:
             .with_for_update(skip_locked=True)
         )
 
-    async def _settle(self, uow: UnitOfWork, kind: str, key: str, again: datetime | None) -> None:
-        mine = sa.and_(due_work.c.kind == kind, due_work.c.key == key)
+    async def _settle(self, uow: UnitOfWork, row: Any, again: datetime | None) -> None:
         if again is None:
-            await uow.session.execute(sa.delete(due_work).where(mine))
+            await uow.session.execute(sa.delete(due_work).where(_as_claimed(row)))
         else:
-            await uow.session.execute(sa.update(due_work).where(mine).values(due_time=again, attempts=0, failure=None))
+            change = sa.update(due_work).where(_as_claimed(row)).values(due_time=again, attempts=0, failure=None)
+            await uow.session.execute(change)
 
-    async def _postpone(self, kind: str, key: str, attempts: int, error: Exception) -> None:
-        delay = min(_MAX_DELAY, timedelta(seconds=2 ** min(attempts, 12)))
+    async def _postpone(self, row: Any, error: Exception) -> None:
+        delay = min(_MAX_DELAY, timedelta(seconds=2 ** min(row.attempts, 12)))
         level = log.warning if is_transient(error) else log.error
-        level("due work failed and will be tried again", exc_info=error, extra={"kind": kind, "attempts": attempts + 1})
-        mine = sa.and_(due_work.c.kind == kind, due_work.c.key == key)
+        level(
+            "due work failed and will be tried again",
+            exc_info=error,
+            extra={"kind": row.kind, "attempts": row.attempts + 1},
+        )
         async with self._database.engine.begin() as connection:
             change = (
                 sa.update(due_work)
-                .where(mine)
-                .values(due_time=now() + delay, attempts=attempts + 1, failure=type(error).__name__)
+                .where(_as_claimed(row))
+                .values(due_time=now() + delay, attempts=row.attempts + 1, failure=type(error).__name__)
             )
             await connection.execute(change)
+
+
+def _as_claimed(row: Any) -> sa.ColumnElement[bool]:
+    """The row as it was claimed: where a use case moved it meanwhile, its new moment stands."""
+    columns = due_work.c
+    return sa.and_(columns.kind == row.kind, columns.key == row.key, columns.due_time == row.due_time)

@@ -8,6 +8,7 @@ the lane is done again one event at a time, so that one bad event never holds th
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -52,7 +53,10 @@ async def apply(database: Database, subscription: Subscription, events: list[Eve
         fresh = await uow.claim(events)
         for event in events:
             handler = subscription.handlers.get(event.type)
-            if event.id in fresh and handler is not None:
+            if event.id not in fresh:
+                continue
+            fresh.discard(event.id)  # the broker may deliver an event twice within one batch
+            if handler is not None:
                 with spans.consumer_span(event.type, event.traceparent, consumer=subscription.name):
                     await handler(uow, event)
 
@@ -97,7 +101,8 @@ class Consumer:
                     continue
                 await self._handle_batch(messages)
         finally:
-            await pull.unsubscribe()
+            with contextlib.suppress(Exception):  # a broken connection must not hide the end that was asked for
+                await pull.unsubscribe()
 
     async def _handle_batch(self, messages: list[Msg]) -> None:
         """Spreads messages over lanes by their aggregate, so that one aggregate's events stay in order."""

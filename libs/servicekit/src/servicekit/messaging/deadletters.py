@@ -40,7 +40,7 @@ def reason_of(error: BaseException) -> str:
 
 async def park(database: Database, consumer: str, headers: dict[str, str], payload: bytes, reason: str) -> None:
     """Keeps an event; parking it again renews its reason."""
-    head = {key.lower(): value for key, value in headers.items() if key.lower() in _SAFE_HEADERS}
+    head = {key.lower(): _storable(value) for key, value in headers.items() if key.lower() in _SAFE_HEADERS}
     try:
         event_id = uuid.UUID(head.get("ce-id", ""))
     except ValueError:
@@ -60,6 +60,11 @@ async def park(database: Database, consumer: str, headers: dict[str, str], paylo
     )
     async with database.engine.begin() as connection:
         await connection.execute(again)
+
+
+def _storable(value: str) -> str:
+    """A header as PostgreSQL can hold it: attributes of CloudEvents are ASCII on the wire, anything else is garbage."""
+    return str(value).encode("ascii", "replace").decode().replace("\0", "?")
 
 
 async def waiting(database: Database, *, limit: int, after: tuple[datetime, uuid.UUID] | None = None) -> list[Any]:

@@ -7,6 +7,7 @@ first failed acknowledgement is sent again, and the broker drops doubles by the 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Any
 
 import asyncpg
@@ -64,7 +65,8 @@ class Relay:
                 if sent < BATCH:
                     await self._sleep()
         finally:
-            await connection.close(timeout=2)
+            with contextlib.suppress(Exception):  # a broken connection must not hide the end that was asked for
+                await connection.close(timeout=2)
 
     async def _sleep(self) -> None:
         try:

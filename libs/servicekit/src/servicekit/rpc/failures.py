@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import socket
 
 import asyncpg
 import grpc
@@ -24,6 +25,17 @@ _DATABASE_DOWN = (
     asyncpg.InvalidAuthorizationSpecificationError,
     ConnectionError,
     PoolTimeout,
+    socket.gaierror,
+)
+# The driver's refusal of a value is an InterfaceError too; called UNAVAILABLE it would be tried again for ever.
+_BAD_VALUE = asyncpg.exceptions._base.DataError
+_NOT_REACHED = (
+    errno.ECONNREFUSED,
+    errno.ECONNRESET,
+    errno.EPIPE,
+    errno.EHOSTUNREACH,
+    errno.ENETUNREACH,
+    errno.ETIMEDOUT,
 )
 _RETRY = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError, asyncpg.LockNotAvailableError)
 
@@ -37,9 +49,9 @@ def as_domain_error(error: BaseException) -> DomainError | None:
         return Aborted()
     if isinstance(cause, asyncpg.QueryCanceledError):
         return DeadlineExceeded()
-    if isinstance(cause, _DATABASE_DOWN) or (
-        isinstance(cause, OSError) and cause.errno in (errno.ECONNREFUSED, errno.ECONNRESET, errno.EPIPE)
-    ):
+    if isinstance(cause, _BAD_VALUE):
+        return None
+    if isinstance(cause, _DATABASE_DOWN) or (isinstance(cause, OSError) and cause.errno in _NOT_REACHED):
         return Unavailable(dependency="The database", retry_after=1)
     if isinstance(cause, TimeoutError | asyncio.TimeoutError):
         return Unavailable(dependency="The database", retry_after=1)

@@ -32,12 +32,12 @@ class Principal:
             subject=str(claims["sub"]),
             roles=held,
             permissions=roles.permissions(held),
-            dealers=frozenset(str(dealer) for dealer in claims.get("dealers", ())),
-            dealer_group=str(claims.get("dealer_group", "")),
-            region=str(claims.get("region", "")),
-            partner=str(claims.get("partner", "")),
-            customer_id=str(claims.get("customer", "")),
-            client=str(claims.get("client_id", "")),
+            dealers=frozenset(dealer for dealer in claims.get("dealers", ()) if isinstance(dealer, str)),
+            dealer_group=_text(claims, "dealer_group"),
+            region=_text(claims, "region"),
+            partner=_text(claims, "partner"),
+            customer_id=_text(claims, "customer"),
+            client=_text(claims, "client_id"),
             expires_at=float(claims["exp"]),
             token=token,
         )
@@ -69,6 +69,12 @@ class Principal:
     def sees(self, data_class: int) -> bool:
         """Tells whether the caller's roles show a kind of data (`DataClass`) on rows in scope."""
         return data_class in roles.visible_classes(self.roles)
+
+
+def _text(claims: dict[str, Any], name: str) -> str:
+    """A claim of scope; one that is null or no text gives none, for `None` is nobody's region."""
+    value = claims.get(name)
+    return value if isinstance(value, str) else ""
 
 
 ANONYMOUS = Principal(subject="anonymous")

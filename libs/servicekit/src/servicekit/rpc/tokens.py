@@ -24,6 +24,7 @@ LEEWAY_SECONDS = 30
 _REFRESH_COOLDOWN = 2.0
 _KEYS_MAX_AGE = 300.0
 _CACHE_LIMIT = 20_000
+_FAR_FUTURE = 1e15
 
 
 class TokenVerifier:
@@ -95,17 +96,17 @@ class TokenVerifier:
             raise _invalid("the issuer is not ours")
         if self._audience not in held:
             raise _invalid("the audience is not ours")
-        if not isinstance(claims.get("sub"), str) or not claims["sub"]:
+        if not isinstance(claims.get("sub"), str) or not claims["sub"] or "\0" in claims["sub"]:
             raise _invalid("the subject is missing")
         for name in ("roles", "dealers"):
             if not isinstance(claims.get(name, []), list):
                 raise _invalid(f"{name} is not a list")
-        if not isinstance(claims.get("exp"), int | float):
+        if not _is_moment(claims.get("exp")):
             raise _invalid("the expiry is missing")
         if claims["exp"] + LEEWAY_SECONDS <= now:
             raise _expired()
         begins = claims.get("nbf", 0)
-        if not isinstance(begins, int | float) or begins - LEEWAY_SECONDS > now:
+        if not _is_moment(begins) or begins - LEEWAY_SECONDS > now:
             raise _invalid("it is not valid yet")
         return claims
 
@@ -121,7 +122,7 @@ class TokenVerifier:
                 answer = await self._client.get(found.json()["jwks_uri"])
                 answer.raise_for_status()
                 keys = KeySet.import_key_set(answer.json())
-            except (httpx.HTTPError, KeyError, ValueError):
+            except (httpx.HTTPError, httpx.InvalidURL, JoseError, KeyError, TypeError, ValueError):
                 if required:
                     raise Unavailable(dependency="The identity provider") from None
                 self._fetched = time.time() if self._keys else 0.0  # keep the known keys, ask again later
@@ -178,6 +179,11 @@ class ServiceIdentity:
         except (httpx.HTTPError, KeyError, ValueError):
             raise Unavailable(dependency="The identity provider") from None
         return body["access_token"], max(5.0, float(body.get("expires_in", 60)) * 0.8 - 5)
+
+
+def _is_moment(value: Any) -> bool:
+    """Tells whether a claim is a NumericDate (RFC 7519); NaN compares false with every clock and would never expire."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _FAR_FUTURE
 
 
 def _invalid(why: str) -> Unauthenticated:
