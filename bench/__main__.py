@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from pathlib import Path
 
 import uvloop
@@ -57,7 +57,7 @@ async def measure(names: Sequence[str], *, quick: bool) -> tuple[list[Figure], l
     return figures, failures
 
 
-async def _one(name, work, figures: list[Figure], failures: list[Failure]) -> None:  # type: ignore[no-untyped-def]
+async def _one(name: str, work: Awaitable[list[Figure]], figures: list[Figure], failures: list[Failure]) -> None:
     print(f"{name} …", file=sys.stderr, flush=True)
     try:
         figures += await work

@@ -92,7 +92,10 @@ def run(*arguments: str) -> None:
 
 
 def build(out: Path) -> Path:
-    """Generates code, stubs and the descriptor set below `out`; returns the image with comments."""
+    """Generates messages, their types and the descriptor set below `out`; returns the image, which holds the comments of our own files.
+
+    No gRPC stubs are made: servers and clients read methods from the descriptors (servicekit/contract.py).
+    """
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
@@ -102,10 +105,14 @@ def build(out: Path) -> Path:
         common = [f"--descriptor_set_in={dependencies(work)}", f"-I{PROTO}"]
         run(
             "-m", "grpc_tools.protoc", *common,
-            f"--plugin=protoc-gen-mypy={BIN / 'protoc-gen-mypy'}", f"--plugin=protoc-gen-mypy_grpc={BIN / 'protoc-gen-mypy_grpc'}",
-            f"--python_out={out}", f"--grpc_python_out={out}", f"--mypy_out=quiet:{out}", f"--mypy_grpc_out=quiet:{out}",
+            f"--plugin=protoc-gen-mypy={BIN / 'protoc-gen-mypy'}", f"--python_out={out}", f"--mypy_out=quiet:{out}",
             "--include_imports", "--include_source_info", f"--descriptor_set_out={image}", *sources(),
         )  # fmt: skip
+    files = descriptor_pb2.FileDescriptorSet.FromString(image.read_bytes())
+    for file in files.file:
+        if not file.package.startswith("marque."):
+            file.ClearField("source_code_info")
+    image.write_bytes(files.SerializeToString(deterministic=True))
     return image
 
 

@@ -36,7 +36,7 @@ _LAST = "SELECT EXISTS (SELECT FROM interactions WHERE reference_type = 'vehicle
 _COUNT = "SELECT count(*) FROM interactions WHERE reference_id = ANY($1)"
 RATE = 1500
 SALES = (60, 300)  # quick, full
-EVENTS = (6_000, 30_000)
+EVENTS = (3_000, 20_000)
 
 
 async def events(world: World) -> list[Figure]:

@@ -5,6 +5,7 @@ import csv
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -15,6 +16,15 @@ from marquectl.errors import UsageError
 from marquectl.exporting import export_rows
 from marquectl.importing import Counts, ImportJob
 from servicekit.testing.platform import Platform, until
+
+
+async def first_of(event: asyncio.Event, task: asyncio.Task[Any]) -> None:
+    """Waits for the event, and not for ever where the task ends before it."""
+    waiting = asyncio.create_task(event.wait())
+    await asyncio.wait([waiting, task], return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    if task.done():
+        task.result()
 
 
 async def stored(platform: Platform, prefix: str) -> int:
@@ -68,7 +78,7 @@ class TestImportCustomers:
         reached = asyncio.Event()
         job = ImportJob(door, "customers", path, source="test", watch=lambda kind, done, counts: reached.set())
         task = asyncio.create_task(job.run())
-        await reached.wait()
+        await first_of(reached, task)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
@@ -159,7 +169,7 @@ class TestKilledService:
         async with Door(addresses, peers=dict(platform.peers)) as door:
             path = customers_csv(0, 12_000, prefix="KILL", name="killed.csv")
             task = asyncio.create_task(ImportJob(door, "customers", path, source="test", watch=watch).run())
-            await reached.wait()
+            await first_of(reached, task)
             process.kill()
             process.wait()
             assert not task.done()

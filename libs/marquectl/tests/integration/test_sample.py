@@ -42,7 +42,9 @@ class TestMakeSample:
                 reached.set()
 
         task = asyncio.create_task(make_sample(door, addresses, size=SIZE, seed=SEED, if_empty=True, watch=watch))
-        await reached.wait()
+        waiting = asyncio.create_task(reached.wait())
+        await asyncio.wait([waiting, task], return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task

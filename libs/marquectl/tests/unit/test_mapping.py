@@ -73,6 +73,11 @@ class TestLoadPlan:
         with pytest.raises(UsageError, match=told):
             plan_of("customers", document, ["source_key", "email", "strange"])
 
+    def test_kinds_go_in_the_order_in_which_they_refer_to_each_other(self, plan_of: Any) -> None:
+        kinds = {name: {"compose": {"source_key": "{a}"}} for name in ("sales", "customers")}
+        plan = plan_of("sales", {"kinds": {**kinds, "dealers": {"compose": {"code": "{a}"}}}}, ["a"])
+        assert [part.kind.name for part in plan.kinds] == ["dealers", "customers", "sales"]
+
     def test_a_broken_file_is_refused(self, tmp_path: Path) -> None:
         path = tmp_path / "map.yaml"
         path.write_text("a: [", encoding="utf-8")

@@ -6,8 +6,8 @@ An alias has the interval in which it was known, so that unmerging ends it and q
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
 from datetime import UTC, datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
@@ -18,34 +18,70 @@ from servicekit.db.uow import UnitOfWork
 from servicekit.messaging.consumer import Handler
 from servicekit.messaging.envelope import Event
 
-_MAX_CHAIN = 16
-
 
 async def on_merged(uow: UnitOfWork, event: Event) -> None:
-    """Begins an alias; an event older than what is known changes nothing."""
-    data = event.data
-    pair = (uuid.UUID(data.merged_customer_id), uuid.UUID(data.customer_id))  # type: ignore[attr-defined]
+    """Begins an alias; an event older than what is known changes nothing.
+
+    Events of different survivors come in any order. What begins later ends what was open before; what is heard late gets the interval
+    up to what followed.
+    """
+    gone, into, moment = _parties(event)
+    await _one_at_a_time(uow.session, gone)
+    if await _known_newer(uow.session, gone, into, event.version):
+        return
+    columns = customer_aliases.c
+    mine = columns.from_customer_id == gone
+    later = await uow.session.scalar(
+        sa.select(sa.func.min(columns.known_from)).where(mine, columns.known_from > moment)
+    )
+    before = sa.update(customer_aliases).where(
+        mine, columns.known_from < moment, sa.or_(columns.known_until.is_(None), columns.known_until > moment)
+    )
+    await uow.session.execute(before.values(known_until=moment))
     row = insert(customer_aliases).values(
-        from_customer_id=pair[0],
-        to_customer_id=pair[1],
-        known_from=data.occur_time.ToDatetime(UTC),
-        version=event.version,  # type: ignore[attr-defined]
+        from_customer_id=gone, to_customer_id=into, known_from=moment, known_until=later, version=event.version
     )
     await uow.session.execute(row.on_conflict_do_nothing())
 
 
 async def on_unmerged(uow: UnitOfWork, event: Event) -> None:
-    """Ends the open alias of the customer that stands by itself again."""
-    data = event.data
-    await uow.session.execute(
-        sa.update(customer_aliases)
-        .where(
-            customer_aliases.c.from_customer_id == uuid.UUID(data.merged_customer_id),  # type: ignore[attr-defined]
-            customer_aliases.c.known_until.is_(None),
-            customer_aliases.c.version < event.version,
+    """Ends the alias of the customer that stands by itself again, if it is open.
+
+    An unmerging heard before its merging leaves an empty interval, so that the merging finds what is newer than itself.
+    """
+    gone, into, moment = _parties(event)
+    await _one_at_a_time(uow.session, gone)
+    columns = customer_aliases.c
+    mine = sa.and_(columns.from_customer_id == gone, columns.to_customer_id == into)
+    ended = sa.update(customer_aliases).where(mine, columns.known_until.is_(None), columns.version < event.version)
+    change = ended.values(known_until=moment, version=event.version).returning(columns.known_from)
+    if (await uow.session.execute(change)).first() is None and not await _known_newer(
+        uow.session, gone, into, event.version
+    ):
+        row = insert(customer_aliases).values(
+            from_customer_id=gone, to_customer_id=into, known_from=moment, known_until=moment, version=event.version
         )
-        .values(known_until=data.occur_time.ToDatetime(UTC), version=event.version)  # type: ignore[attr-defined]
+        await uow.session.execute(row.on_conflict_do_nothing())
+
+
+def _parties(event: Event) -> tuple[uuid.UUID, uuid.UUID, datetime]:
+    """Who was merged, into whom, and when it happened."""
+    data: Any = event.data
+    return uuid.UUID(data.merged_customer_id), uuid.UUID(data.customer_id), data.occur_time.ToDatetime(UTC)
+
+
+async def _one_at_a_time(session: AsyncSession, gone: uuid.UUID) -> None:
+    """Lets events about one merged customer wait for each other: they come by the survivors' keys, so in several lanes."""
+    await session.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(f"alias:{gone}", 0))))
+
+
+async def _known_newer(session: AsyncSession, gone: uuid.UUID, into: uuid.UUID, version: int) -> bool:
+    """Tells whether an event of the same survivor about the same customer is known that is not older."""
+    columns = customer_aliases.c
+    found = sa.select(columns.version).where(
+        columns.from_customer_id == gone, columns.to_customer_id == into, columns.version >= version
     )
+    return (await session.execute(found.limit(1))).first() is not None
 
 
 def handlers() -> dict[str, Handler]:
@@ -55,33 +91,25 @@ def handlers() -> dict[str, Handler]:
 
 async def resolve(session: AsyncSession, customer_id: uuid.UUID, *, at: datetime | None = None) -> uuid.UUID:
     """Returns the customer that an id stands for, now or as known at a moment."""
-    found = customer_id
-    for _ in range(_MAX_CHAIN):
-        following = await session.scalar(
-            sa.select(customer_aliases.c.to_customer_id).where(
-                customer_aliases.c.from_customer_id == found, *_known(at)
-            )
-        )
-        if following is None:
+    found, seen = customer_id, {customer_id}
+    while True:
+        query = sa.select(customer_aliases.c.to_customer_id)
+        following = await session.scalar(query.where(customer_aliases.c.from_customer_id == found, *_known(at)))
+        if following is None or following in seen:  # a circle can stand for a while, until all its events are heard
             return found
         found = following
-    return found
+        seen.add(found)
 
 
 async def family(session: AsyncSession, customer_id: uuid.UUID) -> list[uuid.UUID]:
     """Returns every id under which rows of this customer may stand: itself, and all that were merged into it."""
     known = {customer_id}
-    fresh: Iterable[uuid.UUID] = [customer_id]
-    for _ in range(_MAX_CHAIN):
-        rows = await session.scalars(
-            sa.select(customer_aliases.c.from_customer_id).where(
-                customer_aliases.c.to_customer_id.in_(list(fresh)), *_known(None)
-            )
-        )
+    fresh: set[uuid.UUID] = {customer_id}
+    while fresh:
+        query = sa.select(customer_aliases.c.from_customer_id)
+        rows = await session.scalars(query.where(customer_aliases.c.to_customer_id.in_(sorted(fresh)), *_known(None)))
         fresh = set(rows) - known
-        if not fresh:
-            break
-        known.update(fresh)
+        known |= fresh
     return sorted(known)
 
 

@@ -14,6 +14,8 @@ from google.protobuf import any_pb2
 from google.rpc import error_details_pb2, status_pb2
 
 DOMAIN = "marque"
+_MAX_VALUE = 300  # characters
+_MAX_VIOLATIONS_BYTES = 3_500  # base64 adds a third, and message and metadata stand beside
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,7 @@ class DomainError(Exception):
     ) -> None:
         self.violations = tuple(violations)
         self.retry_after = retry_after
-        self.metadata = {key: str(value) for key, value in metadata.items()}
+        self.metadata = {key: _short(str(value)) for key, value in metadata.items()}
         super().__init__(self.text)
 
     @property
@@ -46,20 +48,11 @@ class DomainError(Exception):
         return self.message.format_map(_Missing(self.metadata))
 
     def to_status(self) -> status_pb2.Status:
-        """Returns the google.rpc.Status that goes over the wire."""
+        """Returns the google.rpc.Status that goes over the wire, in a size that every gRPC client takes."""
         info = error_details_pb2.ErrorInfo(reason=self.reason, domain=DOMAIN, metadata=self.metadata)
         details: list[error_details_pb2.ErrorInfo | error_details_pb2.BadRequest | error_details_pb2.RetryInfo] = [info]
         if self.violations:
-            details.append(
-                error_details_pb2.BadRequest(
-                    field_violations=[
-                        error_details_pb2.BadRequest.FieldViolation(
-                            field=v.field, reason=v.reason, description=v.description
-                        )
-                        for v in self.violations
-                    ]
-                )
-            )
+            details.append(_bad_request(self.violations))
         if self.retry_after is not None:
             retry = error_details_pb2.RetryInfo()
             retry.retry_delay.FromMilliseconds(int(self.retry_after * 1000))
@@ -70,6 +63,23 @@ class DomainError(Exception):
             packed.Pack(detail)
             status.details.append(packed)
         return status
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _MAX_VALUE else text[: _MAX_VALUE - 1] + "…"
+
+
+def _bad_request(violations: Iterable[FieldViolation]) -> error_details_pb2.BadRequest:
+    """The first violations: as many as fit. The details travel in trailing metadata, which clients refuse above 8 kB by default."""
+    found = error_details_pb2.BadRequest()
+    for violation in violations:
+        found.field_violations.add(
+            field=_short(violation.field), reason=violation.reason, description=_short(violation.description)
+        )
+        if found.ByteSize() > _MAX_VIOLATIONS_BYTES and len(found.field_violations) > 1:
+            del found.field_violations[-1]
+            break
+    return found
 
 
 class _Missing(dict[str, str]):

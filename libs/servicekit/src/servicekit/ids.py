@@ -6,27 +6,48 @@ import os
 import time
 import uuid
 
+_POOL_BYTES = 4096  # random bits are drawn for many ids at once: a system call for each costs more than the rest
+_RANDOM_BITS = (1 << 62) - 1
+
 _last_ms = 0
 _sequence = 0
+_pool = b""
+_taken = 0
 
 
 def new_id() -> str:
     """Returns a new UUIDv7 as 36 lower-case characters; ids of one process are strictly increasing."""
-    return str(new_uuid())
+    digits = f"{_next():032x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 def new_uuid() -> uuid.UUID:
     """Returns a new UUIDv7: 48 bits of Unix milliseconds, 12 bits of sequence within the millisecond, 62 random bits."""
-    global _last_ms, _sequence
+    return uuid.UUID(int=_next())
+
+
+def _next() -> int:
+    global _last_ms, _sequence, _pool, _taken
+    if _taken >= len(_pool):
+        _pool, _taken = os.urandom(_POOL_BYTES), 0
+    drawn = int.from_bytes(_pool[_taken : _taken + 8], "big")
+    _taken += 8
     now = time.time_ns() // 1_000_000
     if now > _last_ms:
-        _last_ms, _sequence = now, int.from_bytes(os.urandom(1), "big")
+        _last_ms, _sequence = now, 0
     else:  # the same millisecond, or a clock that stepped back: go on from the last id
         _sequence += 1
         if _sequence > 0xFFF:
             _last_ms, _sequence = _last_ms + 1, 0
-    random_bits = int.from_bytes(os.urandom(8), "big") & ((1 << 62) - 1)
-    return uuid.UUID(int=(_last_ms << 80) | (0x7 << 76) | (_sequence << 64) | (0b10 << 62) | random_bits)
+    return (_last_ms << 80) | (0x7 << 76) | (_sequence << 64) | (0b10 << 62) | (drawn & _RANDOM_BITS)
+
+
+def _forget_pool() -> None:
+    global _pool
+    _pool = b""  # a forked child must not draw the same bits as its parent
+
+
+os.register_at_fork(after_in_child=_forget_pool)
 
 
 def is_uuid(text: str) -> bool:

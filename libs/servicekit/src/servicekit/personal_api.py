@@ -6,7 +6,7 @@ What a service holds of a person stands under the person's own id and under the 
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC
 from typing import Any
 
@@ -17,7 +17,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from servicekit import aliases, legal_holds
-from servicekit.db.tables import erasures
+from servicekit.db.tables import erasures, idempotency_keys
 from servicekit.db.uow import UnitOfWork, Work
 from servicekit.errors import InvalidArgument, NotFound
 from servicekit.personal import Erasure, PersonalData
@@ -71,6 +71,7 @@ class PersonalDataApi:
             await uow.session.execute(
                 sa.update(erasures).where(erasures.c.erasure_id == erasure_id).values(answer=answer.SerializeToString())
             )
+            await _forget_answers(uow.session, family)
             uow.audit("erase", "customer", request.customer_id, tuple(sorted(answer.erased_counts)))
             return answer
 
@@ -119,6 +120,16 @@ async def _claim(
     if known.customer_id != customer_id:
         raise InvalidArgument.of("erasure_id", "ERASURE_ID_REUSED", "This erasure is of another customer.")
     return personal_data_pb2.ErasePersonalDataResponse.FromString(bytes(known.answer))
+
+
+async def _forget_answers(session: AsyncSession, customer_ids: Sequence[uuid.UUID]) -> None:
+    """Removes the answers kept for retries that name the person: they hold what was shown then.
+
+    Reads the whole table, which is two days of writes; an erasure is rare. A retry of such a request is a new request from now on.
+    """
+    for customer_id in customer_ids:
+        named = sa.func.position(sa.literal(str(customer_id).encode()).op("IN")(idempotency_keys.c.answer)) > 0
+        await session.execute(sa.delete(idempotency_keys).where(named))
 
 
 async def _find(session: AsyncSession, erasure_id: uuid.UUID) -> Any:

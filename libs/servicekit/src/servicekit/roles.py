@@ -40,7 +40,7 @@ customer.interactions: list
 """
 _CAR_DESK = """
 vehicle.vehicles: register list update
-vehicle.ownerships: start transfer list read
+vehicle.ownerships: start transfer end list read
 """
 _SALES = "vehicle.sales: record read list reverse"
 _SALES_LOOK = "vehicle.sales: read list"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -45,4 +45,21 @@ class ServiceSettings(BaseSettings):
     idempotency_days: int = 2
     inbox_days: int = 60
     outbox_days: int = 3
+    dead_letter_days: int = 30
+    import_days: int = 90
     reveal_contracts: bool = True
+
+    @model_validator(mode="after")
+    def _the_inbox_outlives_what_may_come_again(self) -> Self:
+        """Refuses ages under which an event could be applied twice.
+
+        The stream delivers an event again within its age, an operator replays a dead letter within `dead_letter_days` of the last replay;
+        only the inbox row tells that it was applied.
+        """
+        ages = ("stream_max_age_days", "dead_letter_days", "import_days", "idempotency_days", "outbox_days")
+        for name in ages:
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1 day")
+        if self.inbox_days <= self.stream_max_age_days + self.dead_letter_days:
+            raise ValueError("inbox_days must be greater than stream_max_age_days + dead_letter_days")
+        return self

@@ -12,8 +12,11 @@ from typing import Any
 
 import asyncpg
 import pytest_asyncio
+import nats
 from devstack.ports import free_port
+from nats.js import JetStreamContext
 from pydantic import SecretStr
+from servicekit.db.engine import Database
 from servicekit.service import Running, migrate_all
 from servicekit.testing.client import Client
 from servicekit.testing.lab.service import LabSettings, build
@@ -111,3 +114,20 @@ async def lab(lab_made: Lab) -> Lab:
     """A laboratory that serves and works in this process."""
     await lab_made.start()
     return lab_made
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def database(lab_made: Lab) -> AsyncIterator[Database]:
+    """The laboratory's database, for tests of the core's parts by themselves."""
+    made = Database(lab_made.url, pool_size=5)
+    await made.start()
+    yield made
+    await made.stop()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def jetstream(platform: Platform) -> AsyncIterator[JetStreamContext]:
+    """The broker of this module."""
+    broker = await nats.connect(platform.nats.url)
+    yield broker.jetstream()
+    await broker.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from marque.customer.v1 import customer_import_service_pb2
 from marque.network.v1 import dealer_pb2, dealer_service_pb2
 from servicekit.errors import InvalidArgument
 from servicekit.rpc.validation import parse, validate
@@ -43,3 +44,15 @@ class TestValidate:
     )
     def test_a_nul_character_is_refused_wherever_it_stands(self, dealer: dealer_pb2.Dealer, path: str) -> None:
         assert refusal(dealer_service_pb2.CreateDealerRequest(dealer=dealer)) == {path: "INVALID_TEXT"}
+
+    def test_rows_of_an_import_are_left_to_the_import_which_answers_each(self) -> None:
+        part = customer_import_service_pb2.ImportCustomersRequest(rows=[{"source_key": "k", "full_name": "a\0"}])
+
+        validate(part, part.SerializeToString())
+
+    def test_the_header_of_an_import_is_judged(self) -> None:
+        part = customer_import_service_pb2.ImportCustomersRequest(header={"source": "a\0"})
+
+        with pytest.raises(InvalidArgument) as caught:
+            validate(part, part.SerializeToString())
+        assert caught.value.violations[0].field == "header.source"

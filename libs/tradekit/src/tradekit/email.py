@@ -18,7 +18,7 @@ from email_validator.rfc_constants import CASE_INSENSITIVE_MAILBOX_NAMES
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9]|-(?!-)){0,61}(?<!-)"
 _TOP = r"[A-Za-z](?:[A-Za-z0-9]{0,61}[A-Za-z])?"
 _PLAIN = re.compile(rf"([A-Za-z0-9_+\-]+(?:\.[A-Za-z0-9_+\-]+)*)@((?:{_LABEL}\.)+{_TOP})")
-_RESERVED = frozenset(email_validator.SPECIAL_USE_DOMAIN_NAMES)
+_RESERVED = tuple(f".{name}" for name in email_validator.SPECIAL_USE_DOMAIN_NAMES)
 _ROLE_NAMES = frozenset(CASE_INSENSITIVE_MAILBOX_NAMES)
 _MAX_LENGTH = 254
 _MAX_LOCAL = 64
@@ -94,7 +94,7 @@ def _plain_spelling(text: str) -> Email | None:
 
 
 def _is_reserved(domain: str) -> bool:
-    return any(domain == name or domain.endswith(f".{name}") for name in _RESERVED)
+    return f".{domain}".endswith(_RESERVED)
 
 
 def by_library(text: str) -> Email:

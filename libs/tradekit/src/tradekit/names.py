@@ -13,6 +13,8 @@ from tradekit import han
 _SPACES = re.compile(r"\s+")
 # Unified ideographs only: they have no case, no accents, and are their own NFKC form.
 _PLAIN_HAN = re.compile(r"[一-鿿]+")
+# The same between printable ASCII characters: nothing to fold but spaces.
+_PLAIN_TEXT = re.compile(r"[ -~一-鿿]*")
 _WORDS = re.compile(r"[^\W_]+")
 _MIDDLE_DOTS = re.compile(r"\s*[·•・‧∙]\s*")
 # Lower-case words that belong to the family name after them: van der Berg, de la Cruz, von Braun.
@@ -84,7 +86,7 @@ def script_of(text: str) -> Script:
 
 def tidy(text: str) -> str:
     """Returns a text in NFKC with single spaces and none around it, invisible format and control characters dropped."""
-    if text.isascii() and text.isprintable():
+    if _PLAIN_TEXT.fullmatch(text):
         return " ".join(text.split())
     visible = "".join(" " if char.isspace() else char for char in unicodedata.normalize("NFKC", text))
     return " ".join("".join(char for char in visible if unicodedata.category(char) not in ("Cc", "Cf")).split())

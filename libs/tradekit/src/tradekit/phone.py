@@ -11,7 +11,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache, lru_cache
+from functools import cache
 
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneMetadata, PhoneNumberFormat, PhoneNumberType
@@ -21,6 +21,7 @@ _MAX_TEXT = 250
 _SPREAD = r"(?:[ -]?\d)"
 _CN_MOBILE = re.compile(rf"(?:\+86[ -]?)?(1{_SPREAD}{{10}})")
 _NANP = re.compile(rf"\+1[ -]?([2-9]{_SPREAD}{{9}})")
+_known: dict[tuple[str, str], Phone | PhoneReason] = {}
 _NOT_DIGIT = re.compile(r"\D+")
 _EXTENSION = re.compile(r"\s*(?:转接?|轉|分机|分機|#)\s*[:：]?\s*(\d{1,8})\s*$")
 
@@ -103,17 +104,24 @@ def normalise(text: str, region: str = "CN") -> Phone:
     Full-width digits and extensions (`ext. 12`, `x12`, `转12`, `#12`) are understood. Short service numbers (110,
     95511) are refused: they cannot be reached from abroad and name no person.
     """
-    found = _cached(text, region)
+    key = (text, "" if text[:1] == "+" else region)
+    found = _known.get(key)
+    if found is None:
+        plain = text.strip()
+        found = _plain_spelling(plain, region) or by_library(plain, region)
+        _remember(key, found)
     if isinstance(found, PhoneReason):
         raise PhoneError(found, _MESSAGES[found])
     return found
 
 
-@lru_cache(maxsize=CACHE_SIZE)
-def _cached(text: str, region: str) -> Phone | PhoneReason:
-    # Refusals are cached as values: an exception would be built anew for each repeated bad cell of an import file.
-    plain = text.strip()
-    return _plain_spelling(plain, region) or by_library(plain, region)
+def _remember(key: tuple[str, str], found: Phone | PhoneReason) -> None:
+    # Refusals are kept as values: an exception would be built anew for each repeated bad cell of an import file.
+    if len(_known) >= CACHE_SIZE:
+        _known.clear()
+    _known[key] = found
+    if isinstance(found, Phone) and not found.extension:
+        _known[found.e164, ""] = found  # what was read is soon read again in its one form, by who stores and shows it
 
 
 def _plain_spelling(text: str, region: str) -> Phone | None:
@@ -153,14 +161,15 @@ def by_library(text: str, region: str) -> Phone | PhoneReason:
         number = phonenumbers.parse(plain, region)
     except NumberParseException as error:
         return _PARSE_REASONS.get(error.error_type, PhoneReason.NOT_A_NUMBER)
-    if not phonenumbers.is_valid_number(number):
+    kind = phonenumbers.number_type(number)  # unknown for what `is_valid_number` refuses; one pass instead of two
+    if kind == PhoneNumberType.UNKNOWN:
         return _LENGTH_REASONS.get(phonenumbers.is_possible_number_with_reason(number), PhoneReason.NOT_IN_USE)
     extension, number.extension = number.extension or "", None
     return Phone(
         e164=phonenumbers.format_number(number, PhoneNumberFormat.E164),
         national=phonenumbers.format_number(number, PhoneNumberFormat.NATIONAL),
         region=phonenumbers.region_code_for_number(number) or "001",
-        kind=_KINDS.get(phonenumbers.number_type(number), PhoneKind.OTHER),
+        kind=_KINDS.get(kind, PhoneKind.OTHER),
         extension=extension,
     )
 

@@ -62,7 +62,9 @@ class CustomerApi:
 
     async def BatchGetCustomers(self, request: Any, call: Call) -> Any:
         asked = {uuid.UUID(item) for item in request.customer_ids}
-        return mapping.batch(call, asked, await reads.batch(self._work.reader, sorted(asked)))
+        references = sorted({(item.source, item.source_key) for item in request.source_references})
+        rows = await reads.batch(self._work.reader, sorted(asked), references)
+        return mapping.batch(call, asked, references, rows)
 
     async def ListCustomers(self, request: Any, call: Call) -> Any:
         page = page_of(request)

@@ -200,7 +200,10 @@ class Interaction(Model):
 
 
 class KnownCar(Model):
-    """Who owns, leases, drives or keeps which car, as the vehicle service said last; one row per ownership."""
+    """Who owns, leases, drives or keeps which car, as the vehicle service said last; one row per ownership.
+
+    `plate` is what the vehicle service answered last; `plate_stale_time` is the moment since when it must be asked again, none where not.
+    """
 
     __tablename__ = "known_cars"
 
@@ -212,3 +215,5 @@ class KnownCar(Model):
     valid_end_time: Mapped[datetime | None]
     voided: Mapped[bool] = mapped_column(default=False)
     version: Mapped[int]
+    plate: Mapped[str] = mapped_column(default="")
+    plate_stale_time: Mapped[datetime | None]

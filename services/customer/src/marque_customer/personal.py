@@ -38,7 +38,7 @@ _PARTS: dict[str, tuple[Any, str]] = {
     "customer.known_car": (KnownCar, "ownership_id"),
 }
 _LEDGER = "customer.consent_entry"
-_OURS = frozenset({"content_hash", "match_key", "version"})
+_OURS = frozenset({"content_hash", "match_key", "version", "plate_stale_time"})
 
 
 class CustomerPersonalData:

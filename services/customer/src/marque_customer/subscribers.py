@@ -1,4 +1,6 @@
-"""What the customer service hears from others: sales and visits for the time line, ownerships for look-ups, dealers for scope."""
+"""What the customer service hears from others: sales and visits for the time line, ownerships and plates for look-ups and search,
+dealers for scope.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +17,9 @@ from servicekit.messaging.envelope import Event
 
 from marque_customer.errors import CONSTRAINTS
 from marque_customer.rules.kinds import RELATION_SALE, RELATION_VISIT
-from marque_customer.usecases import interactions
+from marque_customer.usecases import interactions, plates
 
+_PLATE = "plate_number"
 _SALE, _SERVICE = interaction_pb2.INTERACTION_KIND_SALE, interaction_pb2.INTERACTION_KIND_SERVICE
 
 
@@ -86,8 +89,8 @@ async def _note(
 
 
 async def on_ownership_started(uow: UnitOfWork, event: Event) -> None:
-    """A person may be found by this car from now on."""
-    await _note_car(uow, event, valid_start_time=event.data.valid_start_time.ToDatetime(UTC))  # type: ignore[attr-defined]
+    """A person may be found by this car from now on, or, where its end was taken back, again."""
+    await _note_car(uow, event, **_span(event.data))
 
 
 async def on_ownership_ended(uow: UnitOfWork, event: Event) -> None:
@@ -99,14 +102,26 @@ async def on_ownership_ended(uow: UnitOfWork, event: Event) -> None:
 async def on_ownership_snapshot(uow: UnitOfWork, event: Event) -> None:
     """The state of an ownership, for a read model that is rebuilt."""
     data: Any = event.data
+    await _note_car(uow, event, voided=data.voided, **_span(data))
+    await plates.mark_stale(uow=uow, vin=data.vin)
+
+
+async def on_vehicle_updated(uow: UnitOfWork, event: Event) -> None:
+    """Another plate: asked for later, as events carry none."""
+    data: Any = event.data
+    if _PLATE in data.changed_fields:
+        await plates.mark_stale(uow=uow, vin=data.vin)
+
+
+def _span(data: Any) -> dict[str, Any]:
     end = data.valid_end_time.ToDatetime(UTC) if data.HasField("valid_end_time") else None
-    await _note_car(
-        uow, event, valid_start_time=data.valid_start_time.ToDatetime(UTC), valid_end_time=end, voided=data.voided
-    )
+    return {"valid_start_time": data.valid_start_time.ToDatetime(UTC), "valid_end_time": end}
 
 
 async def _note_car(uow: UnitOfWork, event: Event, **values: Any) -> None:
     data: Any = event.data
+    if not data.customer_id:
+        return  # of a person who was erased: there is nobody to be found by this car
     await interactions.note_car(
         uow=uow,
         values={
@@ -130,8 +145,9 @@ def subscriptions() -> list[Subscription]:
         "marque.vehicle.v1.OwnershipStarted": on_ownership_started,
         "marque.vehicle.v1.OwnershipEnded": on_ownership_ended,
         "marque.vehicle.v1.OwnershipSnapshot": on_ownership_snapshot,
+        "marque.vehicle.v1.VehicleUpdated": on_vehicle_updated,
     }
     return [
-        Subscription("customer_vehicle", "vehicle", vehicle, CONSTRAINTS),
+        Subscription("customer_vehicle", "vehicle", vehicle, CONSTRAINTS, lane="customer_id"),
         Subscription("customer_network", "network", dealers.handlers(), CONSTRAINTS),
     ]

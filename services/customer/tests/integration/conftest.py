@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC
 from typing import Any
 
+import pytest
 import pytest_asyncio
 from marque.customer.v1 import (
     contact_point_pb2,
@@ -148,6 +149,12 @@ async def desk(platform: Platform) -> AsyncIterator[Desk]:
     """The service, running for one module of tests."""
     await platform.start("customer")
     yield Desk(platform)
+
+
+@pytest.fixture(scope="session")
+def make_desk() -> type[Desk]:
+    """The shorthands, for a module that starts its services otherwise."""
+    return Desk
 
 
 class Publisher:

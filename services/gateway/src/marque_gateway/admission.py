@@ -9,13 +9,12 @@ import re
 import time
 from dataclasses import dataclass
 
-from limits import RateLimitItemPerMinute
-from limits.storage import MemoryStorage
-from limits.strategies import SlidingWindowCounterRateLimiter
 from servicekit.errors import ResourceExhausted, Unauthenticated
 from servicekit.ids import new_id
 from servicekit.rpc.principal import ANONYMOUS, Principal
 from servicekit.rpc.tokens import TokenVerifier
+
+from marque_gateway.window import WINDOW_SECONDS, SlidingWindow
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
@@ -37,7 +36,7 @@ class Rate:
     @property
     def policy(self) -> str:
         """The RateLimit-Policy header: quota and window in seconds."""
-        return f'"default";q={self.limit};w=60'
+        return f'"default";q={self.limit};w={WINDOW_SECONDS}'
 
     def check(self) -> None:
         """Raises ResourceExhausted, with the seconds to wait, where the limit is passed."""
@@ -50,9 +49,8 @@ class Admission:
 
     def __init__(self, verifier: TokenVerifier, principal_rate: int, address_rate: int) -> None:
         self._verifier = verifier
-        self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
-        self._principal_rate = RateLimitItemPerMinute(principal_rate, namespace="principal")
-        self._address_rate = RateLimitItemPerMinute(address_rate, namespace="address")
+        self._principals = SlidingWindow(principal_rate)
+        self._addresses = SlidingWindow(address_rate)
 
     async def admit(self, authorization: str, address: str) -> tuple[Principal, Rate]:
         """Returns the caller of an Authorization header, ANONYMOUS for none, and what is left of its limit.
@@ -62,11 +60,11 @@ class Admission:
         try:
             principal = await self._identify(authorization)
         except Unauthenticated:
-            self._count(self._address_rate, address).check()
+            _count(self._addresses, address).check()
             raise
         if principal is ANONYMOUS:
-            return principal, self._count(self._address_rate, address)
-        return principal, self._count(self._principal_rate, principal.subject)
+            return principal, _count(self._addresses, address)
+        return principal, _count(self._principals, principal.subject)
 
     async def _identify(self, authorization: str) -> Principal:
         if not authorization:
@@ -76,10 +74,10 @@ class Admission:
             raise Unauthenticated(why="the scheme is not Bearer")
         return await self._verifier.verify(token.strip())
 
-    def _count(self, item: RateLimitItemPerMinute, key: str) -> Rate:
-        admitted = self._limiter.hit(item, key)
-        stats = self._limiter.get_window_stats(item, key)
-        return Rate(item.amount, max(0, stats.remaining), max(1, int(stats.reset_time - time.time())), admitted)
+
+def _count(window: SlidingWindow, key: str) -> Rate:
+    admitted, remaining, reset_seconds = window.hit(key, time.time())
+    return Rate(window.limit, remaining, reset_seconds, admitted)
 
 
 def request_id_of(given: str) -> str:

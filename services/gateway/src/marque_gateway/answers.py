@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+from collections.abc import Mapping
 
 import grpc.aio
 import orjson
@@ -53,12 +54,12 @@ def problem_for(error: Exception, language: str, body_field: str | None = None) 
     return problem_of(grpc.StatusCode.INTERNAL, language=language)
 
 
-def problem_response(request: Request, problem: Problem) -> Response:
-    """Returns the answer of a problem."""
+def problem_response(request: Request, problem: Problem, headers: Mapping[str, str] | None = None) -> Response:
+    """Returns the answer of a problem; `headers` are those beside the problem's own, such as Allow."""
     document = problem.document(
         instance=request.url.path, trace_id=propagation.current_trace_id(), request_id=logs.request_id_var.get()
     )
-    return Response(orjson.dumps(document), problem.status, problem.headers())
+    return Response(orjson.dumps(document), problem.status, {**(headers or {}), **problem.headers()})
 
 
 def language(request: Request) -> str:

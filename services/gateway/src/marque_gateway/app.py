@@ -27,7 +27,7 @@ from marque_gateway.edge import Edge, Gate
 from marque_gateway.live import Live
 from marque_gateway.openapi import build_document
 from marque_gateway.overview import Overview
-from marque_gateway.routes import RpcRoutes
+from marque_gateway.routes import RpcRoutes, Shortcut
 from marque_gateway.settings import Settings
 from marque_gateway.uploads import Uploads
 from marque_gateway.upstream import Upstreams, method_of
@@ -35,6 +35,8 @@ from marque_gateway.upstream import Upstreams, method_of
 _DOCS_POLICY = (
     "default-src 'self'; style-src 'self' 'unsafe-inline'; script-src 'self' 'unsafe-inline'; img-src 'self' data:"
 )
+
+_GZIP = {"minimum_size": 2048, "compresslevel": 4}
 
 _ABOUT = "One truth about each customer and each car, for a car maker and its dealers. The same methods are served over gRPC."
 
@@ -54,7 +56,8 @@ def make_app(settings: Settings, upstreams: Upstreams, admission: Admission, liv
             "logs": False,
         },  # ours is at the edge; FastAPI's would trust the caller's trace
     )
-    app.router.routes.insert(0, RpcRoutes(bindings, upstreams))
+    routes = RpcRoutes(bindings, upstreams)
+    app.router.routes.insert(0, routes)
     app.add_route("/v1/customers/{customer_id}/overview", Overview(upstreams).answer, methods=["GET"])
     app.add_route("/v1/events", live.answer, methods=["GET"])
     app.add_route("/v1/{service}/imports", Uploads(upstreams).answer, methods=["POST"])
@@ -66,13 +69,13 @@ def make_app(settings: Settings, upstreams: Upstreams, admission: Admission, liv
     for kind in (HTTPException, 404, 405):
         app.add_exception_handler(kind, _problem)
     app.add_exception_handler(Exception, _problem)
-    app.add_middleware(GZipMiddleware, minimum_size=2048, compresslevel=4)
+    app.add_middleware(GZipMiddleware, **_GZIP)
     methods: dict[str, Method] = {}
     for binding in bindings:
         method = method_of(binding.rpc)
         assert method is not None
         methods[binding.rpc] = method
-    gate: ASGIApp = Gate(app, settings, admission)
+    gate: ASGIApp = Gate(Shortcut(app, routes, lambda inner: GZipMiddleware(inner, **_GZIP)), settings, admission)
     return Edge(_with_cors(gate, settings.cors_origins) if settings.cors_origins else gate, methods)
 
 
@@ -125,4 +128,4 @@ def _add_docs(app: FastAPI, described: bytes) -> None:
 
 
 async def _problem(request: Request, error: Exception) -> Response:
-    return problem_response(request, problem_for(error, language(request)))
+    return problem_response(request, problem_for(error, language(request)), getattr(error, "headers", None))

@@ -28,7 +28,7 @@ _SECURITY = (
     (b"x-frame-options", b"DENY"),
     (b"cross-origin-resource-policy", b"same-site"),
 )
-_API_ONLY = (
+_UNLESS_SAID = (
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
     (b"cache-control", b"no-store"),
 )
@@ -122,8 +122,8 @@ class _Told:
             self._answer["status"] = message["status"]
             headers = message.setdefault("headers", [])
             headers.extend(_SECURITY)
-            if not any(name == b"content-security-policy" for name, _ in headers):
-                headers.extend(_API_ONLY)
+            present = {name.lower() for name, _ in headers}
+            headers.extend(pair for pair in _UNLESS_SAID if pair[0] not in present)
             headers.append((b"x-request-id", self._request_id.encode()))
             headers.append((b"x-trace-id", self._trace_id.encode()))
             rate = self._state.get("rate")

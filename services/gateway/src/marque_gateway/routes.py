@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from servicekit.errors import PermissionDenied, Unauthenticated
 from servicekit.rpc.principal import ANONYMOUS, Principal
@@ -11,8 +11,8 @@ from servicekit.telemetry import logs
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Match
-from starlette.types import Receive, Scope, Send
+from starlette.routing import BaseRoute, Match, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from marque_gateway.answers import language, problem_for, problem_response
 from marque_gateway.binding import Binding
@@ -20,6 +20,27 @@ from marque_gateway.transcode import Endpoint
 from marque_gateway.upstream import Upstreams
 
 _ENDPOINT = "marque.endpoint"
+
+
+class Shortcut:
+    """Serves the RPCs past the FastAPI application, whose layers cost more than the RPC; what it does not know goes on to `app`.
+
+    Answers are compressed here as they are there, for callers who take it.
+    """
+
+    def __init__(self, app: ASGIApp, routes: RpcRoutes, compressed: Callable[[ASGIApp], ASGIApp]) -> None:
+        self._app = app
+        self._routes = routes
+        self._compressed = compressed(routes.handle)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        match, found = self._routes.matches(scope)
+        if match is not Match.FULL:
+            await self._app(scope, receive, send)
+            return
+        scope.update(found)
+        takes = any(name == b"accept-encoding" and b"gzip" in value for name, value in scope["headers"])
+        await (self._compressed if takes else self._routes.handle)(scope, receive, send)
 
 
 class RpcRoutes(BaseRoute):
@@ -40,7 +61,8 @@ class RpcRoutes(BaseRoute):
             return Match.NONE, {}
         path: str = scope["path"]
         shape = _shape(path)
-        for endpoint in self._found.get((scope["method"], *shape), ()):
+        verb = "GET" if scope["method"] == "HEAD" else scope["method"]  # the server sends no body to HEAD
+        for endpoint in self._found.get((verb, *shape), ()):
             matched = endpoint.binding.regex.fullmatch(path)
             if matched:
                 return Match.FULL, {"path_params": matched.groupdict(), _ENDPOINT: endpoint}
@@ -50,19 +72,21 @@ class RpcRoutes(BaseRoute):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves a matched request."""
-        request = Request(scope, receive, send)
         endpoint: Endpoint | None = scope[_ENDPOINT]
-        response = await (_serve(request, endpoint) if endpoint is not None else self._not_allowed(request))
+        if endpoint is None:
+            raise HTTPException(405, headers={"allow": ", ".join(sorted(self._verbs(scope)))})
+        response = await _serve(Request(scope, receive, send), endpoint)
         await response(scope, receive, send)
 
-    async def _not_allowed(self, request: Request) -> Response:
-        path = request.url.path
-        allowed = sorted(
-            {found.binding.verb for found in self._known[_shape(path)] if found.binding.regex.fullmatch(path)}
-        )
-        response = problem_response(request, problem_for(HTTPException(405), language(request)))
-        response.headers["allow"] = ", ".join(allowed)
-        return response
+    def _verbs(self, scope: Scope) -> set[str]:
+        """Returns what a path takes, here and by the routes beside."""
+        path: str = scope["path"]
+        known = self._known.get(_shape(path), ())
+        verbs = {found.binding.verb for found in known if found.binding.regex.fullmatch(path)}
+        for route in scope["router"].routes:
+            if isinstance(route, Route) and route.matches(scope)[0] is not Match.NONE:
+                verbs |= route.methods or set()
+        return verbs | ({"HEAD"} if "GET" in verbs else set())
 
     def url_path_for(self, name: str, /, **path_params: object) -> str:  # type: ignore[override]
         """RPC routes have no names to reverse."""

@@ -70,15 +70,21 @@ class Gateway:
         self._health.set_ready(True)
         log.info("ready", extra={"port": self.settings.http_port})
 
+    async def ended(self) -> None:
+        """Returns when the HTTP server ends by itself; raises what ended it."""
+        assert self._serving is not None
+        await asyncio.shield(self._serving)
+
     async def stop(self) -> None:
-        """Drains: not ready, live connections closed, calls under way ended, doors shut."""
+        """Drains: not ready, live connections closed, calls under way ended within `drain_seconds`, doors shut."""
         self._health.draining()
+        self._connecting.cancel()
         await self._live.stop()
         self._http.stop()
-        await asyncio.gather(
-            self._passthrough.stop(self.settings.drain_seconds), *([self._serving] if self._serving else [])
-        )
-        self._connecting.cancel()
+        doors = [asyncio.create_task(self._passthrough.stop(self.settings.drain_seconds))]
+        if self._serving is not None:
+            doors.append(self._serving)
+        await asyncio.wait(doors, timeout=self.settings.drain_seconds + 1)
         if self._nats is not None:
             with contextlib.suppress(Exception):
                 await asyncio.wait_for(self._nats.close(), 5)
@@ -113,11 +119,14 @@ class Gateway:
 
 
 async def run(settings: Settings) -> None:
-    """Runs until SIGTERM or SIGINT, or until the HTTP server ends by itself."""
+    """Runs until SIGTERM or SIGINT; raises RuntimeError when the HTTP server ends by itself."""
     gateway = Gateway(settings)
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     await gateway.start()
-    await stopping.wait()
+    waits = [asyncio.create_task(stopping.wait()), asyncio.create_task(gateway.ended())]
+    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
     await gateway.stop()
+    if not stopping.is_set():
+        raise RuntimeError("the HTTP server ended")

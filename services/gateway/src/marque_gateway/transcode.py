@@ -59,7 +59,7 @@ class Endpoint:
         message = self._request()
         if self._decoder is not None:
             self._read_body(message, await request.body(), request.headers.get("content-type", ""))
-        if self._query is not None and request.url.query:
+        if self._query is not None and request.scope["query_string"]:
             self._query.bind(request.query_params.multi_items(), message)
         self.binding.bind_path(path, message)
         self._read_headers(message, request)

@@ -105,7 +105,7 @@ class TestWhoAndHowMuch:
     async def test_another_verb_is_405_and_says_which_there_are(self, manager: httpx.AsyncClient) -> None:
         answer = await manager.delete("/v1/dealers")
 
-        assert (answer.status_code, answer.headers["allow"]) == (405, "GET, POST")
+        assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD, POST")
 
     async def test_only_listed_origins_get_cors_headers(self, manager: httpx.AsyncClient) -> None:
         good = await manager.get("/v1/dealers", headers={"origin": "https://app.example"})

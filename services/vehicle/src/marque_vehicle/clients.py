@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import uuid
 from collections.abc import Iterable, Sequence
 
@@ -13,9 +12,8 @@ from servicekit.rpc.client import Peer
 from marque_vehicle.errors import CustomerErased, CustomerNotFound
 
 _BATCH = "/marque.customer.v1.CustomerService/BatchGetCustomers"
-_SEARCH = "/marque.customer.v1.CustomerService/SearchCustomers"
-_AT_ONCE = 8
 _BATCH_SIZE = 1000
+_LONGEST_KEY = 100  # of the contract; no customer has a longer one
 
 
 class Customers:
@@ -55,32 +53,20 @@ class Customers:
         return found
 
     async def by_source_keys(self, source: str, keys: Iterable[str]) -> dict[str, str]:
-        """Returns customer ids by their keys in a source system; keys that no customer has are absent.
+        """Returns customer ids by their keys in a source system, of merged customers the survivor's; unknown keys are absent."""
+        wanted = sorted(key for key in set(keys) if 0 < len(key) <= _LONGEST_KEY)
+        found: dict[str, str] = {}
+        for start in range(0, len(wanted), _BATCH_SIZE):
+            part = wanted[start : start + _BATCH_SIZE]
+            references = [customer_pb2.SourceReference(source=source, source_key=key) for key in part]
+            answer = await self._batch([], references)
+            found.update((match.source_key, match.customer_id) for match in answer.source_matches)
+        return found
 
-        The customer contract has no question for many keys at once, so each is searched; this is the slow way of an import.
-        """
-        limit = asyncio.Semaphore(_AT_ONCE)
-        wanted = sorted(set(keys))
-
-        async def one(key: str) -> str:
-            async with limit:
-                return await self._by_source_key(source, key)
-
-        found = await asyncio.gather(*(one(key) for key in wanted))
-        return {key: customer for key, customer in zip(wanted, found, strict=True) if customer}
-
-    async def _by_source_key(self, source: str, key: str) -> str:
-        if len(key) < 2:  # the search takes two characters at least
-            return ""
-        request = customer_service_pb2.SearchCustomersRequest(query=key, page_size=100)
-        answer = await self._channel().call(_SEARCH, request)
-        for match in answer.results:
-            if any(ref.source == source and ref.source_key == key for ref in match.customer.source_references):
-                return str(match.customer.customer_id)
-        return ""
-
-    async def _batch(self, customer_ids: Sequence[str]) -> customer_service_pb2.BatchGetCustomersResponse:
-        request = customer_service_pb2.BatchGetCustomersRequest(customer_ids=customer_ids)
+    async def _batch(
+        self, customer_ids: Sequence[str], references: Sequence[customer_pb2.SourceReference] = ()
+    ) -> customer_service_pb2.BatchGetCustomersResponse:
+        request = customer_service_pb2.BatchGetCustomersRequest(customer_ids=customer_ids, source_references=references)
         answer: customer_service_pb2.BatchGetCustomersResponse = await self._channel().call(_BATCH, request)
         return answer
 

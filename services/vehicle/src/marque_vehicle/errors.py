@@ -132,6 +132,13 @@ class TransferBeforeStart(InvalidArgument):
     message = "The transfer lies before the ownership began."
 
 
+class EndBeforeStart(InvalidArgument):
+    """An ownership would end before it began."""
+
+    reason = "END_BEFORE_START"
+    message = "The end lies before the ownership began."
+
+
 class FilterMissing(InvalidArgument):
     """A list that must be narrowed was not."""
 

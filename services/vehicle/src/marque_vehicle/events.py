@@ -107,9 +107,12 @@ def _ownership(row: Ownership) -> dict[str, Any]:
 
 
 def ownership_started(row: Ownership) -> ownership_events_pb2.OwnershipStarted:
-    """Tells that an ownership began."""
+    """Tells that an ownership began, or which span holds after a correction."""
     return ownership_events_pb2.OwnershipStarted(
-        **_ownership(row), valid_start_time=_moment(row.valid_from), sale_id=_text(row.sale_id)
+        **_ownership(row),
+        valid_start_time=_moment(row.valid_from),
+        sale_id=_text(row.sale_id),
+        valid_end_time=_moment(row.valid_until),
     )
 
 
@@ -118,7 +121,12 @@ def ownership_ended(row: Ownership, moment: datetime, *, voided: bool) -> owners
     facts = _ownership(row)
     if voided:  # no row follows that could carry the next version
         facts["aggregate_version"] += 1
-    return ownership_events_pb2.OwnershipEnded(**facts, valid_end_time=_moment(moment), voided=voided)
+    return ownership_events_pb2.OwnershipEnded(
+        **facts,
+        valid_end_time=_moment(moment),
+        voided=voided,
+        end_reason=0 if voided else row.end_reason,  # type: ignore[arg-type]
+    )
 
 
 def ownership_snapshot(row: Ownership) -> ownership_events_pb2.OwnershipSnapshot:

@@ -7,6 +7,7 @@ from datetime import date, datetime
 from typing import Any
 
 from servicekit.db.base import Aggregate, Base, metadata
+from servicekit.errors import DomainError
 from servicekit.ids import new_uuid
 from sqlalchemy import BigInteger, String, Text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
@@ -153,6 +154,7 @@ class Ownership(Model):
     __tablename__ = "ownerships"
 
     OWNER, LESSEE, DRIVER, KEEPER = 1, 2, 3, 4
+    TRADED_IN = 1  # as the reason of an end
 
     ownership_id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_uuid)
     version: Mapped[int] = mapped_column(BigInteger, primary_key=True, default=1)
@@ -165,6 +167,8 @@ class Ownership(Model):
     known_until: Mapped[datetime | None]
     sale_id: Mapped[uuid.UUID | None]
     source: Mapped[str] = mapped_column(default="")
+    end_reason: Mapped[int] = mapped_column(default=0)
+    ended_by_sale_id: Mapped[uuid.UUID | None]
 
     def void(self, known: datetime) -> None:
         """Says that it never was, as known from `known` on."""
@@ -175,17 +179,38 @@ class Ownership(Model):
         self.known_until = known
         kept = {
             name: getattr(self, name)
-            for name in ("ownership_id", "vin", "customer_id", "role", "valid_from", "valid_until", "sale_id", "source")
-        }
+            for name in (
+                "ownership_id", "vin", "customer_id", "role", "valid_from", "valid_until", "sale_id", "source", "end_reason",
+                "ended_by_sale_id",
+            )
+        }  # fmt: skip
         return Ownership(**{**kept, "version": self.version + 1, "known_from": known, **values})
 
-    def ended(self, moment: datetime, known: datetime) -> Ownership:
-        """Returns the row that says that it ended at a moment. Raises OwnershipAlreadyEnded, TransferBeforeStart."""
+    def handed_on(self, moment: datetime, known: datetime) -> Ownership:
+        """Returns the row that says that another followed at a moment. Raises OwnershipAlreadyEnded, TransferBeforeStart."""
+        return self._ended(moment, known, errors.TransferBeforeStart, 0, None)
+
+    def ended(self, moment: datetime, known: datetime, reason: int, sale_id: uuid.UUID | None = None) -> Ownership:
+        """Returns the row that says that it ended at a moment, by a sale or of itself. Raises OwnershipAlreadyEnded, EndBeforeStart."""
+        return self._ended(moment, known, errors.EndBeforeStart, reason, sale_id)
+
+    def _ended(
+        self,
+        moment: datetime,
+        known: datetime,
+        too_early: type[DomainError],
+        reason: int,
+        sale_id: uuid.UUID | None,
+    ) -> Ownership:
         if self.valid_until is not None:
             raise errors.OwnershipAlreadyEnded()
         if moment <= self.valid_from:
-            raise errors.TransferBeforeStart()
-        return self.corrected(known, valid_until=moment)
+            raise too_early()
+        return self.corrected(known, valid_until=moment, end_reason=reason, ended_by_sale_id=sale_id)
+
+    def reopened(self, known: datetime) -> Ownership:
+        """Returns the row that says that it goes on after all."""
+        return self.corrected(known, valid_until=None, end_reason=0, ended_by_sale_id=None)
 
 
 class RepairOrder(Aggregate, Model):

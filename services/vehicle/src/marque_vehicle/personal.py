@@ -9,12 +9,14 @@ from __future__ import annotations
 import uuid
 from collections.abc import AsyncIterator, Sequence
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from servicekit.db.uow import UnitOfWork
 from servicekit.personal import Erasure, PersonalRecord, Retained
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from marque_vehicle import events
 from marque_vehicle.repository import personal as repository
 
 SALE, OWNERSHIP, REPAIR_ORDER, PLATE = "vehicle.sale", "vehicle.ownership", "vehicle.repair_order", "vehicle.plate"
@@ -43,7 +45,7 @@ class VehiclePersonalData:
         sold_since = _years_before(uow.now.date(), self._sale_years)
         owned_since = uow.now - timedelta(days=365 * self._warranty_years)
         steps: tuple[tuple[str, Any, Any, str], ...] = (
-            (PLATE, repository.erase_plates, owned_since, "WARRANTY_OPEN"),
+            (PLATE, partial(_erase_plates, uow), owned_since, "WARRANTY_OPEN"),
             (SALE, repository.erase_sales, sold_since, "TAX_RECORD"),
             (OWNERSHIP, repository.erase_ownerships, owned_since, "WARRANTY_OPEN"),
             (REPAIR_ORDER, repository.erase_repair_orders, None, "REPAIR_ORDER_OPEN"),
@@ -56,6 +58,18 @@ class VehiclePersonalData:
             erased, kept, latest = await erase(uow.session, customer_ids, since, uow.now)
             _note(done, kind, erased, kept, reason, _until(latest, kind, self._sale_years, self._warranty_years))
         return done
+
+
+async def _erase_plates(
+    uow: UnitOfWork, session: AsyncSession, ids: Sequence[uuid.UUID], since: Any, moment: datetime
+) -> tuple[int, int, None]:
+    """Takes the plates and tells that they changed, so that others who may have the car are not found by them either."""
+    rows, kept = await repository.erase_plates(session, ids, since, moment)
+    for row in rows:
+        event = events.vehicle_updated(row.vin, row.status, ["plate_number"])
+        event.aggregate_version = row.version
+        uow.emit(event)
+    return len(rows), kept, None
 
 
 def _note(done: Erasure, kind: str, erased: int, kept: int, reason: str, until: datetime | None) -> None:

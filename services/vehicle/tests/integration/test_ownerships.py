@@ -175,3 +175,72 @@ class TestVisibility:
             if not token:
                 break
         assert found == [second, first]
+
+
+class TestEnd:
+    async def end(self, garage: Any, ownership_id: str, *moment: int, client: Any = None, **fields: Any) -> Any:
+        request = ownerships.EndOwnershipRequest(ownership_id=ownership_id, **{"reason": 1, **fields})
+        request.valid_end_time.FromDatetime(garage.at(*moment))
+        return await (client or garage.agent).call(f"{O}/EndOwnership", request)
+
+    async def owned(self, garage: Any) -> tuple[str, str, Any]:
+        car, person = await garage.make_car(), await garage.make_customer()
+        return car.vin, person, await garage.start_ownership(car.vin, person, garage.at(2020, 1, 1))
+
+    async def test_it_ends_without_loss_of_what_was_known_and_says_so(self, garage: Any) -> None:
+        vin, person, started = await self.owned(garage)
+        before = await garage.owners_at(vin)
+        ended = await self.end(garage, started.ownership_id, 2023, 5, 5, reason=2)
+
+        assert (ended.ownership_id, ended.end_reason, ended.customer_id) == (started.ownership_id, 2, person)
+        assert ended.valid_end_time.ToDatetime(garage.at(2020, 1, 1).tzinfo) == garage.at(2023, 5, 5)
+        assert list((await garage.owners_at(vin)).ownerships) == []
+        last = garage.at(2023, 5, 5) - timedelta(microseconds=1)
+        assert _who(await garage.owners_at(vin, last)) == [person]
+        zone = last.tzinfo
+        known = before.known_time.ToDatetime(zone)
+        assert _who(await garage.owners_at(vin, before.valid_time.ToDatetime(zone), known)) == [person]
+        (event,) = await garage.events("OwnershipEnded", started.ownership_id)
+        assert (event.voided, event.aggregate_version, event.end_reason) == (False, 2, 2)
+        assert event.valid_end_time == ended.valid_end_time
+
+    @pytest.mark.parametrize(
+        ("moment", "fields", "reason"),
+        [
+            ((2020, 1, 1), {}, "END_BEFORE_START"),
+            ((2019, 12, 31), {}, "END_BEFORE_START"),
+            ((2199, 1, 1), {}, "INVALID_ARGUMENT"),
+            ((2021, 1, 1), {"etag": "v9"}, "ETAG_MISMATCH"),
+            ((2021, 1, 1), {"reason": 0}, "INVALID_ARGUMENT"),
+            ((2021, 1, 1), {"reason": 77}, "INVALID_ARGUMENT"),
+        ],
+    )
+    async def test_refuses(self, garage: Any, moment: tuple[int, ...], fields: dict[str, Any], reason: str) -> None:
+        _, _, started = await self.owned(garage)
+        with pytest.raises(RpcFailure) as failure:
+            await self.end(garage, started.ownership_id, *moment, **fields)
+        assert failure.value.reason == reason
+        assert await garage.events("OwnershipEnded", started.ownership_id) == []
+
+    async def test_it_ends_once_though_asked_by_many_and_a_retry_gets_the_first_answer(self, garage: Any) -> None:
+        _, _, started = await self.owned(garage)
+        answers = await asyncio.gather(
+            *(self.end(garage, started.ownership_id, 2023, 1, day) for day in range(1, 6)), return_exceptions=True
+        )
+        assert sum(not isinstance(answer, Exception) for answer in answers) == 1
+        assert {one.reason for one in answers if isinstance(one, RpcFailure)} == {"OWNERSHIP_ALREADY_ENDED"}
+        _, _, other = await self.owned(garage)
+        twice = [await self.end(garage, other.ownership_id, 2023, 1, 1, request_id="end-once") for _ in range(2)]
+        assert twice[0] == twice[1]
+
+    async def test_only_who_has_to_do_with_the_car_may_end_it(self, garage: Any) -> None:
+        vin, person, started = await self.owned(garage)
+        dealer = await garage.make_dealer()
+        stranger = garage.client("dealer.sales", dealers=[dealer])
+        for client, code in ((stranger, "NOT_FOUND"), (garage.client("owner", customer=person), "PERMISSION_DENIED")):
+            with pytest.raises(RpcFailure) as failure:
+                await self.end(garage, started.ownership_id, 2023, 1, 1, client=client)
+            assert failure.value.code == code
+        await garage.make_order(dealer, vin)
+        ended = await self.end(garage, started.ownership_id, 2023, 1, 1, client=stranger)
+        assert (ended.customer_id, ended.end_reason) != ("", 0)

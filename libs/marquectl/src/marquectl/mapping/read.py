@@ -58,6 +58,8 @@ def _plan(kind: str, document: dict[str, Any], columns: Sequence[str] | None, so
         raise ValueError(f"with `kinds`, {', '.join(stray)} must stand under a kind")
     if kind not in sections:
         raise ValueError(f"it has nothing for {kind}, only for {', '.join(map(str, sections))}")
+    # What others refer to goes first, whatever the order of the file.
+    sections = {name: sections[name] for name in sorted(sections, key=lambda name: [*KINDS, name].index(name))}
     nulls = frozenset(str(text) for text in document.get("nulls") or ())
     plans = []
     for name, section in sections.items():

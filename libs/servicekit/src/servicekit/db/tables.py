@@ -66,7 +66,8 @@ audit_records = sa.Table(
     sa.Column("method", sa.Text),
     sa.Column("action", sa.Text),
     sa.Column("resource_type", sa.Text),
-    sa.Column("resource_id", sa.Text),
+    sa.Column("resource_id", sa.Text),  # empty where the record is about several, or about none that was found
+    sa.Column("resource_ids", sa.ARRAY(sa.Text)),
     sa.Column("fields", sa.ARRAY(sa.Text)),
     sa.Column("trace_id", sa.Text),
 )
@@ -193,9 +194,10 @@ CREATE TABLE idempotency_keys (
 CREATE INDEX ix_idempotency_keys_create_time ON idempotency_keys USING brin (create_time);
 CREATE TABLE audit_records (
     audit_id uuid PRIMARY KEY, create_time timestamptz NOT NULL DEFAULT now(), principal text NOT NULL, roles text NOT NULL,
-    method text NOT NULL, action text NOT NULL, resource_type text NOT NULL, resource_id text NOT NULL, fields text[] NOT NULL DEFAULT '{}',
-    trace_id text NOT NULL DEFAULT '');
+    method text NOT NULL, action text NOT NULL, resource_type text NOT NULL, resource_id text NOT NULL,
+    resource_ids text[] NOT NULL DEFAULT '{}', fields text[] NOT NULL DEFAULT '{}', trace_id text NOT NULL DEFAULT '');
 CREATE INDEX ix_audit_records_resource ON audit_records (resource_type, resource_id, create_time DESC);
+CREATE INDEX ix_audit_records_resource_ids ON audit_records USING gin (resource_ids) WHERE resource_ids <> '{}';
 CREATE INDEX ix_audit_records_create_time ON audit_records USING brin (create_time);
 CREATE TABLE due_work (
     kind text NOT NULL, key text NOT NULL, due_time timestamptz NOT NULL, attempts integer NOT NULL DEFAULT 0, failure text,

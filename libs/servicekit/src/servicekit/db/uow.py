@@ -105,13 +105,15 @@ class UnitOfWork:
             raise Aborted() from None
         except DBAPIError as failure:
             await self.session.rollback()
-            raise self._translated(failure) from failure
+            if (told := self._translated(failure)) is failure:
+                raise
+            raise told from failure
         finally:
             await self.session.close()
         if isinstance(error, StaleDataError):
             raise Aborted() from None
-        if isinstance(error, DBAPIError):
-            raise self._translated(error) from error
+        if isinstance(error, DBAPIError) and (told := self._translated(error)) is not error:
+            raise told from error
 
     def add(self, *models: object) -> None:
         """Adds new rows."""

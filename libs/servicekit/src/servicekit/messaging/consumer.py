@@ -2,19 +2,19 @@
 
 A domain error or an unreadable message is parked as a dead letter; a failure of the surroundings is tried again with a growing delay.
 Events of one aggregate are handled in order; different ones concurrently, in lanes. A lane is one transaction; where an event in it fails,
-the lane is done again one event at a time, so that one bad event never holds the others back.
+the lane is done again one event at a time, so that one bad event never holds the others back; behind one that is tried again only those
+of its own aggregate wait. Several replicas share the messages: between them the order is not kept, and handlers go by `aggregate_version`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from nats.aio.msg import Msg
-from nats.errors import TimeoutError as NatsTimeout
 from nats.js import JetStreamContext
 
 from servicekit.db.base import now
@@ -23,6 +23,7 @@ from servicekit.db.uow import Constraints, UnitOfWork
 from servicekit.messaging import deadletters, envelope
 from servicekit.messaging.envelope import BadEnvelope, Event
 from servicekit.messaging.inbox import EventUnitOfWork
+from servicekit.messaging.pull import Pull
 from servicekit.rpc.failures import is_transient
 from servicekit.telemetry import logs, metrics, spans
 
@@ -32,6 +33,8 @@ Handler = Callable[[UnitOfWork, Event], Awaitable[None]]
 FETCH = 200
 _LANES = 8
 _MAX_DELAY = 30.0
+_PARK_DELAY = 5.0
+_HOLD_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +42,16 @@ class Subscription:
     """What one service hears from another: a durable consumer `name` on the stream of `source`, a handler per event type.
 
     A handler gets an open unit of work; the use case that it calls joins it. `constraints` are the service's names of broken constraints.
+    `lane` names the field of the events whose rows the handlers lock, where that is not the event's own aggregate: lanes are transactions
+    side by side, and two that lock the same rows in another order stop each other (a deadlock costs a second). Events of one aggregate must
+    agree in that field, or their order is lost.
     """
 
     name: str
     source: str
     handlers: Mapping[str, Handler]
     constraints: Constraints = field(default_factory=dict)
+    lane: str = ""
 
 
 async def apply(database: Database, subscription: Subscription, events: list[Event], committed: asyncio.Event) -> None:
@@ -71,6 +78,7 @@ class Consumer:
         self._jetstream = jetstream
         self._subscription = subscription
         self._committed = committed
+        self._held: dict[str, tuple[int, float]] = {}
 
     async def run(self) -> None:
         """Handles messages until cancelled; a broker that is away is waited for."""
@@ -89,20 +97,14 @@ class Consumer:
                 wait = min(wait * 2, 5.0)
 
     async def _consume(self) -> None:
-        pull = await self._jetstream.pull_subscribe_bind(
-            consumer=self._subscription.name, stream=envelope.stream(self._subscription.source)
-        )
-        try:
+        stream, name = envelope.stream(self._subscription.source), self._subscription.name
+        async with Pull(self._jetstream._nc, stream, name, FETCH) as pull:  # the context has no public way to its client
             while True:
-                try:
-                    messages = await pull.fetch(FETCH, timeout=5.0, heartbeat=1.0)
-                except (NatsTimeout, TimeoutError):
-                    metrics.current().consumer_state(self._subscription.name, pending=0, lag_seconds=0.0)
-                    continue
-                await self._handle_batch(messages)
-        finally:
-            with contextlib.suppress(Exception):  # a broken connection must not hide the end that was asked for
-                await pull.unsubscribe()
+                messages = await pull.messages()
+                if messages:
+                    await self._handle_batch(messages)
+                else:
+                    metrics.current().consumer_state(name, pending=0, lag_seconds=0.0)
 
     async def _handle_batch(self, messages: list[Msg]) -> None:
         """Spreads messages over lanes by their aggregate, so that one aggregate's events stay in order."""
@@ -111,12 +113,22 @@ class Consumer:
         )
         lanes: list[list[Msg]] = [[] for _ in range(_LANES)]
         for message in messages:
-            lanes[hash((message.headers or {}).get("ce-subject", "")) % _LANES].append(message)
+            lanes[hash(self._lane_of(message)) % _LANES].append(message)
         await asyncio.gather(*(self._handle_lane(lane) for lane in lanes if lane))
+
+    def _lane_of(self, message: Msg) -> str:
+        if self._subscription.lane:
+            try:
+                data = envelope.read(message.headers, message.data).data
+            except BadEnvelope:
+                return ""
+            if found := getattr(data, self._subscription.lane, ""):
+                return str(found)
+        return _key(message)
 
     async def _handle_lane(self, lane: list[Msg]) -> None:
         """Handles a lane in one transaction, or one by one where that fails."""
-        if len(lane) > 1:
+        if len(lane) > 1 and not self._held:
             try:
                 await self._apply([envelope.read(message.headers, message.data) for message in lane])
             except asyncio.CancelledError:
@@ -127,9 +139,24 @@ class Consumer:
                 await self._done(lane)
                 return
         for message in lane:
-            await self._handle(message)
+            if self._is_held(message):
+                await message.nak(delay=_delay(message))
+            elif await self._handle(message):
+                self._held.pop(_key(message), None)
+            else:
+                until = time.monotonic() + _delay(message) + _HOLD_SECONDS
+                self._held[_key(message)] = (message.metadata.sequence.stream, until)
 
-    async def _handle(self, message: Msg) -> None:
+    def _is_held(self, message: Msg) -> bool:
+        """Tells whether an earlier event of the same aggregate is to come again first. Not for ever: another replica may have it."""
+        sequence, until = self._held.get(_key(message), (0, 0.0))
+        if time.monotonic() < until:
+            return bool(message.metadata.sequence.stream > sequence)
+        self._held.pop(_key(message), None)
+        return False
+
+    async def _handle(self, message: Msg) -> bool:
+        """Handles one message; tells whether it is dealt with. False: it comes again later."""
         name = self._subscription.name
         try:
             await self._apply([envelope.read(message.headers, message.data)])
@@ -137,17 +164,17 @@ class Consumer:
             raise
         except Exception as error:
             if not isinstance(error, BadEnvelope) and is_transient(error):
-                delay = min(_MAX_DELAY, 0.2 * 2 ** min(message.metadata.num_delivered or 1, 10))
+                delay = _delay(message)
                 log.warning(
                     "event will be tried again",
                     extra={"consumer": name, "error_type": type(error).__name__, "seconds": delay},
                 )
                 metrics.current().consumer_processed(name, "retried")
                 await message.nak(delay=delay)
-            else:
-                await self._park(message, error)
-            return
+                return False
+            return await self._park(message, error)
         await self._done([message])
+        return True
 
     async def _apply(self, events: list[Event]) -> None:
         await apply(self._database, self._subscription, events, self._committed)
@@ -157,7 +184,7 @@ class Consumer:
             metrics.current().consumer_processed(self._subscription.name, "done")
             await message.ack()
 
-    async def _park(self, message: Msg, error: Exception) -> None:
+    async def _park(self, message: Msg, error: Exception) -> bool:
         """Keeps what cannot be handled where an operator sees it; only then the broker forgets it."""
         name = self._subscription.name
         log.error(
@@ -171,10 +198,20 @@ class Consumer:
             )
         except Exception as failure:
             log.warning("dead letter waits", extra={"consumer": name, "error_type": type(failure).__name__})
-            await message.nak(delay=5.0)
-            return
+            await message.nak(delay=_PARK_DELAY)
+            return False
         metrics.current().consumer_processed(name, "parked")
         await message.term()
+        return True
+
+
+def _key(message: Msg) -> str:
+    return (message.headers or {}).get("ce-subject", "")
+
+
+def _delay(message: Msg) -> float:
+    """Seconds until a message comes again; grows with its deliveries."""
+    return float(min(_MAX_DELAY, 0.2 * 2 ** min(message.metadata.num_delivered or 1, 10)))
 
 
 def _age(message: Msg) -> float:

@@ -75,5 +75,5 @@ def read(found: Mapping[str, str] | None, payload: bytes) -> Event:
             data=kind.message.FromString(payload),
             traceparent=head.get("traceparent"),
         )
-    except (KeyError, ValueError, DecodeError, contract.ContractError) as error:
+    except (KeyError, TypeError, ValueError, DecodeError, contract.ContractError) as error:
         raise BadEnvelope(f"{type(error).__name__} in the envelope") from None

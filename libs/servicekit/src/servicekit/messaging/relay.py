@@ -1,7 +1,9 @@
 """From the outbox to the broker. One relay is active per service: it holds an advisory lock on a connection of its own.
 
-It publishes *unpublished* rows, never `position > last`: positions commit out of order. A batch is sent in a pipeline; what is behind the
-first failed acknowledgement is sent again, and the broker drops doubles by the event's id.
+It publishes *unpublished* rows, never `position > last`: positions commit out of order. Rows go as one batch that the broker takes as a
+whole, with one acknowledgement (https://github.com/nats-io/nats-architecture-and-design/blob/main/adr/ADR-50.md). Where it refuses the
+batch, because it holds an event of it already or knows no batches, each event is sent by itself in a pipeline: what is behind the first
+failed acknowledgement is sent again, and the broker drops doubles by the event's id.
 """
 
 from __future__ import annotations
@@ -11,10 +13,12 @@ import contextlib
 from typing import Any
 
 import asyncpg
+import orjson
 from nats.js import JetStreamContext
 
 from servicekit.db.base import now
 from servicekit.db.engine import Database
+from servicekit.ids import new_id
 from servicekit.messaging import envelope
 from servicekit.telemetry import logs, metrics, spans
 
@@ -82,7 +86,10 @@ class Relay:
             return 0
         metrics.current().outbox(len(rows), (now() - rows[0]["create_time"]).total_seconds())
         with spans.publish_span([row["traceparent"] for row in rows], self._stream):
-            acks = await asyncio.gather(*(self._publish(row) for row in rows), return_exceptions=True)
+            if len(rows) > 1 and await self._publish_together(rows):
+                acks: list[Any] = []
+            else:
+                acks = await asyncio.gather(*(self._publish(row) for row in rows), return_exceptions=True)
         failed = next((index for index, ack in enumerate(acks) if isinstance(ack, BaseException)), len(rows))
         if failed:
             await connection.execute(_DONE, [row["position"] for row in rows[:failed]])
@@ -90,16 +97,31 @@ class Relay:
             raise acks[failed]  # type: ignore[misc]
         return len(rows)
 
+    async def _publish_together(self, rows: list[Any]) -> bool:
+        """Publishes all rows or none; tells which. Raises where the broker does not answer, and nobody knows."""
+        client, batch = self._jetstream._nc, new_id()  # the context has no public way to its client
+        for sequence, row in enumerate(rows[:-1], 1):
+            head = {**_headers(row), "Nats-Batch-Id": batch, "Nats-Batch-Sequence": str(sequence)}
+            await client.publish(envelope.subject(row["event_type"]), row["payload"], headers=head)
+        last = rows[-1]
+        head = {**_headers(last), "Nats-Batch-Id": batch, "Nats-Batch-Sequence": str(len(rows)), "Nats-Batch-Commit": "1"}
+        subject = envelope.subject(last["event_type"])
+        answer = await client.request(subject, last["payload"], timeout=ACK_SECONDS, headers=head)
+        found = orjson.loads(answer.data)
+        return "error" not in found and found.get("count") == len(rows)
+
     async def _publish(self, row: Any) -> None:
-        event_id = str(row["event_id"])
-        head = envelope.headers(
-            event_id=event_id,
-            event_type=row["event_type"],
-            key=row["aggregate_id"],
-            version=row["aggregate_version"],
-            time=row["create_time"],
-            traceparent=row["traceparent"],
-        )
         await self._jetstream.publish(
-            envelope.subject(row["event_type"]), row["payload"], timeout=ACK_SECONDS, headers=head
+            envelope.subject(row["event_type"]), row["payload"], timeout=ACK_SECONDS, headers=_headers(row)
         )
+
+
+def _headers(row: Any) -> dict[str, str]:
+    return envelope.headers(
+        event_id=str(row["event_id"]),
+        event_type=row["event_type"],
+        key=row["aggregate_id"],
+        version=row["aggregate_version"],
+        time=row["create_time"],
+        traceparent=row["traceparent"],
+    )

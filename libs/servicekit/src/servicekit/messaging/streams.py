@@ -36,6 +36,7 @@ def stream_config(service: str, *, replicas: int, max_age_days: int) -> StreamCo
         num_replicas=replicas,
         max_age=max_age_days * 86400.0,
         duplicate_window=DUPLICATE_WINDOW_SECONDS,
+        allow_atomic=True,  # the relay hands over batches
     )
 
 

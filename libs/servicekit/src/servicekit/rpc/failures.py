@@ -27,8 +27,6 @@ _DATABASE_DOWN = (
     PoolTimeout,
     socket.gaierror,
 )
-# The driver's refusal of a value is an InterfaceError too; called UNAVAILABLE it would be tried again for ever.
-_BAD_VALUE = asyncpg.exceptions._base.DataError
 _NOT_REACHED = (
     errno.ECONNREFUSED,
     errno.ECONNRESET,
@@ -49,8 +47,8 @@ def as_domain_error(error: BaseException) -> DomainError | None:
         return Aborted()
     if isinstance(cause, asyncpg.QueryCanceledError):
         return DeadlineExceeded()
-    if isinstance(cause, _BAD_VALUE):
-        return None
+    if isinstance(cause, asyncpg.InterfaceError) and isinstance(cause, ValueError):
+        return None  # the driver's refusal of a value: called UNAVAILABLE it would be tried again for ever
     if isinstance(cause, _DATABASE_DOWN) or (isinstance(cause, OSError) and cause.errno in _NOT_REACHED):
         return Unavailable(dependency="The database", retry_after=1)
     if isinstance(cause, TimeoutError | asyncio.TimeoutError):

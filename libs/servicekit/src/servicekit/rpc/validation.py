@@ -6,6 +6,8 @@ import re
 from typing import Any, TypeVar
 
 import protovalidate
+from buf.validate import validate_pb2
+from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import DecodeError, Message
 
 from servicekit.errors import FieldViolation, InvalidArgument
@@ -37,6 +39,8 @@ def validate(message: Message, data: bytes = b"") -> None:
 def _with_nul(message: Message, prefix: str = "") -> str:
     """Returns the path of a text that holds U+0000, which PostgreSQL cannot store; empty where there is none."""
     for field, value in message.ListFields():
+        if _judged_elsewhere(field):
+            continue
         path = f"{prefix}{field.name}"
         if field.message_type is not None and field.message_type.GetOptions().map_entry:
             items: list[Any] = [item for pair in value.items() for item in pair]
@@ -48,6 +52,12 @@ def _with_nul(message: Message, prefix: str = "") -> str:
             if isinstance(item, Message) and (found := _with_nul(item, f"{path}.")):
                 return found
     return ""
+
+
+def _judged_elsewhere(field: FieldDescriptor) -> bool:
+    """Tells whether the contract leaves a field's items to the use case, as rows of imports are: each is answered by itself."""
+    rules = field.GetOptions().Extensions[validate_pb2.field]
+    return bool(rules.repeated.items.ignore == validate_pb2.IGNORE_ALWAYS)
 
 
 def _violation(proto: protovalidate.Violation) -> FieldViolation:  # type: ignore[valid-type]

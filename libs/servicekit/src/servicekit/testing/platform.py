@@ -72,7 +72,7 @@ class Platform:
         log.close()
         self._processes.append(process)
         self.peers[name] = f"127.0.0.1:{settings.grpc_port}"
-        await until(lambda: ready(settings.health_port), 20.0, f"{name} is not ready")
+        await until(lambda: ready(settings.health_port), 60.0, f"{name} is not ready")
         return process
 
     async def open_gateway(self, **overrides: Any) -> Any:
@@ -85,6 +85,12 @@ class Platform:
         self.peers["gateway"] = f"127.0.0.1:{settings.grpc_port}"
         self.http_url = f"http://127.0.0.1:{settings.http_port}"
         return self._gateway
+
+    async def spawn_gateway(self, **overrides: Any) -> subprocess.Popen[bytes]:
+        """Opens both doors of the gateway in a process of its own, for tests that end it; returns when it is ready."""
+        settings = self._settings("gateway", {"http_port": free_port(), **overrides})
+        self.http_url = f"http://127.0.0.1:{settings.http_port}"
+        return await self.spawn_again("gateway", settings)
 
     def http(self, role: str = "", **scope: Any) -> httpx.AsyncClient:
         """Returns an HTTP client of the gateway that speaks with a role."""

@@ -143,24 +143,32 @@ def page(call: Call, rows: Sequence[Any], next_page_token: str) -> Message | Wir
             customers=[shown(call, row["card"]) for row in rows], next_page_token=next_page_token
         )
     parts: list[bytes] = []
+    noted, fields = not call.principal.is_service, personal_fields(customer_pb2.Customer.DESCRIPTOR.full_name)
     for row in rows:
         data = row["card"]
-        _saw(call, str(row["customer_id"]))
+        if noted:
+            call.saw(_TYPE, str(row["customer_id"]), fields)
         parts += (b"\x0a", _varint(len(data)), data)  # field 1, length-delimited
     tail = customer_service_pb2.ListCustomersResponse(next_page_token=next_page_token)
     return Wire(b"".join((*parts, tail.SerializeToString())))
 
 
-def batch(call: Call, asked: set[uuid.UUID], rows: Sequence[Any]) -> customer_service_pb2.BatchGetCustomersResponse:
-    """Returns the answer of a batch; `rows` have `asked, customer_id, status, card`."""
+def batch(
+    call: Call, asked: set[uuid.UUID], references: Sequence[tuple[str, str]], rows: Sequence[Any]
+) -> customer_service_pb2.BatchGetCustomersResponse:
+    """Returns the answer of a batch; `rows` have `asked, place, customer_id, status, card`, as `repository.reads.batch` gives them."""
     answer = customer_service_pb2.BatchGetCustomersResponse()
     found: dict[uuid.UUID, bytes] = {}
     missing = set(asked)
     for row in rows:
         if row["status"] == ERASED:
             continue
-        missing.discard(row["asked"])
         found[row["customer_id"]] = row["card"]
+        if row["place"]:
+            source, key = references[row["place"] - 1]
+            answer.source_matches.add(source=source, source_key=key, customer_id=str(row["customer_id"]))
+            continue
+        missing.discard(row["asked"])
         if row["asked"] != row["customer_id"]:
             answer.surviving_customer_ids[str(row["asked"])] = str(row["customer_id"])
     answer.customers.extend(shown(call, data) for data in found.values())

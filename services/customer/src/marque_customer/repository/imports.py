@@ -78,6 +78,7 @@ TABLES = {
             "action",
             "resource_type",
             "resource_id",
+            "resource_ids",
             "fields",
             "trace_id",
         ),
@@ -90,7 +91,7 @@ FROM source_references r JOIN customers c USING (customer_id) WHERE r.source = $
 _LOAD = "SELECT *, addresses::text AS addresses_text FROM customers WHERE customer_id = ANY($1) ORDER BY customer_id FOR UPDATE"
 _POINTS = "SELECT * FROM contact_points WHERE customer_id = ANY($1) ORDER BY create_time, contact_point_id"
 _REFERENCES = "SELECT * FROM source_references WHERE customer_id = ANY($1) ORDER BY source, source_key"
-_VINS = "SELECT DISTINCT customer_id, vin FROM known_cars WHERE customer_id = ANY($1) AND NOT voided AND valid_end_time IS NULL"
+_CARS = "SELECT DISTINCT customer_id, vin, plate FROM known_cars WHERE customer_id = ANY($1) AND NOT voided AND valid_end_time IS NULL"
 _DEALERS = "SELECT customer_id, dealer_id FROM dealer_customers WHERE customer_id = ANY($1)"
 _ENTRIES = "SELECT customer_id, dealer_id FROM relations WHERE customer_id = ANY($1) AND kind = $2"
 _CHANGED = tuple(
@@ -126,7 +127,7 @@ async def load(connection: Any, customer_ids: Sequence[uuid.UUID]) -> dict[str, 
         "customers": await connection.fetch(_LOAD, customer_ids),
         "points": await connection.fetch(_POINTS, customer_ids),
         "references": await connection.fetch(_REFERENCES, customer_ids),
-        "cars": await connection.fetch(_VINS, customer_ids),
+        "cars": await connection.fetch(_CARS, customer_ids),
         "dealers": await connection.fetch(_DEALERS, customer_ids),
     }
 

@@ -29,11 +29,15 @@ WITH RECURSIVE chain AS (
 SELECT c.customer_id, c.status, c.card FROM chain JOIN customers c USING (customer_id)
 WHERE chain.merged_into IS NULL AND {rule(2)}"""  # noqa: S608
 _BATCH = """
-WITH RECURSIVE chain AS (
-    SELECT customer_id AS asked, customer_id, merged_into, 0 AS depth FROM customers WHERE customer_id = ANY($1)
-    UNION ALL SELECT asked, n.customer_id, n.merged_into, depth + 1 FROM chain JOIN customers n ON n.customer_id = chain.merged_into
-    WHERE depth < 16)
-SELECT chain.asked, c.customer_id, c.status, c.card FROM chain JOIN customers c USING (customer_id)
+WITH RECURSIVE asked AS (
+    SELECT customer_id, 0::bigint AS place FROM unnest($1::uuid[]) AS customer_id
+    UNION ALL SELECT r.customer_id, n.place FROM unnest($2::text[], $3::text[]) WITH ORDINALITY AS n (source, source_key, place)
+    JOIN source_references r ON r.source = n.source AND r.source_key = n.source_key),
+chain AS (
+    SELECT a.customer_id AS asked, a.place, c.customer_id, c.merged_into, 0 AS depth FROM asked a JOIN customers c USING (customer_id)
+    UNION ALL SELECT asked, place, n.customer_id, n.merged_into, depth + 1 FROM chain
+    JOIN customers n ON n.customer_id = chain.merged_into WHERE depth < 16)
+SELECT chain.asked, chain.place, c.customer_id, c.status, c.card FROM chain JOIN customers c USING (customer_id)
 WHERE chain.merged_into IS NULL"""
 _CARDS = "SELECT customer_id, card FROM customers WHERE customer_id = ANY($1)"
 _EXPORT = """
@@ -54,9 +58,14 @@ async def survivor(reader: Reader, sight: Sight, customer_id: uuid.UUID) -> asyn
     return found
 
 
-async def batch(reader: Reader, customer_ids: Sequence[uuid.UUID]) -> list[asyncpg.Record]:
-    """Returns `asked, customer_id, status, card` for each id known: of itself, or of its survivor."""
-    found: list[asyncpg.Record] = await reader.fetch(_BATCH, customer_ids)
+async def batch(
+    reader: Reader, customer_ids: Sequence[uuid.UUID], references: Sequence[tuple[str, str]]
+) -> list[asyncpg.Record]:
+    """Returns `asked, place, customer_id, status, card` for each id and each (source, source key) known: of the customer itself, or of its
+    survivor. `place` is 0 for an id, else that of the reference, counted from 1.
+    """
+    sources, keys = [source for source, _ in references], [key for _, key in references]
+    found: list[asyncpg.Record] = await reader.fetch(_BATCH, customer_ids, sources, keys)
     return found
 
 

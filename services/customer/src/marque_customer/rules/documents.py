@@ -33,6 +33,14 @@ def key_forms(source_key: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys((source_key.lower(), plate.tidy(source_key).lower())))
 
 
+def plate_text(value: str) -> str:
+    """Returns a plate in its one written form; empty for what is none."""
+    try:
+        return plate.normalise(value).value
+    except plate.PlateError:
+        return ""
+
+
 def phone_of(value: str) -> phone.Phone:
     """Returns the number of a stored contact point."""
     return phone.normalise(value)
@@ -45,9 +53,17 @@ def email_of(value: str) -> email.Email:
 
 
 def build(
-    *, row: Any, points: Iterable[Any], keys: Iterable[str], vins: Sequence[str], dealers: Iterable[uuid.UUID]
+    *,
+    row: Any,
+    points: Iterable[Any],
+    keys: Iterable[str],
+    vins: Sequence[str],
+    plates: Iterable[str],
+    dealers: Iterable[uuid.UUID],
 ) -> tuple[str, list[str]]:
-    """Returns `search_text` and `search_tokens` of a customer; `row` and `points` have the columns of their tables."""
+    """Returns `search_text` and `search_tokens` of a customer; `row` and `points` have the columns of their tables, `plates` are
+    written as `plate_text` writes them.
+    """
     found: list[names.PersonName] = []
     if row.full_name:
         found.append(person_name(row.family_name, row.given_name, row.full_name))
@@ -64,7 +80,9 @@ def build(
             emails.append(email_of(point.value))
         else:
             messengers.append(point.value.lower())
-    document = search.document(names=found, phones=phones, vins=vins, emails=emails)
+    document = search.document(
+        names=found, phones=phones, plates=map(plate.normalise, plates), vins=vins, emails=emails
+    )
     extra = [form for key in keys for form in key_forms(key)] + messengers
     if not extra and not dealers:
         return document.text, document.tokens

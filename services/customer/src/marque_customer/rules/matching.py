@@ -15,6 +15,7 @@ CLASSES = {
     "name": data.DATA_CLASS_IDENTITY,
     "organisation_name": data.DATA_CLASS_IDENTITY,
     "contact_points": data.DATA_CLASS_CONTACT,
+    "vehicles": data.DATA_CLASS_PERSON,
 }
 
 

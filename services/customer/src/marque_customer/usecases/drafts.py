@@ -85,6 +85,7 @@ class Draft:
     points: list[Point] = field(default_factory=list)
     references: list[Reference] = field(default_factory=list)
     vins: list[str] = field(default_factory=list)
+    plates: list[str] = field(default_factory=list)
     dealers: list[uuid.UUID] = field(default_factory=list)
     shown_to: set[uuid.UUID] = field(default_factory=set)
 
@@ -129,6 +130,7 @@ class Draft:
             points=self.points,
             keys=[reference.source_key for reference in self.references],
             vins=self.vins,
+            plates=self.plates,
             dealers=self.dealers,
         )
         message = card(self, self.points, self.references, version=version, update_time=moment)
@@ -142,7 +144,7 @@ _MADE = ("search_text", "search_tokens", "card")
 assert CUSTOMER_COLUMNS[1:4:2] == ("version", "update_time")
 assert CUSTOMER_COLUMNS[-3:] == _MADE
 _ADDRESSES = CUSTOMER_COLUMNS.index("addresses")
-_PARTS = ("points", "references", "vins", "dealers", "shown_to")
+_PARTS = ("points", "references", "vins", "plates", "dealers", "shown_to")
 _read_columns = attrgetter(*CUSTOMER_COLUMNS[:-3])
 _point_record: Callable[[Point], tuple[Any, ...]] = attrgetter(*POINT_COLUMNS)
 _LOADED = tuple(item.name for item in fields(Draft) if item.name not in _PARTS)

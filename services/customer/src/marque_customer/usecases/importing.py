@@ -13,6 +13,7 @@ from typing import Any
 from google.protobuf.message import Message
 from marque.customer.v1 import customer_events_pb2, customer_import_service_pb2, relation_events_pb2
 from servicekit import contract, dealers
+from servicekit.audit import roles_text
 from servicekit.bulk.rows import CREATED, REJECTED, UNCHANGED, UPDATED, ImportOptions, RowOutcome
 from servicekit.db.uow import UnitOfWork
 from servicekit.errors import FieldViolation
@@ -77,7 +78,7 @@ class Chunk:
         self._sight = sight_of(options.principal)
         self._copies: dict[str, list[tuple[Any, ...]]] = {}
         self._trace = (propagation.inject(), propagation.current_trace_id() or "")
-        self._roles = ",".join(sorted(uow.principal.roles))
+        self._trail: dict[tuple[str, tuple[str, ...]], list[str]] = {}
 
     async def begin(self) -> None:
         """Takes the source, so that two imports of it never write the same key at once."""
@@ -105,6 +106,7 @@ class Chunk:
                 changed.append((row, dealer, before["customer_id"]))
             outcomes[row.key] = RowOutcome(row.row, row.key, outcome, (fault,) if fault else ())
         await self._change(changed)
+        self._copies["audit_records"] = self._audit_records()
         for table, records in self._copies.items():
             await repository.copy(self._connection, table, records)
         return outcomes
@@ -135,7 +137,7 @@ class Chunk:
         created = customer_events_pb2.CustomerCreated(source=reference.source)
         created.kind = draft.kind  # type: ignore[assignment]
         self._event(created, str(draft.customer_id), 1)
-        self._audit("create", "customer", str(draft.customer_id))
+        self._audit("create", draft.customer_id)
         if dealer_id is not None:
             self._relate(draft, dealer_id)
 
@@ -183,7 +185,7 @@ class Chunk:
             updated = customer_events_pb2.CustomerUpdated(changed_fields=sorted(fields) or ["source_references"])
             updated.status = draft.status  # type: ignore[assignment]
             self._event(updated, str(customer_id), draft.version + 1)
-            self._audit("update", "customer", str(customer_id), sorted(fields))
+            self._audit("update", customer_id, tuple(sorted(fields)))
         await repository.change(self._connection, records)
 
     def _event(self, event: Any, key: str, version: int) -> None:
@@ -196,22 +198,19 @@ class Chunk:
             (new_uuid(), kind.name, key, version, payload, self._trace[0], self._uow.now)
         )
 
-    def _audit(self, action: str, resource_type: str, resource_id: str, fields: Sequence[str] = ()) -> None:
-        subject = self._uow.principal.subject
-        self._copies["audit_records"].append(
-            (
-                new_uuid(),
-                self._uow.now,
-                subject,
-                self._roles,
-                "import",
-                action,
-                resource_type,
-                resource_id,
-                fields,
-                self._trace[1],
-            )
-        )
+    def _audit(self, action: str, customer_id: uuid.UUID, fields: tuple[str, ...] = ()) -> None:
+        self._trail.setdefault((action, fields), []).append(str(customer_id))
+
+    def _audit_records(self) -> list[tuple[Any, ...]]:
+        """One record for all customers to whom the same was done."""
+        principal = self._uow.principal
+        head = (self._uow.now, principal.subject, roles_text(principal.roles), "import")
+        found: list[tuple[Any, ...]] = [
+            (new_uuid(), *head, action, "customer", "", ids, fields, self._trace[1])
+            for (action, fields), ids in self._trail.items()
+        ]
+        self._trail = {}
+        return found
 
 
 def _fault_of(row: ReadRow, dealer_id: uuid.UUID | None, before: Any) -> FieldViolation | None:
@@ -234,6 +233,8 @@ def _drafts(loaded: dict[str, list[Any]]) -> dict[uuid.UUID, Draft]:
         )
     for car in loaded["cars"]:
         found[car["customer_id"]].vins.append(car["vin"])
+        if car["plate"]:
+            found[car["customer_id"]].plates.append(car["plate"])
     for shown in loaded["dealers"]:
         found[shown["customer_id"]].dealers.append(shown["dealer_id"])
         found[shown["customer_id"]].shown_to.add(shown["dealer_id"])

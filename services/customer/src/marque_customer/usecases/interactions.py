@@ -13,8 +13,8 @@ from servicekit.ids import new_uuid
 from marque_customer.errors import ConsentMissing, CustomerNotFound
 from marque_customer.mapping.interactions import WEB
 from marque_customer.models import Interaction
+from marque_customer.repository import cars, ledger, timeline
 from marque_customer.repository import customers as repository
-from marque_customer.repository import ledger, timeline
 from marque_customer.rules import consents as rules
 from marque_customer.rules.kinds import ERASED
 from marque_customer.usecases.saving import begin_relation, refresh_search
@@ -112,5 +112,5 @@ async def note_car(*, uow: UnitOfWork, values: dict[str, Any]) -> None:
     """Keeps what the vehicle service said of an ownership; what is older than known changes nothing."""
     async with uow:
         found = await repository.locked(uow.session, [values["customer_id"]])
-        if await repository.keep_car(uow.session, values) and found and found[0].status != ERASED:
+        if await cars.keep(uow.session, values) and found and found[0].status != ERASED:
             await refresh_search(uow, found[0], await repository.parts_of(uow.session, found[0].customer_id))

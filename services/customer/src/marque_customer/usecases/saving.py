@@ -58,6 +58,7 @@ def _document(customer: Customer, parts: Parts) -> tuple[str, list[str]]:
         points=parts.points,
         keys=[reference.source_key for reference in parts.references],
         vins=parts.vins,
+        plates=parts.plates,
         dealers=parts.dealers,
     )
 

@@ -41,8 +41,11 @@ def _fraction(nanos: int) -> str:
 
 def timestamp(message: Message) -> str:
     """Returns RFC 3339 in UTC; raises ValueError outside the years 1 to 9999."""
-    seconds: int = message.seconds  # type: ignore[attr-defined]
-    nanos: int = message.nanos  # type: ignore[attr-defined]
+    return _moment(message.seconds, message.nanos)  # type: ignore[attr-defined]
+
+
+@lru_cache(maxsize=8192)  # the parts of one resource were mostly made and changed at one moment
+def _moment(seconds: int, nanos: int) -> str:
     if not (_FIRST_SECOND <= seconds <= _LAST_SECOND and 0 <= nanos < 1_000_000_000):
         raise ValueError("the timestamp is outside the years 1 to 9999")
     days, rest = divmod(seconds, 86_400)

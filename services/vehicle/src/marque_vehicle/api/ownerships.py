@@ -68,6 +68,23 @@ class OwnershipApi:
             etag=request.etag,
         )
 
+    async def EndOwnership(self, request: Any, call: Call) -> Any:
+        ownership_id, ended = uuid.UUID(request.ownership_id), common.as_moment(request, "valid_end_time")
+        assert ended is not None  # the contract requires it
+        scope = await scopes.visible_to(self._work.reader, call.principal)
+        vin = await repository.vin_of(self._work.reader, ownership_id)
+        if vin is None:
+            raise OwnershipNotFound()
+        return await usecases.end_ownership(
+            uow=self._work(call, mapping.rendered(call)),
+            scope=scope,
+            ownership_id=ownership_id,
+            vin=vin,
+            moment=ended,
+            reason=request.reason,
+            etag=request.etag,
+        )
+
     async def ListOwnerships(self, request: Any, call: Call) -> Any:
         if not (request.vin or request.customer_id):
             raise FilterMissing(

@@ -47,7 +47,8 @@ class SaleApi:
             "start_time": days.beginning(values["delivery_date"] or values["invoice_date"], zone),
             "buyer_customer_id": await self._customers.require(message.buyer_customer_id),
         }
-        return await usecases.record_sale(uow=self._work(call, mapping.rendered(call)), values=values)
+        uow = self._work(call, mapping.rendered(call))
+        return await usecases.record_sale(uow=uow, values=values, ends_current=request.ends_current_ownership)
 
     async def GetSale(self, request: Any, call: Call) -> Any:
         scope = await scopes.visible_to(self._work.reader, call.principal)

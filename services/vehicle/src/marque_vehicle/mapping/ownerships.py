@@ -45,6 +45,7 @@ def ownership_message(row: common.Row) -> ownership_pb2.Ownership:
         sale_id=common.text(row["sale_id"]),
         source=row["source"],
         etag=etag_of(row["version"]),
+        end_reason=row["end_reason"],
     )
     for field, column in (
         ("valid_start_time", "valid_from"),

@@ -17,9 +17,7 @@ from marque_vehicle.models import Ownership
 from marque_vehicle.repository import query
 from marque_vehicle.repository.scope import Scope
 
-COLUMNS = (
-    "ownership_id, version, vin, customer_id, role, valid_from, valid_until, known_from, known_until, sale_id, source"
-)
+COLUMNS = "ownership_id, version, vin, customer_id, role, valid_from, valid_until, known_from, known_until, sale_id, source, end_reason"
 # Writers of a car's ownership hold its lock till commit and take their known time under it; a question about the past waits for writers
 # that have taken an earlier time, so that an answer once given for (valid, known) never changes. The locks are few, so that a bulk
 # of any size can hold them all, and are always taken in order.
@@ -55,6 +53,23 @@ async def known(session: AsyncSession, ownership_id: uuid.UUID) -> Ownership | N
     """Returns an ownership as known now, for change."""
     found = sa.select(Ownership).where(Ownership.ownership_id == ownership_id, Ownership.known_until.is_(None))
     return (await session.scalars(found.with_for_update())).one_or_none()
+
+
+async def going_on(session: AsyncSession, vin: str, moment: datetime) -> list[Ownership]:
+    """Returns the ownerships of a car, of whatever role, that began before a moment and go on, as known now, for change."""
+    found = sa.select(Ownership).where(
+        Ownership.vin == vin,
+        Ownership.known_until.is_(None),
+        Ownership.valid_until.is_(None),
+        Ownership.valid_from < moment,
+    )
+    return list(await session.scalars(found.order_by(Ownership.ownership_id).with_for_update()))
+
+
+async def ended_by(session: AsyncSession, sale_id: uuid.UUID) -> list[Ownership]:
+    """Returns the ownerships that a sale ended, as known now, for change."""
+    found = sa.select(Ownership).where(Ownership.ended_by_sale_id == sale_id, Ownership.known_until.is_(None))
+    return list(await session.scalars(found.order_by(Ownership.ownership_id).with_for_update()))
 
 
 async def owned_from(session: AsyncSession, vins: Sequence[str]) -> dict[str, datetime | None]:

@@ -88,17 +88,23 @@ async def erase_ownerships(
     )
 
 
-async def erase_plates(session: AsyncSession, ids: Ids, since: Any, now: datetime) -> tuple[int, int, datetime | None]:
-    """Takes the plate from cars that the person has, save where the ownership is kept. Runs before ownerships are erased."""
-    return await _done(
-        session,
-        "WITH erased AS (UPDATE vehicles SET plate_number = '', version = version + 1, update_time = :now "  # noqa: S608
-        f"WHERE plate_number <> '' AND vin IN ({_PRESENT} AND valid_from < :since) RETURNING vin) "
-        "UPDATE vehicle_search SET plate_text = '', plate_tokens = '{}' WHERE vin IN (SELECT vin FROM erased)",
-        "SELECT count(*), CAST(NULL AS timestamptz) FROM vehicles "  # noqa: S608
-        f"WHERE plate_number <> '' AND vin IN ({_PRESENT}) AND CAST(:since AS timestamptz) IS NOT NULL",
+async def erase_plates(session: AsyncSession, ids: Ids, since: Any, now: datetime) -> tuple[list[sa.Row[Any]], int]:
+    """Takes the plate from cars that the person has, save where the ownership is kept. Runs before ownerships are erased.
+
+    Returns `vin, version, status` of the cars, and how many keep their plate.
+    """
+    erased = await session.execute(
+        sa.text(
+            "WITH erased AS (UPDATE vehicles SET plate_number = '', version = version + 1, update_time = :now "  # noqa: S608
+            f"WHERE plate_number <> '' AND vin IN ({_PRESENT} AND valid_from < :since) RETURNING vin, version, status), "
+            "forgotten AS (UPDATE vehicle_search SET plate_text = '', plate_tokens = '{}' WHERE vin IN (SELECT vin FROM erased)) "
+            "SELECT vin, version, status FROM erased"
+        ),
         {"ids": list(ids), "since": since, "now": now},
     )
+    rows = list(erased)
+    kept = f"SELECT count(*) FROM vehicles WHERE plate_number <> '' AND vin IN ({_PRESENT})"  # noqa: S608
+    return rows, int(await session.scalar(sa.text(kept), {"ids": list(ids), "now": now}) or 0)
 
 
 async def erase_repair_orders(

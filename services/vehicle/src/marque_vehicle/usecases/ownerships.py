@@ -1,4 +1,4 @@
-"""Starting and handing on ownerships. What was known before is kept: rows are added, never overwritten."""
+"""Starting, handing on and ending ownerships. What was known before is kept: rows are added, never overwritten."""
 
 from __future__ import annotations
 
@@ -54,12 +54,8 @@ async def transfer_ownership(
     async with uow:
         check_past(moment, uow.now, "transfer_time")
         known = await ownerships.lock(uow.session, [vin])
-        row = await ownerships.known(uow.session, ownership_id)
-        if row is None or not await vehicles.related(uow.session, scope, row.vin):
-            raise OwnershipNotFound()
-        if etag and etag.strip('"') != etag_of(row.version):
-            raise EtagMismatch()
-        ended = row.ended(moment, known)
+        row = await _for_change(uow, scope, ownership_id, etag)
+        ended = row.handed_on(moment, known)
         await uow.flush()  # the old row's known time ends before the rows that follow are judged by the database
         started = Ownership(
             vin=row.vin, customer_id=to, role=row.role, valid_from=moment, known_from=known, source=source
@@ -70,3 +66,43 @@ async def transfer_ownership(
         uow.emit(events.ownership_started(started))
         uow.audit("transfer", "ownership", str(ownership_id))
         return await uow.answer((ended, started))
+
+
+async def end_ownership(
+    *, uow: UnitOfWork, scope: Scope, ownership_id: uuid.UUID, vin: str, moment: datetime, reason: int, etag: str
+) -> Any:
+    """Ends an ownership that nobody follows on."""
+    async with uow:
+        check_past(moment, uow.now, "valid_end_time")
+        known = await ownerships.lock(uow.session, [vin])
+        row = await _for_change(uow, scope, ownership_id, etag)
+        (ended,) = await end_all(uow, [row], moment, known, reason)
+        uow.audit("end", "ownership", str(ownership_id))
+        return await uow.answer(ended)
+
+
+async def end_all(
+    uow: UnitOfWork,
+    rows: list[Ownership],
+    moment: datetime,
+    known: datetime,
+    reason: int,
+    sale_id: uuid.UUID | None = None,
+) -> list[Ownership]:
+    """Ends ownerships of one car inside the open transaction, by a sale where one is named; returns the rows that follow."""
+    ended = [row.ended(moment, known, reason, sale_id) for row in rows]
+    await uow.flush()  # the old rows' known time ends before the rows that follow are judged by the database
+    uow.add(*ended)
+    await uow.flush()
+    for row in ended:
+        uow.emit(events.ownership_ended(row, moment, voided=False))
+    return ended
+
+
+async def _for_change(uow: UnitOfWork, scope: Scope, ownership_id: uuid.UUID, etag: str) -> Ownership:
+    row = await ownerships.known(uow.session, ownership_id)
+    if row is None or not await vehicles.related(uow.session, scope, row.vin):
+        raise OwnershipNotFound()
+    if etag and etag.strip('"') != etag_of(row.version):
+        raise EtagMismatch()
+    return row

@@ -21,6 +21,7 @@ from marque_vehicle.models import Ownership, Sale
 from marque_vehicle.repository import ownerships, sales, vehicles
 from marque_vehicle.repository.scope import Scope
 from marque_vehicle.rules import days
+from marque_vehicle.usecases.ownerships import end_all
 
 
 def check_days(invoice: date, delivery: date | None, today: date) -> None:
@@ -39,8 +40,11 @@ def free_from(ends: dict[str, datetime | None], vin: str, start: datetime) -> bo
     return end is not None and end <= start
 
 
-async def record_sale(*, uow: UnitOfWork, values: dict[str, Any]) -> Any:
-    """Records a sale, puts the car on the road and starts the buyer's ownership. `values` are columns, checked and complete."""
+async def record_sale(*, uow: UnitOfWork, values: dict[str, Any], ends_current: bool) -> Any:
+    """Records a sale, puts the car on the road and starts the buyer's ownership. `values` are columns, checked and complete.
+
+    `ends_current`: what goes on of the car ends when the buyer's ownership begins.
+    """
     async with uow:
         vin, start = values["vin"], values["start_time"]
         known = await ownerships.lock(uow.session, [vin])
@@ -53,6 +57,9 @@ async def record_sale(*, uow: UnitOfWork, values: dict[str, Any]) -> Any:
         await (
             uow.flush()
         )  # the invoice number is judged before the car: a double submit of a sale is told as what it is
+        if ends_current:
+            given_in = await ownerships.going_on(uow.session, vin, start)
+            await end_all(uow, given_in, start, known, Ownership.TRADED_IN, sale.sale_id)
         if not free_from(await ownerships.owned_from(uow.session, [vin]), vin, start):
             raise VehicleAlreadySold()
         changed = vehicle.sell(sale.use)
@@ -73,7 +80,7 @@ async def record_sale(*, uow: UnitOfWork, values: dict[str, Any]) -> Any:
 
 
 async def reverse_sale(*, uow: UnitOfWork, scope: Scope, sale_id: uuid.UUID, vin: str, reason: str, etag: str) -> Any:
-    """Takes a sale back; the ownership that it started never was, as known from now on."""
+    """Takes a sale back; the ownership that it started never was, as known from now on, and those that it ended go on."""
     async with uow:
         known = await ownerships.lock(uow.session, [vin])
         sale = await sales.lock_sale(uow.session, scope, sale_id)
@@ -93,8 +100,15 @@ async def reverse(uow: UnitOfWork, sale: Sale, reason: str, known: datetime) -> 
             raise OwnershipMovedOn()
         owner.void(known)
         uow.emit(events.ownership_ended(owner, owner.valid_from, voided=True))
+    await uow.flush()  # the buyer's known time ends before those who go on are judged by the database
+    again = [row.reopened(known) for row in await ownerships.ended_by(uow.session, sale.sale_id)]
+    await uow.flush()
+    uow.add(*again)
+    await uow.flush()
+    for row in again:
+        uow.emit(events.ownership_started(row))
     vehicle = await vehicles.lock_vehicle(uow.session, sale.vin)
-    if vehicle is not None and owner is not None and vehicle.status == vehicle.IN_USE:
+    if vehicle is not None and owner is not None and not again and vehicle.status == vehicle.IN_USE:
         changed = vehicle.change({"status": vehicle.IN_STOCK})
         await uow.flush()
         uow.emit(events.vehicle_updated(sale.vin, vehicle.status, changed), of=vehicle)

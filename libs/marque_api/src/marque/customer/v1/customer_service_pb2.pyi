@@ -79,27 +79,65 @@ Global___GetCustomerRequest: _TypeAlias = GetCustomerRequest  # noqa: Y015
 
 @_typing.final
 class BatchGetCustomersRequest(_message.Message):
-    """Asks for many customers."""
+    """Asks for many customers; at least one of the two lists must not be empty."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     CUSTOMER_IDS_FIELD_NUMBER: _builtins.int
+    SOURCE_REFERENCES_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def customer_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The customers, at most 1,000; repeats count once."""
+
+    @_builtins.property
+    def source_references(self) -> _containers.RepeatedCompositeFieldContainer[_customer_pb2.SourceReference]:
+        """The names that other systems have for customers, at most 1,000; repeats count once. `last_seen_time` is not looked
+        at.
+        """
 
     def __init__(
         self,
         *,
         customer_ids: _abc.Iterable[_builtins.str] | None = ...,
+        source_references: _abc.Iterable[_customer_pb2.SourceReference] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_ids", b"customer_ids"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_ids", b"customer_ids", "source_references", b"source_references"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___BatchGetCustomersRequest: _TypeAlias = BatchGetCustomersRequest  # noqa: Y015
+
+@_typing.final
+class SourceMatch(_message.Message):
+    """Which customer another system's name stands for."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SOURCE_FIELD_NUMBER: _builtins.int
+    SOURCE_KEY_FIELD_NUMBER: _builtins.int
+    CUSTOMER_ID_FIELD_NUMBER: _builtins.int
+    source: _builtins.str
+    """The system."""
+    source_key: _builtins.str
+    """The customer's key there."""
+    customer_id: _builtins.str
+    """The customer, among those of the answer; of a merged one the survivor."""
+    def __init__(
+        self,
+        *,
+        source: _builtins.str = ...,
+        source_key: _builtins.str = ...,
+        customer_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_id", b"customer_id", "source", b"source", "source_key", b"source_key"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SourceMatch: _TypeAlias = SourceMatch  # noqa: Y015
 
 @_typing.final
 class BatchGetCustomersResponse(_message.Message):
@@ -130,6 +168,7 @@ class BatchGetCustomersResponse(_message.Message):
     CUSTOMERS_FIELD_NUMBER: _builtins.int
     SURVIVING_CUSTOMER_IDS_FIELD_NUMBER: _builtins.int
     MISSING_CUSTOMER_IDS_FIELD_NUMBER: _builtins.int
+    SOURCE_MATCHES_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def customers(self) -> _containers.RepeatedCompositeFieldContainer[_customer_pb2.Customer]:
         """The customers found, each once, in no stated order."""
@@ -142,16 +181,21 @@ class BatchGetCustomersResponse(_message.Message):
     def missing_customer_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The ids that no customer has, or that were erased."""
 
+    @_builtins.property
+    def source_matches(self) -> _containers.RepeatedCompositeFieldContainer[Global___SourceMatch]:
+        """For each source reference asked for that a customer has, which one; those that none has are absent."""
+
     def __init__(
         self,
         *,
         customers: _abc.Iterable[_customer_pb2.Customer] | None = ...,
         surviving_customer_ids: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         missing_customer_ids: _abc.Iterable[_builtins.str] | None = ...,
+        source_matches: _abc.Iterable[Global___SourceMatch] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["customers", b"customers", "missing_customer_ids", b"missing_customer_ids", "surviving_customer_ids", b"surviving_customer_ids"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["customers", b"customers", "missing_customer_ids", b"missing_customer_ids", "source_matches", b"source_matches", "surviving_customer_ids", b"surviving_customer_ids"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -242,7 +286,7 @@ class SearchCustomersRequest(_message.Message):
     KIND_FIELD_NUMBER: _builtins.int
     query: _builtins.str
     """What to look for: a name or its beginning, at least the last four digits of a phone, an e-mail address, a source
-    key. Two characters at least.
+    key, a plate or a part of one, a VIN or its last six characters. Two characters at least.
     """
     page_size: _builtins.int
     """How many results the answer holds at most; 0 means 20."""

@@ -20,7 +20,7 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class OwnershipStarted(_message.Message):
-    """An ownership started."""
+    """An ownership started, or its span was corrected: this is then what holds."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -32,6 +32,7 @@ class OwnershipStarted(_message.Message):
     ROLE_FIELD_NUMBER: _builtins.int
     VALID_START_TIME_FIELD_NUMBER: _builtins.int
     SALE_ID_FIELD_NUMBER: _builtins.int
+    VALID_END_TIME_FIELD_NUMBER: _builtins.int
     ownership_id: _builtins.str
     """The ownership."""
     aggregate_version: _builtins.int
@@ -52,6 +53,10 @@ class OwnershipStarted(_message.Message):
     def valid_start_time(self) -> _timestamp_pb2.Timestamp:
         """Since when it holds."""
 
+    @_builtins.property
+    def valid_end_time(self) -> _timestamp_pb2.Timestamp:
+        """When it ended; absent while it goes on, as it does again after the sale that had ended it was reversed."""
+
     def __init__(
         self,
         *,
@@ -63,10 +68,11 @@ class OwnershipStarted(_message.Message):
         role: _ownership_pb2.OwnershipRole.ValueType = ...,
         valid_start_time: _timestamp_pb2.Timestamp | None = ...,
         sale_id: _builtins.str = ...,
+        valid_end_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["occur_time", b"occur_time", "valid_start_time", b"valid_start_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["occur_time", b"occur_time", "valid_end_time", b"valid_end_time", "valid_start_time", b"valid_start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["aggregate_version", b"aggregate_version", "customer_id", b"customer_id", "occur_time", b"occur_time", "ownership_id", b"ownership_id", "role", b"role", "sale_id", b"sale_id", "valid_start_time", b"valid_start_time", "vin", b"vin"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aggregate_version", b"aggregate_version", "customer_id", b"customer_id", "occur_time", b"occur_time", "ownership_id", b"ownership_id", "role", b"role", "sale_id", b"sale_id", "valid_end_time", b"valid_end_time", "valid_start_time", b"valid_start_time", "vin", b"vin"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -86,6 +92,7 @@ class OwnershipEnded(_message.Message):
     ROLE_FIELD_NUMBER: _builtins.int
     VALID_END_TIME_FIELD_NUMBER: _builtins.int
     VOIDED_FIELD_NUMBER: _builtins.int
+    END_REASON_FIELD_NUMBER: _builtins.int
     ownership_id: _builtins.str
     """The ownership."""
     aggregate_version: _builtins.int
@@ -98,6 +105,8 @@ class OwnershipEnded(_message.Message):
     """What the customer was to the car."""
     voided: _builtins.bool
     """True where it is said never to have been, as after a reversed sale."""
+    end_reason: _ownership_pb2.OwnershipEndReason.ValueType
+    """Why; unspecified where the car was handed on, or where it is said never to have been."""
     @_builtins.property
     def occur_time(self) -> _timestamp_pb2.Timestamp:
         """When the change was committed."""
@@ -117,10 +126,11 @@ class OwnershipEnded(_message.Message):
         role: _ownership_pb2.OwnershipRole.ValueType = ...,
         valid_end_time: _timestamp_pb2.Timestamp | None = ...,
         voided: _builtins.bool = ...,
+        end_reason: _ownership_pb2.OwnershipEndReason.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["occur_time", b"occur_time", "valid_end_time", b"valid_end_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["aggregate_version", b"aggregate_version", "customer_id", b"customer_id", "occur_time", b"occur_time", "ownership_id", b"ownership_id", "role", b"role", "valid_end_time", b"valid_end_time", "vin", b"vin", "voided", b"voided"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aggregate_version", b"aggregate_version", "customer_id", b"customer_id", "end_reason", b"end_reason", "occur_time", b"occur_time", "ownership_id", b"ownership_id", "role", b"role", "valid_end_time", b"valid_end_time", "vin", b"vin", "voided", b"voided"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -28,7 +28,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from marque.options.v1 import options_pb2 as marque_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!marque/vehicle/v1/ownership.proto\x12\x11marque.vehicle.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fmarque/options/v1/options.proto\"\x88\x04\n\tOwnership\x12\x1a\n\x0cownership_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1c\n\x03vin\x18\x02 \x01(\tB\x0f\xe2\x41\x02\x02\x05\xbaH\x07r\x02\x18 \xc8\x01\x01\x12)\n\x0b\x63ustomer_id\x18\x03 \x01(\tB\x14\xe2\x41\x02\x02\x05\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\xb8\xbb\x18\x05\x12?\n\x04role\x18\x04 \x01(\x0e\x32 .marque.vehicle.v1.OwnershipRoleB\x0f\xe2\x41\x02\x02\x05\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12@\n\x10valid_start_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\n\xe2\x41\x01\x02\xbaH\x03\xc8\x01\x01\x12\x38\n\x0evalid_end_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12:\n\x10known_start_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x38\n\x0eknown_end_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x15\n\x07sale_id\x18\t \x01(\tB\x04\xe2\x41\x01\x03\x12\x17\n\x06source\x18\n \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x16\n\x04\x65tag\x18\x0b \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x1b\n\rmasked_fields\x18\x0c \x03(\tB\x04\xe2\x41\x01\x03*\x9a\x01\n\rOwnershipRole\x12\x1e\n\x1aOWNERSHIP_ROLE_UNSPECIFIED\x10\x00\x12\x18\n\x14OWNERSHIP_ROLE_OWNER\x10\x01\x12\x19\n\x15OWNERSHIP_ROLE_LESSEE\x10\x02\x12\x19\n\x15OWNERSHIP_ROLE_DRIVER\x10\x03\x12\x19\n\x15OWNERSHIP_ROLE_KEEPER\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!marque/vehicle/v1/ownership.proto\x12\x11marque.vehicle.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fmarque/options/v1/options.proto\"\xc9\x04\n\tOwnership\x12\x1a\n\x0cownership_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1c\n\x03vin\x18\x02 \x01(\tB\x0f\xe2\x41\x02\x02\x05\xbaH\x07r\x02\x18 \xc8\x01\x01\x12)\n\x0b\x63ustomer_id\x18\x03 \x01(\tB\x14\xe2\x41\x02\x02\x05\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\xb8\xbb\x18\x05\x12?\n\x04role\x18\x04 \x01(\x0e\x32 .marque.vehicle.v1.OwnershipRoleB\x0f\xe2\x41\x02\x02\x05\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12@\n\x10valid_start_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\n\xe2\x41\x01\x02\xbaH\x03\xc8\x01\x01\x12\x38\n\x0evalid_end_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12:\n\x10known_start_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x38\n\x0eknown_end_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x15\n\x07sale_id\x18\t \x01(\tB\x04\xe2\x41\x01\x03\x12\x17\n\x06source\x18\n \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x16\n\x04\x65tag\x18\x0b \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x1b\n\rmasked_fields\x18\x0c \x03(\tB\x04\xe2\x41\x01\x03\x12?\n\nend_reason\x18\r \x01(\x0e\x32%.marque.vehicle.v1.OwnershipEndReasonB\x04\xe2\x41\x01\x03*\x9a\x01\n\rOwnershipRole\x12\x1e\n\x1aOWNERSHIP_ROLE_UNSPECIFIED\x10\x00\x12\x18\n\x14OWNERSHIP_ROLE_OWNER\x10\x01\x12\x19\n\x15OWNERSHIP_ROLE_LESSEE\x10\x02\x12\x19\n\x15OWNERSHIP_ROLE_DRIVER\x10\x03\x12\x19\n\x15OWNERSHIP_ROLE_KEEPER\x10\x04*\xc4\x01\n\x12OwnershipEndReason\x12$\n OWNERSHIP_END_REASON_UNSPECIFIED\x10\x00\x12\"\n\x1eOWNERSHIP_END_REASON_TRADED_IN\x10\x01\x12!\n\x1dOWNERSHIP_END_REASON_SCRAPPED\x10\x02\x12!\n\x1dOWNERSHIP_END_REASON_EXPORTED\x10\x03\x12\x1e\n\x1aOWNERSHIP_END_REASON_OTHER\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -59,8 +59,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_OWNERSHIP'].fields_by_name['etag']._serialized_options = b'\272H\005r\003\030\200\001'
   _globals['_OWNERSHIP'].fields_by_name['masked_fields']._loaded_options = None
   _globals['_OWNERSHIP'].fields_by_name['masked_fields']._serialized_options = b'\342A\001\003'
-  _globals['_OWNERSHIPROLE']._serialized_start=708
-  _globals['_OWNERSHIPROLE']._serialized_end=862
+  _globals['_OWNERSHIP'].fields_by_name['end_reason']._loaded_options = None
+  _globals['_OWNERSHIP'].fields_by_name['end_reason']._serialized_options = b'\342A\001\003'
+  _globals['_OWNERSHIPROLE']._serialized_start=773
+  _globals['_OWNERSHIPROLE']._serialized_end=927
+  _globals['_OWNERSHIPENDREASON']._serialized_start=930
+  _globals['_OWNERSHIPENDREASON']._serialized_end=1126
   _globals['_OWNERSHIP']._serialized_start=185
-  _globals['_OWNERSHIP']._serialized_end=705
+  _globals['_OWNERSHIP']._serialized_end=770
 # @@protoc_insertion_point(module_scope)

@@ -52,6 +52,38 @@ OWNERSHIP_ROLE_KEEPER: OwnershipRole.ValueType  # 4
 """Is registered as keeper without owning it."""
 Global___OwnershipRole: _TypeAlias = OwnershipRole  # noqa: Y015
 
+class _OwnershipEndReason:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _OwnershipEndReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_OwnershipEndReason.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    OWNERSHIP_END_REASON_UNSPECIFIED: _OwnershipEndReason.ValueType  # 0
+    """Not stated, as while it goes on or where the car was handed on; refused where a value is needed."""
+    OWNERSHIP_END_REASON_TRADED_IN: _OwnershipEndReason.ValueType  # 1
+    """Given to a dealer, in part payment or not."""
+    OWNERSHIP_END_REASON_SCRAPPED: _OwnershipEndReason.ValueType  # 2
+    """The car was scrapped."""
+    OWNERSHIP_END_REASON_EXPORTED: _OwnershipEndReason.ValueType  # 3
+    """The car left the country for good."""
+    OWNERSHIP_END_REASON_OTHER: _OwnershipEndReason.ValueType  # 4
+    """Anything else, such as the end of a lease or a theft."""
+
+class OwnershipEndReason(_OwnershipEndReason, metaclass=_OwnershipEndReasonEnumTypeWrapper):
+    """Why somebody's ownership ended."""
+
+OWNERSHIP_END_REASON_UNSPECIFIED: OwnershipEndReason.ValueType  # 0
+"""Not stated, as while it goes on or where the car was handed on; refused where a value is needed."""
+OWNERSHIP_END_REASON_TRADED_IN: OwnershipEndReason.ValueType  # 1
+"""Given to a dealer, in part payment or not."""
+OWNERSHIP_END_REASON_SCRAPPED: OwnershipEndReason.ValueType  # 2
+"""The car was scrapped."""
+OWNERSHIP_END_REASON_EXPORTED: OwnershipEndReason.ValueType  # 3
+"""The car left the country for good."""
+OWNERSHIP_END_REASON_OTHER: OwnershipEndReason.ValueType  # 4
+"""Anything else, such as the end of a lease or a theft."""
+Global___OwnershipEndReason: _TypeAlias = OwnershipEndReason  # noqa: Y015
+
 @_typing.final
 class Ownership(_message.Message):
     """A span of time in which a customer had a role with a car. It is told apart when it held (valid) and when the
@@ -72,6 +104,7 @@ class Ownership(_message.Message):
     SOURCE_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
     MASKED_FIELDS_FIELD_NUMBER: _builtins.int
+    END_REASON_FIELD_NUMBER: _builtins.int
     ownership_id: _builtins.str
     """The id, UUID text; it stays the same through corrections."""
     vin: _builtins.str
@@ -86,6 +119,8 @@ class Ownership(_message.Message):
     """Where it is known from, for example `sale`, `owner` or `registry`."""
     etag: _builtins.str
     """A mark of this version of the row."""
+    end_reason: Global___OwnershipEndReason.ValueType
+    """Why it ended; unspecified while it goes on or where the car was handed on."""
     @_builtins.property
     def valid_start_time(self) -> _timestamp_pb2.Timestamp:
         """Since when it holds."""
@@ -121,10 +156,11 @@ class Ownership(_message.Message):
         source: _builtins.str = ...,
         etag: _builtins.str = ...,
         masked_fields: _abc.Iterable[_builtins.str] | None = ...,
+        end_reason: Global___OwnershipEndReason.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["known_end_time", b"known_end_time", "known_start_time", b"known_start_time", "valid_end_time", b"valid_end_time", "valid_start_time", b"valid_start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_id", b"customer_id", "etag", b"etag", "known_end_time", b"known_end_time", "known_start_time", b"known_start_time", "masked_fields", b"masked_fields", "ownership_id", b"ownership_id", "role", b"role", "sale_id", b"sale_id", "source", b"source", "valid_end_time", b"valid_end_time", "valid_start_time", b"valid_start_time", "vin", b"vin"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_id", b"customer_id", "end_reason", b"end_reason", "etag", b"etag", "known_end_time", b"known_end_time", "known_start_time", b"known_start_time", "masked_fields", b"masked_fields", "ownership_id", b"ownership_id", "role", b"role", "sale_id", b"sale_id", "source", b"source", "valid_end_time", b"valid_end_time", "valid_start_time", b"valid_start_time", "vin", b"vin"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

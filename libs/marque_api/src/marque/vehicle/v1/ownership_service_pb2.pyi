@@ -129,6 +129,50 @@ class TransferOwnershipResponse(_message.Message):
 Global___TransferOwnershipResponse: _TypeAlias = TransferOwnershipResponse  # noqa: Y015
 
 @_typing.final
+class EndOwnershipRequest(_message.Message):
+    """Asks to end an ownership."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OWNERSHIP_ID_FIELD_NUMBER: _builtins.int
+    VALID_END_TIME_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    ownership_id: _builtins.str
+    """The ownership."""
+    reason: _ownership_pb2.OwnershipEndReason.ValueType
+    """Why."""
+    request_id: _builtins.str
+    """A key of the caller's choice, which makes a retry give the first answer and change nothing; over HTTP the
+    `Idempotency-Key` header. Another request under the same key is refused with REQUEST_ID_REUSED.
+    """
+    etag: _builtins.str
+    """The etag that the caller read, over HTTP the `If-Match` header; when given and no longer current, the call is
+    refused with ABORTED, reason ETAG_MISMATCH.
+    """
+    @_builtins.property
+    def valid_end_time(self) -> _timestamp_pb2.Timestamp:
+        """When it ended, not included."""
+
+    def __init__(
+        self,
+        *,
+        ownership_id: _builtins.str = ...,
+        valid_end_time: _timestamp_pb2.Timestamp | None = ...,
+        reason: _ownership_pb2.OwnershipEndReason.ValueType = ...,
+        request_id: _builtins.str = ...,
+        etag: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["valid_end_time", b"valid_end_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["etag", b"etag", "ownership_id", b"ownership_id", "reason", b"reason", "request_id", b"request_id", "valid_end_time", b"valid_end_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EndOwnershipRequest: _TypeAlias = EndOwnershipRequest  # noqa: Y015
+
+@_typing.final
 class ListOwnershipsRequest(_message.Message):
     """Asks for ownerships."""
 

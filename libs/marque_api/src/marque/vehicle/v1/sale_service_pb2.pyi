@@ -28,9 +28,15 @@ class RecordSaleRequest(_message.Message):
 
     SALE_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    ENDS_CURRENT_OWNERSHIP_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """A key of the caller's choice, which makes a retry give the first answer and change nothing; over HTTP the
     `Idempotency-Key` header. Another request under the same key is refused with REQUEST_ID_REUSED.
+    """
+    ends_current_ownership: _builtins.bool
+    """True for a used car that its owner gave in: every ownership of the car that goes on when the buyer's begins, of
+    whatever role, ends then, with the reason TRADED_IN. Without it a car that has an owner is refused with
+    VEHICLE_ALREADY_SOLD; one that was owned only later than the sale is refused in any case.
     """
     @_builtins.property
     def sale(self) -> _sale_pb2.Sale:
@@ -41,10 +47,11 @@ class RecordSaleRequest(_message.Message):
         *,
         sale: _sale_pb2.Sale | None = ...,
         request_id: _builtins.str = ...,
+        ends_current_ownership: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["sale", b"sale"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["request_id", b"request_id", "sale", b"sale"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ends_current_ownership", b"ends_current_ownership", "request_id", b"request_id", "sale", b"sale"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

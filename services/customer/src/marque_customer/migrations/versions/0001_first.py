@@ -77,7 +77,9 @@ CREATE INDEX ix_interactions_occur_time ON interactions (customer_id, occur_time
 CREATE UNIQUE INDEX uq_interactions_platform ON interactions (reference_type, reference_id, subject_key) WHERE subject_key <> '';
 CREATE TABLE known_cars (
     ownership_id uuid PRIMARY KEY, customer_id uuid NOT NULL, vin text NOT NULL, role smallint NOT NULL,
-    valid_start_time timestamptz, valid_end_time timestamptz, voided boolean NOT NULL DEFAULT false, version bigint NOT NULL);
+    valid_start_time timestamptz, valid_end_time timestamptz, voided boolean NOT NULL DEFAULT false, version bigint NOT NULL,
+    plate text NOT NULL DEFAULT '', plate_stale_time timestamptz);
+CREATE INDEX ix_known_cars_plate_stale ON known_cars (plate_stale_time) WHERE plate_stale_time IS NOT NULL;
 CREATE INDEX ix_known_cars_vin ON known_cars (vin);
 CREATE INDEX ix_known_cars_customer_id ON known_cars (customer_id)
 """

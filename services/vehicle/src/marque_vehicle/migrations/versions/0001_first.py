@@ -83,8 +83,8 @@ OWNERSHIPS = [
     CREATE TABLE ownerships (
         ownership_id uuid NOT NULL, version bigint NOT NULL, vin varchar(17) NOT NULL REFERENCES vehicles, customer_id uuid,
         role integer NOT NULL, valid_from timestamptz NOT NULL, valid_until timestamptz, known_from timestamptz NOT NULL,
-        known_until timestamptz, sale_id uuid, source text NOT NULL DEFAULT '',
-        PRIMARY KEY (ownership_id, version),
+        known_until timestamptz, sale_id uuid, source text NOT NULL DEFAULT '', end_reason integer NOT NULL DEFAULT 0,
+        ended_by_sale_id uuid, PRIMARY KEY (ownership_id, version),
         CONSTRAINT ck_ownerships_valid CHECK (valid_until IS NULL OR valid_until > valid_from),
         CONSTRAINT ck_ownerships_known CHECK (known_until IS NULL OR known_until > known_from),
         CONSTRAINT ex_ownerships_overlap EXCLUDE USING gist (
@@ -96,6 +96,7 @@ OWNERSHIPS = [
     "CREATE INDEX ix_ownerships_vin ON ownerships (vin, valid_from, ownership_id)",
     "CREATE INDEX ix_ownerships_customer ON ownerships (customer_id, valid_from, ownership_id) WHERE customer_id IS NOT NULL",
     "CREATE INDEX ix_ownerships_sale ON ownerships (sale_id) WHERE sale_id IS NOT NULL",
+    "CREATE INDEX ix_ownerships_ended_by_sale ON ownerships (ended_by_sale_id) WHERE ended_by_sale_id IS NOT NULL",
 ]
 
 REPAIR_ORDERS = [

@@ -1,0 +1,178 @@
+"""Every RPC about rows × every role that may call it × where the row lies: seen, without persons, or as if it did not exist."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from servicekit import roles
+from servicekit.contract import Method
+from servicekit.testing.access import judge
+from servicekit.testing.access.call import Told, encoded, rule_of
+from servicekit.testing.access.cast import Caller, Cast
+from servicekit.testing.access.registry import Fixture, Row, methods, registry
+from servicekit.testing.access.rows import HIDDEN, MASKED, SEEN, expected
+
+ABOUT_ROWS = [rpc for rpc, fixture in registry().items() if fixture.rows and methods()[rpc].permission]
+UPDATES = [rpc for rpc, fixture in registry().items() if fixture.updates]
+SEARCHES = [rpc for rpc, fixture in registry().items() if fixture.terms]
+FILTERS = [rpc for rpc, method in methods().items() if method.permission and judge.classified(method.input.DESCRIPTOR)]
+
+
+def holders(cast: Cast, method: Method) -> list[Caller]:
+    return [caller for caller in cast.callers() if method.permission in roles.PERMISSIONS[caller.seat.role]]
+
+
+def classes(caller: Caller) -> frozenset[int]:
+    return roles.CLASSES[caller.seat.role]
+
+
+def awaited(fixture: Fixture, caller: Caller, place: str) -> str:
+    return expected(fixture.rows.split(":")[0], caller.seat, place)
+
+
+def anonymous(error: bytes, *ids: str) -> bytes:
+    """An error without the ids that the request named."""
+    for one in ids:
+        error = error.replace(one.encode(), b"<id>")
+    return error
+
+
+async def ask(ways: Any, way: str, method: Method, request: Any, caller: Caller) -> Told:
+    if way == "http":
+        told: Told = await ways.http.call(method, request, caller.token)
+        return told
+    told = await ways.door.call(method, encoded(method, request), caller.token)
+    return told
+
+
+def outcome(fixture: Fixture, told: Told, row_id: str) -> str:
+    """What became of a row: SEEN, HIDDEN, or the code of an answer that is neither."""
+    if fixture.request is not None and told.messages and hasattr(told.messages[0], "rejected"):
+        return HIDDEN if judge.refuses_dealer(told.messages) else SEEN
+    if fixture.items:
+        if told.is_one({fixture.hidden}):
+            return HIDDEN
+        return (SEEN if row_id in judge.items(fixture, told.messages) else HIDDEN) if told.is_one({"OK"}) else told.code
+    if told.is_one(fixture.seen):
+        return SEEN
+    return HIDDEN if told.is_one({fixture.hidden}) else f"{told.code} {told.error!r}"
+
+
+def shown_wrongly(fixture: Fixture, told: Told, row_id: str, caller: Caller, wanted: str) -> list[str]:
+    """What an answer shows of a row that it should not, by the kinds of data of the contract."""
+    visible = classes(caller) - ({judge.PERSON} if wanted == MASKED else frozenset())
+    if fixture.key:
+        return judge.faults(judge.items(fixture, told.messages)[row_id], visible)
+    return [fault for message in told.messages for fault in judge.faults(message, visible)]
+
+
+class Asking:
+    """The answers of one caller to one RPC; a list is asked once, whatever the number of rows looked for in it."""
+
+    def __init__(self, ways: Any, way: str, method: Method, fixture: Fixture, caller: Caller) -> None:
+        self._ways, self._way, self._method, self._fixture, self._caller = ways, way, method, fixture, caller
+        self._known: dict[str, Told] = {}
+
+    async def of(self, row: Row) -> Told:
+        """Asks for a row."""
+        request = self._fixture.request(self._caller, row)
+        key = repr(request)
+        if key not in self._known:
+            self._known[key] = await ask(self._ways, self._way, self._method, request, self._caller)
+        return self._known[key]
+
+
+async def judged(cast: Cast, fixture: Fixture, caller: Caller, asking: Asking) -> list[str]:
+    """What one role is told wrongly by one RPC, over all places; hidden rows are compared with one that does not exist."""
+    wrong, nowhere = [], cast.nowhere(fixture.rows)
+    missing = await asking.of(nowhere)
+    for place in cast.places(fixture.rows):
+        row, name = cast.row(fixture.rows, place), f"{fixture.rpc} × {caller.seat.name} × {place}"
+        wanted, told = awaited(fixture, caller, place), await asking.of(row)
+        found = outcome(fixture, told, row.id)
+        if found != (SEEN if wanted == MASKED else wanted):
+            wrong.append(f"{name}: should be {wanted}, is {found}")
+        elif found == SEEN:
+            wrong += [f"{name}: {fault}" for fault in shown_wrongly(fixture, told, row.id, caller, wanted)]
+        elif anonymous(told.error, row.id) != anonymous(missing.error, nowhere.id) or told.code != missing.code:
+            wrong.append(f"{name}: {told.error!r}, but of nothing: {missing.error!r}")
+    return wrong
+
+
+@pytest.mark.parametrize("way", ["grpc", "http"])
+@pytest.mark.parametrize("rpc", ABOUT_ROWS)
+async def test_every_role_sees_the_rows_of_the_table_and_no_other(rpc: str, way: str, cast: Cast, ways: Any) -> None:
+    method, fixture, wrong = methods()[rpc], registry()[rpc], []
+    if way == "grpc" or rule_of(method)[0]:
+        for caller in holders(cast, method):
+            wrong += await judged(cast, fixture, caller, Asking(ways, way, method, fixture, caller))
+
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("rpc", UPDATES)
+async def test_a_field_that_a_role_does_not_see_cannot_be_written(rpc: str, cast: Cast, ways: Any) -> None:
+    method, fixture, wrong = methods()[rpc], registry()[rpc], []
+    resource = method.input.DESCRIPTOR.fields_by_name[fixture.updates].message_type
+    for caller in holders(cast, method):
+        for field, kind in judge.classified(resource):
+            if kind in classes(caller):
+                continue
+            request = fixture.request(caller, cast.row(fixture.rows, "own"))
+            camel = resource.fields_by_name[field].json_name
+            told = {"grpc": await ask(ways, "grpc", method, {**request, "update_mask": camel}, caller)}
+            patch = {**request, fixture.updates: {**request[fixture.updates], field: None}}
+            told["http"] = await ask(ways, "http", method, patch, caller)
+            for way, answer in told.items():
+                if not answer.is_one({"INVALID_ARGUMENT"}) or b"FIELD_MASKED" not in answer.error:
+                    wrong.append(f"{rpc} × {caller.seat.name} × {field} over {way}: {answer.code} {answer.error!r}")
+
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("rpc", FILTERS)
+async def test_what_a_role_does_not_see_is_no_filter(rpc: str, cast: Cast, ways: Any) -> None:
+    method, fixture, wrong = methods()[rpc], registry()[rpc], []
+    for caller in holders(cast, method):
+        for field in judge.hidden_filters(method, classes(caller)):
+            request = {**fixture.request(caller, cast.row(fixture.rows, "own")), field: cast.stranger}
+            for way in ("grpc", "http"):
+                told = await ask(ways, way, method, request, caller)
+                if not told.is_one({"INVALID_ARGUMENT"}) or b"FIELD_MASKED" not in told.error:
+                    wrong.append(f"{rpc} × {caller.seat.name} × {field} over {way}: {told.code} {told.error!r}")
+
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("rpc", SEARCHES)
+async def test_what_a_role_does_not_see_finds_nothing(rpc: str, cast: Cast, ways: Any) -> None:
+    method, fixture, wrong = methods()[rpc], registry()[rpc], []
+    row = cast.row(fixture.rows, "own")
+    for caller in holders(cast, method):
+        for kind, term in fixture.terms.items():
+            sees = judge.options_pb2.DataClass.Value(kind) in classes(caller)
+            request = {**fixture.request(caller, row), "query": row[term]}
+            told = await ask(ways, "grpc", method, request, caller)
+            found = row.id in judge.items(fixture, told.messages)
+            if found and not sees:
+                wrong.append(f"{rpc} × {caller.seat.name}: found by its {term}")
+
+    assert not wrong, "\n".join(wrong)
+
+
+async def test_the_overview_hides_whom_the_customer_service_hides(cast: Cast, ways: Any) -> None:
+    wrong = []
+    for caller in holders(cast, methods()["customer.v1.CustomerService/GetCustomer"]):
+        nowhere = cast.nowhere("customer").id
+        missing = await ways.http.send("GET", f"/v1/customers/{nowhere}/overview", caller.token)
+        for place in cast.places("customer"):
+            row = cast.row("customer", place).id
+            told = await ways.http.send("GET", f"/v1/customers/{row}/overview", caller.token)
+            hidden = expected("customer", caller.seat, place) == HIDDEN
+            if hidden and anonymous(told.error, row) != anonymous(missing.error, nowhere):
+                wrong.append(f"overview × {caller.seat.name} × {place}: {told.error!r}, nowhere: {missing.error!r}")
+            if not hidden and not told.is_one({"OK"}):
+                wrong.append(f"overview × {caller.seat.name} × {place}: {told.code} {told.error!r}")
+
+    assert not wrong, "\n".join(wrong)
