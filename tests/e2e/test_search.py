@@ -16,7 +16,7 @@ HAN, LATIN, PLATE, PHONE = "欧阳锦程", "Guinevere Blackthorne", "沪B7K3Q9",
 
 @dataclass
 class Sold:
-    """A car with a plate, its Chinese owner, a person with a Latin name, and the dealer of both."""
+    """A car with a plate, the dealer who sold it, its Chinese owner, and a person with a Latin name."""
 
     dealer: str
     vin: str
@@ -34,9 +34,8 @@ async def sold(world: World) -> Sold:
         owner=await world.customer(
             name={"fullName": HAN},
             contactPoints=[{"kind": "CONTACT_POINT_KIND_PHONE", "value": PHONE}],
-            dealerId=dealer,
         ),
-        other=await world.customer(name={"fullName": LATIN}, dealerId=dealer),
+        other=await world.customer(name={"fullName": LATIN}),
     )
     neighbour, car = await world.customer(name={"fullName": "欧文"}), await world.vehicle(plateNumber="沪B7K3Q8")
     for vin, buyer in ((made.vin, made.owner), (car, neighbour)):

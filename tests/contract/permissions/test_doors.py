@@ -1,7 +1,11 @@
-"""Every RPC × every role at every door: who holds the permission is let in, everybody else is refused alike whatever is asked."""
+"""Every RPC × every role at every door: who holds the permission is let in, everybody else is refused alike whatever is asked.
+
+And what is no token of ours opens nothing; what a person says of acting for another is not heard.
+"""
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -9,8 +13,13 @@ from servicekit import roles
 from servicekit.contract import Method
 from servicekit.testing.access.call import Told, bound, encoded, rule_of
 from servicekit.testing.access.cast import Caller, Cast
+from servicekit.testing.access.forged import FORGED, signed, stranger
 from servicekit.testing.access.registry import Fixture, Row, methods, registry
 
+GET = methods()["customer.v1.CustomerService/GetCustomer"]
+LIST = methods()["customer.v1.CustomerService/ListCustomers"]
+BATCH = methods()["customer.v1.CustomerService/BatchGetCustomers"]
+ON_BEHALF_OF = "x-marque-on-behalf-of"
 GARBAGE = b"\xff\xff\xff\xff"
 GUARDED = [rpc for rpc, method in methods().items() if method.permission]
 INTERNAL = [rpc for rpc, method in methods().items() if method.internal]
@@ -61,15 +70,14 @@ async def over_http(ways: Any, method: Method, fixture: Fixture, cast: Cast, cal
 @pytest.mark.parametrize("rpc", GUARDED)
 class TestGuardedMethod:
     async def test_only_roles_with_the_permission_are_let_in(self, rpc: str, cast: Cast, ways: Any) -> None:
-        method, fixture, wrong = methods()[rpc], registry()[rpc], []
+        method, fixture = methods()[rpc], registry()[rpc]
+        judged = []
         for caller in cast.callers():
-            if caller.seat.kind == "group":
-                continue
-            data = bodies(method, fixture, cast, caller)
-            if holds(caller, method):
-                wrong += await self._let_in(caller, method, fixture, cast, ways, data)
-            else:
-                wrong += await self._refused(caller, method, fixture, cast, ways, data)
+            if caller.seat.kind != "group":
+                data = bodies(method, fixture, cast, caller)
+                judge = self._let_in if holds(caller, method) else self._refused
+                judged.append(judge(caller, method, fixture, cast, ways, data))
+        wrong = [fault for faults in await asyncio.gather(*judged) for fault in faults]
 
         assert not wrong, "\n".join(wrong)
 
@@ -100,7 +108,11 @@ class TestGuardedMethod:
         wrong = []
         for way, answers in told.items():
             place = f"{fixture.rpc} × {caller.seat.name} at {way}"
-            wrong += [f"{place}: {name} gives {a.code} {a.error!r}" for name, a in answers.items() if not a.is_one({"PERMISSION_DENIED"})]
+            wrong += [
+                f"{place}: {name} gives {a.code} {a.error!r}"
+                for name, a in answers.items()
+                if not a.is_one({"PERMISSION_DENIED"})
+            ]
             if len({answer.error for answer in answers.values()}) > 1:
                 wrong.append(f"{place}: the refusals differ")
         return wrong
@@ -156,4 +168,85 @@ async def test_no_internal_method_is_in_the_openapi_document(cast: Cast, ways: A
     document = (await ways.http.client.get("/openapi.json")).json()
     named = {operation.get("operationId", "") for path in document["paths"].values() for operation in path.values()}
 
-    assert [rpc for rpc in INTERNAL if any(rpc.replace("/", "_") in one or rpc.split("/")[1] == one for one in named)] == []
+    assert [
+        rpc for rpc in INTERNAL if any(rpc.replace("/", "_") in one or rpc.split("/")[1] == one for one in named)
+    ] == []
+
+
+async def everywhere(ways: Any, row: str, token: str, *extra: tuple[str, str]) -> dict[str, Told]:
+    """One question at every door."""
+    data = [GET.input(customer_id=row).SerializeToString()]  # type: ignore[call-arg]
+    return {
+        "door": await ways.door.call(GET, data, token, *extra),
+        "service": await ways.at(GET).call(GET, data, token, *extra),
+        "http": await ways.http.send("GET", f"/v1/customers/{row}", token),
+    }
+
+
+@pytest.mark.parametrize("name", FORGED)
+class TestForgedToken:
+    async def test_it_opens_no_door(self, name: str, cast: Cast, ways: Any) -> None:
+        told = await everywhere(ways, cast.row("customer", "own").id, FORGED[name](cast))
+
+        assert {way for way, answer in told.items() if not answer.is_one({"UNAUTHENTICATED"})} == set()
+
+    async def test_the_refusal_is_the_same_for_a_row_that_does_not_exist(
+        self, name: str, cast: Cast, ways: Any
+    ) -> None:
+        token = FORGED[name](cast)
+        there = await everywhere(ways, cast.row("customer", "own").id, token)
+        nowhere = await everywhere(ways, cast.nowhere("customer").id, token)
+
+        assert {way: told.error for way, told in there.items()} == {way: told.error for way, told in nowhere.items()}
+
+
+class TestGoodToken:
+    async def test_the_same_claims_rightly_signed_open_every_door(self, cast: Cast, ways: Any) -> None:
+        told = await everywhere(ways, cast.row("customer", "own").id, signed(cast))
+
+        assert {way for way, answer in told.items() if not answer.is_one({"OK"})} == set()
+
+    async def test_a_role_that_nobody_knows_gives_nothing(self, cast: Cast, ways: Any) -> None:
+        told = await everywhere(ways, cast.row("customer", "own").id, signed(cast, roles=["root", "oem.ADMIN"]))
+
+        assert {way for way, answer in told.items() if not answer.is_one({"PERMISSION_DENIED"})} == set()
+
+
+class TestOnBehalfOf:
+    """`x-marque-on-behalf-of` is heard beside a token of one of our services only."""
+
+    async def test_a_person_does_not_become_another(self, cast: Cast, ways: Any) -> None:
+        partner = cast.world.platform.token("partner")
+        other = ((ON_BEHALF_OF, signed(cast)),)
+        told = await everywhere(ways, cast.row("customer", "own").id, partner, *other)
+
+        assert told["door"].code == told["service"].code == "PERMISSION_DENIED"
+
+    async def test_the_door_hands_it_on_for_nobody(self, cast: Cast, ways: Any) -> None:
+        own, dealer = cast.world.platform.token("service"), cast.world.platform.token("partner")
+        data = [LIST.input(page_size=1).SerializeToString()]  # type: ignore[call-arg]
+        told = await ways.door.call(LIST, data, own, (ON_BEHALF_OF, dealer))
+
+        assert told.code == "OK"  # as the service itself: the partner could not list
+
+    async def test_a_service_acting_for_a_person_has_the_persons_rights(self, cast: Cast, ways: Any) -> None:
+        own, partner = cast.world.platform.token("service"), cast.world.platform.token("partner")
+        row = cast.row("customer", "own").id
+        data = [GET.input(customer_id=row).SerializeToString()]  # type: ignore[call-arg]
+        told = await ways.at(GET).call(GET, data, own, (ON_BEHALF_OF, partner))
+
+        assert told.code == "PERMISSION_DENIED"
+
+    async def test_a_service_acting_for_a_person_reaches_no_internal_method(self, cast: Cast, ways: Any) -> None:
+        own, admin = cast.world.platform.token("service"), signed(cast)
+        data = [BATCH.input(customer_ids=[cast.row("customer", "own").id]).SerializeToString()]  # type: ignore[call-arg]
+        told = await ways.at(BATCH).call(BATCH, data, own, (ON_BEHALF_OF, admin))
+
+        assert told.code == "PERMISSION_DENIED"
+
+    async def test_a_forged_persons_token_is_refused(self, cast: Cast, ways: Any) -> None:
+        own, row = cast.world.platform.token("service"), cast.row("customer", "own").id
+        data = [GET.input(customer_id=row).SerializeToString()]  # type: ignore[call-arg]
+        told = await ways.at(GET).call(GET, data, own, (ON_BEHALF_OF, stranger(cast)))
+
+        assert told.code == "UNAUTHENTICATED"

@@ -13,7 +13,9 @@ from servicekit.testing.access.rows import Seat
 
 class TestRegistry:
     def test_every_rpc_has_its_fixture(self) -> None:
-        assert set(methods()) - set(registry()) == set(), "declare how it is called in servicekit.testing.access.fixtures"
+        assert set(methods()) - set(registry()) == set(), (
+            "declare how it is called in servicekit.testing.access.fixtures"
+        )
 
     def test_every_fixture_has_its_rpc(self) -> None:
         assert set(registry()) - set(methods()) == set()

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
-import pytest_asyncio
 import nats
+import pytest_asyncio
 from devstack.ports import free_port
 from nats.js import JetStreamContext
 from pydantic import SecretStr
@@ -41,7 +41,13 @@ class Lab:
 
     async def worker(self, pause: float) -> subprocess.Popen[bytes]:
         """Starts a process that does the background work, with a pause in every chunk."""
-        settings = self.settings.model_copy(update={"health_port": free_port(), "lab_pause": pause})
+        return await self.process("work", pause)
+
+    async def process(self, command: str, pause: float) -> subprocess.Popen[bytes]:
+        """Starts a process of one of the service's commands, with a pause in every chunk; returns when it is ready."""
+        settings = self.settings.model_copy(
+            update={"health_port": free_port(), "lab_pause": pause, "drain_seconds": 15.0}
+        )
         found = {}
         for name in type(settings).model_fields:
             value = getattr(settings, name)
@@ -51,19 +57,19 @@ class Lab:
                 found[f"MARQUE_{name.upper()}"] = str(value) if isinstance(value, Path) else plain
         log = (self.platform.folder / "lab.log").open("ab")
         process = subprocess.Popen(  # noqa: ASYNC220 - a test that kills it has nothing else to do
-            [sys.executable, "-m", "servicekit.testing.lab", "work"],
+            [sys.executable, "-m", "servicekit.testing.lab", command],
             env={**os.environ, **found},
             stdout=log,
             stderr=log,
         )
         log.close()
         self._processes.append(process)
-        await until(lambda: ready(settings.health_port), 20.0, "the worker is not ready")
+        await until(lambda: ready(settings.health_port), 60.0, f"the process `{command}` is not ready")
         return process
 
     def client(self, role: str, **scope: Any) -> Client:
-        assert self.running is not None
-        made = Client(f"127.0.0.1:{self.running.port}", self.platform.token(role, **scope))
+        port = self.settings.grpc_port if self.running is None else self.running.port
+        made = Client(f"127.0.0.1:{port}", self.platform.token(role, **scope))
         self._clients.append(made)
         return made
 

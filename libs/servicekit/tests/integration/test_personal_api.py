@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from marque.customer.v1.customer_pb2 import Customer
+from marque.customer.v1.customer_service_pb2 import ListCustomersResponse
 from marque.type.v1 import personal_data_pb2 as pb
 from servicekit.testing.client import RpcFailure
 
@@ -110,6 +112,49 @@ class TestErase:
         await hold(lab, one, held)
         await release(lab, one, held)
         assert dict((await erase(lab, one)).erased_counts) == {"lab.customer": 1}
+
+
+class TestErasedAnswers:
+    async def keep(self, lab: Any, answer: bytes) -> str:
+        made = uuid.uuid4().hex
+        await lab.sql("INSERT INTO idempotency_keys VALUES ('p', 'm', $1, '', $2, now())", made, answer)
+        return made
+
+    async def kept(self, lab: Any, *ids: str) -> set[str]:
+        rows = await lab.sql("SELECT request_id FROM idempotency_keys WHERE request_id = ANY($1::text[])", list(ids))
+        return {row["request_id"] for row in rows}
+
+    async def test_answers_that_name_the_person_or_whom_it_absorbed_go_and_others_stay(self, lab: Any) -> None:
+        one, other, stranger = [await person(lab) for _ in range(3)]
+        await merged(lab, other, one)
+        mine = await self.keep(lab, Customer(customer_id=one, name={"full_name": "王小明"}).SerializeToString())
+        within = await self.keep(lab, ListCustomersResponse(customers=[{"customer_id": other}]).SerializeToString())
+        theirs = await self.keep(lab, Customer(customer_id=stranger).SerializeToString())
+        empty = await self.keep(lab, b"")
+
+        await erase(lab, one)
+
+        assert await self.kept(lab, mine, within, theirs, empty) == {theirs, empty}
+
+    async def test_an_erasure_that_fails_leaves_them(self, lab: Any) -> None:
+        one, erasure = await person(lab), str(uuid.uuid4())
+        mine = await self.keep(lab, Customer(customer_id=one).SerializeToString())
+        await lab.sql(
+            "CREATE FUNCTION lab_refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no'; END $$"
+        )
+        await lab.sql(
+            "CREATE TRIGGER refuse BEFORE INSERT ON audit_records FOR EACH ROW WHEN (NEW.action = 'erase')"
+            " EXECUTE FUNCTION lab_refuse()"
+        )
+        try:
+            with pytest.raises(RpcFailure) as failed:
+                await erase(lab, one, erasure)
+            assert failed.value.code == "INTERNAL"
+            assert await self.kept(lab, mine) == {mine}
+        finally:
+            await lab.sql("DROP TRIGGER refuse ON audit_records")
+        await erase(lab, one, erasure)
+        assert await self.kept(lab, mine) == set()
 
 
 class TestHolds:

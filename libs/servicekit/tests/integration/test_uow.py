@@ -19,6 +19,7 @@ from servicekit.ids import new_uuid
 from servicekit.rpc.call import Call
 from servicekit.rpc.failures import as_domain_error
 from servicekit.rpc.principal import Principal
+from servicekit.testing.platform import until
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -183,7 +184,7 @@ class TestJoin:
         assert (await world.things(name), await world.traces(name)) == (1, (1, 0))
 
     async def test_an_exception_of_the_outer_block_undoes_the_inner_one(self, world: World, name: str) -> None:
-        with pytest.raises(NotFound):
+        with pytest.raises(NotFound):  # noqa: PT012 - the end of the block is what is judged
             async with (uow := world.uow()):
                 async with uow:
                     uow.add(Thing(name=name))
@@ -238,8 +239,8 @@ class TestRequestId:
         first = asyncio.create_task(create(world, name, "r1", pause=hold_then_fail))
         await claimed.wait()
         second = asyncio.create_task(create(world, name, "r1"))
-        while not await world.rows("SELECT 1 FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'"):
-            await asyncio.sleep(0.01)
+        waiting = "SELECT 1 FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'"
+        await until(lambda: world.rows(waiting), 20, "the double does not wait")
         assert not second.done()
         waits.set()
 
@@ -253,7 +254,7 @@ class TestConflicts:
     async def test_a_stale_version_is_aborted(self, world: World, name: str) -> None:
         await create(world, name)
         query = sa.select(Thing).where(Thing.name == name)
-        with pytest.raises(Aborted):
+        with pytest.raises(Aborted):  # noqa: PT012 - the end of the block is what is judged
             async with (mine := world.uow()):
                 stale = (await mine.session.scalars(query)).one()
                 async with (other := world.uow()):
@@ -263,7 +264,7 @@ class TestConflicts:
 
     async def test_a_stale_version_found_within_the_block_is_aborted_too(self, world: World, name: str) -> None:
         await create(world, name)
-        with pytest.raises(Aborted):
+        with pytest.raises(Aborted):  # noqa: PT012 - the end of the block is what is judged
             async with (mine := world.uow()):
                 stale = (await mine.session.scalars(sa.select(Thing).where(Thing.name == name))).one()
                 await world.database.reader.fetch("UPDATE uow_things SET version = 9 WHERE name = $1", name)
@@ -273,7 +274,7 @@ class TestConflicts:
     @pytest.mark.parametrize("early", [True, False], ids=["in the block", "at the commit"])
     async def test_a_broken_constraint_is_the_domains_error(self, world: World, name: str, early: bool) -> None:
         await create(world, name)
-        with pytest.raises(NameTaken):
+        with pytest.raises(NameTaken):  # noqa: PT012 - the end of the block is what is judged
             async with (uow := world.uow()):
                 uow.add(Thing(name=name))
                 if early:
@@ -282,7 +283,7 @@ class TestConflicts:
 
     async def test_a_constraint_without_a_name_in_the_domain_stays_a_fault(self, world: World, name: str) -> None:
         thing_id = new_uuid()
-        with pytest.raises(IntegrityError) as caught:
+        with pytest.raises(IntegrityError) as caught:  # noqa: PT012 - the end of the block is what is judged
             async with (uow := world.uow()):
                 uow.add(Thing(name=name, thing_id=thing_id))
                 await uow.flush()
@@ -303,11 +304,11 @@ class TestConflicts:
 
     @pytest.mark.parametrize("value", [2**63, "text", -(2**70)], ids=str)
     async def test_a_value_that_the_driver_refuses_is_a_fault_and_no_outage(self, world: World, value: Any) -> None:
-        with pytest.raises(Exception) as caught:  # noqa: PT011 - the driver's own
+        with pytest.raises(Exception) as caught:
             async with (uow := world.uow()):
                 await uow.session.execute(sa.select(sa.text("1")).where(sa.literal(value, sa.BigInteger) == 1))
         assert as_domain_error(caught.value) is None
-        with pytest.raises(Exception) as bare:  # noqa: PT011
+        with pytest.raises(Exception) as bare:
             await world.database.reader.fetch("SELECT $1::bigint", value)
         assert as_domain_error(bare.value) is None
 

@@ -170,8 +170,7 @@ class TestRefuseMasked:
         try:
             masking.refuse_masked(message, list(paths), roles.ALL_CLASSES - {without}, "it")
         except InvalidArgument as error:
-            assert {violation.reason for violation in error.violations} == {"FIELD_MASKED"}
-            return {violation.field for violation in error.violations}
+            return {violation.field for violation in error.violations if violation.reason == "FIELD_MASKED"}
         return set()
 
     @pytest.mark.parametrize(

@@ -15,9 +15,8 @@ from marque.type.v1.operations_pb2 import ListDeadLettersRequest
 from servicekit.errors import InvalidArgument
 from servicekit.paging import Page, moment, page_key, page_of
 
-MOMENTS = st.datetimes(min_value=datetime(1900, 1, 1), max_value=datetime(9000, 1, 1)).map(
-    lambda at: at.replace(tzinfo=UTC)
-)  # noqa: DTZ001
+FIRST, LAST = datetime(1900, 1, 1), datetime(9000, 1, 1)  # noqa: DTZ001 - hypothesis adds the zone
+MOMENTS = st.datetimes(FIRST, LAST, timezones=st.just(UTC))
 KEYS = st.lists(
     st.one_of(
         st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",)), max_size=50),

@@ -9,7 +9,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 from marque.customer.v1 import customer_look_up_pb2, interaction_pb2, interaction_service_pb2
 from marque.network.v1 import dealer_events_pb2
-from marque.vehicle.v1 import ownership_events_pb2, repair_order_events_pb2, sale_events_pb2
+from marque.vehicle.v1 import ownership_events_pb2, repair_order_events_pb2, sale_events_pb2, vehicle_events_pb2
 from servicekit.testing.client import RpcFailure
 
 LOG, LIST = "customer.v1.InteractionService/LogInteraction", "customer.v1.InteractionService/ListInteractions"
@@ -170,6 +170,48 @@ class TestEvents:
         await publisher.heard(started)
         assert await desk.found(desk.agent, car) == []
         assert len((await client.call(LOOK_UP, request)).matches) == 0
+
+    async def test_owner_whose_end_was_taken_back_is_found_by_vin_again(self, desk, publisher):
+        car, made = vin(), await desk.create()
+        owned = {"ownership_id": str(uuid.uuid4()), "vin": car, "customer_id": made.customer_id, "role": 1}
+        started = ownership_events_pb2.OwnershipStarted(**owned, valid_start_time=stamp(1_700_000_000))
+        ended = ownership_events_pb2.OwnershipEnded(**owned, valid_end_time=stamp(1_710_000_000))
+        await publisher.heard(started)
+        await publisher.heard(ended, 2)
+        assert await desk.found(desk.agent, car) == []
+        await publisher.heard(started, 3)
+        await publisher.heard(ended, 2)
+        assert await desk.found(desk.agent, car) == [made.customer_id]
+        started.valid_end_time.CopyFrom(stamp(1_711_000_000))  # a corrected start of what is over
+        await publisher.heard(started, 4)
+        assert await desk.found(desk.agent, car) == []
+
+    async def test_ownership_of_a_person_who_was_erased_is_passed_over(self, desk, publisher):
+        car = vin()
+        owned = {"ownership_id": str(uuid.uuid4()), "vin": car, "role": 1}
+        await publisher.heard(ownership_events_pb2.OwnershipEnded(**owned, valid_end_time=stamp(1_710_000_000)), 2)
+        await publisher.heard(ownership_events_pb2.OwnershipSnapshot(**owned), 3)
+        assert await desk.platform.sql("customer", "SELECT 1 FROM known_cars WHERE vin = $1", car) == []
+
+    async def test_only_a_change_of_the_plate_and_the_state_said_again_make_it_be_asked_for(self, desk, publisher):
+        car, made = vin(), await desk.create()
+        owned = {"ownership_id": str(uuid.uuid4()), "vin": car, "customer_id": made.customer_id, "role": 1}
+
+        async def asked_for(event, version):
+            await desk.platform.sql("customer", "UPDATE known_cars SET plate_stale_time = NULL WHERE vin = $1", car)
+            await publisher.heard(event, version)
+            (row,) = await desk.platform.sql("customer", "SELECT plate_stale_time FROM known_cars WHERE vin = $1", car)
+            return row["plate_stale_time"] is not None
+
+        updated = [
+            vehicle_events_pb2.VehicleUpdated(vin=car, changed_fields=[name]) for name in ("trim", "plate_number")
+        ]
+        ended = ownership_events_pb2.OwnershipEnded(**owned, valid_end_time=stamp(1_710_000_000))
+        assert await asked_for(ownership_events_pb2.OwnershipStarted(**owned), 1)
+        assert [await asked_for(event, 2) for event in updated] == [False, True]
+        assert await asked_for(ownership_events_pb2.OwnershipSnapshot(**owned), 1), "known, and asked for anew"
+        assert not await asked_for(ended, 2)
+        assert not await asked_for(updated[1], 3), "whose car it was is not found by its present plate"
 
     async def test_dealer_that_moves_to_a_region_takes_its_customers_along(self, desk, publisher):
         dealer, region = str(uuid.uuid4()), f"R{uuid.uuid4().hex[:8]}"

@@ -50,6 +50,7 @@ def make_app(settings: Settings, upstreams: Upstreams, admission: Admission, liv
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,  # a redirect would repeat the caller's Host header
         telemetry={
             "tracing": False,
             "metrics": False,

@@ -26,7 +26,7 @@ from servicekit.telemetry import logs, metrics, propagation, spans
 
 from marque_gateway.admission import Admission, request_id_of
 from marque_gateway.settings import Settings
-from marque_gateway.upstream import Upstreams, owner_of, traced
+from marque_gateway.upstream import Upstreams, answered, owner_of, traced
 
 log = logs.get_logger(__name__)
 
@@ -149,6 +149,8 @@ async def _carry(call: Any, method: Method, context: grpc.aio.ServicerContext) -
         async for answer in call:
             await context.write(answer)
         return None
+    except grpc.aio.AioRpcError as error:
+        raise await answered(call, error) from None
     except asyncio.CancelledError:
         task = asyncio.current_task()
         if task is not None and task.cancelling():

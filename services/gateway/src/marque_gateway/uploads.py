@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import grpc.aio
 from google.protobuf.message_factory import GetMessageClass
 from marque.type.v1 import import_pb2
 from servicekit import contract
@@ -18,7 +19,7 @@ from starlette.responses import Response
 from marque_gateway.answers import language, problem_for, problem_response
 from marque_gateway.json import json_encoder_for
 from marque_gateway.routes import metadata_of
-from marque_gateway.upstream import Upstreams, traced
+from marque_gateway.upstream import Upstreams, answered, traced
 
 _CHUNK = 64 * 1024
 _DEADLINE = 600.0
@@ -76,6 +77,8 @@ async def _send(call: Any, header: import_pb2.ImportFileHeader, request: Request
         except asyncio.InvalidStateError:
             pass  # the service answered before the end of the file: its answer says why
         return await call
+    except grpc.aio.AioRpcError as error:
+        raise await answered(call, error) from None
     finally:
         call.cancel()
 

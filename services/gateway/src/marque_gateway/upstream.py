@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -13,6 +14,7 @@ from servicekit.errors import Unavailable
 from servicekit.telemetry import metrics, propagation, spans
 
 Metadata = Sequence[tuple[str, str]]
+_WRITTEN_TOO_LATE = "Internal error from Core"
 _OPTIONS = [
     ("grpc.lb_policy_name", "round_robin"),
     ("grpc.keepalive_time_ms", 30_000),
@@ -93,6 +95,20 @@ class Upstreams:
         """Closes all channels."""
         for channel in self._channels.values():
             await channel.close()
+
+
+async def answered(call: Any, error: grpc.aio.AioRpcError) -> Exception:
+    """Returns what a service answered to a stream that it ended before the last request.
+
+    grpc.aio calls a write that comes after the answer INTERNAL, and only then takes the answer in; now and then it loses it.
+    """
+    for _ in range(40):
+        if error.code() is not grpc.StatusCode.INTERNAL or error.details() != _WRITTEN_TOO_LATE:
+            return error
+        await asyncio.sleep(0.01)
+        initial, trailing = error.initial_metadata(), await call.trailing_metadata()
+        error = grpc.aio.AioRpcError(await call.code(), initial, trailing, await call.details())
+    return Unavailable(dependency="The service", retry_after=1)
 
 
 def traced(metadata: Metadata) -> tuple[tuple[str, str], ...]:

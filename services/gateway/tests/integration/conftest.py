@@ -51,8 +51,12 @@ class Hold:
         """Returns when so many sessions wait for a lock."""
 
         async def counted() -> bool:
-            query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-            rows = await self._platform.sql(self._service, query)  # not in the lock's transaction, whose view stands still
+            query = (
+                "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+            )
+            rows = await self._platform.sql(
+                self._service, query
+            )  # not in the lock's transaction, whose view stands still
             return bool(rows[0]["count"] == count)
 
         await until(counted, 20, f"there are not {count} sessions that wait")
@@ -146,6 +150,7 @@ def listen(platform: Platform) -> Listen:
                     return
                 reading = asyncio.create_task(ear.read(response))
                 try:
+
                     async def begun() -> bool:
                         return bool(ear.heard)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import uuid
 from collections.abc import AsyncIterator
@@ -69,7 +70,9 @@ def path(name: str) -> str:
 def rows(prefix: str, count: int, *, header: bool = True) -> imports.ImportDealersRequest:
     message = imports.ImportDealersRequest(
         rows=[
-            imports.DealerImportRow(code=f"{prefix}-{number}", names={"en": "D"}, kinds="sales", time_zone="Asia/Shanghai")
+            imports.DealerImportRow(
+                code=f"{prefix}-{number}", names={"en": "D"}, kinds="sales", time_zone="Asia/Shanghai"
+            )
             for number in range(count)
         ]
     )
@@ -169,14 +172,14 @@ class TestWhatGoesOn:
         assert (told["x-request-id"], told["accept-language"]) == ("mine-2", "zh-CN")
         assert told["authorization"] == token[0][1]
         assert "1" * 32 not in told["traceparent"]
-        assert recorder.seconds <= 3
+        assert recorder.seconds < 4, "gRPC rounds up"
 
     async def test_without_a_deadline_the_door_sets_its_own(
         self, door: Platform, wire: grpc.aio.Channel, recorder: Recorder
     ) -> None:
         await wire.unary_unary(path("vehicle.v1.VehicleService/GetVehicle"))(b"", metadata=bearer(door))
 
-        assert recorder.seconds <= 10
+        assert recorder.seconds < 12, "gRPC rounds up"
 
 
 class TestRefusals:
@@ -206,7 +209,9 @@ class TestRefusals:
     async def test_internal_and_unknown_methods_are_not_there(
         self, door: Platform, wire: grpc.aio.Channel, role: str
     ) -> None:
-        internal = [method.path for name in contract.services() for method in contract.methods(name).values() if method.internal]
+        internal = [
+            method.path for name in contract.services() for method in contract.methods(name).values() if method.internal
+        ]
         codes = set()
         for one in (*internal, "/marque.network.v1.DealerService/Nothing", "/marque.nothing.v1.X/Y", "/x"):
             with pytest.raises(grpc.aio.AioRpcError) as caught:
@@ -269,6 +274,28 @@ class TestStreams:
 
         assert len(answers) == 1
         assert caught.value.reason == "IMPORT_HEADER_REPEATED"
+
+    async def test_a_service_that_refuses_early_is_heard_while_the_caller_still_writes(
+        self, door: Platform, wire: grpc.aio.Channel
+    ) -> None:
+        codes = set()
+        for _ in range(20):
+            call = wire.stream_unary(path("network.v1.NetworkImportService/UploadImport"))(metadata=bearer(door))
+            chunk = import_pb2.UploadImportRequest(chunk=b"x" * 20_000).SerializeToString()
+            with contextlib.suppress(asyncio.InvalidStateError, grpc.aio.AioRpcError):
+                for _ in range(100):
+                    await call.write(chunk)  # the header is missing
+
+            async def settled(call: Any = call) -> bool:
+                return await call.code() is not grpc.StatusCode.INTERNAL  # grpc.aio's own, until the answer is there
+
+            with contextlib.suppress(AssertionError):
+                await until(settled, 1, "grpc.aio lost the answer")
+            if await settled():
+                codes.add(await call.code())
+
+        assert grpc.StatusCode.INVALID_ARGUMENT in codes
+        assert codes <= {grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.UNAVAILABLE}
 
     async def test_a_stream_with_one_answer_passes(self, door: Platform) -> None:
         header = import_pb2.ImportFileHeader(kind="dealers", source="grpc", file_name="d.csv")
@@ -339,11 +366,15 @@ class TestEnds:
         found = {span.name.rpartition("/")[2]: (span.attributes or {})["rpc.status_code"] for span in roots(spans)}
         assert found == {"ListDealers": "OK", "GetDealer": "NOT_FOUND", "ImportDealers": "CANCELLED"}
         assert len(roots(spans)) == 3
-        assert not [record for record in caplog.records if "detach" in record.message or "never retrieved" in record.message]
+        assert not [
+            record for record in caplog.records if "detach" in record.message or "never retrieved" in record.message
+        ]
 
 
 def roots(spans: InMemorySpanExporter) -> list[ReadableSpan]:
-    return [span for span in spans.get_finished_spans() if span.parent is None and span.name.startswith("marque.network.v1")]
+    return [
+        span for span in spans.get_finished_spans() if span.parent is None and span.name.startswith("marque.network.v1")
+    ]
 
 
 class TestReflection:

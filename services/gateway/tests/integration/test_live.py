@@ -185,7 +185,9 @@ class TestGoingOn:
         async with listen("oem.manager", last) as ear:
             assert [event.type for event in ear.heard] == ["reset"]
 
-    @pytest.mark.parametrize("last", ["x", "network", "network:-1", "network:1:2", "network:٣", "a:1" * 400, "network:1."])
+    @pytest.mark.parametrize(
+        "last", ["x", "network", "network:-1", "network:1:2", "network:٣", "a:1" * 400, "network:1."]
+    )
     async def test_an_id_that_is_none_is_a_problem_naming_the_header(self, listen: Any, last: str) -> None:
         async with listen("oem.manager", last.encode()) as ear:
             assert ear.status == 400
@@ -193,7 +195,9 @@ class TestGoingOn:
 
 
 class TestLimits:
-    async def test_one_principals_connections_are_limited_and_freed_when_they_end(self, door: Platform, listen: Any) -> None:
+    async def test_one_principals_connections_are_limited_and_freed_when_they_end(
+        self, door: Platform, listen: Any
+    ) -> None:
         async with listen("oem.agent") as first, listen("oem.agent"), listen("oem.agent"):
             async with listen("oem.agent") as fourth, listen("oem.manager") as other:
                 assert (first.status, fourth.status, other.status) == (200, 429, 200)

@@ -19,9 +19,7 @@ LIST = "network.v1.DealerService/ListDealers"
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def door(platform: Platform) -> AsyncIterator[Platform]:
     await platform.start("network")
-    await platform.open_gateway(
-        principal_rate=PRINCIPAL, address_rate=ADDRESS, cors_origins=["https://app.example"]
-    )
+    await platform.open_gateway(principal_rate=PRINCIPAL, address_rate=ADDRESS, cors_origins=["https://app.example"])
     yield platform
 
 

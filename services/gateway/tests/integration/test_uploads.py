@@ -62,9 +62,7 @@ async def begin_upload(
     host, port = door.http_url.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     token, target = door.token("oem.manager"), f"{URL}?kind={kind}&source=test&fileName=d.csv"
-    writer.write(
-        f"POST {target} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n{head}\r\n\r\n".encode()
-    )
+    writer.write(f"POST {target} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n{head}\r\n\r\n".encode())
     return reader, writer
 
 

@@ -58,6 +58,10 @@ class TestErase:
         assert "squeal" not in row["lines"]
         assert [one.customer_id for one in (await garage.owners_at(car.vin)).ownerships] == [""]
         assert dict((await erase(garage, person)).erased_counts) == {}
+        *_, told = await garage.events("VehicleUpdated", car.vin)
+        (known,) = await garage.sql("SELECT version, plate_number FROM vehicles WHERE vin = $1", car.vin)
+        assert (list(told.changed_fields), told.aggregate_version) == (["plate_number"], known["version"])
+        assert known["plate_number"] == ""
 
     async def test_a_recent_sale_is_kept_for_the_tax_office_and_the_owner_for_the_warranty(self, garage: Any) -> None:
         dealer, person = await garage.make_dealer(), await garage.make_customer()

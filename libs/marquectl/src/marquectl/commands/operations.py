@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import uuid
 from typing import Annotated, Any
 
@@ -21,6 +22,7 @@ from marquectl.door import Caller, Door
 from marquectl.errors import FAILED, CommandError, UsageError
 
 OPERATOR = Caller(roles="ops")
+STALLED = 60.0  # seconds without a new snapshot after which a republication is left to itself
 dead_letters = typer.Typer(no_args_is_help=True, help="Events that a consumer could not apply.")
 app.add_typer(dead_letters, name="dead-letters")
 
@@ -109,20 +111,24 @@ def republish(
     aggregate: Annotated[str, typer.Option(help="Only this aggregate, for example customer.")] = "",
     wait: Annotated[bool, typer.Option(help="Wait until it is done.")] = True,
 ) -> None:
-    """Lets a service say its state again as snapshot events, for consumers that rebuild."""
+    """Lets a service say its state again as snapshot events, for consumers that rebuild. Exit status 1 where it does not come to its end."""
     run(_republish(service, aggregate, wait))
 
 
-async def _republish(service: str, aggregate: str, wait: bool) -> None:
+async def _republish(service: str, aggregate: str, wait: bool) -> int:
     _chosen([service])
     name, asking = rpc(service, "Republish"), rpc(service, "GetRepublish")
     async with Door(Addresses.find(), OPERATOR) as door:
         found = await door.call(name, method(name).input(aggregate=aggregate, request_id=str(uuid.uuid4())))
-        while wait and not found.HasField("end_time"):
+        said, moved = found.snapshots, time.monotonic()
+        while wait and not found.HasField("end_time") and time.monotonic() - moved < STALLED:
             await asyncio.sleep(0.5)
             found = await door.call(asking, method(asking).input(republish_id=found.republish_id))
+            if found.snapshots != said:
+                said, moved = found.snapshots, time.monotonic()
     state = "done" if found.HasField("end_time") else "under way"
     print(f"{found.republish_id}: {state}, {found.snapshots} snapshots of {', '.join(found.aggregates)}")
+    return FAILED if wait and not found.HasField("end_time") else 0
 
 
 @app.command()

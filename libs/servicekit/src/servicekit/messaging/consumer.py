@@ -98,7 +98,9 @@ class Consumer:
 
     async def _consume(self) -> None:
         stream, name = envelope.stream(self._subscription.source), self._subscription.name
-        async with Pull(self._jetstream._nc, stream, name, FETCH) as pull:  # the context has no public way to its client
+        async with Pull(
+            self._jetstream._nc, stream, name, FETCH
+        ) as pull:  # the context has no public way to its client
             while True:
                 messages = await pull.messages()
                 if messages:
@@ -111,6 +113,8 @@ class Consumer:
         metrics.current().consumer_state(
             self._subscription.name, pending=messages[-1].metadata.num_pending or 0, lag_seconds=_age(messages[0])
         )
+        present = time.monotonic()  # not for ever: another replica may have what is waited for
+        self._held = {key: held for key, held in self._held.items() if held[1] > present}
         lanes: list[list[Msg]] = [[] for _ in range(_LANES)]
         for message in messages:
             lanes[hash(self._lane_of(message)) % _LANES].append(message)
@@ -148,12 +152,9 @@ class Consumer:
                 self._held[_key(message)] = (message.metadata.sequence.stream, until)
 
     def _is_held(self, message: Msg) -> bool:
-        """Tells whether an earlier event of the same aggregate is to come again first. Not for ever: another replica may have it."""
-        sequence, until = self._held.get(_key(message), (0, 0.0))
-        if time.monotonic() < until:
-            return bool(message.metadata.sequence.stream > sequence)
-        self._held.pop(_key(message), None)
-        return False
+        """Tells whether an earlier event of the same aggregate is to come again first."""
+        held = self._held.get(_key(message))
+        return held is not None and bool(message.metadata.sequence.stream > held[0])
 
     async def _handle(self, message: Msg) -> bool:
         """Handles one message; tells whether it is dealt with. False: it comes again later."""

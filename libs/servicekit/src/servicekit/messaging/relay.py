@@ -104,7 +104,12 @@ class Relay:
             head = {**_headers(row), "Nats-Batch-Id": batch, "Nats-Batch-Sequence": str(sequence)}
             await client.publish(envelope.subject(row["event_type"]), row["payload"], headers=head)
         last = rows[-1]
-        head = {**_headers(last), "Nats-Batch-Id": batch, "Nats-Batch-Sequence": str(len(rows)), "Nats-Batch-Commit": "1"}
+        head = {
+            **_headers(last),
+            "Nats-Batch-Id": batch,
+            "Nats-Batch-Sequence": str(len(rows)),
+            "Nats-Batch-Commit": "1",
+        }
         subject = envelope.subject(last["event_type"])
         answer = await client.request(subject, last["payload"], timeout=ACK_SECONDS, headers=head)
         found = orjson.loads(answer.data)

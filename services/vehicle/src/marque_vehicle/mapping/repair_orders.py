@@ -173,7 +173,8 @@ def update(message: repair_order_pb2.RepairOrder, mask: Any, call: Call) -> dict
     """Returns the columns that an update changes; `lines` come with `currency`. Raises InvalidArgument, CurrencyMixed."""
     paths = common.masked_paths(message, mask, WRITABLE, "repair_order_id", "repair_order")
     visible = visible_classes(call.principal.roles)
-    refuse_masked(message, paths, visible, "repair_order")
+    # Lines may be written by who does not see all of them: the use case keeps what is hidden as it is.
+    refuse_masked(message, [path for path in paths if path != "lines"], visible, "repair_order")
     found: dict[str, Any] = {}
     for path in paths:
         if path == "promised_time":

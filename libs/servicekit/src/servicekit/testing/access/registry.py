@@ -36,7 +36,8 @@ class Fixture:
     `rows` is an entity of `access.rows.TABLE`, empty where the RPC is about no row. `items` leads from the answer to the rows that it
     shows (`results.customer`), `key` is the field of their id; empty where the answer is the row, or is not judged by it.
     `seen`: codes by which a row in sight is told, for writes that stop short of changing the world (a stale etag, an order closed
-    already). `hidden`: the code for a row out of sight. `absent`: a row out of sight gives an answer without it, not a refusal.
+    already). `hidden`: the code for a row out of sight. `within`: another entity of the table, where the row is asked for through a row
+    of that; who sees that one is told that the row itself is not there. `absent`: a row out of sight gives an answer without it, not a refusal.
     `terms`: for searches, a text by kind of data (DataClass name) by which the row at place `own` is found by who may read it.
     """
 
@@ -47,6 +48,7 @@ class Fixture:
     key: str = ""
     seen: frozenset[str] = frozenset({"OK"})
     hidden: str = "NOT_FOUND"
+    within: str = ""
     absent: bool = False
     terms: dict[str, str] = field(default_factory=dict)
     updates: str = ""

@@ -1,0 +1,145 @@
+"""Merged customers as each service knows them: whatever order the events come in, the same is known in the end."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from marque.customer.v1.customer_events_pb2 import CustomersMerged, CustomersUnmerged
+from servicekit import aliases
+from servicekit.db.engine import Database
+from servicekit.db.uow import UnitOfWork
+from servicekit.messaging.envelope import Event
+from servicekit.rpc.call import Call
+from servicekit.rpc.principal import Principal
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+Told = tuple[str, int, uuid.UUID, uuid.UUID, int]
+
+
+def at(day: float) -> datetime:
+    return START + timedelta(days=day)
+
+
+class Known:
+    """What is known after some events."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    async def tell(self, *told: Told) -> None:
+        """Tells events one by one, each in its transaction: (kind, day, merged, survivor, version)."""
+        for kind, day, gone, into, version in told:
+            data: Any = CustomersMerged() if kind == "merged" else CustomersUnmerged()
+            data.customer_id, data.merged_customer_id, data.aggregate_version = str(into), str(gone), version
+            data.occur_time.FromDatetime(at(day))
+            event = Event(uuid.uuid4(), data.DESCRIPTOR.full_name, str(into), version, at(day), data)
+            async with (uow := UnitOfWork(self.database, Call(Principal("s"), "/m"))):
+                await aliases.handlers()[event.type](uow, event)
+
+    async def stands_for(self, customer: uuid.UUID, day: float | None = None) -> uuid.UUID:
+        async with self.database.session() as session:
+            return await aliases.resolve(session, customer, at=None if day is None else at(day))
+
+    async def family(self, customer: uuid.UUID) -> set[uuid.UUID]:
+        async with self.database.session() as session:
+            return set(await aliases.family(session, customer))
+
+
+@pytest.fixture
+def known(database: Database) -> Known:
+    return Known(database)
+
+
+@pytest.fixture
+def people() -> list[uuid.UUID]:
+    return [uuid.uuid4() for _ in range(4)]
+
+
+class TestAliases:
+    async def test_a_merged_customer_stands_for_the_survivor(self, known: Known, people: list[uuid.UUID]) -> None:
+        a, b, c, _ = people
+        await known.tell(("merged", 1, a, b, 5))
+        assert await known.stands_for(a) == b
+        assert [await known.stands_for(b), await known.stands_for(c)] == [b, c]
+        assert (await known.family(b), await known.family(a)) == ({a, b}, {a})
+
+    async def test_after_unmerging_it_stands_for_itself_and_the_past_keeps_its_answer(
+        self, known: Known, people: list[uuid.UUID]
+    ) -> None:
+        a, b, *_ = people
+        await known.tell(("merged", 1, a, b, 5), ("unmerged", 3, a, b, 6))
+        assert await known.stands_for(a) == a
+        assert await known.family(b) == {b}
+        assert [await known.stands_for(a, day) for day in (0, 1, 2, 3, 4)] == [a, b, b, a, a]
+
+    async def test_it_can_be_merged_again(self, known: Known, people: list[uuid.UUID]) -> None:
+        a, b, c, _ = people
+        await known.tell(
+            ("merged", 1, a, b, 5), ("unmerged", 2, a, b, 6), ("merged", 3, a, b, 7), ("unmerged", 4, a, b, 8)
+        )
+        await known.tell(("merged", 5, a, c, 2))
+        assert [await known.stands_for(a, day) for day in (1, 2, 3, 4, 5)] == [b, a, b, a, c]
+
+    @pytest.mark.parametrize("length", [2, 3, 40])
+    async def test_a_chain_is_followed_to_its_end(self, known: Known, length: int) -> None:
+        chain = [uuid.uuid4() for _ in range(length + 1)]
+        for number, (gone, into) in enumerate(itertools.pairwise(chain)):
+            await known.tell(("merged", number, gone, into, 2))
+        assert await known.stands_for(chain[0]) == chain[-1]
+        assert await known.family(chain[-1]) == set(chain)
+        assert await known.stands_for(chain[0], 0.5) == chain[1]
+
+    async def test_a_circle_ends(self, known: Known, people: list[uuid.UUID]) -> None:
+        a, b, *_ = people
+        await known.tell(("merged", 1, a, b, 2), ("merged", 2, b, a, 2))
+        assert await known.stands_for(a) in (a, b)
+        assert await known.family(a) == {a, b}
+
+
+class TestOrder:
+    async def test_an_event_told_twice_changes_nothing(self, known: Known, people: list[uuid.UUID]) -> None:
+        a, b, *_ = people
+        story: list[Told] = [("merged", 1, a, b, 5), ("unmerged", 3, a, b, 6)]
+        await known.tell(story[0], story[0], story[1], story[0], story[1])
+        assert [await known.stands_for(a, day) for day in (0, 1, 2, 3, None)] == [a, b, b, a, a]
+
+    async def test_an_older_unmerging_does_not_end_a_newer_merging(self, known: Known, people: list[uuid.UUID]) -> None:
+        a, b, *_ = people
+        await known.tell(("merged", 5, a, b, 9), ("unmerged", 3, a, b, 6))
+        assert await known.stands_for(a) == b
+
+    async def test_unmerging_from_another_survivor_does_not_end_it(self, known: Known, people: list[uuid.UUID]) -> None:
+        a, b, c, _ = people
+        await known.tell(("merged", 5, a, c, 2), ("unmerged", 6, a, b, 90))
+        assert await known.stands_for(a) == c
+
+    @pytest.mark.parametrize("order", list(itertools.permutations(range(2))), ids=str)
+    async def test_merging_and_unmerging_in_any_order(
+        self, known: Known, people: list[uuid.UUID], order: tuple[int, ...]
+    ) -> None:
+        a, b, *_ = people
+        story: list[Told] = [("merged", 1, a, b, 5), ("unmerged", 3, a, b, 6)]
+        await known.tell(*(story[number] for number in order))
+        assert await known.stands_for(a) == a
+        assert await known.family(b) == {b}
+
+    @pytest.mark.parametrize("order", list(itertools.permutations(range(3))), ids=str)
+    async def test_survivors_of_different_lanes_in_any_order(
+        self, known: Known, people: list[uuid.UUID], order: tuple[int, ...]
+    ) -> None:
+        a, b, c, _ = people
+        story: list[Told] = [("merged", 1, a, b, 5), ("unmerged", 3, a, b, 6), ("merged", 4, a, c, 2)]
+        await known.tell(*(story[number] for number in order))
+        assert await known.stands_for(a) == c
+        assert (await known.family(c), await known.family(b)) == ({a, c}, {b})
+
+    async def test_events_of_two_lanes_at_once_agree(self, known: Known, people: list[uuid.UUID]) -> None:
+        a, b, c, _ = people
+        story: list[Told] = [("merged", 1, a, b, 5), ("unmerged", 3, a, b, 6), ("merged", 4, a, c, 2)]
+        await asyncio.gather(*(known.tell(told) for told in story))
+        assert await known.stands_for(a) == c
