@@ -14,6 +14,7 @@ import sys
 import time
 from array import array
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from itertools import cycle
 from typing import Any
@@ -50,6 +51,24 @@ class Result:
     worst: float
     unsent: int = 0
     refusal: str = ""
+
+    @classmethod
+    def of(
+        cls,
+        latencies: Iterable[float],
+        *,
+        errors: int,
+        seconds: float,
+        body_bytes: int = 0,
+        unsent: int = 0,
+        refusal: str = "",
+    ) -> Result:
+        """Makes the result of latencies in seconds. Raises LoadFailed for none."""
+        ordered = sorted(latencies)
+        if not ordered:
+            raise LoadFailed("nothing was answered")
+        p50, p90, p99, worst = (percentile(ordered, share) * 1000 for share in (0.5, 0.9, 0.99, 1.0))
+        return cls(len(ordered), errors, seconds, body_bytes, p50, p90, p99, worst, unsent, refusal)
 
     @property
     def per_second(self) -> float:
@@ -176,11 +195,14 @@ class Driver:
         elapsed = time.perf_counter() - began
         for connection in opened:
             connection.close()
-        ordered = sorted(self._latencies)
-        if not ordered:
-            raise LoadFailed("nothing was answered")
-        marks = [percentile(ordered, share) * 1000 for share in (0.5, 0.9, 0.99, 1.0)]
-        return Result(len(ordered), self._errors, elapsed, self.body_bytes, *marks, unsent, self._refusal)
+        return Result.of(
+            self._latencies,
+            errors=self._errors,
+            seconds=elapsed,
+            body_bytes=self.body_bytes,
+            unsent=unsent,
+            refusal=self._refusal,
+        )
 
     async def _arrivals(self, began: float, rate: float) -> None:
         count = 0

@@ -11,6 +11,7 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Coroutine
 from dataclasses import asdict, dataclass
 from itertools import cycle
 
@@ -19,7 +20,6 @@ import grpc.aio
 import uvloop
 
 from bench.load import LoadFailed, Result
-from bench.stats import percentile
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ async def drive(job: GrpcJob) -> Result:
     latencies: list[float] = []
     errors = 0
     async with grpc.aio.insecure_channel(job.address) as channel:
-        call = channel.unary_unary(job.method)
+        call: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(job.method)
 
         async def one(due: float) -> None:
             nonlocal errors
@@ -63,13 +63,14 @@ async def drive(job: GrpcJob) -> Result:
         else:
             await _arrivals(one, began, ends, job.rate)
         elapsed = time.perf_counter() - began
-    ordered = sorted(latencies)
-    marks = [percentile(ordered, share) * 1000 for share in (0.5, 0.9, 0.99, 1.0)]
-    return Result(len(ordered), errors, elapsed, 0, *marks)
+    return Result.of(latencies, errors=errors, seconds=elapsed)
 
 
-async def _arrivals(one, began: float, ends: float, rate: float) -> None:  # type: ignore[no-untyped-def]
-    count, under_way = 0, set()
+async def _arrivals(
+    one: Callable[[float], Coroutine[None, None, None]], began: float, ends: float, rate: float
+) -> None:
+    count = 0
+    under_way: set[asyncio.Task[None]] = set()
     while (due := began + count / rate) < ends:
         pause = due - time.perf_counter()
         if pause > 0:

@@ -102,12 +102,12 @@ async def _flood(world: World, count: int) -> Figure:
     try:
         with Meter(world.roots(*_PROCESSES)) as used:
             await connection.copy_records_to_table("outbox_messages", records=rows, columns=_COLUMNS)
-            moments = sorted((await _effects(world, [row[2] for row in rows], 600)).values())
+            effects = await _effects(world, [row[2] for row in rows], 600)
             await world.settled()
     finally:
         await connection.close()
-    first, last = percentile(moments, 0.1), percentile(moments, 0.9)
-    rate = 0.8 * count / (last - first).total_seconds()
+    moments = sorted(moment.timestamp() for moment in effects.values())
+    rate = 0.8 * count / (percentile(moments, 0.9) - percentile(moments, 0.1))
     raw = await _publish(world, count, payload)
     parts = ", ".join(f"{name} {spent / count * 1e6:,.0f}" for name, spent in used.spent.items())
     note = f"{count:,} events, effects between the 10th and 90th percentile; {parts} µs of CPU an event"
@@ -128,7 +128,8 @@ async def _steady(world: World) -> Figure:
     seconds = max(4.0, world.seconds)
     rows = await _sales(world, int(RATE * seconds))
     connection = await asyncpg.connect(world.platform.databases["vehicle"])
-    step, began, committed = 15, time.perf_counter(), {}
+    step, began = 15, time.perf_counter()
+    committed: dict[str, datetime] = {}
     try:
         for number, start in enumerate(range(0, len(rows), step)):
             part = rows[start : start + step]

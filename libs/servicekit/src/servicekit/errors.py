@@ -11,11 +11,14 @@ from dataclasses import dataclass
 
 import grpc
 from google.protobuf import any_pb2
+from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 
 DOMAIN = "marque"
-_MAX_VALUE = 300  # characters
-_MAX_VIOLATIONS_BYTES = 3_500  # base64 adds a third, and message and metadata stand beside
+_MAX_VALUE = 150  # characters
+# The status travels in the headers that end a call, in base64, beside the message with every byte percent-encoded that is not ASCII.
+# Clients refuse headers above 8 kB by default, and then see neither code nor reason.
+_MAX_BYTES = 3_600
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,34 +52,35 @@ class DomainError(Exception):
 
     def to_status(self) -> status_pb2.Status:
         """Returns the google.rpc.Status that goes over the wire, in a size that every gRPC client takes."""
-        info = error_details_pb2.ErrorInfo(reason=self.reason, domain=DOMAIN, metadata=self.metadata)
-        details: list[error_details_pb2.ErrorInfo | error_details_pb2.BadRequest | error_details_pb2.RetryInfo] = [info]
-        if self.violations:
-            details.append(_bad_request(self.violations))
+        status = status_pb2.Status(code=self.code.value[0], message=self.text)
+        _pack(status, error_details_pb2.ErrorInfo(reason=self.reason, domain=DOMAIN, metadata=self.metadata))
         if self.retry_after is not None:
             retry = error_details_pb2.RetryInfo()
             retry.retry_delay.FromMilliseconds(int(self.retry_after * 1000))
-            details.append(retry)
-        status = status_pb2.Status(code=self.code.value[0], message=self.text)
-        for detail in details:
-            packed = any_pb2.Any()
-            packed.Pack(detail)
-            status.details.append(packed)
+            _pack(status, retry)
+        if self.violations:
+            _pack(status, _bad_request(self.violations, _MAX_BYTES - status.ByteSize()))
         return status
+
+
+def _pack(status: status_pb2.Status, detail: Message) -> None:
+    packed = any_pb2.Any()
+    packed.Pack(detail)
+    status.details.append(packed)
 
 
 def _short(text: str) -> str:
     return text if len(text) <= _MAX_VALUE else text[: _MAX_VALUE - 1] + "…"
 
 
-def _bad_request(violations: Iterable[FieldViolation]) -> error_details_pb2.BadRequest:
-    """The first violations: as many as fit. The details travel in trailing metadata, which clients refuse above 8 kB by default."""
+def _bad_request(violations: Iterable[FieldViolation], room: int) -> error_details_pb2.BadRequest:
+    """The first violations: as many as fit into `room` bytes, at least one."""
     found = error_details_pb2.BadRequest()
     for violation in violations:
         found.field_violations.add(
             field=_short(violation.field), reason=violation.reason, description=_short(violation.description)
         )
-        if found.ByteSize() > _MAX_VIOLATIONS_BYTES and len(found.field_violations) > 1:
+        if found.ByteSize() > room and len(found.field_violations) > 1:
             del found.field_violations[-1]
             break
     return found

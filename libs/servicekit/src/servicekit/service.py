@@ -31,6 +31,7 @@ from servicekit.health import HealthServer
 from servicekit.messaging import streams
 from servicekit.messaging.consumer import Consumer, Subscription
 from servicekit.messaging.relay import Relay
+from servicekit.republish import republish_due
 from servicekit.rpc.server import RpcServer
 from servicekit.rpc.tokens import ServiceIdentity, TokenVerifier
 from servicekit.settings import ServiceSettings
@@ -179,7 +180,7 @@ class Running:
             self._spawn(subscription.name, Consumer(kit.database, jetstream, subscription, kit.committed).run())
         for name, sweep in service.sweeps.items():
             self._spawn(name, sweeps.run(name, sweep))
-        handlers = {**service.due, HOUSEKEEPING: housekeeping(kit.settings)}
+        handlers = {**service.due, **republish_due(service.snapshots), HOUSEKEEPING: housekeeping(kit.settings)}
         self._spawn("vitals", vitals(kit.database))
         self._spawn("due", DueWorker(kit.database, handlers, kit.committed).run())
 

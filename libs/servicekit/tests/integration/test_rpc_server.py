@@ -259,8 +259,8 @@ class TestErrors:
 
     async def test_more_violations_than_headers_hold_still_arrive_as_an_error_of_ours(self, door: Door) -> None:
         async def script(request: Any, call: Call) -> Any:
-            wrong = (FieldViolation(f"customer.contact_points[{n}].value", "WRONG", "字" * 200) for n in range(200))
-            raise InvalidArgument(violations=wrong, value="x" * 5_000)
+            wrong = (FieldViolation(f"customer.contact_points[{n}].value", "WRONG", "😀" * 200) for n in range(200))
+            raise InvalidArgument(violations=wrong, value="😀" * 5_000)
 
         door.servicer.script = script  # type: ignore[method-assign]
         told = await door.told()

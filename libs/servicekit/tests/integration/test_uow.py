@@ -175,13 +175,19 @@ class TestCommit:
 class TestJoin:
     async def test_an_inner_block_joins_the_outer_transaction(self, world: World, name: str) -> None:
         async with (uow := world.uow()):
+            uow.add(Thing(name=f"{name}-outer"))
+            await uow.flush()
             async with uow as inner:
                 assert inner is uow
                 inner.add(Thing(name=name))
                 inner.emit(CustomerCreated(customer_id=name))
             await uow.flush()
             assert await world.things(name) == 0
-        assert (await world.things(name), await world.traces(name)) == (1, (1, 0))
+        assert (await world.things(name), await world.things(f"{name}-outer"), await world.traces(name)) == (
+            1,
+            1,
+            (1, 0),
+        )
 
     async def test_an_exception_of_the_outer_block_undoes_the_inner_one(self, world: World, name: str) -> None:
         with pytest.raises(NotFound):  # noqa: PT012 - the end of the block is what is judged

@@ -5,10 +5,10 @@ dealers for scope.
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from google.protobuf.timestamp_pb2 import Timestamp
 from marque.customer.v1 import interaction_pb2
 from servicekit import dealers
 from servicekit.db.uow import UnitOfWork
@@ -16,6 +16,7 @@ from servicekit.messaging.consumer import Subscription
 from servicekit.messaging.envelope import Event
 
 from marque_customer.errors import CONSTRAINTS
+from marque_customer.repository.notes import Note
 from marque_customer.rules.kinds import RELATION_SALE, RELATION_VISIT
 from marque_customer.usecases import interactions, plates
 
@@ -23,34 +24,64 @@ _PLATE = "plate_number"
 _SALE, _SERVICE = interaction_pb2.INTERACTION_KIND_SALE, interaction_pb2.INTERACTION_KIND_SERVICE
 
 
-async def on_sale_recorded(uow: UnitOfWork, event: Event) -> None:
-    """A sale makes the buyer an owner on the time line and begins the dealer's relation."""
-    sale: Any = event.data
-    moment = Timestamp()
-    moment.FromDatetime(_noon(sale.invoice_date) or sale.occur_time.ToDatetime(UTC))
-    await _note(uow, sale, _SALE, "sale.recorded", ("vehicle.sale", sale.sale_id), {}, RELATION_SALE, moment)
+async def on_touches(uow: UnitOfWork, events: Sequence[Event]) -> None:
+    """Sales and visits stand on the time line of whom they are about, and begin the dealer's relation.
+
+    A visit whose customer nobody knows belongs to no time line.
+    """
+    found = [_NOTES[event.type](event.data) for event in events if event.data.customer_id]  # type: ignore[attr-defined]
+    if found:
+        await interactions.note(uow=uow, notes=found)
 
 
-async def on_sale_reversed(uow: UnitOfWork, event: Event) -> None:
-    """A reversal stands on the time line beside the sale. The dealer had to do with the person all the same: the relation stays."""
-    sale: Any = event.data
-    await _note(uow, sale, _SALE, "sale.reversed", ("vehicle.sale", sale.sale_id), {"reason": sale.reason}, 0)
+def _sale_recorded(sale: Any) -> Note:
+    moment = _noon(sale.invoice_date) or sale.occur_time.ToDatetime(UTC)
+    return _note(sale, _SALE, "sale.recorded", ("vehicle.sale", sale.sale_id), moment, RELATION_SALE)
 
 
-async def on_repair_order_opened(uow: UnitOfWork, event: Event) -> None:
-    """A check-in is a visit: it stands on the time line and begins the station's relation."""
-    order: Any = event.data
-    params = {"odometer_km": str(order.odometer_km)} if order.odometer_km else {}
-    await _note(uow, order, _SERVICE, "repair_order.opened", _thing(order), params, RELATION_VISIT, order.open_time)
+def _sale_reversed(sale: Any) -> Note:
+    """A reversal stands beside the sale. The dealer had to do with the person all the same: the relation stays."""
+    moment, params = sale.occur_time.ToDatetime(UTC), {"reason": sale.reason}
+    return _note(sale, _SALE, "sale.reversed", ("vehicle.sale", sale.sale_id), moment, 0, params)
 
 
-async def on_repair_order_closed(uow: UnitOfWork, event: Event) -> None:
-    """The end of a visit stands on the time line."""
-    order: Any = event.data
-    params = {"odometer_km": str(order.odometer_km)} if order.odometer_km else {}
+def _repair_order_opened(order: Any) -> Note:
+    """A check-in is a visit."""
+    moment = order.open_time.ToDatetime(UTC)
+    return _note(order, _SERVICE, "repair_order.opened", _thing(order), moment, RELATION_VISIT, _odometer(order))
+
+
+def _repair_order_closed(order: Any) -> Note:
+    """The end of a visit."""
+    moment, params = order.close_time.ToDatetime(UTC), _odometer(order)
     if order.comeback:
         params["comeback"] = "true"
-    await _note(uow, order, _SERVICE, "repair_order.closed", _thing(order), params, RELATION_VISIT, order.close_time)
+    return _note(order, _SERVICE, "repair_order.closed", _thing(order), moment, RELATION_VISIT, params)
+
+
+def _odometer(order: Any) -> dict[str, str]:
+    return {"odometer_km": str(order.odometer_km)} if order.odometer_km else {}
+
+
+def _note(
+    data: Any,
+    kind: int,
+    sentence: str,
+    thing: tuple[str, str],
+    moment: datetime,
+    relation_kind: int,
+    params: dict[str, str] | None = None,
+) -> Note:
+    customer_id, dealer_id = uuid.UUID(data.customer_id), uuid.UUID(data.dealer_id)
+    return Note(customer_id, kind, sentence, thing, dealer_id, data.vin, moment, relation_kind, params or {})
+
+
+_NOTES: dict[str, Callable[[Any], Note]] = {
+    "marque.vehicle.v1.SaleRecorded": _sale_recorded,
+    "marque.vehicle.v1.SaleReversed": _sale_reversed,
+    "marque.vehicle.v1.RepairOrderOpened": _repair_order_opened,
+    "marque.vehicle.v1.RepairOrderClosed": _repair_order_closed,
+}
 
 
 def _noon(date: Any) -> datetime | None:
@@ -60,32 +91,6 @@ def _noon(date: Any) -> datetime | None:
 
 def _thing(order: Any) -> tuple[str, str]:
     return "vehicle.repair_order", order.repair_order_id
-
-
-async def _note(
-    uow: UnitOfWork,
-    data: Any,
-    kind: int,
-    sentence: str,
-    thing: tuple[str, str],
-    params: dict[str, str],
-    relation_kind: int,
-    moment: Any = None,
-) -> None:
-    if not data.customer_id:
-        return  # a visit whose customer nobody knows belongs to no time line
-    await interactions.note(
-        uow=uow,
-        customer_id=uuid.UUID(data.customer_id),
-        kind=kind,
-        sentence=sentence,
-        thing=thing,
-        dealer_id=uuid.UUID(data.dealer_id),
-        vin=data.vin,
-        moment=(moment or data.occur_time).ToDatetime(UTC),
-        params=params,
-        relation_kind=relation_kind,
-    )
 
 
 async def on_ownership_started(uow: UnitOfWork, event: Event) -> None:
@@ -138,16 +143,19 @@ async def _note_car(uow: UnitOfWork, event: Event, **values: Any) -> None:
 def subscriptions() -> list[Subscription]:
     """Returns the streams that this service listens to."""
     vehicle = {
-        "marque.vehicle.v1.SaleRecorded": on_sale_recorded,
-        "marque.vehicle.v1.SaleReversed": on_sale_reversed,
-        "marque.vehicle.v1.RepairOrderOpened": on_repair_order_opened,
-        "marque.vehicle.v1.RepairOrderClosed": on_repair_order_closed,
         "marque.vehicle.v1.OwnershipStarted": on_ownership_started,
         "marque.vehicle.v1.OwnershipEnded": on_ownership_ended,
         "marque.vehicle.v1.OwnershipSnapshot": on_ownership_snapshot,
         "marque.vehicle.v1.VehicleUpdated": on_vehicle_updated,
     }
     return [
-        Subscription("customer_vehicle", "vehicle", vehicle, CONSTRAINTS, lane="customer_id"),
+        Subscription(
+            "customer_vehicle",
+            "vehicle",
+            vehicle,
+            CONSTRAINTS,
+            lane="customer_id",
+            groups=dict.fromkeys(_NOTES, on_touches),
+        ),
         Subscription("customer_network", "network", dealers.handlers(), CONSTRAINTS),
     ]

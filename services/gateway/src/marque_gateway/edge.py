@@ -32,6 +32,7 @@ _UNLESS_SAID = (
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
     (b"cache-control", b"no-store"),
 )
+_READ_AWAY = 4096  # bytes of a body that comes with its head
 
 
 class Edge:
@@ -54,8 +55,9 @@ class Edge:
             state: dict[str, Any] = scope.setdefault("state", {})
             state.update(route="other", span=span, principal=ANONYMOUS, methods=self._methods)
             told = _Told(send, request_id, propagation.current_trace_id() or "", answer, state)
+            told.unread = _sends_more_than_it_pays_to_read(scope, headers)
             try:
-                await self._app(scope, receive, told)
+                await self._app(scope, told.noticing(receive), told)
             except Exception as error:
                 if told.begun:
                     raise
@@ -115,6 +117,18 @@ class _Told:
         self._answer = answer
         self._state = state
         self.begun = False
+        self.unread = False
+
+    def noticing(self, receive: Receive) -> Receive:
+        """Returns `receive`, noticing when the body has been read to its end."""
+
+        async def noticed() -> Message:
+            message = await receive()
+            if message["type"] == "http.request" and not message.get("more_body", False):
+                self.unread = False
+            return message
+
+        return noticed
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -130,6 +144,8 @@ class _Told:
             if rate is not None:
                 headers.append((b"ratelimit", rate.header.encode()))
                 headers.append((b"ratelimit-policy", rate.policy.encode()))
+            if self.unread:  # the server then drops the connection: said, lest the caller's next request be lost on it
+                headers.append((b"connection", b"close"))
         await self._send(message)
 
 
@@ -147,6 +163,14 @@ class _Limited:
             if self._left < 0:
                 raise HTTPException(413)
         return message
+
+
+def _sends_more_than_it_pays_to_read(scope: Scope, headers: Headers) -> bool:
+    """Tells whether a body comes that the server will not read away after a refusal (HTTP/1 only: /2 ends a stream by itself)."""
+    if not scope.get("http_version", "1.1").startswith("1"):
+        return False
+    length = headers.get("content-length", "0")
+    return "transfer-encoding" in headers or not (length.isascii() and length.isdigit() and int(length) <= _READ_AWAY)
 
 
 def _is_upload(scope: Scope) -> bool:

@@ -40,6 +40,16 @@ def new_dealer(platform: Platform) -> NewDealer:
     return make
 
 
+@pytest.fixture
+def bearer(platform: Platform) -> Callable[..., tuple[tuple[str, str], ...]]:
+    """Makes the metadata of a bare gRPC call by a role."""
+
+    def metadata(role: str = "oem.manager") -> tuple[tuple[str, str], ...]:
+        return (("authorization", f"Bearer {platform.token(role)}"),)
+
+    return metadata
+
+
 class Hold:
     """A lock on a table; calls that need it wait until it is released."""
 

@@ -10,7 +10,6 @@ from servicekit.bulk.worker import import_due
 from servicekit.db.uow import Work
 from servicekit.operations import OperationsApi
 from servicekit.personal_api import PersonalDataApi
-from servicekit.republish import republish_due
 from servicekit.service import Kit, Service
 
 from marque_network.api import CalendarApi, DealerApi, DealerImporter, StaffApi, StaffImporter
@@ -38,7 +37,7 @@ def build(kit: Kit) -> Service:
             PersonalDataApi("network", work, NetworkPersonalData()),
             OperationsApi("network", work, READERS, heard, kit=kit),
         ],
-        due={**import_due(work, importers), **republish_due(READERS)},
+        due=import_due(work, importers),
         subscriptions=heard,
         snapshots=READERS,
     )

@@ -111,7 +111,7 @@ def republish(
     aggregate: Annotated[str, typer.Option(help="Only this aggregate, for example customer.")] = "",
     wait: Annotated[bool, typer.Option(help="Wait until it is done.")] = True,
 ) -> None:
-    """Lets a service say its state again as snapshot events, for consumers that rebuild. Exit status 1 where it does not come to its end."""
+    """Lets a service say its state again as snapshot events, for consumers that rebuild; exit status 1 where it stalls."""
     run(_republish(service, aggregate, wait))
 
 

@@ -6,15 +6,19 @@ import asyncio
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy.dialects.postgresql import insert
+import sqlalchemy as sa
 
 from servicekit.db.engine import Database
-from servicekit.db.tables import inbox_messages
 from servicekit.db.uow import Constraints, UnitOfWork
 from servicekit.messaging.envelope import Event
 from servicekit.rpc.call import Call
 from servicekit.rpc.principal import Principal
 
+# One text whatever the number of events: a VALUES list would be compiled anew for each.
+_CLAIM = sa.text(
+    "INSERT INTO inbox_messages (consumer, event_id) SELECT :consumer, unnest(:ids)"
+    " ON CONFLICT DO NOTHING RETURNING event_id"
+).bindparams(sa.bindparam("consumer", type_=sa.Text), sa.bindparam("ids", type_=sa.ARRAY(sa.Uuid)))
 SYSTEM = Principal(subject="system:events", roles=frozenset({"service"}))
 
 
@@ -29,8 +33,5 @@ class EventUnitOfWork(UnitOfWork):
 
     async def claim(self, events: Sequence[Event]) -> set[UUID]:
         """Writes the inbox rows; returns the ids of the events whose effect is not committed yet."""
-        rows = [
-            {"consumer": self._consumer, "event_id": event.id} for event in sorted(events, key=lambda event: event.id)
-        ]
-        statement = insert(inbox_messages).values(rows).on_conflict_do_nothing().returning(inbox_messages.c.event_id)
-        return set((await self.session.execute(statement)).scalars())
+        ids = sorted(event.id for event in events)
+        return set((await self.session.execute(_CLAIM, {"consumer": self._consumer, "ids": ids})).scalars())

@@ -49,7 +49,7 @@ def consumer_config(subscription: Subscription) -> ConsumerConfig:
         ack_wait=ACK_WAIT_SECONDS,
         max_deliver=-1,
         max_ack_pending=MAX_ACK_PENDING,
-        filter_subjects=sorted(envelope.subject(name) for name in subscription.handlers),
+        filter_subjects=[envelope.subject(name) for name in subscription.types],
     )
 
 

@@ -47,8 +47,6 @@ def as_domain_error(error: BaseException) -> DomainError | None:
         return Aborted()
     if isinstance(cause, asyncpg.QueryCanceledError):
         return DeadlineExceeded()
-    if isinstance(cause, asyncpg.InterfaceError) and isinstance(cause, ValueError):
-        return None  # the driver's refusal of a value: called UNAVAILABLE it would be tried again for ever
     if isinstance(cause, _DATABASE_DOWN) or (isinstance(cause, OSError) and cause.errno in _NOT_REACHED):
         return Unavailable(dependency="The database", retry_after=1)
     if isinstance(cause, TimeoutError | asyncio.TimeoutError):

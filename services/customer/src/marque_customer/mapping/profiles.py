@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 import zoneinfo
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
@@ -50,6 +51,14 @@ class Faults:
         """Raises InvalidArgument where there is any."""
         if self._found:
             raise InvalidArgument(violations=self._found)
+
+
+def customer_id_of(message: customer_pb2.Customer) -> uuid.UUID:
+    """Reads the id of a customer to change, which the contract's rules leave open because creation takes the same message."""
+    try:
+        return uuid.UUID(message.customer_id)
+    except ValueError:
+        raise InvalidArgument.of("customer.customer_id", "STRING_UUID", "Give a UUID.") from None
 
 
 def new_values(message: customer_pb2.Customer) -> tuple[dict[str, Any], list[tuple[contacts.Contact, Any]]]:

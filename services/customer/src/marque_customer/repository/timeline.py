@@ -7,10 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from servicekit.ids import new_uuid
 from servicekit.paging import Page
 from servicekit.rpc.principal import Principal
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marque_customer.models import Customer, Interaction, Relation
@@ -84,13 +82,3 @@ async def _page(
         query = query.where(key < after if descending else key > after)
     sorted_by = [column.desc() if descending else column for column in order]
     return (await session.execute(query.order_by(*sorted_by).limit(page.size + 1))).all()
-
-
-async def add_platform_touch(session: AsyncSession, values: dict[str, Any]) -> uuid.UUID | None:
-    """Writes an entry of the platform, once for each thing and sentence; returns its id where it was new."""
-    made = new_uuid()
-    row = insert(Interaction).values(interaction_id=made, **values)
-    statement = row.on_conflict_do_nothing(
-        index_elements=["reference_type", "reference_id", "subject_key"], index_where=sa.text("subject_key <> ''")
-    ).returning(Interaction.interaction_id)
-    return made if (await session.execute(statement)).first() is not None else None

@@ -59,9 +59,10 @@ async def create(
 async def update(*, uow: UnitOfWork, message: customer_pb2.Customer, mask: Iterable[str]) -> Any:
     """Changes the fields of a mask, or all that are set. Raises what `for_change` raises, InvalidArgument, SourceReferenceTaken."""
     named = list(mask)
+    customer_id = profiles.customer_id_of(message)
     paths = profiles.changed_paths(message, named, uow.principal)
     async with uow:
-        customer, parts = await for_change(uow, uuid.UUID(message.customer_id), message.etag)
+        customer, parts = await for_change(uow, customer_id, message.etag)
         changed = customer.change(profiles.update_values(message, paths, named, customer))
         fields = {_FIELD_OF.get(column, column) for column in changed}
         if profiles.REFERENCES in paths and await _replace_references(uow, customer, parts, message):

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
+from collections.abc import Sequence
 from typing import Any
 
-from marque.customer.v1 import consent_pb2, interaction_events_pb2, interaction_pb2
+from marque.customer.v1 import consent_pb2, interaction_events_pb2, relation_events_pb2
 from servicekit.db.uow import UnitOfWork
 from servicekit.ids import new_uuid
 
 from marque_customer.errors import ConsentMissing, CustomerNotFound
 from marque_customer.mapping.interactions import WEB
 from marque_customer.models import Interaction
-from marque_customer.repository import cars, ledger, timeline
+from marque_customer.repository import cars, ledger
 from marque_customer.repository import customers as repository
+from marque_customer.repository import notes as written
+from marque_customer.repository.notes import Note
 from marque_customer.rules import consents as rules
 from marque_customer.rules.kinds import ERASED
-from marque_customer.usecases.saving import begin_relation, refresh_search
+from marque_customer.usecases.saving import refresh_search
 
 
 async def log(*, uow: UnitOfWork, customer_id: uuid.UUID, values: dict[str, Any]) -> Any:
@@ -65,47 +67,26 @@ def _logged(touch_id: uuid.UUID, customer_id: uuid.UUID, values: dict[str, Any])
     return event
 
 
-async def note(
-    *,
-    uow: UnitOfWork,
-    customer_id: uuid.UUID,
-    kind: int,
-    sentence: str,
-    thing: tuple[str, str],
-    dealer_id: uuid.UUID,
-    vin: str,
-    moment: datetime,
-    params: dict[str, str],
-    relation_kind: int = 0,
-) -> None:
-    """Puts an event of the platform on the time line, once for each thing and sentence, and begins the dealer's relation.
+async def note(*, uow: UnitOfWork, notes: Sequence[Note]) -> None:
+    """Puts events of the platform on time lines, each thing and sentence once, and begins the dealers' relations; a few statements for all.
 
-    Raises CustomerNotFound for a customer that never was. Of an erased one nothing is written any more.
+    Raises CustomerNotFound where one is about a customer that never was. Of an erased one nothing is written any more.
     """
     async with uow:
-        found = await repository.locked(uow.session, [customer_id])
-        if not found:
-            raise CustomerNotFound(customer_id=customer_id)
-        if found[0].status == ERASED:
-            return
-        values = {
-            "kind": kind,
-            "direction": interaction_pb2.INTERACTION_DIRECTION_NONE,
-            "occur_time": moment,
-            "dealer_id": dealer_id,
-            "subject_key": sentence,
-            "subject_params": params,
-            "vin": vin,
-            "reference_type": thing[0],
-            "reference_id": thing[1],
-        }
-        touch_id = await timeline.add_platform_touch(
-            uow.session, {"customer_id": customer_id, "create_time": uow.now, **values}
-        )
-        if touch_id is not None:
-            uow.emit(_logged(touch_id, customer_id, values))
-        if relation_kind:
-            await begin_relation(uow, found[0], dealer_id, relation_kind, origin=thing)
+        connection = await written.connection_of(uow.session)
+        statuses = await written.lock(connection, {item.customer_id for item in notes})
+        for item in notes:
+            if item.customer_id not in statuses:
+                raise CustomerNotFound(customer_id=item.customer_id)
+        living = [item for item in notes if statuses[item.customer_id] != ERASED]
+        for touch_id, item in await written.add_touches(connection, living, uow.now):
+            uow.emit(_logged(touch_id, item.customer_id, item.values))
+        for relation_id, item in await written.begin_relations(connection, living, uow.now):
+            started = relation_events_pb2.RelationStarted(
+                relation_id=str(relation_id), customer_id=str(item.customer_id), dealer_id=str(item.dealer_id)
+            )
+            started.kind, started.aggregate_version = item.relation_kind, 1  # type: ignore[assignment]
+            uow.emit(started)
 
 
 async def note_car(*, uow: UnitOfWork, values: dict[str, Any]) -> None:

@@ -38,7 +38,7 @@ _STATUS = {
 
 @dataclass
 class Told:
-    """An answer: the code (over HTTP the status), the error in full as comparable bytes (what names this very request left out), the messages."""
+    """An answer: the code (over HTTP the status), the error as comparable bytes (what names this request left out), the messages."""
 
     code: str
     error: bytes = b""

@@ -33,12 +33,15 @@ Request = Callable[[Any, Row], Any]
 class Fixture:
     """How an RPC is called with a valid request, and which row that touches.
 
-    `rows` is an entity of `access.rows.TABLE`, empty where the RPC is about no row. `items` leads from the answer to the rows that it
-    shows (`results.customer`), `key` is the field of their id; empty where the answer is the row, or is not judged by it.
-    `seen`: codes by which a row in sight is told, for writes that stop short of changing the world (a stale etag, an order closed
-    already). `hidden`: the code for a row out of sight. `within`: another entity of the table, where the row is asked for through a row
-    of that; who sees that one is told that the row itself is not there. `absent`: a row out of sight gives an answer without it, not a refusal.
-    `terms`: for searches, a text by kind of data (DataClass name) by which the row at place `own` is found by who may read it.
+    `rows`: an entity of `access.rows.TABLE`; empty where the RPC is about no row.
+    `items`: leads from the answer to the rows that it shows (`results.customer`); empty where the answer is the row.
+    `key`: the field of their id.
+    `seen`: the codes by which a row in sight is told, for writes that stop short of changing the world (a stale etag).
+    `hidden`: the code for a row out of sight.
+    `absent`: a row out of sight gives an answer without it, not a refusal.
+    `within`: another entity of the table, through a row of which the row is asked for: who sees that one is told the truth.
+    `terms`: for searches, by kind of data (DataClass name) the fact by which the row is found by who may read it.
+    `updates`: for PATCH, the field of the request that holds the resource.
     """
 
     rpc: str
@@ -52,7 +55,6 @@ class Fixture:
     absent: bool = False
     terms: dict[str, str] = field(default_factory=dict)
     updates: str = ""
-    """For PATCH: the field of the request that holds the resource."""
 
 
 STALE = frozenset({"ABORTED"})

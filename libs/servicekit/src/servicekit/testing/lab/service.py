@@ -24,7 +24,6 @@ from servicekit.messaging.envelope import Event
 from servicekit.operations import OperationsApi
 from servicekit.personal import Erasure, PersonalRecord, Retained
 from servicekit.personal_api import PersonalDataApi
-from servicekit.republish import republish_due
 from servicekit.service import Kit, Service
 from servicekit.settings import ServiceSettings
 from servicekit.snapshots import SnapshotReader
@@ -150,6 +149,6 @@ def build(kit: Kit) -> Service:
             OperationsApi("customer", work, snapshots, subscriptions, kit=kit),
         ],
         subscriptions=subscriptions,
-        due={**import_due(work, importers), **republish_due(snapshots)},
+        due=import_due(work, importers),
         snapshots=snapshots,
     )
