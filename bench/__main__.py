@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import traceback
 from collections.abc import Awaitable, Sequence
@@ -73,6 +74,7 @@ def _lost(name: str, error: Exception, failures: list[Failure]) -> None:
 def main(argv: Sequence[str]) -> int:
     """Returns 0 when every bench could be run, 1 otherwise; a target that was missed is told, it is no failure of the run."""
     asked = arguments(argv)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that what was started is ended, as by Ctrl-C
     figures, failures = uvloop.run(measure(asked.names or benches.NAMES, quick=asked.quick))
     if figures or failures:
         print(report.table(figures, failures))

@@ -151,10 +151,13 @@ def variants(descriptor: Descriptor, document: Any, depth: int = 0) -> Iterator[
         for value in hostile(field):
             yield f"{name} = {value!r:.60}", {**document, name: value}
         inner = field.message_type
-        if inner is not None and depth < BROAD and inner.full_name.startswith("marque.") and not field.is_repeated:
-            held = document.get(name) if isinstance(document.get(name), dict) else {}
-            for below, made in variants(inner, held, depth + 1):
-                yield f"{name}.{below}", {**document, name: made}
+        if inner is None or depth >= BROAD or not inner.full_name.startswith("marque.") or inner.GetOptions().map_entry:
+            continue
+        held = document.get(name) or {}
+        if field.is_repeated:
+            held = held[0] if held else {}
+        for below, made in variants(inner, held, depth + 1):
+            yield f"{name}.{below}", {**document, name: [made] if field.is_repeated else made}
 
 
 def sendable(document: Any) -> bool:

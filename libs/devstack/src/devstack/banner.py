@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import Any
 
 from devstack.layout import Layout
@@ -17,7 +19,7 @@ def text(layout: Layout) -> str:
     rows += [("gRPC door", addresses.get("grpc")), ("token issuer", addresses.get("issuer"))]
     rows += [("PostgreSQL", addresses.get("postgres")), ("NATS", addresses.get("nats")), ("logs", layout.logs)]
     people = layout.people()
-    rows.append(("a token", f"marquectl token {next(iter(people), '--role oem.agent')}"))
+    rows.append(("a token", f"{_marquectl()} token {next(iter(people), '--role oem.agent')}"))
     lines = [f"Marque is ready after {status.get('elapsed_seconds', '?')} s."]
     lines += [f"  {name:<14} {value}" for name, value in rows if value]
     if people:
@@ -28,3 +30,12 @@ def text(layout: Layout) -> str:
         lines.append("Try:")
         lines += [f"  {line}" for line in try_file.read_text(encoding="utf-8").splitlines()[:3]]
     return "\n".join(lines)
+
+
+def _marquectl() -> str:
+    """The command as it can be typed here, whether or not its folder is on the path."""
+    beside = Path(sys.executable).with_name("marquectl")
+    try:
+        return str(beside.relative_to(Path.cwd()))
+    except ValueError:
+        return str(beside)

@@ -42,7 +42,7 @@ def up(layout: Layout) -> int:
     while daemon.poll() is None and time.monotonic() < end:
         if _is_ready(layout, daemon.pid):
             print(banner.text(layout))
-            print(f"Up in {time.monotonic() - began:.1f} s, in the background; `devstack down` stops it.")
+            print(f"Up in {time.monotonic() - began:.1f} s, in the background; `make down` stops it.")
             return runner.OK
         time.sleep(0.05)
     if daemon.returncode == runner.ALREADY:

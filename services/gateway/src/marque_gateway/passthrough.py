@@ -26,7 +26,7 @@ from servicekit.telemetry import logs, metrics, propagation, spans
 
 from marque_gateway.admission import Admission, request_id_of
 from marque_gateway.settings import Settings
-from marque_gateway.upstream import Upstreams, answered, owner_of, traced
+from marque_gateway.upstream import Ending, Upstreams, owner_of, traced
 
 log = logs.get_logger(__name__)
 
@@ -142,6 +142,7 @@ class Passthrough:
 
 async def _carry(call: Any, method: Method, context: grpc.aio.ServicerContext) -> bytes | None:
     """Hands the answers over as they come; whatever ends this ends the call of the service."""
+    ending = Ending(call)
     try:
         if not method.server_streaming:
             single: bytes = await call
@@ -150,7 +151,7 @@ async def _carry(call: Any, method: Method, context: grpc.aio.ServicerContext) -
             await context.write(answer)
         return None
     except grpc.aio.AioRpcError as error:
-        raise await answered(call, error) from None
+        raise await ending.of(error) from None
     except asyncio.CancelledError:
         task = asyncio.current_task()
         if task is not None and task.cancelling():

@@ -19,7 +19,7 @@ from starlette.responses import Response
 from marque_gateway.answers import language, problem_for, problem_response
 from marque_gateway.json import json_encoder_for
 from marque_gateway.routes import metadata_of
-from marque_gateway.upstream import Upstreams, answered, traced
+from marque_gateway.upstream import Ending, Upstreams, traced
 
 _CHUNK = 64 * 1024
 _DEADLINE = 600.0
@@ -67,6 +67,7 @@ class Uploads:
 
 async def _send(call: Any, header: import_pb2.ImportFileHeader, request: Request) -> Any:
     """Sends the file as it arrives. Whatever breaks it off cancels the call: half a file must never become an import."""
+    ending = Ending(call)
     try:
         try:
             await call.write(import_pb2.UploadImportRequest(header=header))
@@ -78,7 +79,7 @@ async def _send(call: Any, header: import_pb2.ImportFileHeader, request: Request
             pass  # the service answered before the end of the file: its answer says why
         return await call
     except grpc.aio.AioRpcError as error:
-        raise await answered(call, error) from None
+        raise await ending.of(error) from None
     finally:
         call.cancel()
 

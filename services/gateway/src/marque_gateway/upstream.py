@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 import grpc
@@ -14,7 +14,6 @@ from servicekit.errors import Unavailable
 from servicekit.telemetry import metrics, propagation, spans
 
 Metadata = Sequence[tuple[str, str]]
-_WRITTEN_TOO_LATE = "Internal error from Core"
 _OPTIONS = [
     ("grpc.lb_policy_name", "round_robin"),
     ("grpc.keepalive_time_ms", 30_000),
@@ -97,18 +96,46 @@ class Upstreams:
             await channel.close()
 
 
-async def answered(call: Any, error: grpc.aio.AioRpcError) -> Exception:
-    """Returns what a service answered to a stream that it ended before the last request.
+class Ending:
+    """How a service ended a stream of requests.
 
-    grpc.aio calls a write that comes after the answer INTERNAL, and only then takes the answer in; now and then it loses it.
+    grpc.aio calls a write that comes after the service's answer INTERNAL and puts that in the answer's place, before or
+    after the answer itself has come: so every status is looked at when it is set, and that one does not count.
     """
-    for _ in range(40):
-        if error.code() is not grpc.StatusCode.INTERNAL or error.details() != _WRITTEN_TOO_LATE:
+
+    def __init__(self, call: Any) -> None:
+        self._answer: grpc.aio.AioRpcError | None = None
+        call.add_done_callback(self._look)
+
+    async def of(self, error: grpc.aio.AioRpcError) -> Exception:
+        """Returns the service's answer, where `error` only stands in its place."""
+        if not _is_late_write(error):
             return error
-        await asyncio.sleep(0.01)
-        initial, trailing = error.initial_metadata(), await call.trailing_metadata()
-        error = grpc.aio.AioRpcError(await call.code(), initial, trailing, await call.details())
-    return Unavailable(dependency="The service", retry_after=1)
+        for _ in range(100):
+            if self._answer is not None:
+                return self._answer
+            await asyncio.sleep(0.01)
+        return Unavailable(dependency="The service", retry_after=1)
+
+    def _look(self, call: Any) -> None:
+        code, details, trailing = (_now(part) for part in (call.code(), call.details(), call.trailing_metadata()))
+        error = grpc.aio.AioRpcError(code, grpc.aio.Metadata(), trailing, details)
+        if code is not grpc.StatusCode.OK and not _is_late_write(error):
+            self._answer = error
+
+
+def _is_late_write(error: grpc.aio.AioRpcError) -> bool:
+    return error.code() is grpc.StatusCode.INTERNAL and error.details() == "Internal error from Core"
+
+
+def _now(known: Coroutine[Any, Any, Any]) -> Any:
+    """Returns what a coroutine has to say that need not wait: a later turn of the loop might find another status."""
+    try:
+        known.send(None)
+    except StopIteration as ended:
+        return ended.value
+    known.close()
+    raise RuntimeError("the call has not ended")
 
 
 def traced(metadata: Metadata) -> tuple[tuple[str, str], ...]:

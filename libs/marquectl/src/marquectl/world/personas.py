@@ -71,8 +71,8 @@ def commands(marquectl: str, buf: str, http: str, grpc: str, customer_id: str, v
         return f'-H "Authorization: Bearer $({marquectl} token {persona})"'
 
     return [
-        f"curl -s {bearer('agent')} {http}/v1/customers/{customer_id}/overview",
-        f"curl -s -G {bearer('agent')} --data-urlencode query=王秀英 {http}/v1/customers:search",
+        f"curl -sw '\\n' {bearer('agent')} {http}/v1/customers/{customer_id}/overview",
+        f"curl -sw '\\n' -G {bearer('agent')} --data-urlencode query=王秀英 {http}/v1/customers:search",
         f"{buf} curl --http2-prior-knowledge --protocol grpc {bearer('dms-detroit')} "
         f'-d \'{{"vin": "{vin}"}}\' http://{grpc}/marque.vehicle.v1.VehicleService/GetVehicleHistory',
     ]

@@ -22,8 +22,8 @@ _TOUCHES = """
 INSERT INTO interactions (interaction_id, customer_id, kind, direction, occur_time, subject_key, subject_params, dealer_id, vin,
     reference_type, reference_id, create_time)
 SELECT n.interaction_id, n.customer_id, n.kind, $12, n.occur_time, n.sentence, n.params::jsonb, n.dealer_id, n.vin, n.type, n.id, $11
-FROM unnest($1::uuid[], $2::uuid[], $3::smallint[], $4::timestamptz[], $5::text[], $6::text[], $7::uuid[], $8::text[], $9::text[], $10::text[])
-    AS n (interaction_id, customer_id, kind, occur_time, sentence, params, dealer_id, vin, type, id)
+FROM unnest($1::uuid[], $2::uuid[], $3::smallint[], $4::timestamptz[], $5::text[], $6::text[], $7::uuid[], $8::text[], $9::text[],
+    $10::text[]) AS n (interaction_id, customer_id, kind, occur_time, sentence, params, dealer_id, vin, type, id)
 ON CONFLICT (reference_type, reference_id, subject_key) WHERE subject_key <> '' DO NOTHING RETURNING interaction_id"""
 _RELATIONS = """
 INSERT INTO relations (relation_id, version, create_time, update_time, customer_id, dealer_id, kind, start_time, origin_type, origin_id)
