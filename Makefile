@@ -6,7 +6,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 PACKAGES := libs/marque_api libs/servicekit libs/tradekit libs/devstack libs/marquectl $(patsubst %/pyproject.toml,%,$(wildcard services/*/pyproject.toml))
 READY := $(VENV)/.ready
+# Where the machine keeps certificates of its own (a proxy's, say), they count beside uv's.
+CERTS := $(if $(wildcard /etc/ssl/certs/ca-certificates.crt),--system-certs)
+INSTALL := VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip install --quiet $(CERTS)
 T ?=
+B ?=
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 ##@ Everyday
@@ -76,7 +80,7 @@ proto: $(READY) ## Generate libs/marque_api and docs/events.md from proto/
 release: $(READY) ## Make the present contracts the image that later changes must not break
 	@python tools/protos.py release
 
-LOCK := uv pip compile --no-config --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links --quiet
+LOCK := uv pip compile $(CERTS) --no-config --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links --quiet
 
 .PHONY: lock
 lock: $(READY) ## Pin requirements.in into the lock files again
@@ -86,8 +90,9 @@ lock: $(READY) ## Pin requirements.in into the lock files again
 ##@ Measuring
 
 .PHONY: bench
-bench: $(READY) ## Figures beside their yardsticks, in one run
-	@python -m bench
+bench: $(READY) ## Figures beside their yardsticks, in one run (B="--quick" for a short one)
+	@$(INSTALL) --require-hashes -r requirements-bench.lock
+	@python -m bench $(B)
 
 .PHONY: setup
 setup: $(READY) ## Install everything into .venv (every other target does so when it is needed)
@@ -95,6 +100,6 @@ setup: $(READY) ## Install everything into .venv (every other target does so whe
 $(READY): requirements.lock requirements-bootstrap.lock $(addsuffix /pyproject.toml,$(PACKAGES))
 	@test -x $(BIN)/python || { echo "Setting up $(VENV) …"; $(PYTHON) -m venv $(VENV); }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bootstrap.lock
-	@VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip install --quiet --compile-bytecode --require-hashes -r requirements.lock
-	@VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation $(addprefix -e ,$(PACKAGES))
+	@$(INSTALL) --compile-bytecode --require-hashes -r requirements.lock
+	@$(INSTALL) --no-deps --no-build-isolation $(addprefix -e ,$(PACKAGES))
 	@touch $@

@@ -122,3 +122,14 @@ class TestDigitsTail:
     def test_a_short_number_has_no_longer_ending_than_itself(self):
         number = phone.Phone("+29012345", "12345", "SH", PhoneKind.FIXED)
         assert phone.digits_tail(number)[-1] == "29012345"
+
+
+class TestRemembered:
+    @given(st.one_of(plain_spellings, spread(r"\+(49|44|39|33|7|91|52|54|55)[0-9]{7,11}")), regions)
+    def test_a_number_reads_back_from_its_one_form_as_the_library_reads_it(self, text, region):
+        try:
+            found = phone.normalise(text, region)
+        except PhoneError:
+            return
+        if not found.extension:
+            assert phone.normalise(found.e164, "US") == phone.by_library(found.e164, "US")

@@ -79,6 +79,26 @@ class TestVisibility:
         rows = await until(written)
         assert {"name", "contact_points"} <= set(rows[0]["fields"])
 
+    async def test_a_list_leaves_one_record_that_names_all_it_showed(self, desk):
+        dealer = await desk.known_dealer()
+        made = {(await desk.create(dealer_id=dealer)).customer_id for _ in range(3)}
+        subject = f"lister-{uuid.uuid4()}"
+        await desk.listed(desk.platform.client("customer", "oem.agent", subject=subject), dealer_id=dealer)
+        query = "SELECT resource_id, resource_ids, fields FROM audit_records WHERE action = 'read' AND principal = $1"
+
+        async def written():
+            return await desk.platform.sql("customer", query, subject)
+
+        (row,) = await until(written)
+        assert (row["resource_id"], set(row["resource_ids"])) == ("", made)
+        assert {"name", "contact_points"} <= set(row["fields"])
+        about = await desk.platform.sql(
+            "customer",
+            "SELECT principal FROM audit_records WHERE resource_ids @> ARRAY[$1] AND action = 'read'",
+            made.pop(),
+        )
+        assert subject in {found["principal"] for found in about}
+
 
 async def until(check):
     from servicekit.testing.platform import until as wait
