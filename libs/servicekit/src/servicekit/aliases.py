@@ -27,16 +27,13 @@ async def on_merged(uow: UnitOfWork, event: Event) -> None:
     """
     gone, into, moment = _parties(event)
     await _one_at_a_time(uow.session, gone)
-    if await _known_newer(uow.session, gone, into, event.version):
-        return
     columns = customer_aliases.c
     mine = columns.from_customer_id == gone
-    later = await uow.session.scalar(
-        sa.select(sa.func.min(columns.known_from)).where(mine, columns.known_from > moment)
-    )
-    before = sa.update(customer_aliases).where(
-        mine, columns.known_from < moment, sa.or_(columns.known_until.is_(None), columns.known_until > moment)
-    )
+    following = sa.select(sa.func.min(columns.known_from)).where(mine, columns.known_from > moment)
+    later = await uow.session.scalar(following)
+    if later is None and await _known_newer(uow.session, gone, into, event.version):
+        return
+    before = sa.update(customer_aliases).where(mine, columns.known_from < moment, _ends_after(moment))
     await uow.session.execute(before.values(known_until=moment))
     row = insert(customer_aliases).values(
         from_customer_id=gone, to_customer_id=into, known_from=moment, known_until=later, version=event.version
@@ -45,7 +42,7 @@ async def on_merged(uow: UnitOfWork, event: Event) -> None:
 
 
 async def on_unmerged(uow: UnitOfWork, event: Event) -> None:
-    """Ends the alias of the customer that stands by itself again, if it is open.
+    """Ends the alias of the customer that stands by itself again.
 
     An unmerging heard before its merging leaves an empty interval, so that the merging finds what is newer than itself.
     """
@@ -53,7 +50,7 @@ async def on_unmerged(uow: UnitOfWork, event: Event) -> None:
     await _one_at_a_time(uow.session, gone)
     columns = customer_aliases.c
     mine = sa.and_(columns.from_customer_id == gone, columns.to_customer_id == into)
-    ended = sa.update(customer_aliases).where(mine, columns.known_until.is_(None), columns.version < event.version)
+    ended = sa.update(customer_aliases).where(mine, _ends_after(moment), columns.version < event.version)
     change = ended.values(known_until=moment, version=event.version).returning(columns.known_from)
     if (await uow.session.execute(change)).first() is None and not await _known_newer(
         uow.session, gone, into, event.version
@@ -62,6 +59,10 @@ async def on_unmerged(uow: UnitOfWork, event: Event) -> None:
             from_customer_id=gone, to_customer_id=into, known_from=moment, known_until=moment, version=event.version
         )
         await uow.session.execute(row.on_conflict_do_nothing())
+
+
+def _ends_after(moment: datetime) -> sa.ColumnElement[bool]:
+    return sa.or_(customer_aliases.c.known_until.is_(None), customer_aliases.c.known_until > moment)
 
 
 def _parties(event: Event) -> tuple[uuid.UUID, uuid.UUID, datetime]:
@@ -117,4 +118,4 @@ def _known(at: datetime | None) -> list[sa.ColumnElement[bool]]:
     if at is None:
         return [customer_aliases.c.known_until.is_(None)]
     columns = customer_aliases.c
-    return [columns.known_from <= at, sa.or_(columns.known_until.is_(None), columns.known_until > at)]
+    return [columns.known_from <= at, _ends_after(at)]

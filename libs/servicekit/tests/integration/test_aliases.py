@@ -128,6 +128,8 @@ class TestOrder:
         await known.tell(*(story[number] for number in order))
         assert await known.stands_for(a) == a
         assert await known.family(b) == {b}
+        if end == 3:
+            assert [await known.stands_for(a, day) for day in range(5)] == [a, b, b, a, a]
 
     @pytest.mark.parametrize("order", list(itertools.permutations(range(3))), ids=str)
     async def test_survivors_of_different_lanes_in_any_order(
@@ -138,6 +140,7 @@ class TestOrder:
         await known.tell(*(story[number] for number in order))
         assert await known.stands_for(a) == c
         assert (await known.family(c), await known.family(b)) == ({a, c}, {b})
+        assert [await known.stands_for(a, day) for day in range(6)] == [a, b, b, a, c, c]
 
     async def test_events_of_two_lanes_at_once_agree(self, known: Known, people: list[uuid.UUID]) -> None:
         a, b, c, _ = people

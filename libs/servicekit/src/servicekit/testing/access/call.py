@@ -72,7 +72,7 @@ class Wire:
     """gRPC to one address, with bytes, so that anything can be sent."""
 
     def __init__(self, address: str) -> None:
-        self._channel = grpc.aio.insecure_channel(address, options=[("grpc.use_local_subchannel_pool", 1)])
+        self._channel: Any = grpc.aio.insecure_channel(address, options=[("grpc.use_local_subchannel_pool", 1)])
 
     async def close(self) -> None:
         """Closes the channel."""

@@ -36,7 +36,7 @@ def encoded(document: dict[str, Any]) -> str:
 
 def stranger(cast: Cast, **other: Any) -> str:
     """A token signed by a key that our issuer does not have, under the name of one that it has."""
-    key = ECKey.generate_key("P-256", {"kid": cast.world.platform.issuer.issuer.keys.current.kid})
+    key = ECKey.generate_key("P-256", {"kid": str(cast.world.platform.issuer.issuer.keys.current.kid)})
     return mint(key, claims(cast, **other))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 from marque.options.v1 import options_pb2
 
@@ -20,7 +20,7 @@ def class_of(field: FieldDescriptor) -> int:
     return int(field.GetOptions().Extensions[options_pb2.data_class])
 
 
-def classified(descriptor: Descriptor) -> list[tuple[str, int]]:
+def classified(descriptor: Any) -> list[tuple[str, int]]:
     """Returns a message's own fields that have a kind of data: (name, kind)."""
     return [(field.name, class_of(field)) for field in descriptor.fields if class_of(field)]
 
