@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
 from marque.options.v1 import options_pb2
 
@@ -61,7 +61,7 @@ def _classes(full_name: str) -> frozenset[int]:
     return frozenset(found)
 
 
-def _part(field: FieldDescriptor) -> Descriptor | None:
+def _part(field: Any) -> Descriptor | None:
     """The message of ours that a field holds, a map by its values; None for other fields."""
     kind = field.message_type
     if kind is not None and kind.GetOptions().map_entry:
@@ -128,7 +128,7 @@ def refuse_masked(message: Message, paths: list[str], visible: frozenset[int], p
         )
 
 
-def _hides(descriptor: Descriptor, path: list[str], visible: frozenset[int]) -> bool:
+def _hides(descriptor: Any, path: list[str], visible: frozenset[int]) -> bool:
     field = descriptor.fields_by_name.get(path[0])
     if field is None:
         return False

@@ -13,7 +13,7 @@ from typing import Any
 
 import polars
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from marque.customer.v1.customer_import_service_pb2 import CustomerImportRow
 from marque.network.v1.network_import_service_pb2 import DealerImportRow
@@ -102,7 +102,9 @@ class TestRoundTrip:
     @given(st.lists(st.tuples(st.text("abc", min_size=1), st.text("王小明李华比亚迪", min_size=1)), min_size=1))
     @settings(max_examples=40, deadline=None)
     def test_gb18030_is_recognised(self, rows: Any) -> None:
-        found = read(as_csv(rows, ["source_key", "full_name"]).encode("gb18030"))
+        content = as_csv(rows, ["source_key", "full_name"]).encode("gb18030")
+        assume(content.decode(errors="ignore").encode() != content)  # a lone 小 is a Cyrillic letter in UTF-8: nobody can tell
+        found = read(content)
         assert [(item.message.source_key, item.message.full_name) for item in found] == rows
 
     def test_a_sheet_gives_texts_numbers_and_days_as_people_wrote_them(self) -> None:

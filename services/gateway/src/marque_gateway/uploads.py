@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import grpc.aio
@@ -55,33 +56,49 @@ class Uploads:
             raise PermissionDenied(permission=method.permission)
         header = _header(request)
         with spans.client_span(method.path) as span:
-            call = self._upstreams.channel(service).stream_unary(
+            invoke = self._upstreams.channel(service).stream_unary(
                 method.path,
                 request_serializer=GetMessageClass(method.descriptor.input_type).SerializeToString,
                 response_deserializer=import_pb2.Import.FromString,
-            )(timeout=_DEADLINE, metadata=traced(metadata_of(request)))
-            made = await _send(call, header, request)
+            )
+            file = _File(header, request)
+            made = await file.send(
+                lambda messages: invoke(messages, timeout=_DEADLINE, metadata=traced(metadata_of(request)))
+            )
             span.status("OK")
         return made
 
 
-async def _send(call: Any, header: import_pb2.ImportFileHeader, request: Request) -> Any:
-    """Sends the file as it arrives. Whatever breaks it off cancels the call: half a file must never become an import."""
-    ending = Ending(call)
-    try:
+class _File:
+    """The body on its way. Whatever breaks it off cancels the call: half a file must never become an import."""
+
+    def __init__(self, header: import_pb2.ImportFileHeader, request: Request) -> None:
+        self._header = header
+        self._request = request
+        self._broken: Exception | None = None
+
+    async def send(self, invoke: Callable[[AsyncIterator[import_pb2.UploadImportRequest]], Any]) -> Any:
+        """Returns the service's answer, which may come before the file was read to its end."""
+        call = invoke(self._messages())
+        ending = Ending(call)
         try:
-            await call.write(import_pb2.UploadImportRequest(header=header))
-            async for part in request.stream():
+            return await call
+        except grpc.aio.AioRpcError as error:
+            raise await ending.of(error) from None
+        except asyncio.CancelledError:
+            raise self._broken or asyncio.CancelledError() from None
+        finally:
+            call.cancel()
+
+    async def _messages(self) -> AsyncIterator[import_pb2.UploadImportRequest]:
+        yield import_pb2.UploadImportRequest(header=self._header)
+        try:
+            async for part in self._request.stream():
                 for start in range(0, len(part), _CHUNK):
-                    await call.write(import_pb2.UploadImportRequest(chunk=part[start : start + _CHUNK]))
-            await call.done_writing()
-        except asyncio.InvalidStateError:
-            pass  # the service answered before the end of the file: its answer says why
-        return await call
-    except grpc.aio.AioRpcError as error:
-        raise await ending.of(error) from None
-    finally:
-        call.cancel()
+                    yield import_pb2.UploadImportRequest(chunk=part[start : start + _CHUNK])
+        except Exception as error:  # grpc.aio cancels the call for it, and keeps it to itself
+            self._broken = error
+            raise
 
 
 def _method(service: str) -> contract.Method | None:

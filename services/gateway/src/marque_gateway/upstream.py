@@ -99,19 +99,21 @@ class Upstreams:
 class Ending:
     """How a service ended a stream of requests.
 
-    grpc.aio calls a write that comes after the service's answer INTERNAL and puts that in the answer's place, before or
-    after the answer itself has come: so every status is looked at when it is set, and that one does not count.
+    grpc.aio calls a write that comes after the service's answer INTERNAL and puts that in the answer's place: either before
+    the answer comes, which then replaces it, or after, when only a callback has seen the answer.
     """
 
     def __init__(self, call: Any) -> None:
         self._answer: grpc.aio.AioRpcError | None = None
         call.add_done_callback(self._look)
+        self._call = call
 
     async def of(self, error: grpc.aio.AioRpcError) -> Exception:
         """Returns the service's answer, where `error` only stands in its place."""
         if not _is_late_write(error):
             return error
         for _ in range(100):
+            self._look(self._call)
             if self._answer is not None:
                 return self._answer
             await asyncio.sleep(0.01)

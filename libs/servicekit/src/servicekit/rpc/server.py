@@ -37,7 +37,10 @@ OPTIONS: list[tuple[str, Any]] = [
     ("grpc.so_reuseport", 0),  # with it a stale process silently shares the port
     ("grpc.max_connection_age_ms", 300_000),
     ("grpc.max_connection_age_grace_ms", 30_000),
-    ("grpc.max_metadata_size", 32 * 1024),  # two tokens of many dealers; the default of 8 kB refuses them without a word
+    (
+        "grpc.max_metadata_size",
+        32 * 1024,
+    ),  # two tokens of many dealers; the default of 8 kB refuses them without a word
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
 ]

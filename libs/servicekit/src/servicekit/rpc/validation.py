@@ -56,19 +56,19 @@ def _with_nul(message: Message, prefix: str = "") -> str:
 
 def _judged_elsewhere(field: FieldDescriptor) -> bool:
     """Tells whether the contract leaves a field's items to the use case, as rows of imports are: each is answered by itself."""
-    rules = field.GetOptions().Extensions[validate_pb2.field]
-    return bool(rules.repeated.items.ignore == validate_pb2.IGNORE_ALWAYS)
+    rules = field.GetOptions().Extensions[validate_pb2.field]  # type: ignore[attr-defined]
+    return bool(rules.repeated.items.ignore == validate_pb2.IGNORE_ALWAYS)  # type: ignore[attr-defined]
 
 
-def _violation(proto: protovalidate.Violation) -> FieldViolation:  # type: ignore[valid-type]
+def _violation(proto: Any) -> FieldViolation:
     path = ""
-    for element in proto.field.elements if proto.field is not None else ():  # type: ignore[attr-defined]
+    for element in proto.field.elements if proto.field is not None else ():
         path += ("." if path else "") + element.field_name
         if element.subscript is not None and element.subscript.field in ("index",):
             path += f"[{element.subscript.value}]"
-    message = proto.message or "the value is not valid"  # type: ignore[attr-defined]
+    message = proto.message or "the value is not valid"
     named = _NAMED.match(message)
     if named:  # a rule over several fields begins with the one that it is about
         path, message = ".".join(part for part in (path, named[1]) if part), message[named.end() :]
-    reason = proto.rule_id.upper().replace(".", "_").replace("-", "_") or "INVALID"  # type: ignore[attr-defined]
+    reason = proto.rule_id.upper().replace(".", "_").replace("-", "_") or "INVALID"
     return FieldViolation(path, reason, message)
