@@ -49,7 +49,7 @@ def listeners() -> dict[str, list[str]]:
             make_kit(ServiceSettings(database_url="postgresql://u:p@h/d"), name)
         )
         for subscription in service.subscriptions:
-            for event in subscription.handlers:
+            for event in subscription.types:
                 found.setdefault(event, []).append(name)
     return found
 

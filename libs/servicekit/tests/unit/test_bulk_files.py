@@ -103,7 +103,9 @@ class TestRoundTrip:
     @settings(max_examples=40, deadline=None)
     def test_gb18030_is_recognised(self, rows: Any) -> None:
         content = as_csv(rows, ["source_key", "full_name"]).encode("gb18030")
-        assume(content.decode(errors="ignore").encode() != content)  # a lone 小 is a Cyrillic letter in UTF-8: nobody can tell
+        assume(
+            content.decode(errors="ignore").encode() != content
+        )  # a lone 小 is a Cyrillic letter in UTF-8: nobody can tell
         found = read(content)
         assert [(item.message.source_key, item.message.full_name) for item in found] == rows
 
