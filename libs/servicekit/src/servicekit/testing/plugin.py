@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import warnings
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +17,31 @@ if TYPE_CHECKING:
 
     from servicekit.testing.issuer import IssuerServer
     from servicekit.testing.platform import Platform
+
+_SPARE: list[asyncio.AbstractEventLoop] = []
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Gives the main thread an event loop again where a test (or the command it tried) ran `asyncio.run`, which leaves none.
+
+    Without one, the session's loop cannot be entered any more and every later asynchronous test of the worker fails.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            asyncio.get_event_loop_policy().get_event_loop()
+    except RuntimeError:
+        if not _SPARE:
+            _SPARE.append(asyncio.new_event_loop())
+        asyncio.set_event_loop(_SPARE[0])
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Closes the spare loop."""
+    for loop in _SPARE:
+        loop.close()
+
 
 SERVICES = ("network", "customer", "vehicle", "campaign", "complaint", "survey", "gateway", "test", "marquectl")
 
