@@ -78,7 +78,7 @@ class TestEmbeddedNatsCluster:
             client = await nats.connect(cluster.urls, max_reconnect_attempts=-1, reconnect_time_wait=0.1)
             stream = client.jetstream(timeout=30)
             info = await stream.add_stream(StreamConfig(name="S", subjects=["s.>"], num_replicas=3))
-            await stream.publish("s.x", b"0")
+            await _publish(client, "0")
             assert info.cluster is not None
             leader = next(i for i, node in enumerate(cluster.nodes) if node.name == info.cluster.leader)
             await asyncio.to_thread(cluster.kill, leader)

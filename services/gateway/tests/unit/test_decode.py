@@ -13,7 +13,10 @@ from marque_gateway.json import JsonDecodeError, JsonFieldError, decoder_for, en
 from marque_gateway.json.run import MAX_ERRORS
 
 EVERYTHING = "marque.specimen.v1.Everything"
-RELAXED = settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+# Derandomised: hypothesis now and then calls a strategy of nested messages inconsistent, which says nothing of the decoder.
+RELAXED = settings(
+    max_examples=200, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
+)
 
 
 def library(message: Any, document: Any) -> Any:

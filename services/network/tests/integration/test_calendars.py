@@ -164,11 +164,13 @@ class TestGetDealerCalendar:
             ("dealer.manager", {"dealers": [other]}),
             ("dealer.manager", {"dealers": [other], "dealer_group": "OTHER"}),
             ("oem.region", {"region": "OTHER"}),
-            ("owner", {}),
         ):
             with pytest.raises(RpcFailure) as failure:
                 await network.get_hours(dealer, network.client(role, **scope))
             assert failure.value.reason == "CALENDAR_NOT_FOUND"
+        with pytest.raises(RpcFailure) as failure:
+            await network.get_hours(dealer, network.client("owner"))
+        assert failure.value.code == "PERMISSION_DENIED"
 
 
 class TestListDealerCalendarVersions:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
+from functools import cached_property
 from typing import Any
 
 import grpc
@@ -40,8 +41,13 @@ class Client:
     """Calls `Service/Method` of one address; the service's package is found from its name."""
 
     def __init__(self, address: str, token: str | None) -> None:
-        self._channel = grpc.aio.insecure_channel(address, options=[("grpc.use_local_subchannel_pool", 1)])
+        self._address = address
         self._token = token
+
+    @cached_property
+    def _channel(self) -> grpc.aio.Channel:
+        """Opened by the first call, because a channel belongs to the loop that is current when it is made."""
+        return grpc.aio.insecure_channel(self._address, options=[("grpc.use_local_subchannel_pool", 1)])
 
     async def call(
         self, name: str, request: Message, *, timeout: float = 10.0, metadata: Iterable[tuple[str, str]] = ()
@@ -82,7 +88,8 @@ class Client:
 
     async def close(self) -> None:
         """Closes the channel."""
-        await self._channel.close()
+        if "_channel" in self.__dict__:
+            await self._channel.close()
 
     def _metadata(self, more: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
         own = (("authorization", f"Bearer {self._token}"),) if self._token else ()
