@@ -94,6 +94,10 @@ bench: $(READY) ## Figures beside their yardsticks, in one run (B="--quick" for 
 	@$(INSTALL) --require-hashes -r requirements-bench.lock
 	@python -m bench $(B)
 
+.PHONY: soak
+soak: $(READY) ## The long proofs: thousands of kills, hundreds of bad requests an operation (hours; T=path for some)
+	@pytest -q --soak -m soak --timeout 10800 $(T)
+
 .PHONY: setup
 setup: $(READY) ## Install everything into .venv (every other target does so when it is needed)
 

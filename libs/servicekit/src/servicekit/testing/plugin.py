@@ -21,6 +21,17 @@ if TYPE_CHECKING:
 _SPARE: list[asyncio.AbstractEventLoop] = []
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Adds `--soak`: the long size of proofs that have one."""
+    parser.addoption("--soak", action="store_true", help="run the proofs that have a long size in it (hours)")
+
+
+@pytest.fixture(scope="session")
+def soaking(request: pytest.FixtureRequest) -> bool:
+    """Whether proofs run in their long size (`make soak`); tests marked `soak` take their numbers by it."""
+    return bool(request.config.getoption("--soak"))
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Gives the main thread an event loop again where a test (or the command it tried) ran `asyncio.run`, which leaves none.
