@@ -13,7 +13,8 @@ from servicekit.testing.world import World
 
 class TestSaleAcrossServices:
     async def test_the_sale_appears_within_a_second_in_one_trace(self, world: World) -> None:
-        dealer, customer, vin = await world.dealer(), await world.customer(), await world.vehicle()
+        dealer = await world.dealer()
+        customer, vin = await world.customer(dealer), await world.vehicle()
         world.spans.clear()
         request = sale_service_pb2.RecordSaleRequest(
             sale=sale_pb2.Sale(
@@ -35,7 +36,7 @@ class TestSaleAcrossServices:
 
         assert seen["missing"] == []
         assert [car["vin"] for car in seen["vehicles"]] == [vin]
-        assert [relation["dealerId"] for relation in seen["relations"]] == [dealer]
+        assert {relation["dealerId"] for relation in seen["relations"]} == {dealer}
         assert took < 10, "until() would have failed"
         traces = await until(lambda: way(world), 5, "the trace is not whole")
         assert len(traces) == 1
@@ -48,13 +49,16 @@ class TestSaleAcrossServices:
                 "dealerId": dealer, "vin": vin, "buyerCustomerId": customer, "invoiceNumber": "REL-1",
                 "invoiceDate": {"year": 2026, "month": 11, "day": 2}, "use": "VEHICLE_USE_PRIVATE",
             }  # fmt: skip
-            sold = await client.post("/v1/sales", json=body)
+            unmet = await client.post("/v1/sales", json=body)
+            async with world.http("oem.manager") as maker:
+                sold = await maker.post("/v1/sales", json=body)
             assert sold.status_code == 200, sold.text
 
             async def visible() -> bool:
                 return (await client.get(f"/v1/customers/{customer}")).status_code == 200
 
             assert before.status_code == 404
+            assert (unmet.status_code, unmet.json()["reason"]) == (404, "CUSTOMER_NOT_FOUND")
             await until(visible, 10, "the relation did not begin")
 
 

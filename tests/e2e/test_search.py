@@ -32,12 +32,16 @@ async def sold(world: World) -> Sold:
         dealer,
         vin=await world.vehicle(plateNumber=PLATE),
         owner=await world.customer(
+            dealer,
             name={"fullName": HAN},
             contactPoints=[{"kind": "CONTACT_POINT_KIND_PHONE", "value": PHONE}],
         ),
-        other=await world.customer(name={"fullName": LATIN}),
+        other=await world.customer(dealer, name={"fullName": LATIN}),
     )
-    neighbour, car = await world.customer(name={"fullName": "欧文"}), await world.vehicle(plateNumber="沪B7K3Q8")
+    neighbour, car = (
+        await world.customer(dealer, name={"fullName": "欧文"}),
+        await world.vehicle(plateNumber="沪B7K3Q8"),
+    )
     for vin, buyer in ((made.vin, made.owner), (car, neighbour)):
         await sell(world, dealer, vin, buyer)
     await until(lambda: is_found(world, PLATE, made.owner), 20, "the owner is not found by the plate")

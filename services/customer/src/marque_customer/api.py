@@ -27,7 +27,7 @@ from marque_customer.mapping.interactions import (
 from marque_customer.mapping.requests import ledger_filters, listing, relation_filters, touch_filter
 from marque_customer.mapping.times import stamp
 from marque_customer.repository import ledger, reads, timeline
-from marque_customer.repository.sight import sight_of
+from marque_customer.repository.sight import sight_of, sight_of_dealers
 from marque_customer.rules.consents import GRANTED, WITHDRAWN
 from marque_customer.rules.kinds import MERGED
 from marque_customer.usecases import consents, contact_points, customers, finding, interactions, look_up
@@ -63,7 +63,7 @@ class CustomerApi:
     async def BatchGetCustomers(self, request: Any, call: Call) -> Any:
         asked = {uuid.UUID(item) for item in request.customer_ids}
         references = sorted({(item.source, item.source_key) for item in request.source_references})
-        rows = await reads.batch(self._work.reader, sorted(asked), references)
+        rows = await reads.batch(self._work.reader, sight_of_dealers(request.dealer_ids), sorted(asked), references)
         return mapping.batch(call, asked, references, rows)
 
     async def ListCustomers(self, request: Any, call: Call) -> Any:

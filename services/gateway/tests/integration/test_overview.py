@@ -37,9 +37,10 @@ async def sold(world: World) -> dict[str, str]:
         "dealerId": dealer, "vin": vin, "buyerCustomerId": customer, "invoiceNumber": "OV-1",
         "invoiceDate": {"year": 2026, "month": 11, "day": 2}, "use": "VEHICLE_USE_PRIVATE",
     }  # fmt: skip
-    async with world.http("dealer.sales", dealers=[dealer]) as client:
-        answer = await client.post("/v1/sales", json=body)
+    async with world.http("oem.manager") as maker:
+        answer = await maker.post("/v1/sales", json=body)
         assert answer.status_code == 200, answer.text
+    async with world.http("dealer.sales", dealers=[dealer]) as client:
 
         async def related() -> bool:
             return (await client.get(f"/v1/customers/{customer}")).status_code == 200

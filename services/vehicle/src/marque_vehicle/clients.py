@@ -9,15 +9,20 @@ from marque.customer.v1 import customer_pb2, customer_service_pb2
 from servicekit.errors import Unavailable
 from servicekit.rpc.client import Peer
 
-from marque_vehicle.errors import CustomerErased, CustomerNotFound
+from marque_vehicle.errors import CustomerNotFound
 
 _BATCH = "/marque.customer.v1.CustomerService/BatchGetCustomers"
 _BATCH_SIZE = 1000
+DealerIds = Sequence[uuid.UUID] | None
 _LONGEST_KEY = 100  # of the contract; no customer has a longer one
 
 
 class Customers:
-    """What the customer service is asked. Without an address every question is answered by Unavailable, as when it is down."""
+    """What the customer service is asked. Without an address every question is answered by Unavailable, as when it is down.
+
+    `dealer_ids` are the dealers for whom is asked: of a person who has nothing to do with any of them they learn nothing, not even
+    that there is one. None asks for the maker, who knows everybody.
+    """
 
     def __init__(self, peer: Peer | None) -> None:
         self._peer = peer
@@ -27,46 +32,48 @@ class Customers:
         if self._peer is not None:
             await self._peer.close()
 
-    async def require(self, customer_id: str) -> uuid.UUID:
+    async def require(self, customer_id: str, dealer_ids: DealerIds) -> uuid.UUID:
         """Returns the id under which a customer may be written.
 
         Raises:
-            CustomerNotFound, CustomerErased: nothing may be tied to this id.
+            CustomerNotFound: nothing may be tied to this id.
             Unavailable: the customer service does not answer.
         """
-        answer = await self._batch([customer_id])
-        if customer_id in answer.missing_customer_ids:
+        if customer_id not in await self.existing([customer_id], dealer_ids):
             raise CustomerNotFound()
-        if any(one.status == customer_pb2.CUSTOMER_STATUS_ERASED for one in answer.customers):
-            raise CustomerErased()
         return uuid.UUID(customer_id)
 
-    async def existing(self, customer_ids: Iterable[str]) -> set[str]:
+    async def existing(self, customer_ids: Iterable[str], dealer_ids: DealerIds) -> set[str]:
         """Returns those of some ids that stand for a customer who was not erased; ids merged into another count."""
         wanted = sorted(set(customer_ids))
         found: set[str] = set()
         for start in range(0, len(wanted), _BATCH_SIZE):
             part = wanted[start : start + _BATCH_SIZE]
-            answer = await self._batch(part)
-            erased = {one.customer_id for one in answer.customers if one.status == customer_pb2.CUSTOMER_STATUS_ERASED}
-            found.update(set(part) - set(answer.missing_customer_ids) - erased)
+            answer = await self._batch(part, (), dealer_ids)
+            found.update(set(part) - set(answer.missing_customer_ids))
         return found
 
-    async def by_source_keys(self, source: str, keys: Iterable[str]) -> dict[str, str]:
+    async def by_source_keys(self, source: str, keys: Iterable[str], dealer_ids: DealerIds) -> dict[str, str]:
         """Returns customer ids by their keys in a source system, of merged customers the survivor's; unknown keys are absent."""
         wanted = sorted(key for key in set(keys) if 0 < len(key) <= _LONGEST_KEY)
         found: dict[str, str] = {}
         for start in range(0, len(wanted), _BATCH_SIZE):
             part = wanted[start : start + _BATCH_SIZE]
             references = [customer_pb2.SourceReference(source=source, source_key=key) for key in part]
-            answer = await self._batch([], references)
+            answer = await self._batch((), references, dealer_ids)
             found.update((match.source_key, match.customer_id) for match in answer.source_matches)
         return found
 
     async def _batch(
-        self, customer_ids: Sequence[str], references: Sequence[customer_pb2.SourceReference] = ()
+        self, customer_ids: Sequence[str], references: Sequence[customer_pb2.SourceReference], dealer_ids: DealerIds
     ) -> customer_service_pb2.BatchGetCustomersResponse:
-        request = customer_service_pb2.BatchGetCustomersRequest(customer_ids=customer_ids, source_references=references)
+        if dealer_ids is not None and not dealer_ids:  # to the customer service no dealers would mean: whoever it is
+            return customer_service_pb2.BatchGetCustomersResponse(missing_customer_ids=customer_ids)
+        request = customer_service_pb2.BatchGetCustomersRequest(
+            customer_ids=customer_ids,
+            source_references=references,
+            dealer_ids=[str(dealer_id) for dealer_id in dealer_ids or ()],
+        )
         answer: customer_service_pb2.BatchGetCustomersResponse = await self._channel().call(_BATCH, request)
         return answer
 

@@ -49,17 +49,10 @@ class DealerNotFound(NotFound):
 
 
 class CustomerNotFound(NotFound):
-    """The customer service knows no such customer."""
+    """There is no such customer, they were erased, or have nothing to do with the dealers that the caller works for."""
 
     reason = "CUSTOMER_NOT_FOUND"
-    message = "There is no such customer."
-
-
-class CustomerErased(FailedPrecondition):
-    """The customer was erased; nothing new is tied to them."""
-
-    reason = "CUSTOMER_ERASED"
-    message = "The customer was erased."
+    message = "There is no such customer, or none who has to do with your dealer; look them up by phone or VIN first."
 
 
 class SaleNotFound(NotFound):

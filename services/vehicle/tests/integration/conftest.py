@@ -89,6 +89,15 @@ class Garage:
         client = self.platform.client("customer", "oem.agent")
         return str((await client.call("customer.v1.CustomerService/CreateCustomer", request)).customer_id)
 
+    async def meet(self, dealer: str, customer: str) -> None:
+        """Gives a dealer to do with a customer, as a look-up at the counter does: before it the dealer knows no such person."""
+        await self.platform.sql(
+            "customer",
+            "INSERT INTO dealer_customers SELECT $1, customer_id, update_time, create_time, kind, status FROM customers"
+            " WHERE customer_id = $2 ON CONFLICT DO NOTHING",
+            dealer, customer,
+        )  # fmt: skip
+
     async def make_car(self, client: Client | None = None, **fields: Any) -> vehicle_pb2.Vehicle:
         given = {"vin": new_vin(), "make": "Volkswagen", "model": "Lavida", "market": "CN", **fields}
         request = vehicle_service_pb2.RegisterVehicleRequest(vehicle=vehicle_pb2.Vehicle(**given))
@@ -108,11 +117,14 @@ class Garage:
         return sale_service_pb2.RecordSaleRequest(sale=sale_pb2.Sale(**{**given, **fields}), request_id=request_id)
 
     async def make_sale(self, dealer: str, vin: str, customer: str, **fields: Any) -> sale_pb2.Sale:
+        await self.meet(dealer, customer)
         client = self.client("dealer.sales", dealers=[dealer])
         found: sale_pb2.Sale = await client.call(f"{SALES}/RecordSale", self.sale(dealer, vin, customer, **fields))
         return found
 
     async def make_order(self, dealer: str, vin: str, **fields: Any) -> repair_order_pb2.RepairOrder:
+        if fields.get("customer_id"):
+            await self.meet(dealer, fields["customer_id"])
         client = self.client("dealer.service", dealers=[dealer])
         request = repair_order_service_pb2.OpenRepairOrderRequest(
             repair_order=repair_order_pb2.RepairOrder(**{"vin": vin, **fields})

@@ -44,13 +44,13 @@ class TestBySourceKeys:
         short, long = await keyed(garage, source, "7"), await keyed(garage, source, tail.ljust(100, "x"))
         await keyed(garage, f"{source}-other", tail)
         keys = ["7", tail.ljust(100, "x"), tail, "", tail.ljust(101, "x"), "7"]
-        assert await customers.by_source_keys(source, keys) == {"7": short, tail.ljust(100, "x"): long}
+        assert await customers.by_source_keys(source, keys, None) == {"7": short, tail.ljust(100, "x"): long}
 
     async def test_more_keys_than_one_question_holds_are_all_answered(self, garage: Any, customers: Customers) -> None:
         source = f"dms-{uuid.uuid4().hex[:8]}"
         first, last = await keyed(garage, source, "k00000"), await keyed(garage, source, "k02500")
         keys = (f"k{number:05d}" for number in range(2501))
-        assert await customers.by_source_keys(source, keys) == {"k00000": first, "k02500": last}
+        assert await customers.by_source_keys(source, keys, None) == {"k00000": first, "k02500": last}
 
     async def test_the_key_of_a_merged_customer_gives_the_survivor(self, garage: Any, customers: Customers) -> None:
         source = f"dms-{uuid.uuid4().hex[:8]}"
@@ -59,4 +59,15 @@ class TestBySourceKeys:
             "customer", "UPDATE customers SET status = 2, merged_into = $2 WHERE customer_id = $1",
             uuid.UUID(merged), uuid.UUID(survivor),
         )  # fmt: skip
-        assert await customers.by_source_keys(source, ["old", "new"]) == {"old": survivor}
+        assert await customers.by_source_keys(source, ["old", "new"], None) == {"old": survivor}
+
+    async def test_a_dealer_is_told_of_those_it_has_to_do_with_and_a_caller_without_dealers_of_nobody(
+        self, garage: Any, customers: Customers
+    ) -> None:
+        source, dealer = f"dms-{uuid.uuid4().hex[:8]}", uuid.UUID(await garage.make_dealer())
+        met, stranger = await keyed(garage, source, "met"), await keyed(garage, source, "stranger")
+        await garage.meet(str(dealer), met)
+        assert await customers.by_source_keys(source, ["met", "stranger"], [dealer]) == {"met": met}
+        assert await customers.existing([met, stranger], [dealer]) == {met}
+        assert await customers.existing([met, stranger], []) == set()
+        assert await customers.by_source_keys(source, ["met"], []) == {}

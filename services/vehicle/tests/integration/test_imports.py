@@ -160,8 +160,9 @@ class Shop:
 
 @pytest.fixture
 async def shop(garage: Any) -> Shop:
-    dealer = await garage.make_dealer()
-    return Shop(garage, dealer, await garage.code_of(dealer), await garage.make_customer())
+    dealer, customer = await garage.make_dealer(), await garage.make_customer()
+    await garage.meet(dealer, customer)
+    return Shop(garage, dealer, await garage.code_of(dealer), customer)
 
 
 async def new_cars(garage: Any, count: int) -> list[str]:

@@ -23,8 +23,9 @@ async def alone(platform: Platform, make_garage: Any) -> Any:
 class TestCustomerServiceAway:
     async def test_a_sale_is_refused_as_unavailable_and_nothing_is_written(self, alone: Any) -> None:
         dealer, car = await alone.make_dealer(), await alone.make_car()
+        client = alone.client("dealer.sales", dealers=[dealer])
         with pytest.raises(RpcFailure) as failure:
-            await alone.make_sale(dealer, car.vin, str(uuid.uuid4()))
+            await client.call("vehicle.v1.SaleService/RecordSale", alone.sale(dealer, car.vin, str(uuid.uuid4())))
         assert (failure.value.code, failure.value.reason) == ("UNAVAILABLE", "DEPENDENCY_UNAVAILABLE")
         assert await alone.sql("SELECT 1 FROM sales") == []
 

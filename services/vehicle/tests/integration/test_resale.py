@@ -17,6 +17,7 @@ S, O = "vehicle.v1.SaleService", "vehicle.v1.OwnershipService"  # noqa: E741 - t
 async def sell(garage: Any, dealer: str, vin: str, buyer: str, day: date, *, ends: bool = True) -> Any:
     request = garage.sale(dealer, vin, buyer, invoice_date=garage.day(day))
     request.ends_current_ownership = ends
+    await garage.meet(dealer, buyer)
     return await garage.client("dealer.sales", dealers=[dealer]).call(f"{S}/RecordSale", request)
 
 

@@ -60,6 +60,16 @@ class TestRecordSale:
         client = garage.client("dealer.sales", dealers=[dealer])
         assert (await refused(client.call(f"{S}/RecordSale", foreign))).reason == "DEALER_NOT_FOUND"
 
+    async def test_a_person_whom_the_dealer_never_met_is_refused_as_one_who_does_not_exist(self, garage: Any) -> None:
+        dealer, buyer, car = await garage.make_dealer(), await garage.make_customer(), await garage.make_car()
+        client = garage.client("dealer.sales", dealers=[dealer])
+        hidden = await refused(client.call(f"{S}/RecordSale", garage.sale(dealer, car.vin, buyer)))
+        absent = await refused(client.call(f"{S}/RecordSale", garage.sale(dealer, car.vin, str(uuid.uuid4()))))
+        assert str(hidden) == str(absent)
+        assert hidden.reason == "CUSTOMER_NOT_FOUND"
+        sold = await garage.manager.call(f"{S}/RecordSale", garage.sale(dealer, car.vin, buyer))
+        assert sold.buyer_customer_id == buyer  # the maker knows everybody
+
     @pytest.mark.parametrize(
         ("fields", "reason", "place"),
         [
@@ -111,6 +121,7 @@ class TestRecordSale:
     async def test_a_double_submit_gives_the_first_answer(self, garage: Any) -> None:
         dealer, buyer, car = await garage.make_dealer(), await garage.make_customer(), await garage.make_car()
         client = garage.client("dealer.sales", dealers=[dealer])
+        await garage.meet(dealer, buyer)
         request = garage.sale(dealer, car.vin, buyer, request_id=uuid.uuid4().hex)
         answers = await asyncio.gather(*(client.call(f"{S}/RecordSale", request) for _ in range(4)))
         assert len({answer.sale_id for answer in answers}) == 1

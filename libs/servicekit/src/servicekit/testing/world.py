@@ -52,11 +52,11 @@ class World:
         await until(known, 10, "the dealer is not known to every service")
         return made
 
-    async def customer(self, **fields: Any) -> str:
-        """A new customer without a relation to any dealer; returns the id."""
+    async def customer(self, met_by: str = "", **fields: Any) -> str:
+        """A new customer with a relation to the dealer `met_by`, else to none; returns the id."""
         body = {"kind": "CUSTOMER_KIND_PERSON", "name": {"fullName": "王小明"}, **fields}
         async with self.http("oem.agent") as client:
-            answer = await client.post("/v1/customers", json=body)
+            answer = await client.post("/v1/customers", params={"dealerId": met_by} if met_by else None, json=body)
         assert answer.status_code == 200, answer.text
         made: str = answer.json()["customerId"]
         return made

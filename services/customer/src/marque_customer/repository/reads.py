@@ -28,7 +28,7 @@ WITH RECURSIVE chain AS (
     WHERE depth < 16)
 SELECT c.customer_id, c.status, c.card FROM chain JOIN customers c USING (customer_id)
 WHERE chain.merged_into IS NULL AND {rule(2)}"""  # noqa: S608
-_BATCH = """
+_BATCH = f"""
 WITH RECURSIVE asked AS (
     SELECT customer_id, 0::bigint AS place FROM unnest($1::uuid[]) AS customer_id
     UNION ALL SELECT r.customer_id, n.place FROM unnest($2::text[], $3::text[]) WITH ORDINALITY AS n (source, source_key, place)
@@ -38,7 +38,7 @@ chain AS (
     UNION ALL SELECT asked, place, n.customer_id, n.merged_into, depth + 1 FROM chain
     JOIN customers n ON n.customer_id = chain.merged_into WHERE depth < 16)
 SELECT chain.asked, chain.place, c.customer_id, c.status, c.card FROM chain JOIN customers c USING (customer_id)
-WHERE chain.merged_into IS NULL"""
+WHERE chain.merged_into IS NULL AND {rule(4)}"""  # noqa: S608
 _CARDS = "SELECT customer_id, card FROM customers WHERE customer_id = ANY($1)"
 _EXPORT = """
 SELECT customer_id, update_time, card FROM customers
@@ -59,13 +59,13 @@ async def survivor(reader: Reader, sight: Sight, customer_id: uuid.UUID) -> asyn
 
 
 async def batch(
-    reader: Reader, customer_ids: Sequence[uuid.UUID], references: Sequence[tuple[str, str]]
+    reader: Reader, sight: Sight, customer_ids: Sequence[uuid.UUID], references: Sequence[tuple[str, str]]
 ) -> list[asyncpg.Record]:
-    """Returns `asked, place, customer_id, status, card` for each id and each (source, source key) known: of the customer itself, or of its
+    """Returns `asked, place, customer_id, status, card` for each id and each (source, source key) in sight: of the customer, or of its
     survivor. `place` is 0 for an id, else that of the reference, counted from 1.
     """
     sources, keys = [source for source, _ in references], [key for _, key in references]
-    found: list[asyncpg.Record] = await reader.fetch(_BATCH, customer_ids, sources, keys)
+    found: list[asyncpg.Record] = await reader.fetch(_BATCH, customer_ids, sources, keys, *sight.values)
     return found
 
 

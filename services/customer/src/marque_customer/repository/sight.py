@@ -6,6 +6,7 @@ One rule, two spellings of its parameters: numbered for prepared statements, nam
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -45,6 +46,11 @@ def sight_of(principal: Principal) -> Sight:
         group=principal.dealer_group if principal.is_dealer and principal.dealer_group else None,
         region=principal.region if principal.region and "oem.region" in principal.roles else None,
     )
+
+
+def sight_of_dealers(dealer_ids: Sequence[str]) -> Sight:
+    """Returns the bounds of what a service is told on behalf of dealers; of none: everything."""
+    return Sight(not dealer_ids, None, [uuid.UUID(dealer) for dealer in dealer_ids], None, None)
 
 
 def rule(first: int, table: str = "c") -> str:

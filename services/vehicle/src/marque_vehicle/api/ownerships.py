@@ -39,7 +39,7 @@ class OwnershipApi:
         message = request.ownership
         values = mapping.ownership_values(message)
         scope = await scopes.visible_to(self._work.reader, call.principal)
-        values["customer_id"] = await self._customers.require(message.customer_id)
+        values["customer_id"] = await self._customers.require(message.customer_id, scope.asks_for)
         uow = self._work(call, mapping.rendered(call))
         return await usecases.start_ownership(uow=uow, scope=scope, vin=vins.tidy(message.vin), values=values)
 
@@ -51,7 +51,7 @@ class OwnershipApi:
         vin = await repository.vin_of(reader, ownership_id)
         if vin is None:
             raise OwnershipNotFound()
-        to = await self._customers.require(request.to_customer_id)
+        to = await self._customers.require(request.to_customer_id, scope.asks_for)
         render = mapping.rendered(call)
 
         def both(rows: Any) -> Any:

@@ -44,7 +44,9 @@ class RepairOrderApi:
         values = mapping.opening(message)
         scope = await scopes.visible_to(reader, call.principal)
         values["dealer_id"], _ = await dealer_of(reader, scope, message.dealer_id, "repair_order.dealer_id")
-        values["customer_id"] = await self._customers.require(message.customer_id) if message.customer_id else None
+        values["customer_id"] = (
+            await self._customers.require(message.customer_id, scope.asks_for) if message.customer_id else None
+        )
         return await usecases.open_repair_order(
             uow=self._work(call, mapping.rendered(call)),
             vin=vins.tidy(message.vin),
@@ -87,7 +89,7 @@ class RepairOrderApi:
         _refuse_hidden(values.get("lines", ()), hidden)
         scope = await scopes.visible_to(self._work.reader, call.principal)
         if values.get("customer_id"):
-            await self._customers.require(message.customer_id)
+            await self._customers.require(message.customer_id, scope.asks_for)
         return await usecases.update_repair_order(
             uow=self._work(call, mapping.rendered(call)),
             scope=scope,

@@ -45,7 +45,7 @@ class SaleApi:
             else vins.tidy(message.vin),
             "dealer_id": dealer,
             "start_time": days.beginning(values["delivery_date"] or values["invoice_date"], zone),
-            "buyer_customer_id": await self._customers.require(message.buyer_customer_id),
+            "buyer_customer_id": await self._customers.require(message.buyer_customer_id, scope.asks_for),
         }
         uow = self._work(call, mapping.rendered(call))
         return await usecases.record_sale(uow=uow, values=values, ends_current=request.ends_current_ownership)

@@ -32,6 +32,11 @@ class Scope:
     any_car: bool = False
 
     @property
+    def asks_for(self) -> tuple[uuid.UUID, ...] | None:
+        """The dealers for whom other services are asked about persons; None: for the maker, who knows everybody."""
+        return None if self.everything else self.dealers
+
+    @property
     def nothing(self) -> bool:
         """Tells whether no row is in sight."""
         return not (self.everything or self.dealers or self.customers)

@@ -85,6 +85,7 @@ class BatchGetCustomersRequest(_message.Message):
 
     CUSTOMER_IDS_FIELD_NUMBER: _builtins.int
     SOURCE_REFERENCES_FIELD_NUMBER: _builtins.int
+    DEALER_IDS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def customer_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The customers, at most 1,000; repeats count once."""
@@ -95,15 +96,22 @@ class BatchGetCustomersRequest(_message.Message):
         at.
         """
 
+    @_builtins.property
+    def dealer_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Only customers who have a relation with one of these dealers are found, others are missing as if there were none:
+        what a service asks for a dealer must not tell that dealer of strangers. Empty: every customer.
+        """
+
     def __init__(
         self,
         *,
         customer_ids: _abc.Iterable[_builtins.str] | None = ...,
         source_references: _abc.Iterable[_customer_pb2.SourceReference] | None = ...,
+        dealer_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_ids", b"customer_ids", "source_references", b"source_references"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_ids", b"customer_ids", "dealer_ids", b"dealer_ids", "source_references", b"source_references"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -179,7 +187,7 @@ class BatchGetCustomersResponse(_message.Message):
 
     @_builtins.property
     def missing_customer_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The ids that no customer has, or that were erased."""
+        """The ids that no customer has, that were erased, or whose customers have nothing to do with `dealer_ids`."""
 
     @_builtins.property
     def source_matches(self) -> _containers.RepeatedCompositeFieldContainer[Global___SourceMatch]:

@@ -19,6 +19,7 @@ from marque_vehicle.clients import Customers
 from marque_vehicle.mapping.repair_orders import stage_entry
 from marque_vehicle.models import RepairOrder, Vehicle
 from marque_vehicle.repository import bulk
+from marque_vehicle.repository import scope as scopes
 from marque_vehicle.rules import lines as line_rules
 from marque_vehicle.rules import stages
 from marque_vehicle.usecases.imports.lines import read_lines
@@ -47,9 +48,11 @@ class RepairOrderImporter:
 
     async def apply(self, uow: UnitOfWork, options: ImportOptions, rows: Sequence[Any]) -> list[RowOutcome]:
         """Applies a chunk. Neighbours are asked before the first statement, while no transaction holds anything."""
-        dealers = await dealers_of(self._work.reader, options, rows)
+        scope = await scopes.visible_to(self._work.reader, options.principal)
+        dealers = await dealers_of(self._work.reader, scope, rows)
         readings = [_read(row, dealers, options.source, uow.now) for row in rows]
-        await take_customers(self._customers, options.source, readings, rows, "customer_id", required=False)
+        asked = (self._customers, scope.asks_for, options.source)
+        await take_customers(*asked, readings, rows, "customer_id", required=False)
         outcomes = {place: reading.rejected for place, reading in enumerate(readings) if reading.violations}
         good = [(place, reading) for place, reading in enumerate(readings) if not reading.violations]
         for wave in waves(good, lambda one: one[1].key):

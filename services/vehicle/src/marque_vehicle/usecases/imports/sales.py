@@ -22,6 +22,7 @@ from marque_vehicle.clients import Customers
 from marque_vehicle.errors import OwnershipMovedOn
 from marque_vehicle.models import Ownership, Sale, Vehicle
 from marque_vehicle.repository import bulk, ownerships
+from marque_vehicle.repository import scope as scopes
 from marque_vehicle.rules import days
 from marque_vehicle.usecases import sales
 from marque_vehicle.usecases.imports.reading import Reading, codes, ordered, waves
@@ -48,9 +49,11 @@ class SaleImporter:
 
     async def apply(self, uow: UnitOfWork, options: ImportOptions, rows: Sequence[Any]) -> list[RowOutcome]:
         """Applies a chunk. Neighbours are asked before the first statement, while no transaction holds anything."""
-        dealers = await dealers_of(self._work.reader, options, rows)
+        scope = await scopes.visible_to(self._work.reader, options.principal)
+        dealers = await dealers_of(self._work.reader, scope, rows)
         readings = [_read(row, dealers, options.source, uow.now) for row in rows]
-        await take_customers(self._customers, options.source, readings, rows, "buyer_customer_id", required=True)
+        asked = (self._customers, scope.asks_for, options.source)
+        await take_customers(*asked, readings, rows, "buyer_customer_id", required=True)
         outcomes = {place: reading.rejected for place, reading in enumerate(readings) if reading.violations}
         good = [(place, reading) for place, reading in enumerate(readings) if not reading.violations]
         if good:
