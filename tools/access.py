@@ -30,6 +30,9 @@ Made from `servicekit/roles.py` and the contracts by `make proto`; do not edit.
 | consent, interaction | own | where the dealer is controller / own dealer's | its dealers' | contact centre, managers |
 | dealer | all | all | all | all |
 | staff, calendar | – | own dealer | its dealers | all |
+| territory, target | – | own dealer | its dealers | all |
+| dealer's contacts, visits, agreements, scorecard | – | own dealer, for its manager | its dealers | managers, administrators |
+| dealer's admission file | – | – | its dealers | managers, administrators |
 
 """
 

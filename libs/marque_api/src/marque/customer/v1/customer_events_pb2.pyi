@@ -267,3 +267,47 @@ class CustomerSnapshot(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CustomerSnapshot: _TypeAlias = CustomerSnapshot  # noqa: Y015
+
+@_typing.final
+class CustomerAliasSnapshot(_message.Message):
+    """For what time a merged customer was known to stand for another, said again for services that rebuild their aliases. Triggers never act
+    on it. A customer that was merged several times has several; each is told by itself.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MERGED_CUSTOMER_ID_FIELD_NUMBER: _builtins.int
+    AGGREGATE_VERSION_FIELD_NUMBER: _builtins.int
+    OCCUR_TIME_FIELD_NUMBER: _builtins.int
+    CUSTOMER_ID_FIELD_NUMBER: _builtins.int
+    END_TIME_FIELD_NUMBER: _builtins.int
+    merged_customer_id: _builtins.str
+    """The customer that was merged."""
+    aggregate_version: _builtins.int
+    """The version of the surviving customer after the merge, or after it was undone; a hearer ignores what is older than it knows."""
+    customer_id: _builtins.str
+    """The customer that survived."""
+    @_builtins.property
+    def occur_time(self) -> _timestamp_pb2.Timestamp:
+        """When the customers were merged."""
+
+    @_builtins.property
+    def end_time(self) -> _timestamp_pb2.Timestamp:
+        """When the alias ended, by undoing the merge or by the next one; absent while it stands."""
+
+    def __init__(
+        self,
+        *,
+        merged_customer_id: _builtins.str = ...,
+        aggregate_version: _builtins.int = ...,
+        occur_time: _timestamp_pb2.Timestamp | None = ...,
+        customer_id: _builtins.str = ...,
+        end_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "occur_time", b"occur_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aggregate_version", b"aggregate_version", "customer_id", b"customer_id", "end_time", b"end_time", "merged_customer_id", b"merged_customer_id", "occur_time", b"occur_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CustomerAliasSnapshot: _TypeAlias = CustomerAliasSnapshot  # noqa: Y015

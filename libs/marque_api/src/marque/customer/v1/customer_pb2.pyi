@@ -151,7 +151,10 @@ Global___CustomerAddress: _TypeAlias = CustomerAddress  # noqa: Y015
 
 @_typing.final
 class SourceReference(_message.Message):
-    """The name that another system has for a customer."""
+    """The name that another system has for a customer. Written by a dealer's staff or system it is a name in that dealer's
+    system: two dealers may use the same product and the same key for different people. Written by the maker it is a name
+    in a system of the maker's.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -161,7 +164,7 @@ class SourceReference(_message.Message):
     source: _builtins.str
     """The system, for example `dms-kerridge`."""
     source_key: _builtins.str
-    """The customer's key there; unique within the source."""
+    """The customer's key there; unique within the source of one dealer, or of the maker."""
     @_builtins.property
     def last_seen_time(self) -> _timestamp_pb2.Timestamp:
         """When that system last said something of the customer."""
@@ -268,8 +271,8 @@ class Customer(_message.Message):
 
     @_builtins.property
     def source_references(self) -> _containers.RepeatedCompositeFieldContainer[Global___SourceReference]:
-        """The names that other systems have for the customer. A reference that another customer has is refused with
-        SOURCE_REFERENCE_TAKEN.
+        """The names that other systems have for the customer. A reference that another customer has in the same system is
+        refused with SOURCE_REFERENCE_TAKEN. A dealer adds and takes back its own; names in systems of others stay.
         """
 
     @_builtins.property

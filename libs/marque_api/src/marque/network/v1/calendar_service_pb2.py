@@ -25,11 +25,12 @@ _sym_db = _symbol_database.Default()
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from marque.network.v1 import calendar_pb2 as marque_dot_network_dot_v1_dot_calendar__pb2
 from marque.options.v1 import options_pb2 as marque_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(marque/network/v1/calendar_service.proto\x12\x11marque.network.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a marque/network/v1/calendar.proto\x1a\x1fmarque/options/v1/options.proto\"v\n\x18PutDealerCalendarRequest\x12=\n\x08\x63\x61lendar\x18\x01 \x01(\x0b\x32\x1f.marque.network.v1.WorkCalendarB\n\xe2\x41\x01\x02\xbaH\x03\xc8\x01\x01\x12\x1b\n\nrequest_id\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18@\"\x94\x01\n\x18GetDealerCalendarRequest\x12\"\n\tdealer_id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\x12\x34\n\ndepartment\x18\x02 \x01(\tB \xbaH\x1dr\x18\x32\x16^[a-z][a-z0-9-]{0,31}$\xd8\x01\x01\x12\x1e\n\x07version\x18\x03 \x01(\x05\x42\r\xbaH\n\x1a\x08\x18\xff\xff\xff\xff\x07(\x00\"\xec\x01\n!ListDealerCalendarVersionsRequest\x12\"\n\tdealer_id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\x12\x1d\n\tpage_size\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x10\x12\x30\n\x08order_by\x18\x04 \x01(\tB\x1e\xbaH\x1br\x19R\x00R\x0cversion descR\x07version\x12\x34\n\ndepartment\x18\x05 \x01(\tB \xbaH\x1dr\x18\x32\x16^[a-z][a-z0-9-]{0,31}$\xd8\x01\x01\"q\n\"ListDealerCalendarVersionsResponse\x12\x32\n\tcalendars\x18\x01 \x03(\x0b\x32\x1f.marque.network.v1.WorkCalendar\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xd1\x04\n\x0f\x43\x61lendarService\x12\xb9\x01\n\x11PutDealerCalendar\x12+.marque.network.v1.PutDealerCalendarRequest\x1a\x1f.marque.network.v1.WorkCalendar\"V\xaa\xbb\x18\x17\n\x15network.calendars.put\x82\xd3\xe4\x93\x02\x35\x1a)/v1/dealers/{calendar.dealer_id}/calendar:\x08\x63\x61lendar\x12\xa7\x01\n\x11GetDealerCalendar\x12+.marque.network.v1.GetDealerCalendarRequest\x1a\x1f.marque.network.v1.WorkCalendar\"D\xaa\xbb\x18\x18\n\x16network.calendars.read\x82\xd3\xe4\x93\x02\"\x12 /v1/dealers/{dealer_id}/calendar\x12\xd7\x01\n\x1aListDealerCalendarVersions\x12\x34.marque.network.v1.ListDealerCalendarVersionsRequest\x1a\x35.marque.network.v1.ListDealerCalendarVersionsResponse\"L\xaa\xbb\x18\x18\n\x16network.calendars.list\x82\xd3\xe4\x93\x02*\x12(/v1/dealers/{dealer_id}/calendarVersionsb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(marque/network/v1/calendar_service.proto\x12\x11marque.network.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a marque/network/v1/calendar.proto\x1a\x1fmarque/options/v1/options.proto\"v\n\x18PutDealerCalendarRequest\x12=\n\x08\x63\x61lendar\x18\x01 \x01(\x0b\x32\x1f.marque.network.v1.WorkCalendarB\n\xe2\x41\x01\x02\xbaH\x03\xc8\x01\x01\x12\x1b\n\nrequest_id\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18@\"\x94\x01\n\x18GetDealerCalendarRequest\x12\"\n\tdealer_id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\x12\x34\n\ndepartment\x18\x02 \x01(\tB \xbaH\x1dr\x18\x32\x16^[a-z][a-z0-9-]{0,31}$\xd8\x01\x01\x12\x1e\n\x07version\x18\x03 \x01(\x05\x42\r\xbaH\n\x1a\x08\x18\xff\xff\xff\xff\x07(\x00\"\xec\x01\n!ListDealerCalendarVersionsRequest\x12\"\n\tdealer_id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\x12\x1d\n\tpage_size\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x10\x12\x30\n\x08order_by\x18\x04 \x01(\tB\x1e\xbaH\x1br\x19R\x00R\x0cversion descR\x07version\x12\x34\n\ndepartment\x18\x05 \x01(\tB \xbaH\x1dr\x18\x32\x16^[a-z][a-z0-9-]{0,31}$\xd8\x01\x01\"\xb7\x01\n\x11GetOpeningRequest\x12\"\n\tdealer_id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\x12\x34\n\ndepartment\x18\x02 \x01(\tB \xbaH\x1dr\x18\x32\x16^[a-z][a-z0-9-]{0,31}$\xd8\x01\x01\x12\x1e\n\x07version\x18\x03 \x01(\x05\x42\r\xbaH\n\x1a\x08\x18\xff\xff\xff\xff\x07(\x00\x12(\n\x04time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xeb\x01\n\x07Opening\x12\x11\n\tdealer_id\x18\x01 \x01(\t\x12\x12\n\ndepartment\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\x05\x12\x11\n\ttime_zone\x18\x04 \x01(\t\x12(\n\x04time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04open\x18\x06 \x01(\x08\x12-\n\topen_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nclose_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xe9\x01\n\x15\x43omputeDueTimeRequest\x12\"\n\tdealer_id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\x12\x34\n\ndepartment\x18\x02 \x01(\tB \xbaH\x1dr\x18\x32\x16^[a-z][a-z0-9-]{0,31}$\xd8\x01\x01\x12\x1e\n\x07version\x18\x03 \x01(\x05\x42\r\xbaH\n\x1a\x08\x18\xff\xff\xff\xff\x07(\x00\x12.\n\nstart_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12&\n\x0fworking_seconds\x18\x05 \x01(\x03\x42\r\xbaH\n\"\x08\x18\x80\x86\xb0\x96\x01(\x00\"~\n\x16\x43omputeDueTimeResponse\x12,\n\x08\x64ue_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\ndepartment\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\x05\x12\x11\n\ttime_zone\x18\x04 \x01(\t\"\x8b\x02\n\x19MeasureWorkingTimeRequest\x12\"\n\tdealer_id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\x12\x34\n\ndepartment\x18\x02 \x01(\tB \xbaH\x1dr\x18\x32\x16^[a-z][a-z0-9-]{0,31}$\xd8\x01\x01\x12\x1e\n\x07version\x18\x03 \x01(\x05\x42\r\xbaH\n\x1a\x08\x18\xff\xff\xff\xff\x07(\x00\x12:\n\nstart_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\n\xe2\x41\x01\x02\xbaH\x03\xc8\x01\x01\x12\x38\n\x08\x65nd_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\n\xe2\x41\x01\x02\xbaH\x03\xc8\x01\x01\"m\n\x1aMeasureWorkingTimeResponse\x12\x17\n\x0fworking_seconds\x18\x01 \x01(\x01\x12\x12\n\ndepartment\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\x05\x12\x11\n\ttime_zone\x18\x04 \x01(\t\"\xe6\x02\n\x19\x43opyDealerCalendarRequest\x12\"\n\tdealer_id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\x12\x34\n\ndepartment\x18\x02 \x01(\tB \xbaH\x1dr\x18\x32\x16^[a-z][a-z0-9-]{0,31}$\xd8\x01\x01\x12\'\n\x0e\x66rom_dealer_id\x18\x03 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\x12\x39\n\x0f\x66rom_department\x18\x04 \x01(\tB \xbaH\x1dr\x18\x32\x16^[a-z][a-z0-9-]{0,31}$\xd8\x01\x01\x12#\n\x0c\x66rom_version\x18\x05 \x01(\x05\x42\r\xbaH\n\x1a\x08\x18\xff\xff\xff\xff\x07(\x00\x12\x15\n\rown_time_zone\x18\x06 \x01(\x08\x12\x1a\n\x12without_exceptions\x18\x07 \x01(\x08\x12\x16\n\x04\x65tag\x18\x08 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x1b\n\nrequest_id\x18\t \x01(\tB\x07\xbaH\x04r\x02\x18@\"\xf1\x01\n\x10\x43loseDaysRequest\x12\x1c\n\x0bregion_code\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18 \x12\x1b\n\ngroup_code\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18 \x12;\n\x0b\x64\x65partments\x18\x03 \x03(\tB&\xbaH#\x92\x01 \x10 \x18\x01\"\x1ar\x18\x32\x16^[a-z][a-z0-9-]{0,31}$\x12H\n\nexceptions\x18\x04 \x03(\x0b\x32$.marque.network.v1.CalendarExceptionB\x0e\xe2\x41\x01\x02\xbaH\x07\x92\x01\x04\x08\x01\x10<\x12\x1b\n\nrequest_id\x18\x05 \x01(\tB\x07\xbaH\x04r\x02\x18@\"I\n\x0f\x43hangedCalendar\x12\x11\n\tdealer_id\x18\x01 \x01(\t\x12\x12\n\ndepartment\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\x05\"\x82\x01\n\x11\x43loseDaysResponse\x12\x35\n\tcalendars\x18\x01 \x03(\x0b\x32\".marque.network.v1.ChangedCalendar\x12\x11\n\tunchanged\x18\x02 \x01(\x05\x12#\n\x1b\x64\x65\x61ler_ids_without_calendar\x18\x03 \x03(\t\"q\n\"ListDealerCalendarVersionsResponse\x12\x32\n\tcalendars\x18\x01 \x03(\x0b\x32\x1f.marque.network.v1.WorkCalendar\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xc5\x0b\n\x0f\x43\x61lendarService\x12\xb9\x01\n\x11PutDealerCalendar\x12+.marque.network.v1.PutDealerCalendarRequest\x1a\x1f.marque.network.v1.WorkCalendar\"V\xaa\xbb\x18\x17\n\x15network.calendars.put\x82\xd3\xe4\x93\x02\x35\x1a)/v1/dealers/{calendar.dealer_id}/calendar:\x08\x63\x61lendar\x12\xa7\x01\n\x11GetDealerCalendar\x12+.marque.network.v1.GetDealerCalendarRequest\x1a\x1f.marque.network.v1.WorkCalendar\"D\xaa\xbb\x18\x18\n\x16network.calendars.read\x82\xd3\xe4\x93\x02\"\x12 /v1/dealers/{dealer_id}/calendar\x12\xd7\x01\n\x1aListDealerCalendarVersions\x12\x34.marque.network.v1.ListDealerCalendarVersionsRequest\x1a\x35.marque.network.v1.ListDealerCalendarVersionsResponse\"L\xaa\xbb\x18\x18\n\x16network.calendars.list\x82\xd3\xe4\x93\x02*\x12(/v1/dealers/{dealer_id}/calendarVersions\x12\x9c\x01\n\nGetOpening\x12$.marque.network.v1.GetOpeningRequest\x1a\x1a.marque.network.v1.Opening\"L\xaa\xbb\x18\x18\n\x16network.calendars.read\x82\xd3\xe4\x93\x02*\x12(/v1/dealers/{dealer_id}/calendar:opening\x12\xb6\x01\n\x0e\x43omputeDueTime\x12(.marque.network.v1.ComputeDueTimeRequest\x1a).marque.network.v1.ComputeDueTimeResponse\"O\xaa\xbb\x18\x1b\n\x19network.calendars.compute\x82\xd3\xe4\x93\x02*\x12(/v1/dealers/{dealer_id}/calendar:dueTime\x12\xc6\x01\n\x12MeasureWorkingTime\x12,.marque.network.v1.MeasureWorkingTimeRequest\x1a-.marque.network.v1.MeasureWorkingTimeResponse\"S\xaa\xbb\x18\x1b\n\x19network.calendars.compute\x82\xd3\xe4\x93\x02.\x12,/v1/dealers/{dealer_id}/calendar:workingTime\x12\xb1\x01\n\x12\x43opyDealerCalendar\x12,.marque.network.v1.CopyDealerCalendarRequest\x1a\x1f.marque.network.v1.WorkCalendar\"L\xaa\xbb\x18\x18\n\x16network.calendars.copy\x82\xd3\xe4\x93\x02*\"%/v1/dealers/{dealer_id}/calendar:copy:\x01*\x12\x9c\x01\n\tCloseDays\x12#.marque.network.v1.CloseDaysRequest\x1a$.marque.network.v1.CloseDaysResponse\"D\xaa\xbb\x18\x1e\n\x1cnetwork.calendars.close_days\x82\xd3\xe4\x93\x02\x1c\"\x17/v1/calendars:closeDays:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -56,20 +57,98 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTDEALERCALENDARVERSIONSREQUEST'].fields_by_name['order_by']._serialized_options = b'\272H\033r\031R\000R\014version descR\007version'
   _globals['_LISTDEALERCALENDARVERSIONSREQUEST'].fields_by_name['department']._loaded_options = None
   _globals['_LISTDEALERCALENDARVERSIONSREQUEST'].fields_by_name['department']._serialized_options = b'\272H\035r\0302\026^[a-z][a-z0-9-]{0,31}$\330\001\001'
+  _globals['_GETOPENINGREQUEST'].fields_by_name['dealer_id']._loaded_options = None
+  _globals['_GETOPENINGREQUEST'].fields_by_name['dealer_id']._serialized_options = b'\342A\001\002\272H\010r\003\260\001\001\310\001\001'
+  _globals['_GETOPENINGREQUEST'].fields_by_name['department']._loaded_options = None
+  _globals['_GETOPENINGREQUEST'].fields_by_name['department']._serialized_options = b'\272H\035r\0302\026^[a-z][a-z0-9-]{0,31}$\330\001\001'
+  _globals['_GETOPENINGREQUEST'].fields_by_name['version']._loaded_options = None
+  _globals['_GETOPENINGREQUEST'].fields_by_name['version']._serialized_options = b'\272H\n\032\010\030\377\377\377\377\007(\000'
+  _globals['_COMPUTEDUETIMEREQUEST'].fields_by_name['dealer_id']._loaded_options = None
+  _globals['_COMPUTEDUETIMEREQUEST'].fields_by_name['dealer_id']._serialized_options = b'\342A\001\002\272H\010r\003\260\001\001\310\001\001'
+  _globals['_COMPUTEDUETIMEREQUEST'].fields_by_name['department']._loaded_options = None
+  _globals['_COMPUTEDUETIMEREQUEST'].fields_by_name['department']._serialized_options = b'\272H\035r\0302\026^[a-z][a-z0-9-]{0,31}$\330\001\001'
+  _globals['_COMPUTEDUETIMEREQUEST'].fields_by_name['version']._loaded_options = None
+  _globals['_COMPUTEDUETIMEREQUEST'].fields_by_name['version']._serialized_options = b'\272H\n\032\010\030\377\377\377\377\007(\000'
+  _globals['_COMPUTEDUETIMEREQUEST'].fields_by_name['working_seconds']._loaded_options = None
+  _globals['_COMPUTEDUETIMEREQUEST'].fields_by_name['working_seconds']._serialized_options = b'\272H\n\"\010\030\200\206\260\226\001(\000'
+  _globals['_MEASUREWORKINGTIMEREQUEST'].fields_by_name['dealer_id']._loaded_options = None
+  _globals['_MEASUREWORKINGTIMEREQUEST'].fields_by_name['dealer_id']._serialized_options = b'\342A\001\002\272H\010r\003\260\001\001\310\001\001'
+  _globals['_MEASUREWORKINGTIMEREQUEST'].fields_by_name['department']._loaded_options = None
+  _globals['_MEASUREWORKINGTIMEREQUEST'].fields_by_name['department']._serialized_options = b'\272H\035r\0302\026^[a-z][a-z0-9-]{0,31}$\330\001\001'
+  _globals['_MEASUREWORKINGTIMEREQUEST'].fields_by_name['version']._loaded_options = None
+  _globals['_MEASUREWORKINGTIMEREQUEST'].fields_by_name['version']._serialized_options = b'\272H\n\032\010\030\377\377\377\377\007(\000'
+  _globals['_MEASUREWORKINGTIMEREQUEST'].fields_by_name['start_time']._loaded_options = None
+  _globals['_MEASUREWORKINGTIMEREQUEST'].fields_by_name['start_time']._serialized_options = b'\342A\001\002\272H\003\310\001\001'
+  _globals['_MEASUREWORKINGTIMEREQUEST'].fields_by_name['end_time']._loaded_options = None
+  _globals['_MEASUREWORKINGTIMEREQUEST'].fields_by_name['end_time']._serialized_options = b'\342A\001\002\272H\003\310\001\001'
+  _globals['_COPYDEALERCALENDARREQUEST'].fields_by_name['dealer_id']._loaded_options = None
+  _globals['_COPYDEALERCALENDARREQUEST'].fields_by_name['dealer_id']._serialized_options = b'\342A\001\002\272H\010r\003\260\001\001\310\001\001'
+  _globals['_COPYDEALERCALENDARREQUEST'].fields_by_name['department']._loaded_options = None
+  _globals['_COPYDEALERCALENDARREQUEST'].fields_by_name['department']._serialized_options = b'\272H\035r\0302\026^[a-z][a-z0-9-]{0,31}$\330\001\001'
+  _globals['_COPYDEALERCALENDARREQUEST'].fields_by_name['from_dealer_id']._loaded_options = None
+  _globals['_COPYDEALERCALENDARREQUEST'].fields_by_name['from_dealer_id']._serialized_options = b'\342A\001\002\272H\010r\003\260\001\001\310\001\001'
+  _globals['_COPYDEALERCALENDARREQUEST'].fields_by_name['from_department']._loaded_options = None
+  _globals['_COPYDEALERCALENDARREQUEST'].fields_by_name['from_department']._serialized_options = b'\272H\035r\0302\026^[a-z][a-z0-9-]{0,31}$\330\001\001'
+  _globals['_COPYDEALERCALENDARREQUEST'].fields_by_name['from_version']._loaded_options = None
+  _globals['_COPYDEALERCALENDARREQUEST'].fields_by_name['from_version']._serialized_options = b'\272H\n\032\010\030\377\377\377\377\007(\000'
+  _globals['_COPYDEALERCALENDARREQUEST'].fields_by_name['etag']._loaded_options = None
+  _globals['_COPYDEALERCALENDARREQUEST'].fields_by_name['etag']._serialized_options = b'\272H\005r\003\030\200\001'
+  _globals['_COPYDEALERCALENDARREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_COPYDEALERCALENDARREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\004r\002\030@'
+  _globals['_CLOSEDAYSREQUEST'].fields_by_name['region_code']._loaded_options = None
+  _globals['_CLOSEDAYSREQUEST'].fields_by_name['region_code']._serialized_options = b'\272H\004r\002\030 '
+  _globals['_CLOSEDAYSREQUEST'].fields_by_name['group_code']._loaded_options = None
+  _globals['_CLOSEDAYSREQUEST'].fields_by_name['group_code']._serialized_options = b'\272H\004r\002\030 '
+  _globals['_CLOSEDAYSREQUEST'].fields_by_name['departments']._loaded_options = None
+  _globals['_CLOSEDAYSREQUEST'].fields_by_name['departments']._serialized_options = b'\272H#\222\001 \020 \030\001\"\032r\0302\026^[a-z][a-z0-9-]{0,31}$'
+  _globals['_CLOSEDAYSREQUEST'].fields_by_name['exceptions']._loaded_options = None
+  _globals['_CLOSEDAYSREQUEST'].fields_by_name['exceptions']._serialized_options = b'\342A\001\002\272H\007\222\001\004\010\001\020<'
+  _globals['_CLOSEDAYSREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_CLOSEDAYSREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\004r\002\030@'
   _globals['_CALENDARSERVICE'].methods_by_name['PutDealerCalendar']._loaded_options = None
   _globals['_CALENDARSERVICE'].methods_by_name['PutDealerCalendar']._serialized_options = b'\252\273\030\027\n\025network.calendars.put\202\323\344\223\0025\032)/v1/dealers/{calendar.dealer_id}/calendar:\010calendar'
   _globals['_CALENDARSERVICE'].methods_by_name['GetDealerCalendar']._loaded_options = None
   _globals['_CALENDARSERVICE'].methods_by_name['GetDealerCalendar']._serialized_options = b'\252\273\030\030\n\026network.calendars.read\202\323\344\223\002\"\022 /v1/dealers/{dealer_id}/calendar'
   _globals['_CALENDARSERVICE'].methods_by_name['ListDealerCalendarVersions']._loaded_options = None
   _globals['_CALENDARSERVICE'].methods_by_name['ListDealerCalendarVersions']._serialized_options = b'\252\273\030\030\n\026network.calendars.list\202\323\344\223\002*\022(/v1/dealers/{dealer_id}/calendarVersions'
-  _globals['_PUTDEALERCALENDARREQUEST']._serialized_start=222
-  _globals['_PUTDEALERCALENDARREQUEST']._serialized_end=340
-  _globals['_GETDEALERCALENDARREQUEST']._serialized_start=343
-  _globals['_GETDEALERCALENDARREQUEST']._serialized_end=491
-  _globals['_LISTDEALERCALENDARVERSIONSREQUEST']._serialized_start=494
-  _globals['_LISTDEALERCALENDARVERSIONSREQUEST']._serialized_end=730
-  _globals['_LISTDEALERCALENDARVERSIONSRESPONSE']._serialized_start=732
-  _globals['_LISTDEALERCALENDARVERSIONSRESPONSE']._serialized_end=845
-  _globals['_CALENDARSERVICE']._serialized_start=848
-  _globals['_CALENDARSERVICE']._serialized_end=1441
+  _globals['_CALENDARSERVICE'].methods_by_name['GetOpening']._loaded_options = None
+  _globals['_CALENDARSERVICE'].methods_by_name['GetOpening']._serialized_options = b'\252\273\030\030\n\026network.calendars.read\202\323\344\223\002*\022(/v1/dealers/{dealer_id}/calendar:opening'
+  _globals['_CALENDARSERVICE'].methods_by_name['ComputeDueTime']._loaded_options = None
+  _globals['_CALENDARSERVICE'].methods_by_name['ComputeDueTime']._serialized_options = b'\252\273\030\033\n\031network.calendars.compute\202\323\344\223\002*\022(/v1/dealers/{dealer_id}/calendar:dueTime'
+  _globals['_CALENDARSERVICE'].methods_by_name['MeasureWorkingTime']._loaded_options = None
+  _globals['_CALENDARSERVICE'].methods_by_name['MeasureWorkingTime']._serialized_options = b'\252\273\030\033\n\031network.calendars.compute\202\323\344\223\002.\022,/v1/dealers/{dealer_id}/calendar:workingTime'
+  _globals['_CALENDARSERVICE'].methods_by_name['CopyDealerCalendar']._loaded_options = None
+  _globals['_CALENDARSERVICE'].methods_by_name['CopyDealerCalendar']._serialized_options = b'\252\273\030\030\n\026network.calendars.copy\202\323\344\223\002*\"%/v1/dealers/{dealer_id}/calendar:copy:\001*'
+  _globals['_CALENDARSERVICE'].methods_by_name['CloseDays']._loaded_options = None
+  _globals['_CALENDARSERVICE'].methods_by_name['CloseDays']._serialized_options = b'\252\273\030\036\n\034network.calendars.close_days\202\323\344\223\002\034\"\027/v1/calendars:closeDays:\001*'
+  _globals['_PUTDEALERCALENDARREQUEST']._serialized_start=255
+  _globals['_PUTDEALERCALENDARREQUEST']._serialized_end=373
+  _globals['_GETDEALERCALENDARREQUEST']._serialized_start=376
+  _globals['_GETDEALERCALENDARREQUEST']._serialized_end=524
+  _globals['_LISTDEALERCALENDARVERSIONSREQUEST']._serialized_start=527
+  _globals['_LISTDEALERCALENDARVERSIONSREQUEST']._serialized_end=763
+  _globals['_GETOPENINGREQUEST']._serialized_start=766
+  _globals['_GETOPENINGREQUEST']._serialized_end=949
+  _globals['_OPENING']._serialized_start=952
+  _globals['_OPENING']._serialized_end=1187
+  _globals['_COMPUTEDUETIMEREQUEST']._serialized_start=1190
+  _globals['_COMPUTEDUETIMEREQUEST']._serialized_end=1423
+  _globals['_COMPUTEDUETIMERESPONSE']._serialized_start=1425
+  _globals['_COMPUTEDUETIMERESPONSE']._serialized_end=1551
+  _globals['_MEASUREWORKINGTIMEREQUEST']._serialized_start=1554
+  _globals['_MEASUREWORKINGTIMEREQUEST']._serialized_end=1821
+  _globals['_MEASUREWORKINGTIMERESPONSE']._serialized_start=1823
+  _globals['_MEASUREWORKINGTIMERESPONSE']._serialized_end=1932
+  _globals['_COPYDEALERCALENDARREQUEST']._serialized_start=1935
+  _globals['_COPYDEALERCALENDARREQUEST']._serialized_end=2293
+  _globals['_CLOSEDAYSREQUEST']._serialized_start=2296
+  _globals['_CLOSEDAYSREQUEST']._serialized_end=2537
+  _globals['_CHANGEDCALENDAR']._serialized_start=2539
+  _globals['_CHANGEDCALENDAR']._serialized_end=2612
+  _globals['_CLOSEDAYSRESPONSE']._serialized_start=2615
+  _globals['_CLOSEDAYSRESPONSE']._serialized_end=2745
+  _globals['_LISTDEALERCALENDARVERSIONSRESPONSE']._serialized_start=2747
+  _globals['_LISTDEALERCALENDARVERSIONSRESPONSE']._serialized_end=2860
+  _globals['_CALENDARSERVICE']._serialized_start=2863
+  _globals['_CALENDARSERVICE']._serialized_end=4340
 # @@protoc_insertion_point(module_scope)

@@ -6,6 +6,7 @@ isort:skip_file
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from marque.network.v1 import calendar_pb2 as _calendar_pb2
 import builtins as _builtins
@@ -116,6 +117,414 @@ class ListDealerCalendarVersionsRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListDealerCalendarVersionsRequest: _TypeAlias = ListDealerCalendarVersionsRequest  # noqa: Y015
+
+@_typing.final
+class GetOpeningRequest(_message.Message):
+    """Asks whether somebody is there."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DEALER_ID_FIELD_NUMBER: _builtins.int
+    DEPARTMENT_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    TIME_FIELD_NUMBER: _builtins.int
+    dealer_id: _builtins.str
+    """The dealer."""
+    department: _builtins.str
+    """The department; empty for the dealer as a whole. One without hours of its own gets those of the dealer."""
+    version: _builtins.int
+    """The version; 0 for the latest."""
+    @_builtins.property
+    def time(self) -> _timestamp_pb2.Timestamp:
+        """The instant; absent for now."""
+
+    def __init__(
+        self,
+        *,
+        dealer_id: _builtins.str = ...,
+        department: _builtins.str = ...,
+        version: _builtins.int = ...,
+        time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["time", b"time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dealer_id", b"dealer_id", "department", b"department", "time", b"time", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetOpeningRequest: _TypeAlias = GetOpeningRequest  # noqa: Y015
+
+@_typing.final
+class Opening(_message.Message):
+    """Whether somebody is there."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DEALER_ID_FIELD_NUMBER: _builtins.int
+    DEPARTMENT_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    TIME_ZONE_FIELD_NUMBER: _builtins.int
+    TIME_FIELD_NUMBER: _builtins.int
+    OPEN_FIELD_NUMBER: _builtins.int
+    OPEN_TIME_FIELD_NUMBER: _builtins.int
+    CLOSE_TIME_FIELD_NUMBER: _builtins.int
+    dealer_id: _builtins.str
+    """The dealer."""
+    department: _builtins.str
+    """The department whose hours were found; empty for those of the dealer as a whole."""
+    version: _builtins.int
+    """The version of the hours."""
+    time_zone: _builtins.str
+    """The zone, IANA."""
+    open: _builtins.bool
+    """Whether it is open then."""
+    @_builtins.property
+    def time(self) -> _timestamp_pb2.Timestamp:
+        """The instant that was asked for."""
+
+    @_builtins.property
+    def open_time(self) -> _timestamp_pb2.Timestamp:
+        """The next moment at which it is open: the instant itself where it is."""
+
+    @_builtins.property
+    def close_time(self) -> _timestamp_pb2.Timestamp:
+        """When it closes after that; absent where it does not within 30 days."""
+
+    def __init__(
+        self,
+        *,
+        dealer_id: _builtins.str = ...,
+        department: _builtins.str = ...,
+        version: _builtins.int = ...,
+        time_zone: _builtins.str = ...,
+        time: _timestamp_pb2.Timestamp | None = ...,
+        open: _builtins.bool = ...,
+        open_time: _timestamp_pb2.Timestamp | None = ...,
+        close_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["close_time", b"close_time", "open_time", b"open_time", "time", b"time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["close_time", b"close_time", "dealer_id", b"dealer_id", "department", b"department", "open", b"open", "open_time", b"open_time", "time", b"time", "time_zone", b"time_zone", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Opening: _TypeAlias = Opening  # noqa: Y015
+
+@_typing.final
+class ComputeDueTimeRequest(_message.Message):
+    """Asks by when some working time has passed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DEALER_ID_FIELD_NUMBER: _builtins.int
+    DEPARTMENT_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    START_TIME_FIELD_NUMBER: _builtins.int
+    WORKING_SECONDS_FIELD_NUMBER: _builtins.int
+    dealer_id: _builtins.str
+    """The dealer."""
+    department: _builtins.str
+    """The department; empty for the dealer as a whole. One without hours of its own gets those of the dealer."""
+    version: _builtins.int
+    """The version; 0 for the latest."""
+    working_seconds: _builtins.int
+    """The working time in seconds, at most ten years of hours."""
+    @_builtins.property
+    def start_time(self) -> _timestamp_pb2.Timestamp:
+        """When the clock starts; absent for now."""
+
+    def __init__(
+        self,
+        *,
+        dealer_id: _builtins.str = ...,
+        department: _builtins.str = ...,
+        version: _builtins.int = ...,
+        start_time: _timestamp_pb2.Timestamp | None = ...,
+        working_seconds: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["start_time", b"start_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dealer_id", b"dealer_id", "department", b"department", "start_time", b"start_time", "version", b"version", "working_seconds", b"working_seconds"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ComputeDueTimeRequest: _TypeAlias = ComputeDueTimeRequest  # noqa: Y015
+
+@_typing.final
+class ComputeDueTimeResponse(_message.Message):
+    """By when some working time has passed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DUE_TIME_FIELD_NUMBER: _builtins.int
+    DEPARTMENT_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    TIME_ZONE_FIELD_NUMBER: _builtins.int
+    department: _builtins.str
+    """The department whose hours were found; empty for those of the dealer as a whole."""
+    version: _builtins.int
+    """The version of the hours; with it the same question has the same answer for ever."""
+    time_zone: _builtins.str
+    """The zone, IANA."""
+    @_builtins.property
+    def due_time(self) -> _timestamp_pb2.Timestamp:
+        """The earliest instant by which the working time has passed. What is used up at closing time is due at closing time."""
+
+    def __init__(
+        self,
+        *,
+        due_time: _timestamp_pb2.Timestamp | None = ...,
+        department: _builtins.str = ...,
+        version: _builtins.int = ...,
+        time_zone: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["due_time", b"due_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["department", b"department", "due_time", b"due_time", "time_zone", b"time_zone", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ComputeDueTimeResponse: _TypeAlias = ComputeDueTimeResponse  # noqa: Y015
+
+@_typing.final
+class MeasureWorkingTimeRequest(_message.Message):
+    """Asks how much working time lies between two instants."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DEALER_ID_FIELD_NUMBER: _builtins.int
+    DEPARTMENT_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    START_TIME_FIELD_NUMBER: _builtins.int
+    END_TIME_FIELD_NUMBER: _builtins.int
+    dealer_id: _builtins.str
+    """The dealer."""
+    department: _builtins.str
+    """The department; empty for the dealer as a whole. One without hours of its own gets those of the dealer."""
+    version: _builtins.int
+    """The version; 0 for the latest."""
+    @_builtins.property
+    def start_time(self) -> _timestamp_pb2.Timestamp:
+        """The first instant."""
+
+    @_builtins.property
+    def end_time(self) -> _timestamp_pb2.Timestamp:
+        """The last instant, at most ten years later."""
+
+    def __init__(
+        self,
+        *,
+        dealer_id: _builtins.str = ...,
+        department: _builtins.str = ...,
+        version: _builtins.int = ...,
+        start_time: _timestamp_pb2.Timestamp | None = ...,
+        end_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "start_time", b"start_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dealer_id", b"dealer_id", "department", b"department", "end_time", b"end_time", "start_time", b"start_time", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MeasureWorkingTimeRequest: _TypeAlias = MeasureWorkingTimeRequest  # noqa: Y015
+
+@_typing.final
+class MeasureWorkingTimeResponse(_message.Message):
+    """How much working time lies between two instants."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WORKING_SECONDS_FIELD_NUMBER: _builtins.int
+    DEPARTMENT_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    TIME_ZONE_FIELD_NUMBER: _builtins.int
+    working_seconds: _builtins.float
+    """The working time in seconds."""
+    department: _builtins.str
+    """The department whose hours were found; empty for those of the dealer as a whole."""
+    version: _builtins.int
+    """The version of the hours."""
+    time_zone: _builtins.str
+    """The zone, IANA."""
+    def __init__(
+        self,
+        *,
+        working_seconds: _builtins.float = ...,
+        department: _builtins.str = ...,
+        version: _builtins.int = ...,
+        time_zone: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["department", b"department", "time_zone", b"time_zone", "version", b"version", "working_seconds", b"working_seconds"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MeasureWorkingTimeResponse: _TypeAlias = MeasureWorkingTimeResponse  # noqa: Y015
+
+@_typing.final
+class CopyDealerCalendarRequest(_message.Message):
+    """Asks to copy hours."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DEALER_ID_FIELD_NUMBER: _builtins.int
+    DEPARTMENT_FIELD_NUMBER: _builtins.int
+    FROM_DEALER_ID_FIELD_NUMBER: _builtins.int
+    FROM_DEPARTMENT_FIELD_NUMBER: _builtins.int
+    FROM_VERSION_FIELD_NUMBER: _builtins.int
+    OWN_TIME_ZONE_FIELD_NUMBER: _builtins.int
+    WITHOUT_EXCEPTIONS_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    dealer_id: _builtins.str
+    """The dealer that gets the hours."""
+    department: _builtins.str
+    """The department that gets the hours; empty for the dealer as a whole."""
+    from_dealer_id: _builtins.str
+    """The dealer whose hours are copied; it may be the same."""
+    from_department: _builtins.str
+    """The department whose hours are copied; empty for the dealer as a whole."""
+    from_version: _builtins.int
+    """The version that is copied; 0 for the latest."""
+    own_time_zone: _builtins.bool
+    """Whether the copy runs in the zone of the dealer that gets it; else in that of the original."""
+    without_exceptions: _builtins.bool
+    """Whether the dates with hours of their own are left out."""
+    etag: _builtins.str
+    """The etag that the caller read; empty to change whatever version is there."""
+    request_id: _builtins.str
+    """A key of the caller's choice, which makes a retry give the first answer and change nothing; over HTTP the
+    `Idempotency-Key` header. Another request under the same key is refused with REQUEST_ID_REUSED.
+    """
+    def __init__(
+        self,
+        *,
+        dealer_id: _builtins.str = ...,
+        department: _builtins.str = ...,
+        from_dealer_id: _builtins.str = ...,
+        from_department: _builtins.str = ...,
+        from_version: _builtins.int = ...,
+        own_time_zone: _builtins.bool = ...,
+        without_exceptions: _builtins.bool = ...,
+        etag: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dealer_id", b"dealer_id", "department", b"department", "etag", b"etag", "from_dealer_id", b"from_dealer_id", "from_department", b"from_department", "from_version", b"from_version", "own_time_zone", b"own_time_zone", "request_id", b"request_id", "without_exceptions", b"without_exceptions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CopyDealerCalendarRequest: _TypeAlias = CopyDealerCalendarRequest  # noqa: Y015
+
+@_typing.final
+class CloseDaysRequest(_message.Message):
+    """Asks to write days into many calendars."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REGION_CODE_FIELD_NUMBER: _builtins.int
+    GROUP_CODE_FIELD_NUMBER: _builtins.int
+    DEPARTMENTS_FIELD_NUMBER: _builtins.int
+    EXCEPTIONS_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    region_code: _builtins.str
+    """Of the dealers of this region; empty for any. A region or a group is needed."""
+    group_code: _builtins.str
+    """Of the dealers of this group; empty for any."""
+    request_id: _builtins.str
+    """A key of the caller's choice, which makes a retry give the first answer and change nothing; over HTTP the
+    `Idempotency-Key` header. Another request under the same key is refused with REQUEST_ID_REUSED.
+    """
+    @_builtins.property
+    def departments(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The departments; none for all, and the dealers as a whole too."""
+
+    @_builtins.property
+    def exceptions(self) -> _containers.RepeatedCompositeFieldContainer[_calendar_pb2.CalendarException]:
+        """The days; where a calendar has the day already, this goes before it."""
+
+    def __init__(
+        self,
+        *,
+        region_code: _builtins.str = ...,
+        group_code: _builtins.str = ...,
+        departments: _abc.Iterable[_builtins.str] | None = ...,
+        exceptions: _abc.Iterable[_calendar_pb2.CalendarException] | None = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["departments", b"departments", "exceptions", b"exceptions", "group_code", b"group_code", "region_code", b"region_code", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CloseDaysRequest: _TypeAlias = CloseDaysRequest  # noqa: Y015
+
+@_typing.final
+class ChangedCalendar(_message.Message):
+    """A new version of hours."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DEALER_ID_FIELD_NUMBER: _builtins.int
+    DEPARTMENT_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    dealer_id: _builtins.str
+    """The dealer."""
+    department: _builtins.str
+    """The department; empty for the dealer as a whole."""
+    version: _builtins.int
+    """The new version."""
+    def __init__(
+        self,
+        *,
+        dealer_id: _builtins.str = ...,
+        department: _builtins.str = ...,
+        version: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dealer_id", b"dealer_id", "department", b"department", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ChangedCalendar: _TypeAlias = ChangedCalendar  # noqa: Y015
+
+@_typing.final
+class CloseDaysResponse(_message.Message):
+    """What was written."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CALENDARS_FIELD_NUMBER: _builtins.int
+    UNCHANGED_FIELD_NUMBER: _builtins.int
+    DEALER_IDS_WITHOUT_CALENDAR_FIELD_NUMBER: _builtins.int
+    unchanged: _builtins.int
+    """How many calendars had the days already."""
+    @_builtins.property
+    def calendars(self) -> _containers.RepeatedCompositeFieldContainer[Global___ChangedCalendar]:
+        """The new versions; calendars that had the days already have none."""
+
+    @_builtins.property
+    def dealer_ids_without_calendar(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The dealers without any calendar, which therefore have no closed days."""
+
+    def __init__(
+        self,
+        *,
+        calendars: _abc.Iterable[Global___ChangedCalendar] | None = ...,
+        unchanged: _builtins.int = ...,
+        dealer_ids_without_calendar: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["calendars", b"calendars", "dealer_ids_without_calendar", b"dealer_ids_without_calendar", "unchanged", b"unchanged"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CloseDaysResponse: _TypeAlias = CloseDaysResponse  # noqa: Y015
 
 @_typing.final
 class ListDealerCalendarVersionsResponse(_message.Message):

@@ -27,7 +27,7 @@ from marque.network.v1 import dealer_pb2 as marque_dot_network_dot_v1_dot_dealer
 from marque.options.v1 import options_pb2 as marque_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%marque/network/v1/dealer_events.proto\x12\x11marque.network.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1emarque/network/v1/dealer.proto\x1a\x1fmarque/options/v1/options.proto\"\xc7\x02\n\rDealerChanged\x12\x11\n\tdealer_id\x18\x01 \x01(\t\x12\x19\n\x11\x61ggregate_version\x18\x02 \x01(\x03\x12.\n\noccur_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04\x63ode\x18\x04 \x01(\t\x12\x16\n\x0e\x63hanged_fields\x18\x05 \x03(\t\x12,\n\x05kinds\x18\x06 \x03(\x0e\x32\x1d.marque.network.v1.DealerKind\x12\x12\n\ngroup_code\x18\x07 \x01(\t\x12\x13\n\x0bregion_code\x18\x08 \x01(\t\x12\x11\n\ttime_zone\x18\t \x01(\t\x12/\n\x06status\x18\n \x01(\x0e\x32\x1f.marque.network.v1.DealerStatus:\x17\xb2\xbb\x18\x13\n\x06\x64\x65\x61ler\x12\tdealer_id\"\xb0\x02\n\x0e\x44\x65\x61lerSnapshot\x12\x11\n\tdealer_id\x18\x01 \x01(\t\x12\x19\n\x11\x61ggregate_version\x18\x02 \x01(\x03\x12.\n\noccur_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04\x63ode\x18\x04 \x01(\t\x12,\n\x05kinds\x18\x05 \x03(\x0e\x32\x1d.marque.network.v1.DealerKind\x12\x12\n\ngroup_code\x18\x06 \x01(\t\x12\x13\n\x0bregion_code\x18\x07 \x01(\t\x12\x11\n\ttime_zone\x18\x08 \x01(\t\x12/\n\x06status\x18\t \x01(\x0e\x32\x1f.marque.network.v1.DealerStatus:\x17\xb2\xbb\x18\x13\n\x06\x64\x65\x61ler\x12\tdealer_idb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%marque/network/v1/dealer_events.proto\x12\x11marque.network.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1emarque/network/v1/dealer.proto\x1a\x1fmarque/options/v1/options.proto\"\xa2\x03\n\rDealerChanged\x12\x11\n\tdealer_id\x18\x01 \x01(\t\x12\x19\n\x11\x61ggregate_version\x18\x02 \x01(\x03\x12.\n\noccur_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04\x63ode\x18\x04 \x01(\t\x12\x16\n\x0e\x63hanged_fields\x18\x05 \x03(\t\x12,\n\x05kinds\x18\x06 \x03(\x0e\x32\x1d.marque.network.v1.DealerKind\x12\x12\n\ngroup_code\x18\x07 \x01(\t\x12\x13\n\x0bregion_code\x18\x08 \x01(\t\x12\x11\n\ttime_zone\x18\t \x01(\t\x12/\n\x06status\x18\n \x01(\x0e\x32\x1f.marque.network.v1.DealerStatus\x12<\n\rstatus_reason\x18\x0b \x01(\x0e\x32%.marque.network.v1.DealerStatusReason\x12\x1b\n\x13successor_dealer_id\x18\x0c \x01(\t:\x17\xb2\xbb\x18\x13\n\x06\x64\x65\x61ler\x12\tdealer_id\"\xb0\x02\n\x0e\x44\x65\x61lerSnapshot\x12\x11\n\tdealer_id\x18\x01 \x01(\t\x12\x19\n\x11\x61ggregate_version\x18\x02 \x01(\x03\x12.\n\noccur_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04\x63ode\x18\x04 \x01(\t\x12,\n\x05kinds\x18\x05 \x03(\x0e\x32\x1d.marque.network.v1.DealerKind\x12\x12\n\ngroup_code\x18\x06 \x01(\t\x12\x13\n\x0bregion_code\x18\x07 \x01(\t\x12\x11\n\ttime_zone\x18\x08 \x01(\t\x12/\n\x06status\x18\t \x01(\x0e\x32\x1f.marque.network.v1.DealerStatus:\x17\xb2\xbb\x18\x13\n\x06\x64\x65\x61ler\x12\tdealer_idb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,7 +39,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DEALERSNAPSHOT']._loaded_options = None
   _globals['_DEALERSNAPSHOT']._serialized_options = b'\262\273\030\023\n\006dealer\022\tdealer_id'
   _globals['_DEALERCHANGED']._serialized_start=159
-  _globals['_DEALERCHANGED']._serialized_end=486
-  _globals['_DEALERSNAPSHOT']._serialized_start=489
-  _globals['_DEALERSNAPSHOT']._serialized_end=793
+  _globals['_DEALERCHANGED']._serialized_end=577
+  _globals['_DEALERSNAPSHOT']._serialized_start=580
+  _globals['_DEALERSNAPSHOT']._serialized_end=884
 # @@protoc_insertion_point(module_scope)

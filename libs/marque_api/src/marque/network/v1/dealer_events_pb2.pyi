@@ -36,6 +36,8 @@ class DealerChanged(_message.Message):
     REGION_CODE_FIELD_NUMBER: _builtins.int
     TIME_ZONE_FIELD_NUMBER: _builtins.int
     STATUS_FIELD_NUMBER: _builtins.int
+    STATUS_REASON_FIELD_NUMBER: _builtins.int
+    SUCCESSOR_DEALER_ID_FIELD_NUMBER: _builtins.int
     dealer_id: _builtins.str
     """The dealer."""
     aggregate_version: _builtins.int
@@ -50,6 +52,10 @@ class DealerChanged(_message.Message):
     """The zone, IANA."""
     status: _dealer_pb2.DealerStatus.ValueType
     """Whether it works."""
+    status_reason: _dealer_pb2.DealerStatusReason.ValueType
+    """Why it came into its status; unspecified where no verb said so."""
+    successor_dealer_id: _builtins.str
+    """The dealer that took over from a closed one; empty for none."""
     @_builtins.property
     def occur_time(self) -> _timestamp_pb2.Timestamp:
         """When the change was committed."""
@@ -75,10 +81,12 @@ class DealerChanged(_message.Message):
         region_code: _builtins.str = ...,
         time_zone: _builtins.str = ...,
         status: _dealer_pb2.DealerStatus.ValueType = ...,
+        status_reason: _dealer_pb2.DealerStatusReason.ValueType = ...,
+        successor_dealer_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["occur_time", b"occur_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["aggregate_version", b"aggregate_version", "changed_fields", b"changed_fields", "code", b"code", "dealer_id", b"dealer_id", "group_code", b"group_code", "kinds", b"kinds", "occur_time", b"occur_time", "region_code", b"region_code", "status", b"status", "time_zone", b"time_zone"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aggregate_version", b"aggregate_version", "changed_fields", b"changed_fields", "code", b"code", "dealer_id", b"dealer_id", "group_code", b"group_code", "kinds", b"kinds", "occur_time", b"occur_time", "region_code", b"region_code", "status", b"status", "status_reason", b"status_reason", "successor_dealer_id", b"successor_dealer_id", "time_zone", b"time_zone"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -119,6 +119,94 @@ DEALER_STATUS_CLOSED: DealerStatus.ValueType  # 4
 """Closed for good."""
 Global___DealerStatus: _TypeAlias = DealerStatus  # noqa: Y015
 
+class _DealerStatusReason:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _DealerStatusReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_DealerStatusReason.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    DEALER_STATUS_REASON_UNSPECIFIED: _DealerStatusReason.ValueType  # 0
+    """Not stated."""
+    DEALER_STATUS_REASON_ADMITTED: _DealerStatusReason.ValueType  # 1
+    """It met what is asked of a dealer."""
+    DEALER_STATUS_REASON_REMEDIED: _DealerStatusReason.ValueType  # 2
+    """What was wrong is put right."""
+    DEALER_STATUS_REASON_CREDIT: _DealerStatusReason.ValueType  # 3
+    """It did not pay."""
+    DEALER_STATUS_REASON_STANDARDS: _DealerStatusReason.ValueType  # 4
+    """It fell short of the standards."""
+    DEALER_STATUS_REASON_PAPERS: _DealerStatusReason.ValueType  # 5
+    """A paper of its admission file ran out."""
+    DEALER_STATUS_REASON_BREACH: _DealerStatusReason.ValueType  # 6
+    """It broke the agreement."""
+    DEALER_STATUS_REASON_AGREEMENT_ENDED: _DealerStatusReason.ValueType  # 7
+    """Its agreement ran out."""
+    DEALER_STATUS_REASON_OWN_WISH: _DealerStatusReason.ValueType  # 8
+    """It asked for it."""
+    DEALER_STATUS_REASON_SUCCEEDED: _DealerStatusReason.ValueType  # 9
+    """It moved, or was taken over."""
+    DEALER_STATUS_REASON_INSOLVENCY: _DealerStatusReason.ValueType  # 10
+    """It is insolvent."""
+    DEALER_STATUS_REASON_OTHER: _DealerStatusReason.ValueType  # 11
+    """Anything else; the note says what."""
+
+class DealerStatusReason(_DealerStatusReason, metaclass=_DealerStatusReasonEnumTypeWrapper):
+    """Why a dealer came into its status."""
+
+DEALER_STATUS_REASON_UNSPECIFIED: DealerStatusReason.ValueType  # 0
+"""Not stated."""
+DEALER_STATUS_REASON_ADMITTED: DealerStatusReason.ValueType  # 1
+"""It met what is asked of a dealer."""
+DEALER_STATUS_REASON_REMEDIED: DealerStatusReason.ValueType  # 2
+"""What was wrong is put right."""
+DEALER_STATUS_REASON_CREDIT: DealerStatusReason.ValueType  # 3
+"""It did not pay."""
+DEALER_STATUS_REASON_STANDARDS: DealerStatusReason.ValueType  # 4
+"""It fell short of the standards."""
+DEALER_STATUS_REASON_PAPERS: DealerStatusReason.ValueType  # 5
+"""A paper of its admission file ran out."""
+DEALER_STATUS_REASON_BREACH: DealerStatusReason.ValueType  # 6
+"""It broke the agreement."""
+DEALER_STATUS_REASON_AGREEMENT_ENDED: DealerStatusReason.ValueType  # 7
+"""Its agreement ran out."""
+DEALER_STATUS_REASON_OWN_WISH: DealerStatusReason.ValueType  # 8
+"""It asked for it."""
+DEALER_STATUS_REASON_SUCCEEDED: DealerStatusReason.ValueType  # 9
+"""It moved, or was taken over."""
+DEALER_STATUS_REASON_INSOLVENCY: DealerStatusReason.ValueType  # 10
+"""It is insolvent."""
+DEALER_STATUS_REASON_OTHER: DealerStatusReason.ValueType  # 11
+"""Anything else; the note says what."""
+Global___DealerStatusReason: _TypeAlias = DealerStatusReason  # noqa: Y015
+
+class _OpenState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _OpenStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_OpenState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    OPEN_STATE_UNSPECIFIED: _OpenState.ValueType  # 0
+    """Not asked for."""
+    OPEN_STATE_OPEN: _OpenState.ValueType  # 1
+    """Open."""
+    OPEN_STATE_CLOSED: _OpenState.ValueType  # 2
+    """Not open."""
+    OPEN_STATE_UNKNOWN: _OpenState.ValueType  # 3
+    """Not known: it has no calendar, or the public holidays of that year are not announced yet."""
+
+class OpenState(_OpenState, metaclass=_OpenStateEnumTypeWrapper):
+    """Whether a dealer is open at an instant, by its work calendar."""
+
+OPEN_STATE_UNSPECIFIED: OpenState.ValueType  # 0
+"""Not asked for."""
+OPEN_STATE_OPEN: OpenState.ValueType  # 1
+"""Open."""
+OPEN_STATE_CLOSED: OpenState.ValueType  # 2
+"""Not open."""
+OPEN_STATE_UNKNOWN: OpenState.ValueType  # 3
+"""Not known: it has no calendar, or the public holidays of that year are not announced yet."""
+Global___OpenState: _TypeAlias = OpenState  # noqa: Y015
+
 @_typing.final
 class Dealer(_message.Message):
     """A dealer or a service station."""
@@ -165,6 +253,11 @@ class Dealer(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
+    LOAN_CARS_FIELD_NUMBER: _builtins.int
+    SERVICE_CARS_PER_DAY_FIELD_NUMBER: _builtins.int
+    HANDOVERS_PER_DAY_FIELD_NUMBER: _builtins.int
+    STATUS_REASON_FIELD_NUMBER: _builtins.int
+    SUCCESSOR_DEALER_ID_FIELD_NUMBER: _builtins.int
     dealer_id: _builtins.str
     """The id, UUID text."""
     code: _builtins.str
@@ -189,6 +282,16 @@ class Dealer(_message.Message):
     """A mark of this version of the row. Given in a change, it makes the change fail with ABORTED, reason ETAG_MISMATCH,
     when somebody else was faster.
     """
+    loan_cars: _builtins.int
+    """How many cars it can lend to customers whose own is in repair; 0 where unknown."""
+    service_cars_per_day: _builtins.int
+    """How many cars it can take in for service on a day; 0 where unknown."""
+    handovers_per_day: _builtins.int
+    """How many new cars it can hand over on a day; 0 where unknown."""
+    status_reason: Global___DealerStatusReason.ValueType
+    """Why it came into its status, as the verb said; unspecified where it was written otherwise."""
+    successor_dealer_id: _builtins.str
+    """The dealer that took over from a closed one; empty for none."""
     @_builtins.property
     def names(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """The language, BCP 47, → the name in it, for example `zh-CN` → `上海东方汽车`. At least one."""
@@ -248,14 +351,77 @@ class Dealer(_message.Message):
         create_time: _timestamp_pb2.Timestamp | None = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
         etag: _builtins.str = ...,
+        loan_cars: _builtins.int = ...,
+        service_cars_per_day: _builtins.int = ...,
+        handovers_per_day: _builtins.int = ...,
+        status_reason: Global___DealerStatusReason.ValueType = ...,
+        successor_dealer_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "close_date", b"close_date", "create_time", b"create_time", "location", b"location", "open_date", b"open_date", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "brands", b"brands", "channel_type", b"channel_type", "close_date", b"close_date", "code", b"code", "create_time", b"create_time", "dealer_id", b"dealer_id", "email", b"email", "etag", b"etag", "group_code", b"group_code", "kinds", b"kinds", "location", b"location", "names", b"names", "open_date", b"open_date", "phone", b"phone", "region_code", b"region_code", "service_bays", b"service_bays", "status", b"status", "time_zone", b"time_zone", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "brands", b"brands", "channel_type", b"channel_type", "close_date", b"close_date", "code", b"code", "create_time", b"create_time", "dealer_id", b"dealer_id", "email", b"email", "etag", b"etag", "group_code", b"group_code", "handovers_per_day", b"handovers_per_day", "kinds", b"kinds", "loan_cars", b"loan_cars", "location", b"location", "names", b"names", "open_date", b"open_date", "phone", b"phone", "region_code", b"region_code", "service_bays", b"service_bays", "service_cars_per_day", b"service_cars_per_day", "status", b"status", "status_reason", b"status_reason", "successor_dealer_id", b"successor_dealer_id", "time_zone", b"time_zone", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Dealer: _TypeAlias = Dealer  # noqa: Y015
+
+@_typing.final
+class DealerStatusChange(_message.Message):
+    """A change of a dealer's status."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NUMBER_FIELD_NUMBER: _builtins.int
+    FROM_STATUS_FIELD_NUMBER: _builtins.int
+    TO_STATUS_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    SUCCESSOR_DEALER_ID_FIELD_NUMBER: _builtins.int
+    PRINCIPAL_FIELD_NUMBER: _builtins.int
+    CREATE_TIME_FIELD_NUMBER: _builtins.int
+    MASKED_FIELDS_FIELD_NUMBER: _builtins.int
+    number: _builtins.int
+    """The number of the change for this dealer, counted from 1."""
+    from_status: Global___DealerStatus.ValueType
+    """The status before."""
+    to_status: Global___DealerStatus.ValueType
+    """The status after."""
+    reason: Global___DealerStatusReason.ValueType
+    """Why."""
+    note: _builtins.str
+    """What was noted on it."""
+    successor_dealer_id: _builtins.str
+    """The dealer that took over; empty for none."""
+    principal: _builtins.str
+    """Who changed it."""
+    @_builtins.property
+    def create_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was changed."""
+
+    @_builtins.property
+    def masked_fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The fields that the caller may not see, which are absent."""
+
+    def __init__(
+        self,
+        *,
+        number: _builtins.int = ...,
+        from_status: Global___DealerStatus.ValueType = ...,
+        to_status: Global___DealerStatus.ValueType = ...,
+        reason: Global___DealerStatusReason.ValueType = ...,
+        note: _builtins.str = ...,
+        successor_dealer_id: _builtins.str = ...,
+        principal: _builtins.str = ...,
+        create_time: _timestamp_pb2.Timestamp | None = ...,
+        masked_fields: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "from_status", b"from_status", "masked_fields", b"masked_fields", "note", b"note", "number", b"number", "principal", b"principal", "reason", b"reason", "successor_dealer_id", b"successor_dealer_id", "to_status", b"to_status"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DealerStatusChange: _TypeAlias = DealerStatusChange  # noqa: Y015
 
 @_typing.final
 class DealerSummary(_message.Message):

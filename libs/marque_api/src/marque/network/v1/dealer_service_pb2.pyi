@@ -9,6 +9,8 @@ from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.type import date_pb2 as _date_pb2
 from marque.network.v1 import dealer_pb2 as _dealer_pb2
 import builtins as _builtins
 import sys
@@ -20,6 +22,34 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _PlaceReason:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _PlaceReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_PlaceReason.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    PLACE_REASON_UNSPECIFIED: _PlaceReason.ValueType  # 0
+    """Not stated."""
+    PLACE_REASON_POSTCODE: _PlaceReason.ValueType  # 1
+    """The postal code lies in its territory."""
+    PLACE_REASON_AREA: _PlaceReason.ValueType  # 2
+    """The point lies in its territory."""
+    PLACE_REASON_NEAREST: _PlaceReason.ValueType  # 3
+    """No territory holds the place, and it is among the nearest."""
+
+class PlaceReason(_PlaceReason, metaclass=_PlaceReasonEnumTypeWrapper):
+    """Why a dealer answers for a place."""
+
+PLACE_REASON_UNSPECIFIED: PlaceReason.ValueType  # 0
+"""Not stated."""
+PLACE_REASON_POSTCODE: PlaceReason.ValueType  # 1
+"""The postal code lies in its territory."""
+PLACE_REASON_AREA: PlaceReason.ValueType  # 2
+"""The point lies in its territory."""
+PLACE_REASON_NEAREST: PlaceReason.ValueType  # 3
+"""No territory holds the place, and it is among the nearest."""
+Global___PlaceReason: _TypeAlias = PlaceReason  # noqa: Y015
 
 @_typing.final
 class CreateDealerRequest(_message.Message):
@@ -155,6 +185,9 @@ class ListDealersRequest(_message.Message):
     REGION_CODE_FIELD_NUMBER: _builtins.int
     BRAND_FIELD_NUMBER: _builtins.int
     CODE_FIELD_NUMBER: _builtins.int
+    COUNTRY_CODE_FIELD_NUMBER: _builtins.int
+    PROVINCE_FIELD_NUMBER: _builtins.int
+    CITY_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     """How many rows the answer holds at most; 0 means 50."""
     page_token: _builtins.str
@@ -175,6 +208,12 @@ class ListDealersRequest(_message.Message):
     """Only dealers that stand for this make; empty for all."""
     code: _builtins.str
     """Only the dealer of this code; empty for all."""
+    country_code: _builtins.str
+    """Only dealers in this country; empty for all."""
+    province: _builtins.str
+    """Only dealers in this province, as it is written there; empty for all."""
+    city: _builtins.str
+    """Only dealers in this city, as it is written there; empty for all."""
     def __init__(
         self,
         *,
@@ -188,10 +227,13 @@ class ListDealersRequest(_message.Message):
         region_code: _builtins.str = ...,
         brand: _builtins.str = ...,
         code: _builtins.str = ...,
+        country_code: _builtins.str = ...,
+        province: _builtins.str = ...,
+        city: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["brand", b"brand", "channel_type", b"channel_type", "code", b"code", "group_code", b"group_code", "kind", b"kind", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "region_code", b"region_code", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["brand", b"brand", "channel_type", b"channel_type", "city", b"city", "code", b"code", "country_code", b"country_code", "group_code", b"group_code", "kind", b"kind", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "province", b"province", "region_code", b"region_code", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -357,6 +399,7 @@ class FindNearestDealersRequest(_message.Message):
     BRAND_FIELD_NUMBER: _builtins.int
     LIMIT_FIELD_NUMBER: _builtins.int
     MAX_DISTANCE_METRES_FIELD_NUMBER: _builtins.int
+    OPEN_AT_TIME_FIELD_NUMBER: _builtins.int
     latitude: _builtins.float
     """The latitude in degrees, WGS 84."""
     longitude: _builtins.float
@@ -369,6 +412,13 @@ class FindNearestDealersRequest(_message.Message):
     """How many to return at most; 0 means 10."""
     max_distance_metres: _builtins.int
     """How far away they may be, in metres; 0 for any distance."""
+    @_builtins.property
+    def open_at_time(self) -> _timestamp_pb2.Timestamp:
+        """Only dealers that are open at this instant, in their own zone, by the calendar of the department that does the kind
+        asked for (`sales`, `service`, `body-repair`, `used-cars`; the dealer's as a whole where it has none); absent for
+        all, then nothing is said of opening.
+        """
+
     def __init__(
         self,
         *,
@@ -378,10 +428,11 @@ class FindNearestDealersRequest(_message.Message):
         brand: _builtins.str = ...,
         limit: _builtins.int = ...,
         max_distance_metres: _builtins.int = ...,
+        open_at_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["open_at_time", b"open_at_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["brand", b"brand", "kind", b"kind", "latitude", b"latitude", "limit", b"limit", "longitude", b"longitude", "max_distance_metres", b"max_distance_metres"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["brand", b"brand", "kind", b"kind", "latitude", b"latitude", "limit", b"limit", "longitude", b"longitude", "max_distance_metres", b"max_distance_metres", "open_at_time", b"open_at_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -395,21 +446,31 @@ class NearestDealer(_message.Message):
 
     DEALER_FIELD_NUMBER: _builtins.int
     DISTANCE_METRES_FIELD_NUMBER: _builtins.int
+    OPEN_STATE_FIELD_NUMBER: _builtins.int
+    CLOSE_TIME_FIELD_NUMBER: _builtins.int
     distance_metres: _builtins.int
     """The distance over the ground in metres, as the crow flies."""
+    open_state: _dealer_pb2.OpenState.ValueType
+    """Whether it is open at the instant asked for; unspecified where none was."""
     @_builtins.property
     def dealer(self) -> _dealer_pb2.DealerSummary:
         """The dealer."""
+
+    @_builtins.property
+    def close_time(self) -> _timestamp_pb2.Timestamp:
+        """When it closes next; absent where no instant was asked for, or within 30 days it does not."""
 
     def __init__(
         self,
         *,
         dealer: _dealer_pb2.DealerSummary | None = ...,
         distance_metres: _builtins.int = ...,
+        open_state: _dealer_pb2.OpenState.ValueType = ...,
+        close_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["dealer", b"dealer"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["close_time", b"close_time", "dealer", b"dealer"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dealer", b"dealer", "distance_metres", b"distance_metres"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["close_time", b"close_time", "dealer", b"dealer", "distance_metres", b"distance_metres", "open_state", b"open_state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -422,6 +483,9 @@ class FindNearestDealersResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     DEALERS_FIELD_NUMBER: _builtins.int
+    TRUNCATED_FIELD_NUMBER: _builtins.int
+    truncated: _builtins.bool
+    """True where there may be more open dealers farther away than were looked at (500)."""
     @_builtins.property
     def dealers(self) -> _containers.RepeatedCompositeFieldContainer[Global___NearestDealer]:
         """The dealers, nearest first."""
@@ -430,6 +494,318 @@ class FindNearestDealersResponse(_message.Message):
         self,
         *,
         dealers: _abc.Iterable[Global___NearestDealer] | None = ...,
+        truncated: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dealers", b"dealers", "truncated", b"truncated"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FindNearestDealersResponse: _TypeAlias = FindNearestDealersResponse  # noqa: Y015
+
+@_typing.final
+class ActivateDealerRequest(_message.Message):
+    """Asks to open a dealer."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DEALER_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    dealer_id: _builtins.str
+    """The dealer."""
+    reason: _dealer_pb2.DealerStatusReason.ValueType
+    """Why; unspecified for `admitted`, or `remedied` for a suspended one."""
+    note: _builtins.str
+    """What is to be noted on it."""
+    etag: _builtins.str
+    """The etag that the caller read; empty to change whatever version is there."""
+    request_id: _builtins.str
+    """A key of the caller's choice, which makes a retry give the first answer and change nothing; over HTTP the
+    `Idempotency-Key` header. Another request under the same key is refused with REQUEST_ID_REUSED.
+    """
+    def __init__(
+        self,
+        *,
+        dealer_id: _builtins.str = ...,
+        reason: _dealer_pb2.DealerStatusReason.ValueType = ...,
+        note: _builtins.str = ...,
+        etag: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dealer_id", b"dealer_id", "etag", b"etag", "note", b"note", "reason", b"reason", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ActivateDealerRequest: _TypeAlias = ActivateDealerRequest  # noqa: Y015
+
+@_typing.final
+class SuspendDealerRequest(_message.Message):
+    """Asks to suspend a dealer."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DEALER_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    dealer_id: _builtins.str
+    """The dealer."""
+    reason: _dealer_pb2.DealerStatusReason.ValueType
+    """Why."""
+    note: _builtins.str
+    """What is to be noted on it."""
+    etag: _builtins.str
+    """The etag that the caller read; empty to change whatever version is there."""
+    request_id: _builtins.str
+    """A key of the caller's choice, which makes a retry give the first answer and change nothing; over HTTP the
+    `Idempotency-Key` header. Another request under the same key is refused with REQUEST_ID_REUSED.
+    """
+    def __init__(
+        self,
+        *,
+        dealer_id: _builtins.str = ...,
+        reason: _dealer_pb2.DealerStatusReason.ValueType = ...,
+        note: _builtins.str = ...,
+        etag: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dealer_id", b"dealer_id", "etag", b"etag", "note", b"note", "reason", b"reason", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SuspendDealerRequest: _TypeAlias = SuspendDealerRequest  # noqa: Y015
+
+@_typing.final
+class TerminateDealerRequest(_message.Message):
+    """Asks to close a dealer."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DEALER_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    SUCCESSOR_DEALER_ID_FIELD_NUMBER: _builtins.int
+    CLOSE_DATE_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    dealer_id: _builtins.str
+    """The dealer."""
+    reason: _dealer_pb2.DealerStatusReason.ValueType
+    """Why."""
+    note: _builtins.str
+    """What is to be noted on it."""
+    successor_dealer_id: _builtins.str
+    """The dealer that takes over, which is not closed; empty for none."""
+    etag: _builtins.str
+    """The etag that the caller read; empty to change whatever version is there."""
+    request_id: _builtins.str
+    """A key of the caller's choice, which makes a retry give the first answer and change nothing; over HTTP the
+    `Idempotency-Key` header. Another request under the same key is refused with REQUEST_ID_REUSED.
+    """
+    @_builtins.property
+    def close_date(self) -> _date_pb2.Date:
+        """The day on which it closed; absent for today in its zone."""
+
+    def __init__(
+        self,
+        *,
+        dealer_id: _builtins.str = ...,
+        reason: _dealer_pb2.DealerStatusReason.ValueType = ...,
+        note: _builtins.str = ...,
+        successor_dealer_id: _builtins.str = ...,
+        close_date: _date_pb2.Date | None = ...,
+        etag: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["close_date", b"close_date"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["close_date", b"close_date", "dealer_id", b"dealer_id", "etag", b"etag", "note", b"note", "reason", b"reason", "request_id", b"request_id", "successor_dealer_id", b"successor_dealer_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TerminateDealerRequest: _TypeAlias = TerminateDealerRequest  # noqa: Y015
+
+@_typing.final
+class ListDealerStatusChangesRequest(_message.Message):
+    """Asks for the changes of a dealer's status."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    ORDER_BY_FIELD_NUMBER: _builtins.int
+    DEALER_ID_FIELD_NUMBER: _builtins.int
+    page_size: _builtins.int
+    """How many rows the answer holds at most; 0 means 50."""
+    page_token: _builtins.str
+    """The `next_page_token` of the answer before, with the same filters and order; empty for the first page."""
+    order_by: _builtins.str
+    """The order; empty means `number desc`."""
+    dealer_id: _builtins.str
+    """The dealer."""
+    def __init__(
+        self,
+        *,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+        order_by: _builtins.str = ...,
+        dealer_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dealer_id", b"dealer_id", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListDealerStatusChangesRequest: _TypeAlias = ListDealerStatusChangesRequest  # noqa: Y015
+
+@_typing.final
+class ListDealerStatusChangesResponse(_message.Message):
+    """A page of changes."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHANGES_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """The token for the next page; empty on the last one."""
+    @_builtins.property
+    def changes(self) -> _containers.RepeatedCompositeFieldContainer[_dealer_pb2.DealerStatusChange]:
+        """The changes, in the order asked for."""
+
+    def __init__(
+        self,
+        *,
+        changes: _abc.Iterable[_dealer_pb2.DealerStatusChange] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changes", b"changes", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListDealerStatusChangesResponse: _TypeAlias = ListDealerStatusChangesResponse  # noqa: Y015
+
+@_typing.final
+class FindDealersForPlaceRequest(_message.Message):
+    """Asks for the dealers that answer for a place."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COUNTRY_CODE_FIELD_NUMBER: _builtins.int
+    POSTAL_CODE_FIELD_NUMBER: _builtins.int
+    LATITUDE_FIELD_NUMBER: _builtins.int
+    LONGITUDE_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    BRAND_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    country_code: _builtins.str
+    """The country of the postal code, ISO 3166-1 alpha-2; needed with one."""
+    postal_code: _builtins.str
+    """The postal code as written in that country; empty where unknown."""
+    latitude: _builtins.float
+    """The latitude in degrees, WGS 84; absent where unknown."""
+    longitude: _builtins.float
+    """The longitude in degrees, WGS 84; absent where unknown."""
+    kind: _dealer_pb2.DealerKind.ValueType
+    """Only dealers that do this; unspecified for all."""
+    brand: _builtins.str
+    """Only dealers that stand for this make; empty for all."""
+    limit: _builtins.int
+    """How many to return at most; 0 means 3."""
+    def __init__(
+        self,
+        *,
+        country_code: _builtins.str = ...,
+        postal_code: _builtins.str = ...,
+        latitude: _builtins.float | None = ...,
+        longitude: _builtins.float | None = ...,
+        kind: _dealer_pb2.DealerKind.ValueType = ...,
+        brand: _builtins.str = ...,
+        limit: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_latitude", b"_latitude", "_longitude", b"_longitude", "latitude", b"latitude", "longitude", b"longitude"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_latitude", b"_latitude", "_longitude", b"_longitude", "brand", b"brand", "country_code", b"country_code", "kind", b"kind", "latitude", b"latitude", "limit", b"limit", "longitude", b"longitude", "postal_code", b"postal_code"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__latitude: _TypeAlias = _typing.Literal["latitude"]  # noqa: Y015
+    _WhichOneofArgType__latitude: _TypeAlias = _typing.Literal["_latitude", b"_latitude"]  # noqa: Y015
+    _WhichOneofReturnType__longitude: _TypeAlias = _typing.Literal["longitude"]  # noqa: Y015
+    _WhichOneofArgType__longitude: _TypeAlias = _typing.Literal["_longitude", b"_longitude"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__latitude) -> _WhichOneofReturnType__latitude | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__longitude) -> _WhichOneofReturnType__longitude | None: ...
+
+Global___FindDealersForPlaceRequest: _TypeAlias = FindDealersForPlaceRequest  # noqa: Y015
+
+@_typing.final
+class DealerForPlace(_message.Message):
+    """A dealer that answers for a place."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DEALER_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    TERRITORY_CODE_FIELD_NUMBER: _builtins.int
+    EXCLUSIVE_FIELD_NUMBER: _builtins.int
+    DISTANCE_METRES_FIELD_NUMBER: _builtins.int
+    reason: Global___PlaceReason.ValueType
+    """Why it."""
+    territory_code: _builtins.str
+    """The code of the territory; empty for the nearest."""
+    exclusive: _builtins.bool
+    """Whether nobody else may answer there."""
+    distance_metres: _builtins.int
+    """The distance over the ground in metres, as the crow flies; absent where the point or the dealer's is not known."""
+    @_builtins.property
+    def dealer(self) -> _dealer_pb2.DealerSummary:
+        """The dealer."""
+
+    def __init__(
+        self,
+        *,
+        dealer: _dealer_pb2.DealerSummary | None = ...,
+        reason: Global___PlaceReason.ValueType = ...,
+        territory_code: _builtins.str = ...,
+        exclusive: _builtins.bool = ...,
+        distance_metres: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_distance_metres", b"_distance_metres", "dealer", b"dealer", "distance_metres", b"distance_metres"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_distance_metres", b"_distance_metres", "dealer", b"dealer", "distance_metres", b"distance_metres", "exclusive", b"exclusive", "reason", b"reason", "territory_code", b"territory_code"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__distance_metres: _TypeAlias = _typing.Literal["distance_metres"]  # noqa: Y015
+    _WhichOneofArgType__distance_metres: _TypeAlias = _typing.Literal["_distance_metres", b"_distance_metres"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__distance_metres) -> _WhichOneofReturnType__distance_metres | None: ...
+
+Global___DealerForPlace: _TypeAlias = DealerForPlace  # noqa: Y015
+
+@_typing.final
+class FindDealersForPlaceResponse(_message.Message):
+    """The dealers that answer for a place."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DEALERS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def dealers(self) -> _containers.RepeatedCompositeFieldContainer[Global___DealerForPlace]:
+        """The dealers, best first, each once."""
+
+    def __init__(
+        self,
+        *,
+        dealers: _abc.Iterable[Global___DealerForPlace] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
@@ -437,7 +813,7 @@ class FindNearestDealersResponse(_message.Message):
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___FindNearestDealersResponse: _TypeAlias = FindNearestDealersResponse  # noqa: Y015
+Global___FindDealersForPlaceResponse: _TypeAlias = FindDealersForPlaceResponse  # noqa: Y015
 
 @_typing.final
 class ExportDealersRequest(_message.Message):

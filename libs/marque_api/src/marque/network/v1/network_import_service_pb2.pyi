@@ -197,6 +197,11 @@ class DealerImportRow(_message.Message):
     LONGITUDE_FIELD_NUMBER: _builtins.int
     TIME_ZONE_FIELD_NUMBER: _builtins.int
     STATUS_FIELD_NUMBER: _builtins.int
+    SERVICE_BAYS_FIELD_NUMBER: _builtins.int
+    LOAN_CARS_FIELD_NUMBER: _builtins.int
+    SERVICE_CARS_PER_DAY_FIELD_NUMBER: _builtins.int
+    HANDOVERS_PER_DAY_FIELD_NUMBER: _builtins.int
+    OPEN_DATE_FIELD_NUMBER: _builtins.int
     row: _builtins.int
     """The number of the row in the caller's count."""
     code: _builtins.str
@@ -235,6 +240,16 @@ class DealerImportRow(_message.Message):
     """The zone, IANA."""
     status: _builtins.str
     """The status, as the enum's word, for example `active`."""
+    service_bays: _builtins.int
+    """How many cars it can work on at once; absent where unknown."""
+    loan_cars: _builtins.int
+    """How many cars it can lend; absent where unknown."""
+    service_cars_per_day: _builtins.int
+    """How many cars it can take in for service on a day; absent where unknown."""
+    handovers_per_day: _builtins.int
+    """How many new cars it can hand over on a day; absent where unknown."""
+    open_date: _builtins.str
+    """The day on which it opened, `YYYY-MM-DD`."""
     @_builtins.property
     def names(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """The language, BCP 47, → the name; in a file, columns `name_zh_cn`, `name_en` and so on."""
@@ -262,19 +277,40 @@ class DealerImportRow(_message.Message):
         longitude: _builtins.float | None = ...,
         time_zone: _builtins.str = ...,
         status: _builtins.str = ...,
+        service_bays: _builtins.int | None = ...,
+        loan_cars: _builtins.int | None = ...,
+        service_cars_per_day: _builtins.int | None = ...,
+        handovers_per_day: _builtins.int | None = ...,
+        open_date: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_latitude", b"_latitude", "_longitude", b"_longitude", "latitude", b"latitude", "longitude", b"longitude"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_handovers_per_day", b"_handovers_per_day", "_latitude", b"_latitude", "_loan_cars", b"_loan_cars", "_longitude", b"_longitude", "_service_bays", b"_service_bays", "_service_cars_per_day", b"_service_cars_per_day", "handovers_per_day", b"handovers_per_day", "latitude", b"latitude", "loan_cars", b"loan_cars", "longitude", b"longitude", "service_bays", b"service_bays", "service_cars_per_day", b"service_cars_per_day"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_latitude", b"_latitude", "_longitude", b"_longitude", "address_line", b"address_line", "brands", b"brands", "channel_type", b"channel_type", "city", b"city", "code", b"code", "country_code", b"country_code", "district", b"district", "email", b"email", "group_code", b"group_code", "kinds", b"kinds", "latitude", b"latitude", "longitude", b"longitude", "names", b"names", "phone", b"phone", "postal_code", b"postal_code", "province", b"province", "region_code", b"region_code", "row", b"row", "status", b"status", "time_zone", b"time_zone"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_handovers_per_day", b"_handovers_per_day", "_latitude", b"_latitude", "_loan_cars", b"_loan_cars", "_longitude", b"_longitude", "_service_bays", b"_service_bays", "_service_cars_per_day", b"_service_cars_per_day", "address_line", b"address_line", "brands", b"brands", "channel_type", b"channel_type", "city", b"city", "code", b"code", "country_code", b"country_code", "district", b"district", "email", b"email", "group_code", b"group_code", "handovers_per_day", b"handovers_per_day", "kinds", b"kinds", "latitude", b"latitude", "loan_cars", b"loan_cars", "longitude", b"longitude", "names", b"names", "open_date", b"open_date", "phone", b"phone", "postal_code", b"postal_code", "province", b"province", "region_code", b"region_code", "row", b"row", "service_bays", b"service_bays", "service_cars_per_day", b"service_cars_per_day", "status", b"status", "time_zone", b"time_zone"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__handovers_per_day: _TypeAlias = _typing.Literal["handovers_per_day"]  # noqa: Y015
+    _WhichOneofArgType__handovers_per_day: _TypeAlias = _typing.Literal["_handovers_per_day", b"_handovers_per_day"]  # noqa: Y015
     _WhichOneofReturnType__latitude: _TypeAlias = _typing.Literal["latitude"]  # noqa: Y015
     _WhichOneofArgType__latitude: _TypeAlias = _typing.Literal["_latitude", b"_latitude"]  # noqa: Y015
+    _WhichOneofReturnType__loan_cars: _TypeAlias = _typing.Literal["loan_cars"]  # noqa: Y015
+    _WhichOneofArgType__loan_cars: _TypeAlias = _typing.Literal["_loan_cars", b"_loan_cars"]  # noqa: Y015
     _WhichOneofReturnType__longitude: _TypeAlias = _typing.Literal["longitude"]  # noqa: Y015
     _WhichOneofArgType__longitude: _TypeAlias = _typing.Literal["_longitude", b"_longitude"]  # noqa: Y015
+    _WhichOneofReturnType__service_bays: _TypeAlias = _typing.Literal["service_bays"]  # noqa: Y015
+    _WhichOneofArgType__service_bays: _TypeAlias = _typing.Literal["_service_bays", b"_service_bays"]  # noqa: Y015
+    _WhichOneofReturnType__service_cars_per_day: _TypeAlias = _typing.Literal["service_cars_per_day"]  # noqa: Y015
+    _WhichOneofArgType__service_cars_per_day: _TypeAlias = _typing.Literal["_service_cars_per_day", b"_service_cars_per_day"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__handovers_per_day) -> _WhichOneofReturnType__handovers_per_day | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__latitude) -> _WhichOneofReturnType__latitude | None: ...
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__loan_cars) -> _WhichOneofReturnType__loan_cars | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__longitude) -> _WhichOneofReturnType__longitude | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__service_bays) -> _WhichOneofReturnType__service_bays | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__service_cars_per_day) -> _WhichOneofReturnType__service_cars_per_day | None: ...
 
 Global___DealerImportRow: _TypeAlias = DealerImportRow  # noqa: Y015
 
@@ -300,6 +336,15 @@ class StaffImportRow(_message.Message):
     GROUP_CODE_FIELD_NUMBER: _builtins.int
     MANAGER_EMPLOYEE_NUMBER_FIELD_NUMBER: _builtins.int
     STATUS_FIELD_NUMBER: _builtins.int
+    TITLE_FIELD_NUMBER: _builtins.int
+    DEPARTMENT_FIELD_NUMBER: _builtins.int
+    TEAM_FIELD_NUMBER: _builtins.int
+    SKILLS_FIELD_NUMBER: _builtins.int
+    CERTIFICATES_FIELD_NUMBER: _builtins.int
+    CAPACITY_FIELD_NUMBER: _builtins.int
+    EMPLOYMENT_START_DATE_FIELD_NUMBER: _builtins.int
+    EMPLOYMENT_END_DATE_FIELD_NUMBER: _builtins.int
+    USER_NAME_FIELD_NUMBER: _builtins.int
     row: _builtins.int
     """The number of the row in the caller's count."""
     dealer_code: _builtins.str
@@ -331,7 +376,29 @@ class StaffImportRow(_message.Message):
     manager_employee_number: _builtins.str
     """Who leads this person, by number at the same employer."""
     status: _builtins.str
-    """The status, as the enum's word, for example `active`."""
+    """The status, as the enum's word, for example `active`. With `left` the person leaves: access ends, and what they had is handed
+    over.
+    """
+    title: _builtins.str
+    """What the person is called by their work."""
+    department: _builtins.str
+    """The department."""
+    team: _builtins.str
+    """The team: small letters, digits, hyphens."""
+    skills: _builtins.str
+    """The skills, parted by semicolons, with their level after a colon where they are graded, for example `ev:3;fleet-sales`."""
+    certificates: _builtins.str
+    """The certificates, parted by semicolons, with the last day on which they hold after a colon, for example
+    `high-voltage:2027-01-31`.
+    """
+    capacity: _builtins.str
+    """How many open work items the person takes at once, as a number."""
+    employment_start_date: _builtins.str
+    """The first day of the employment, as 2026-01-31."""
+    employment_end_date: _builtins.str
+    """The last day of the employment, as 2026-01-31."""
+    user_name: _builtins.str
+    """The name by which the person signs in at the identity provider."""
     def __init__(
         self,
         *,
@@ -351,11 +418,240 @@ class StaffImportRow(_message.Message):
         group_code: _builtins.str = ...,
         manager_employee_number: _builtins.str = ...,
         status: _builtins.str = ...,
+        title: _builtins.str = ...,
+        department: _builtins.str = ...,
+        team: _builtins.str = ...,
+        skills: _builtins.str = ...,
+        certificates: _builtins.str = ...,
+        capacity: _builtins.str = ...,
+        employment_start_date: _builtins.str = ...,
+        employment_end_date: _builtins.str = ...,
+        user_name: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dealer_code", b"dealer_code", "email", b"email", "employee_number", b"employee_number", "family_name", b"family_name", "full_name", b"full_name", "given_name", b"given_name", "group_code", b"group_code", "languages", b"languages", "latin_name", b"latin_name", "manager_employee_number", b"manager_employee_number", "phone", b"phone", "region_code", b"region_code", "roles", b"roles", "row", b"row", "status", b"status", "subject", b"subject"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["capacity", b"capacity", "certificates", b"certificates", "dealer_code", b"dealer_code", "department", b"department", "email", b"email", "employee_number", b"employee_number", "employment_end_date", b"employment_end_date", "employment_start_date", b"employment_start_date", "family_name", b"family_name", "full_name", b"full_name", "given_name", b"given_name", "group_code", b"group_code", "languages", b"languages", "latin_name", b"latin_name", "manager_employee_number", b"manager_employee_number", "phone", b"phone", "region_code", b"region_code", "roles", b"roles", "row", b"row", "skills", b"skills", "status", b"status", "subject", b"subject", "team", b"team", "title", b"title", "user_name", b"user_name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___StaffImportRow: _TypeAlias = StaffImportRow  # noqa: Y015
+
+@_typing.final
+class ImportTargetsRequest(_message.Message):
+    """A part of a stream of rows."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HEADER_FIELD_NUMBER: _builtins.int
+    ROWS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def header(self) -> _import_pb2.ImportStreamHeader:
+        """Says where the rows come from; in the first message, and only there. Without it the first message is refused with
+        IMPORT_HEADER_MISSING.
+        """
+
+    @_builtins.property
+    def rows(self) -> _containers.RepeatedCompositeFieldContainer[Global___TargetImportRow]:
+        """The rows, at most 1,000 in a message. A faulty row is answered, it does not break the stream."""
+
+    def __init__(
+        self,
+        *,
+        header: _import_pb2.ImportStreamHeader | None = ...,
+        rows: _abc.Iterable[Global___TargetImportRow] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["header", b"header"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["header", b"header", "rows", b"rows"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ImportTargetsRequest: _TypeAlias = ImportTargetsRequest  # noqa: Y015
+
+@_typing.final
+class ImportTargetsResponse(_message.Message):
+    """What became of the rows so far."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LAST_ROW_FIELD_NUMBER: _builtins.int
+    SUMMARY_FIELD_NUMBER: _builtins.int
+    REJECTED_FIELD_NUMBER: _builtins.int
+    last_row: _builtins.int
+    """The number of the last row read; it and all before are committed or rejected."""
+    @_builtins.property
+    def summary(self) -> _import_pb2.ImportSummary:
+        """The counts since the stream began."""
+
+    @_builtins.property
+    def rejected(self) -> _containers.RepeatedCompositeFieldContainer[_import_pb2.ImportRowResult]:
+        """The rejected rows of this part."""
+
+    def __init__(
+        self,
+        *,
+        last_row: _builtins.int = ...,
+        summary: _import_pb2.ImportSummary | None = ...,
+        rejected: _abc.Iterable[_import_pb2.ImportRowResult] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["summary", b"summary"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["last_row", b"last_row", "rejected", b"rejected", "summary", b"summary"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ImportTargetsResponse: _TypeAlias = ImportTargetsResponse  # noqa: Y015
+
+@_typing.final
+class ImportKpiValuesRequest(_message.Message):
+    """A part of a stream of rows."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HEADER_FIELD_NUMBER: _builtins.int
+    ROWS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def header(self) -> _import_pb2.ImportStreamHeader:
+        """Says where the rows come from; in the first message, and only there. Without it the first message is refused with
+        IMPORT_HEADER_MISSING.
+        """
+
+    @_builtins.property
+    def rows(self) -> _containers.RepeatedCompositeFieldContainer[Global___KpiValueImportRow]:
+        """The rows, at most 1,000 in a message. A faulty row is answered, it does not break the stream."""
+
+    def __init__(
+        self,
+        *,
+        header: _import_pb2.ImportStreamHeader | None = ...,
+        rows: _abc.Iterable[Global___KpiValueImportRow] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["header", b"header"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["header", b"header", "rows", b"rows"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ImportKpiValuesRequest: _TypeAlias = ImportKpiValuesRequest  # noqa: Y015
+
+@_typing.final
+class ImportKpiValuesResponse(_message.Message):
+    """What became of the rows so far."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LAST_ROW_FIELD_NUMBER: _builtins.int
+    SUMMARY_FIELD_NUMBER: _builtins.int
+    REJECTED_FIELD_NUMBER: _builtins.int
+    last_row: _builtins.int
+    """The number of the last row read; it and all before are committed or rejected."""
+    @_builtins.property
+    def summary(self) -> _import_pb2.ImportSummary:
+        """The counts since the stream began."""
+
+    @_builtins.property
+    def rejected(self) -> _containers.RepeatedCompositeFieldContainer[_import_pb2.ImportRowResult]:
+        """The rejected rows of this part."""
+
+    def __init__(
+        self,
+        *,
+        last_row: _builtins.int = ...,
+        summary: _import_pb2.ImportSummary | None = ...,
+        rejected: _abc.Iterable[_import_pb2.ImportRowResult] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["summary", b"summary"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["last_row", b"last_row", "rejected", b"rejected", "summary", b"summary"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ImportKpiValuesResponse: _TypeAlias = ImportKpiValuesResponse  # noqa: Y015
+
+@_typing.final
+class TargetImportRow(_message.Message):
+    """One proposed target as another system tells it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ROW_FIELD_NUMBER: _builtins.int
+    DEALER_CODE_FIELD_NUMBER: _builtins.int
+    EMPLOYEE_NUMBER_FIELD_NUMBER: _builtins.int
+    MEASURE_FIELD_NUMBER: _builtins.int
+    PERIOD_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    CURRENCY_CODE_FIELD_NUMBER: _builtins.int
+    row: _builtins.int
+    """The number of the row in the caller's count."""
+    dealer_code: _builtins.str
+    """The dealer by its code, part of the key."""
+    employee_number: _builtins.str
+    """The adviser by the number at the dealer, part of the key; empty for the dealer as a whole."""
+    measure: _builtins.str
+    """What is measured, part of the key, for example `cars_sold`."""
+    period: _builtins.str
+    """The period, part of the key: `2026`, `2026-Q3` or `2026-07`."""
+    value: _builtins.str
+    """What is to be reached: a decimal number with at most four places."""
+    currency_code: _builtins.str
+    """The currency of a value of money, ISO 4217."""
+    def __init__(
+        self,
+        *,
+        row: _builtins.int = ...,
+        dealer_code: _builtins.str = ...,
+        employee_number: _builtins.str = ...,
+        measure: _builtins.str = ...,
+        period: _builtins.str = ...,
+        value: _builtins.str = ...,
+        currency_code: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["currency_code", b"currency_code", "dealer_code", b"dealer_code", "employee_number", b"employee_number", "measure", b"measure", "period", b"period", "row", b"row", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TargetImportRow: _TypeAlias = TargetImportRow  # noqa: Y015
+
+@_typing.final
+class KpiValueImportRow(_message.Message):
+    """One value of a KPI as another system tells it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ROW_FIELD_NUMBER: _builtins.int
+    DEALER_CODE_FIELD_NUMBER: _builtins.int
+    KPI_CODE_FIELD_NUMBER: _builtins.int
+    PERIOD_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    row: _builtins.int
+    """The number of the row in the caller's count."""
+    dealer_code: _builtins.str
+    """The dealer by its code, part of the key."""
+    kpi_code: _builtins.str
+    """The KPI, part of the key."""
+    period: _builtins.str
+    """The period, part of the key: `2026`, `2026-Q3` or `2026-07`."""
+    value: _builtins.str
+    """The value: a decimal number."""
+    source: _builtins.str
+    """Who measured it; empty for the source of the import."""
+    def __init__(
+        self,
+        *,
+        row: _builtins.int = ...,
+        dealer_code: _builtins.str = ...,
+        kpi_code: _builtins.str = ...,
+        period: _builtins.str = ...,
+        value: _builtins.str = ...,
+        source: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dealer_code", b"dealer_code", "kpi_code", b"kpi_code", "period", b"period", "row", b"row", "source", b"source", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___KpiValueImportRow: _TypeAlias = KpiValueImportRow  # noqa: Y015

@@ -27,7 +27,7 @@ from marque.network.v1 import staff_pb2 as marque_dot_network_dot_v1_dot_staff__
 from marque.options.v1 import options_pb2 as marque_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$marque/network/v1/staff_events.proto\x12\x11marque.network.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dmarque/network/v1/staff.proto\x1a\x1fmarque/options/v1/options.proto\"\x86\x02\n\x0cStaffChanged\x12\x10\n\x08staff_id\x18\x01 \x01(\t\x12\x19\n\x11\x61ggregate_version\x18\x02 \x01(\x03\x12.\n\noccur_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tdealer_id\x18\x04 \x01(\t\x12\r\n\x05roles\x18\x05 \x03(\t\x12.\n\x06status\x18\x06 \x01(\x0e\x32\x1e.marque.network.v1.StaffStatus\x12\x18\n\x10manager_staff_id\x18\x07 \x01(\t\x12\x16\n\x0e\x63hanged_fields\x18\x08 \x03(\t:\x15\xb2\xbb\x18\x11\n\x05staff\x12\x08staff_id\"\xef\x01\n\rStaffSnapshot\x12\x10\n\x08staff_id\x18\x01 \x01(\t\x12\x19\n\x11\x61ggregate_version\x18\x02 \x01(\x03\x12.\n\noccur_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tdealer_id\x18\x04 \x01(\t\x12\r\n\x05roles\x18\x05 \x03(\t\x12.\n\x06status\x18\x06 \x01(\x0e\x32\x1e.marque.network.v1.StaffStatus\x12\x18\n\x10manager_staff_id\x18\x07 \x01(\t:\x15\xb2\xbb\x18\x11\n\x05staff\x12\x08staff_idb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$marque/network/v1/staff_events.proto\x12\x11marque.network.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dmarque/network/v1/staff.proto\x1a\x1fmarque/options/v1/options.proto\"\xe1\x02\n\x0cStaffChanged\x12\x10\n\x08staff_id\x18\x01 \x01(\t\x12\x19\n\x11\x61ggregate_version\x18\x02 \x01(\x03\x12.\n\noccur_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tdealer_id\x18\x04 \x01(\t\x12\r\n\x05roles\x18\x05 \x03(\t\x12.\n\x06status\x18\x06 \x01(\x0e\x32\x1e.marque.network.v1.StaffStatus\x12\x18\n\x10manager_staff_id\x18\x07 \x01(\t\x12\x16\n\x0e\x63hanged_fields\x18\x08 \x03(\t\x12\x13\n\x0bsubject_key\x18\t \x01(\t\x12\x13\n\x0bregion_code\x18\n \x01(\t\x12\x12\n\ngroup_code\x18\x0b \x01(\t\x12\x1b\n\x13\x66ormer_subject_keys\x18\x0c \x03(\t:\x15\xb2\xbb\x18\x11\n\x05staff\x12\x08staff_id\"\xa8\x01\n\tStaffLeft\x12\x10\n\x08staff_id\x18\x01 \x01(\t\x12\x19\n\x11\x61ggregate_version\x18\x02 \x01(\x03\x12.\n\noccur_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tdealer_id\x18\x04 \x01(\t\x12\x14\n\x0chand_over_id\x18\x05 \x01(\t:\x15\xb2\xbb\x18\x11\n\x05staff\x12\x08staff_id\"\xca\x02\n\rStaffSnapshot\x12\x10\n\x08staff_id\x18\x01 \x01(\t\x12\x19\n\x11\x61ggregate_version\x18\x02 \x01(\x03\x12.\n\noccur_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tdealer_id\x18\x04 \x01(\t\x12\r\n\x05roles\x18\x05 \x03(\t\x12.\n\x06status\x18\x06 \x01(\x0e\x32\x1e.marque.network.v1.StaffStatus\x12\x18\n\x10manager_staff_id\x18\x07 \x01(\t\x12\x13\n\x0bsubject_key\x18\x08 \x01(\t\x12\x13\n\x0bregion_code\x18\t \x01(\t\x12\x12\n\ngroup_code\x18\n \x01(\t\x12\x1b\n\x13\x66ormer_subject_keys\x18\x0b \x03(\t:\x15\xb2\xbb\x18\x11\n\x05staff\x12\x08staff_idb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,10 +36,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_STAFFCHANGED']._loaded_options = None
   _globals['_STAFFCHANGED']._serialized_options = b'\262\273\030\021\n\005staff\022\010staff_id'
+  _globals['_STAFFLEFT']._loaded_options = None
+  _globals['_STAFFLEFT']._serialized_options = b'\262\273\030\021\n\005staff\022\010staff_id'
   _globals['_STAFFSNAPSHOT']._loaded_options = None
   _globals['_STAFFSNAPSHOT']._serialized_options = b'\262\273\030\021\n\005staff\022\010staff_id'
   _globals['_STAFFCHANGED']._serialized_start=157
-  _globals['_STAFFCHANGED']._serialized_end=419
-  _globals['_STAFFSNAPSHOT']._serialized_start=422
-  _globals['_STAFFSNAPSHOT']._serialized_end=661
+  _globals['_STAFFCHANGED']._serialized_end=510
+  _globals['_STAFFLEFT']._serialized_start=513
+  _globals['_STAFFLEFT']._serialized_end=681
+  _globals['_STAFFSNAPSHOT']._serialized_start=684
+  _globals['_STAFFSNAPSHOT']._serialized_end=1014
 # @@protoc_insertion_point(module_scope)

@@ -34,6 +34,10 @@ class StaffChanged(_message.Message):
     STATUS_FIELD_NUMBER: _builtins.int
     MANAGER_STAFF_ID_FIELD_NUMBER: _builtins.int
     CHANGED_FIELDS_FIELD_NUMBER: _builtins.int
+    SUBJECT_KEY_FIELD_NUMBER: _builtins.int
+    REGION_CODE_FIELD_NUMBER: _builtins.int
+    GROUP_CODE_FIELD_NUMBER: _builtins.int
+    FORMER_SUBJECT_KEYS_FIELD_NUMBER: _builtins.int
     staff_id: _builtins.str
     """The member of staff."""
     aggregate_version: _builtins.int
@@ -44,6 +48,14 @@ class StaffChanged(_message.Message):
     """Whether the person works."""
     manager_staff_id: _builtins.str
     """Who leads this person; empty for none."""
+    subject_key: _builtins.str
+    """The SHA-256 of the identity provider's subject in hexadecimal, by which services know the token's holder; empty
+    where no subject is known. A subject may be an address, so it is never said itself.
+    """
+    region_code: _builtins.str
+    """For a regional manager, the region that is seen; empty for others."""
+    group_code: _builtins.str
+    """For people of a dealer group, the group that is seen; empty for others."""
     @_builtins.property
     def occur_time(self) -> _timestamp_pb2.Timestamp:
         """When the change was committed."""
@@ -56,6 +68,10 @@ class StaffChanged(_message.Message):
     def changed_fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The names of the fields that changed, never their values; empty for a new member."""
 
+    @_builtins.property
+    def former_subject_keys(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The keys of subjects that were this person's and are no longer: their tokens are worth nothing."""
+
     def __init__(
         self,
         *,
@@ -67,14 +83,60 @@ class StaffChanged(_message.Message):
         status: _staff_pb2.StaffStatus.ValueType = ...,
         manager_staff_id: _builtins.str = ...,
         changed_fields: _abc.Iterable[_builtins.str] | None = ...,
+        subject_key: _builtins.str = ...,
+        region_code: _builtins.str = ...,
+        group_code: _builtins.str = ...,
+        former_subject_keys: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["occur_time", b"occur_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["aggregate_version", b"aggregate_version", "changed_fields", b"changed_fields", "dealer_id", b"dealer_id", "manager_staff_id", b"manager_staff_id", "occur_time", b"occur_time", "roles", b"roles", "staff_id", b"staff_id", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aggregate_version", b"aggregate_version", "changed_fields", b"changed_fields", "dealer_id", b"dealer_id", "former_subject_keys", b"former_subject_keys", "group_code", b"group_code", "manager_staff_id", b"manager_staff_id", "occur_time", b"occur_time", "region_code", b"region_code", "roles", b"roles", "staff_id", b"staff_id", "status", b"status", "subject_key", b"subject_key"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___StaffChanged: _TypeAlias = StaffChanged  # noqa: Y015
+
+@_typing.final
+class StaffLeft(_message.Message):
+    """A member of staff has left: they may no longer sign in, and what they had goes to others. StaffChanged with the status
+    LEFT is said beside it.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STAFF_ID_FIELD_NUMBER: _builtins.int
+    AGGREGATE_VERSION_FIELD_NUMBER: _builtins.int
+    OCCUR_TIME_FIELD_NUMBER: _builtins.int
+    DEALER_ID_FIELD_NUMBER: _builtins.int
+    HAND_OVER_ID_FIELD_NUMBER: _builtins.int
+    staff_id: _builtins.str
+    """The member of staff."""
+    aggregate_version: _builtins.int
+    """The version of the aggregate after the change; a hearer ignores what is older than it knows."""
+    dealer_id: _builtins.str
+    """The dealer; empty for people of the maker."""
+    hand_over_id: _builtins.str
+    """The hand-over of what they had; empty where there is none."""
+    @_builtins.property
+    def occur_time(self) -> _timestamp_pb2.Timestamp:
+        """When the change was committed."""
+
+    def __init__(
+        self,
+        *,
+        staff_id: _builtins.str = ...,
+        aggregate_version: _builtins.int = ...,
+        occur_time: _timestamp_pb2.Timestamp | None = ...,
+        dealer_id: _builtins.str = ...,
+        hand_over_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["occur_time", b"occur_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aggregate_version", b"aggregate_version", "dealer_id", b"dealer_id", "hand_over_id", b"hand_over_id", "occur_time", b"occur_time", "staff_id", b"staff_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StaffLeft: _TypeAlias = StaffLeft  # noqa: Y015
 
 @_typing.final
 class StaffSnapshot(_message.Message):
@@ -91,6 +153,10 @@ class StaffSnapshot(_message.Message):
     ROLES_FIELD_NUMBER: _builtins.int
     STATUS_FIELD_NUMBER: _builtins.int
     MANAGER_STAFF_ID_FIELD_NUMBER: _builtins.int
+    SUBJECT_KEY_FIELD_NUMBER: _builtins.int
+    REGION_CODE_FIELD_NUMBER: _builtins.int
+    GROUP_CODE_FIELD_NUMBER: _builtins.int
+    FORMER_SUBJECT_KEYS_FIELD_NUMBER: _builtins.int
     staff_id: _builtins.str
     """The member of staff."""
     aggregate_version: _builtins.int
@@ -101,6 +167,12 @@ class StaffSnapshot(_message.Message):
     """Whether the person works."""
     manager_staff_id: _builtins.str
     """Who leads this person; empty for none."""
+    subject_key: _builtins.str
+    """The SHA-256 of the identity provider's subject in hexadecimal; empty where no subject is known."""
+    region_code: _builtins.str
+    """For a regional manager, the region that is seen; empty for others."""
+    group_code: _builtins.str
+    """For people of a dealer group, the group that is seen; empty for others."""
     @_builtins.property
     def occur_time(self) -> _timestamp_pb2.Timestamp:
         """When the change was committed."""
@@ -108,6 +180,10 @@ class StaffSnapshot(_message.Message):
     @_builtins.property
     def roles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The roles."""
+
+    @_builtins.property
+    def former_subject_keys(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The keys of subjects that were this person's and are no longer: their tokens are worth nothing."""
 
     def __init__(
         self,
@@ -119,10 +195,14 @@ class StaffSnapshot(_message.Message):
         roles: _abc.Iterable[_builtins.str] | None = ...,
         status: _staff_pb2.StaffStatus.ValueType = ...,
         manager_staff_id: _builtins.str = ...,
+        subject_key: _builtins.str = ...,
+        region_code: _builtins.str = ...,
+        group_code: _builtins.str = ...,
+        former_subject_keys: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["occur_time", b"occur_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["aggregate_version", b"aggregate_version", "dealer_id", b"dealer_id", "manager_staff_id", b"manager_staff_id", "occur_time", b"occur_time", "roles", b"roles", "staff_id", b"staff_id", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aggregate_version", b"aggregate_version", "dealer_id", b"dealer_id", "former_subject_keys", b"former_subject_keys", "group_code", b"group_code", "manager_staff_id", b"manager_staff_id", "occur_time", b"occur_time", "region_code", b"region_code", "roles", b"roles", "staff_id", b"staff_id", "status", b"status", "subject_key", b"subject_key"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

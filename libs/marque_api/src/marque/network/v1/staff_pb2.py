@@ -25,17 +25,30 @@ _sym_db = _symbol_database.Default()
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from google.type import date_pb2 as google_dot_type_dot_date__pb2
+from google.type import money_pb2 as google_dot_type_dot_money__pb2
+from marque.network.v1 import calendar_pb2 as marque_dot_network_dot_v1_dot_calendar__pb2
 from marque.options.v1 import options_pb2 as marque_dot_options_dot_v1_dot_options__pb2
 from marque.type.v1 import person_name_pb2 as marque_dot_type_dot_v1_dot_person__name__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dmarque/network/v1/staff.proto\x12\x11marque.network.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fmarque/options/v1/options.proto\x1a marque/type/v1/person_name.proto\"\xea\x05\n\x0bStaffMember\x12\x16\n\x08staff_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x19\n\x07subject\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01\x12%\n\x0f\x65mployee_number\x18\x03 \x01(\tB\x0c\xe2\x41\x02\x02\x05\xbaH\x04r\x02\x18\x32\x12\"\n\tdealer_id\x18\x04 \x01(\tB\x0f\xe2\x41\x01\x05\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12\x38\n\x0bregion_code\x18\x05 \x01(\tB#\xbaH r\x1b\x32\x19^[A-Z0-9][A-Z0-9-]{0,31}$\xd8\x01\x01\x12\x37\n\ngroup_code\x18\x06 \x01(\tB#\xbaH r\x1b\x32\x19^[A-Z0-9][A-Z0-9-]{0,31}$\xd8\x01\x01\x12\x32\n\x04name\x18\x07 \x01(\x0b\x32\x1a.marque.type.v1.PersonNameB\x08\xe2\x41\x01\x02\xb8\xbb\x18\x01\x12\x32\n\x05phone\x18\x08 \x01(\tB#\xbaH\x1cr\x17\x32\x15^[+][1-9][0-9]{4,14}$\xd8\x01\x01\xb8\xbb\x18\x02\x12 \n\x05\x65mail\x18\t \x01(\tB\x11\xbaH\nr\x05\x18\xfe\x01`\x01\xd8\x01\x01\xb8\xbb\x18\x02\x12\x37\n\x05roles\x18\n \x03(\tB(\xe2\x41\x01\x02\xbaH!\x92\x01\x1e\x10\n\x18\x01\"\x18r\x16\x32\x14^[a-z]+([.][a-z]+)?$\x12#\n\tlanguages\x18\x0b \x03(\tB\x10\xbaH\r\x92\x01\n\x10\x14\"\x06r\x04\x10\x01\x18#\x12\x38\n\x06status\x18\x0c \x01(\x0e\x32\x1e.marque.network.v1.StaffStatusB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12%\n\x10manager_staff_id\x18\r \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12\x35\n\x0b\x63reate_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0bupdate_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x16\n\x04\x65tag\x18\x10 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x1b\n\rmasked_fields\x18\x11 \x03(\tB\x04\xe2\x41\x01\x03*v\n\x0bStaffStatus\x12\x1c\n\x18STAFF_STATUS_UNSPECIFIED\x10\x00\x12\x17\n\x13STAFF_STATUS_ACTIVE\x10\x01\x12\x19\n\x15STAFF_STATUS_ON_LEAVE\x10\x02\x12\x15\n\x11STAFF_STATUS_LEFT\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dmarque/network/v1/staff.proto\x12\x11marque.network.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\x17google/type/money.proto\x1a marque/network/v1/calendar.proto\x1a\x1fmarque/options/v1/options.proto\x1a marque/type/v1/person_name.proto\"Z\n\nStaffSkill\x12\x32\n\x04\x63ode\x18\x01 \x01(\tB$\xe2\x41\x01\x02\xbaH\x1dr\x18\x32\x16^[a-z][a-z0-9-]{0,49}$\xc8\x01\x01\x12\x18\n\x05level\x18\x02 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x05(\x00\"\x95\x01\n\x10StaffCertificate\x12\x32\n\x04\x63ode\x18\x01 \x01(\tB$\xe2\x41\x01\x02\xbaH\x1dr\x18\x32\x16^[a-z][a-z0-9-]{0,49}$\xc8\x01\x01\x12%\n\nissue_date\x18\x02 \x01(\x0b\x32\x11.google.type.Date\x12&\n\x0b\x65xpiry_date\x18\x03 \x01(\x0b\x32\x11.google.type.Date\"\xd1\x02\n\rApprovalLimit\x12\x32\n\x04kind\x18\x01 \x01(\tB$\xe2\x41\x01\x02\xbaH\x1dr\x18\x32\x16^[a-z][a-z0-9-]{0,49}$\xc8\x01\x01\x12\x8b\x02\n\x06\x61mount\x18\x02 \x01(\x0b\x32\x12.google.type.MoneyB\xe6\x01\xe2\x41\x01\x02\xbaH\xde\x01\xba\x01\xd7\x01\n\x15\x61pproval_limit.amount\x12Scurrency_code must be three capitals (ISO 4217) and the amount must not be negative\x1aithis.currency_code.matches(\'^[A-Z]{3}$\') && this.units >= 0 && this.nanos >= 0 && this.nanos <= 999999999\xc8\x01\x01\"\x86\n\n\x0bStaffMember\x12\x16\n\x08staff_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x19\n\x07subject\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01\x12%\n\x0f\x65mployee_number\x18\x03 \x01(\tB\x0c\xe2\x41\x02\x02\x05\xbaH\x04r\x02\x18\x32\x12\"\n\tdealer_id\x18\x04 \x01(\tB\x0f\xe2\x41\x01\x05\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12\x38\n\x0bregion_code\x18\x05 \x01(\tB#\xbaH r\x1b\x32\x19^[A-Z0-9][A-Z0-9-]{0,31}$\xd8\x01\x01\x12\x37\n\ngroup_code\x18\x06 \x01(\tB#\xbaH r\x1b\x32\x19^[A-Z0-9][A-Z0-9-]{0,31}$\xd8\x01\x01\x12\x32\n\x04name\x18\x07 \x01(\x0b\x32\x1a.marque.type.v1.PersonNameB\x08\xe2\x41\x01\x02\xb8\xbb\x18\x01\x12\x32\n\x05phone\x18\x08 \x01(\tB#\xbaH\x1cr\x17\x32\x15^[+][1-9][0-9]{4,14}$\xd8\x01\x01\xb8\xbb\x18\x02\x12 \n\x05\x65mail\x18\t \x01(\tB\x11\xbaH\nr\x05\x18\xfe\x01`\x01\xd8\x01\x01\xb8\xbb\x18\x02\x12\x37\n\x05roles\x18\n \x03(\tB(\xe2\x41\x01\x02\xbaH!\x92\x01\x1e\x10\n\x18\x01\"\x18r\x16\x32\x14^[a-z]+([.][a-z]+)?$\x12#\n\tlanguages\x18\x0b \x03(\tB\x10\xbaH\r\x92\x01\n\x10\x14\"\x06r\x04\x10\x01\x18#\x12\x38\n\x06status\x18\x0c \x01(\x0e\x32\x1e.marque.network.v1.StaffStatusB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12%\n\x10manager_staff_id\x18\r \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12\x35\n\x0b\x63reate_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0bupdate_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x16\n\x04\x65tag\x18\x10 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x1b\n\rmasked_fields\x18\x11 \x03(\tB\x04\xe2\x41\x01\x03\x12\x1f\n\tuser_name\x18\x12 \x01(\tB\x0c\xbaH\x05r\x03\x18\xff\x01\xb8\xbb\x18\x02\x12\x1d\n\x0b\x65xternal_id\x18\x13 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01\x12\x16\n\x05title\x18\x14 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12\x1b\n\ndepartment\x18\x15 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12.\n\x04team\x18\x16 \x01(\tB \xbaH\x1dr\x18\x32\x16^[a-z][a-z0-9-]{0,49}$\xd8\x01\x01\x12\x30\n\x15\x65mployment_start_date\x18\x17 \x01(\x0b\x32\x11.google.type.Date\x12.\n\x13\x65mployment_end_date\x18\x18 \x01(\x0b\x32\x11.google.type.Date\x12\x37\n\x06skills\x18\x19 \x03(\x0b\x32\x1d.marque.network.v1.StaffSkillB\x08\xbaH\x05\x92\x01\x02\x10\x64\x12\x43\n\x0c\x63\x65rtificates\x18\x1a \x03(\x0b\x32#.marque.network.v1.StaffCertificateB\x08\xbaH\x05\x92\x01\x02\x10\x64\x12\x1c\n\x08\x63\x61pacity\x18\x1b \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\x90N(\x00\x12\x43\n\x0f\x61pproval_limits\x18\x1c \x03(\x0b\x32 .marque.network.v1.ApprovalLimitB\x08\xbaH\x05\x92\x01\x02\x10\x32\x12\x32\n\x04week\x18\x1d \x03(\x0b\x32\x1a.marque.network.v1.WorkDayB\x08\xbaH\x05\x92\x01\x02\x10\x07*\x92\x01\n\x0bStaffStatus\x12\x1c\n\x18STAFF_STATUS_UNSPECIFIED\x10\x00\x12\x17\n\x13STAFF_STATUS_ACTIVE\x10\x01\x12\x19\n\x15STAFF_STATUS_ON_LEAVE\x10\x02\x12\x15\n\x11STAFF_STATUS_LEFT\x10\x03\x12\x1a\n\x16STAFF_STATUS_SUSPENDED\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'marque.network.v1.staff_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_STAFFSKILL'].fields_by_name['code']._loaded_options = None
+  _globals['_STAFFSKILL'].fields_by_name['code']._serialized_options = b'\342A\001\002\272H\035r\0302\026^[a-z][a-z0-9-]{0,49}$\310\001\001'
+  _globals['_STAFFSKILL'].fields_by_name['level']._loaded_options = None
+  _globals['_STAFFSKILL'].fields_by_name['level']._serialized_options = b'\272H\006\032\004\030\005(\000'
+  _globals['_STAFFCERTIFICATE'].fields_by_name['code']._loaded_options = None
+  _globals['_STAFFCERTIFICATE'].fields_by_name['code']._serialized_options = b'\342A\001\002\272H\035r\0302\026^[a-z][a-z0-9-]{0,49}$\310\001\001'
+  _globals['_APPROVALLIMIT'].fields_by_name['kind']._loaded_options = None
+  _globals['_APPROVALLIMIT'].fields_by_name['kind']._serialized_options = b'\342A\001\002\272H\035r\0302\026^[a-z][a-z0-9-]{0,49}$\310\001\001'
+  _globals['_APPROVALLIMIT'].fields_by_name['amount']._loaded_options = None
+  _globals['_APPROVALLIMIT'].fields_by_name['amount']._serialized_options = b'\342A\001\002\272H\336\001\272\001\327\001\n\025approval_limit.amount\022Scurrency_code must be three capitals (ISO 4217) and the amount must not be negative\032ithis.currency_code.matches(\'^[A-Z]{3}$\') && this.units >= 0 && this.nanos >= 0 && this.nanos <= 999999999\310\001\001'
   _globals['_STAFFMEMBER'].fields_by_name['staff_id']._loaded_options = None
   _globals['_STAFFMEMBER'].fields_by_name['staff_id']._serialized_options = b'\342A\001\003'
   _globals['_STAFFMEMBER'].fields_by_name['subject']._loaded_options = None
@@ -70,8 +83,34 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_STAFFMEMBER'].fields_by_name['etag']._serialized_options = b'\272H\005r\003\030\200\001'
   _globals['_STAFFMEMBER'].fields_by_name['masked_fields']._loaded_options = None
   _globals['_STAFFMEMBER'].fields_by_name['masked_fields']._serialized_options = b'\342A\001\003'
-  _globals['_STAFFSTATUS']._serialized_start=963
-  _globals['_STAFFSTATUS']._serialized_end=1081
-  _globals['_STAFFMEMBER']._serialized_start=215
-  _globals['_STAFFMEMBER']._serialized_end=961
+  _globals['_STAFFMEMBER'].fields_by_name['user_name']._loaded_options = None
+  _globals['_STAFFMEMBER'].fields_by_name['user_name']._serialized_options = b'\272H\005r\003\030\377\001\270\273\030\002'
+  _globals['_STAFFMEMBER'].fields_by_name['external_id']._loaded_options = None
+  _globals['_STAFFMEMBER'].fields_by_name['external_id']._serialized_options = b'\272H\005r\003\030\377\001'
+  _globals['_STAFFMEMBER'].fields_by_name['title']._loaded_options = None
+  _globals['_STAFFMEMBER'].fields_by_name['title']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_STAFFMEMBER'].fields_by_name['department']._loaded_options = None
+  _globals['_STAFFMEMBER'].fields_by_name['department']._serialized_options = b'\272H\004r\002\030@'
+  _globals['_STAFFMEMBER'].fields_by_name['team']._loaded_options = None
+  _globals['_STAFFMEMBER'].fields_by_name['team']._serialized_options = b'\272H\035r\0302\026^[a-z][a-z0-9-]{0,49}$\330\001\001'
+  _globals['_STAFFMEMBER'].fields_by_name['skills']._loaded_options = None
+  _globals['_STAFFMEMBER'].fields_by_name['skills']._serialized_options = b'\272H\005\222\001\002\020d'
+  _globals['_STAFFMEMBER'].fields_by_name['certificates']._loaded_options = None
+  _globals['_STAFFMEMBER'].fields_by_name['certificates']._serialized_options = b'\272H\005\222\001\002\020d'
+  _globals['_STAFFMEMBER'].fields_by_name['capacity']._loaded_options = None
+  _globals['_STAFFMEMBER'].fields_by_name['capacity']._serialized_options = b'\272H\007\032\005\030\220N(\000'
+  _globals['_STAFFMEMBER'].fields_by_name['approval_limits']._loaded_options = None
+  _globals['_STAFFMEMBER'].fields_by_name['approval_limits']._serialized_options = b'\272H\005\222\001\002\0202'
+  _globals['_STAFFMEMBER'].fields_by_name['week']._loaded_options = None
+  _globals['_STAFFMEMBER'].fields_by_name['week']._serialized_options = b'\272H\005\222\001\002\020\007'
+  _globals['_STAFFSTATUS']._serialized_start=2171
+  _globals['_STAFFSTATUS']._serialized_end=2317
+  _globals['_STAFFSKILL']._serialized_start=297
+  _globals['_STAFFSKILL']._serialized_end=387
+  _globals['_STAFFCERTIFICATE']._serialized_start=390
+  _globals['_STAFFCERTIFICATE']._serialized_end=539
+  _globals['_APPROVALLIMIT']._serialized_start=542
+  _globals['_APPROVALLIMIT']._serialized_end=879
+  _globals['_STAFFMEMBER']._serialized_start=882
+  _globals['_STAFFMEMBER']._serialized_end=2168
 # @@protoc_insertion_point(module_scope)

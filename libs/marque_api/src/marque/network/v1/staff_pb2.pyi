@@ -9,6 +9,9 @@ from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.type import date_pb2 as _date_pb2
+from google.type import money_pb2 as _money_pb2
+from marque.network.v1 import calendar_pb2 as _calendar_pb2
 from marque.type.v1 import person_name_pb2 as _person_name_pb2
 import builtins as _builtins
 import sys
@@ -35,6 +38,8 @@ class _StaffStatusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_StaffStat
     """Is away for long and gets nothing new."""
     STAFF_STATUS_LEFT: _StaffStatus.ValueType  # 3
     """Has left; may no longer sign in."""
+    STAFF_STATUS_SUSPENDED: _StaffStatus.ValueType  # 4
+    """May not sign in for now and gets nothing new; keeps what they have until they come back or leave."""
 
 class StaffStatus(_StaffStatus, metaclass=_StaffStatusEnumTypeWrapper):
     """Whether a member of staff works."""
@@ -47,7 +52,99 @@ STAFF_STATUS_ON_LEAVE: StaffStatus.ValueType  # 2
 """Is away for long and gets nothing new."""
 STAFF_STATUS_LEFT: StaffStatus.ValueType  # 3
 """Has left; may no longer sign in."""
+STAFF_STATUS_SUSPENDED: StaffStatus.ValueType  # 4
+"""May not sign in for now and gets nothing new; keeps what they have until they come back or leave."""
 Global___StaffStatus: _TypeAlias = StaffStatus  # noqa: Y015
+
+@_typing.final
+class StaffSkill(_message.Message):
+    """Something that a person can do, for example `ev-diagnosis` or `fleet-sales`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CODE_FIELD_NUMBER: _builtins.int
+    LEVEL_FIELD_NUMBER: _builtins.int
+    code: _builtins.str
+    """The skill: small letters, digits, hyphens."""
+    level: _builtins.int
+    """How well, 1 to 5; 0 where it is not graded, which counts as 1."""
+    def __init__(
+        self,
+        *,
+        code: _builtins.str = ...,
+        level: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "level", b"level"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StaffSkill: _TypeAlias = StaffSkill  # noqa: Y015
+
+@_typing.final
+class StaffCertificate(_message.Message):
+    """A proof of something that a person can do, which ends. It counts as the skill of the same code from its issue to its
+    expiry, both days included; one that has expired counts for nothing, even where the skill is named beside it.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CODE_FIELD_NUMBER: _builtins.int
+    ISSUE_DATE_FIELD_NUMBER: _builtins.int
+    EXPIRY_DATE_FIELD_NUMBER: _builtins.int
+    code: _builtins.str
+    """What it proves, for example `high-voltage`: small letters, digits, hyphens."""
+    @_builtins.property
+    def issue_date(self) -> _date_pb2.Date:
+        """The first day on which it holds; absent where unknown, and then it holds since ever."""
+
+    @_builtins.property
+    def expiry_date(self) -> _date_pb2.Date:
+        """The last day on which it holds; absent where it does not end."""
+
+    def __init__(
+        self,
+        *,
+        code: _builtins.str = ...,
+        issue_date: _date_pb2.Date | None = ...,
+        expiry_date: _date_pb2.Date | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["expiry_date", b"expiry_date", "issue_date", b"issue_date"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "expiry_date", b"expiry_date", "issue_date", b"issue_date"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StaffCertificate: _TypeAlias = StaffCertificate  # noqa: Y015
+
+@_typing.final
+class ApprovalLimit(_message.Message):
+    """How much of a kind a person may approve by themselves."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    AMOUNT_FIELD_NUMBER: _builtins.int
+    kind: _builtins.str
+    """The kind of approval, for example `goodwill` or `discount`: small letters, digits, hyphens. Each at most once."""
+    @_builtins.property
+    def amount(self) -> _money_pb2.Money:
+        """The amount up to which, included; not negative."""
+
+    def __init__(
+        self,
+        *,
+        kind: _builtins.str = ...,
+        amount: _money_pb2.Money | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "kind", b"kind"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ApprovalLimit: _TypeAlias = ApprovalLimit  # noqa: Y015
 
 @_typing.final
 class StaffMember(_message.Message):
@@ -72,10 +169,24 @@ class StaffMember(_message.Message):
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
     MASKED_FIELDS_FIELD_NUMBER: _builtins.int
+    USER_NAME_FIELD_NUMBER: _builtins.int
+    EXTERNAL_ID_FIELD_NUMBER: _builtins.int
+    TITLE_FIELD_NUMBER: _builtins.int
+    DEPARTMENT_FIELD_NUMBER: _builtins.int
+    TEAM_FIELD_NUMBER: _builtins.int
+    EMPLOYMENT_START_DATE_FIELD_NUMBER: _builtins.int
+    EMPLOYMENT_END_DATE_FIELD_NUMBER: _builtins.int
+    SKILLS_FIELD_NUMBER: _builtins.int
+    CERTIFICATES_FIELD_NUMBER: _builtins.int
+    CAPACITY_FIELD_NUMBER: _builtins.int
+    APPROVAL_LIMITS_FIELD_NUMBER: _builtins.int
+    WEEK_FIELD_NUMBER: _builtins.int
     staff_id: _builtins.str
     """The id, UUID text."""
     subject: _builtins.str
-    """The identity provider's subject of this person; unique, empty until the first sign-in."""
+    """The identity provider's subject of this person; unique among those who have not left, empty until known. A token of
+    this subject is worth at most what this record says.
+    """
     employee_number: _builtins.str
     """The number at the employer; unique at the dealer or the maker. Needed on creation."""
     dealer_id: _builtins.str
@@ -96,6 +207,20 @@ class StaffMember(_message.Message):
     """A mark of this version of the row. Given in a change, it makes the change fail with ABORTED, reason ETAG_MISMATCH,
     when somebody else was faster.
     """
+    user_name: _builtins.str
+    """The name by which the person signs in at the identity provider; unique without regard to case, empty where unknown."""
+    external_id: _builtins.str
+    """The id of this person in the system that provisions them; empty where none does."""
+    title: _builtins.str
+    """What the person is called by their work, for example `Senior service adviser`."""
+    department: _builtins.str
+    """The department, for example `Service`. Where the dealer keeps hours for a department of this name (in small letters,
+    with hyphens for what stands between), those are theirs.
+    """
+    team: _builtins.str
+    """The team, for example `night-shift`."""
+    capacity: _builtins.int
+    """How many open work items the person takes at once; 0 for no limit."""
     @_builtins.property
     def name(self) -> _person_name_pb2.PersonName:
         """The name; needed on creation."""
@@ -122,6 +247,34 @@ class StaffMember(_message.Message):
     def masked_fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The paths of the fields that are absent because the caller may not see them, for example `phone`."""
 
+    @_builtins.property
+    def employment_start_date(self) -> _date_pb2.Date:
+        """The first day of the employment; absent where unknown. Before it the person gets no work."""
+
+    @_builtins.property
+    def employment_end_date(self) -> _date_pb2.Date:
+        """The last day of the employment; absent while there is none. After it the person gets no work; leaving is said by
+        LeaveStaff.
+        """
+
+    @_builtins.property
+    def skills(self) -> _containers.RepeatedCompositeFieldContainer[Global___StaffSkill]:
+        """What the person can do, each code once."""
+
+    @_builtins.property
+    def certificates(self) -> _containers.RepeatedCompositeFieldContainer[Global___StaffCertificate]:
+        """What proves it, each code once."""
+
+    @_builtins.property
+    def approval_limits(self) -> _containers.RepeatedCompositeFieldContainer[Global___ApprovalLimit]:
+        """What the person may approve."""
+
+    @_builtins.property
+    def week(self) -> _containers.RepeatedCompositeFieldContainer[_calendar_pb2.WorkDay]:
+        """The person's own hours of the week, in the zone of the dealer (of the maker: UTC); empty where those of the department
+        or the dealer hold. Holidays and exceptions are the dealer's.
+        """
+
     def __init__(
         self,
         *,
@@ -142,10 +295,22 @@ class StaffMember(_message.Message):
         update_time: _timestamp_pb2.Timestamp | None = ...,
         etag: _builtins.str = ...,
         masked_fields: _abc.Iterable[_builtins.str] | None = ...,
+        user_name: _builtins.str = ...,
+        external_id: _builtins.str = ...,
+        title: _builtins.str = ...,
+        department: _builtins.str = ...,
+        team: _builtins.str = ...,
+        employment_start_date: _date_pb2.Date | None = ...,
+        employment_end_date: _date_pb2.Date | None = ...,
+        skills: _abc.Iterable[Global___StaffSkill] | None = ...,
+        certificates: _abc.Iterable[Global___StaffCertificate] | None = ...,
+        capacity: _builtins.int = ...,
+        approval_limits: _abc.Iterable[Global___ApprovalLimit] | None = ...,
+        week: _abc.Iterable[_calendar_pb2.WorkDay] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "name", b"name", "update_time", b"update_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "employment_end_date", b"employment_end_date", "employment_start_date", b"employment_start_date", "name", b"name", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "dealer_id", b"dealer_id", "email", b"email", "employee_number", b"employee_number", "etag", b"etag", "group_code", b"group_code", "languages", b"languages", "manager_staff_id", b"manager_staff_id", "masked_fields", b"masked_fields", "name", b"name", "phone", b"phone", "region_code", b"region_code", "roles", b"roles", "staff_id", b"staff_id", "status", b"status", "subject", b"subject", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approval_limits", b"approval_limits", "capacity", b"capacity", "certificates", b"certificates", "create_time", b"create_time", "dealer_id", b"dealer_id", "department", b"department", "email", b"email", "employee_number", b"employee_number", "employment_end_date", b"employment_end_date", "employment_start_date", b"employment_start_date", "etag", b"etag", "external_id", b"external_id", "group_code", b"group_code", "languages", b"languages", "manager_staff_id", b"manager_staff_id", "masked_fields", b"masked_fields", "name", b"name", "phone", b"phone", "region_code", b"region_code", "roles", b"roles", "skills", b"skills", "staff_id", b"staff_id", "status", b"status", "subject", b"subject", "team", b"team", "title", b"title", "update_time", b"update_time", "user_name", b"user_name", "week", b"week"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

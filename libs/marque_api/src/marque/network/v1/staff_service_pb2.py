@@ -26,17 +26,20 @@ from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
+from google.type import date_pb2 as google_dot_type_dot_date__pb2
 from marque.network.v1 import staff_pb2 as marque_dot_network_dot_v1_dot_staff__pb2
 from marque.options.v1 import options_pb2 as marque_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%marque/network/v1/staff_service.proto\x12\x11marque.network.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1dmarque/network/v1/staff.proto\x1a\x1fmarque/options/v1/options.proto\"\xc3\x02\n\x12\x43reateStaffRequest\x12\x8f\x02\n\x05staff\x18\x01 \x01(\x0b\x32\x1e.marque.network.v1.StaffMemberB\xdf\x01\xe2\x41\x01\x02\xbaH\xd7\x01\xba\x01W\n\x15staff.employee_number\x12\"employee_number: must not be empty\x1a\x1athis.employee_number != \'\'\xba\x01\x31\n\nstaff.name\x12\x13name: must be given\x1a\x0ehas(this.name)\xba\x01\x43\n\x0bstaff.roles\x12\x1droles: at least one is needed\x1a\x15this.roles.size() > 0\xc8\x01\x01\x12\x1b\n\nrequest_id\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18@\"4\n\x0fGetStaffRequest\x12!\n\x08staff_id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\"a\n\x14\x42\x61tchGetStaffRequest\x12#\n\tstaff_ids\x18\x01 \x03(\tB\x10\xbaH\r\x92\x01\n\x10\xe8\x07\"\x05r\x03\xb0\x01\x01\x12$\n\x08subjects\x18\x02 \x03(\tB\x12\xbaH\x0f\x92\x01\x0c\x10\xe8\x07\"\x07r\x05\x10\x01\x18\xff\x01\"{\n\x15\x42\x61tchGetStaffResponse\x12-\n\x05staff\x18\x01 \x03(\x0b\x32\x1e.marque.network.v1.StaffMember\x12\x19\n\x11missing_staff_ids\x18\x02 \x03(\t\x12\x18\n\x10missing_subjects\x18\x03 \x03(\t\"\xea\x02\n\x10ListStaffRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x10\x12R\n\x08order_by\x18\x03 \x01(\tB@\xbaH=r;R\x00R\x0f\x65mployee_numberR\x14\x65mployee_number descR\x10update_time desc\x12\x1e\n\tdealer_id\x18\x04 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12\x12\n\nmaker_only\x18\x05 \x01(\x08\x12\x15\n\x04role\x18\x06 \x01(\tB\x07\xbaH\x04r\x02\x18\x32\x12\x38\n\x06status\x18\x07 \x01(\x0e\x32\x1e.marque.network.v1.StaffStatusB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12%\n\x10manager_staff_id\x18\x08 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12\x19\n\x07subject\x18\t \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01\"[\n\x11ListStaffResponse\x12-\n\x05staff\x18\x01 \x03(\x0b\x32\x1e.marque.network.v1.StaffMember\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"s\n\x12SearchStaffRequest\x12\x1f\n\x05query\x18\x01 \x01(\tB\x10\xe2\x41\x01\x02\xbaH\tr\x04\x10\x02\x18\x64\xc8\x01\x01\x12\x1c\n\tpage_size\x18\x02 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00\x12\x1e\n\tdealer_id\x18\x03 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\"J\n\nStaffMatch\x12-\n\x05staff\x18\x01 \x01(\x0b\x32\x1e.marque.network.v1.StaffMember\x12\r\n\x05score\x18\x02 \x01(\x01\"X\n\x13SearchStaffResponse\x12.\n\x07results\x18\x01 \x03(\x0b\x32\x1d.marque.network.v1.StaffMatch\x12\x11\n\ttruncated\x18\x02 \x01(\x08\"\xe2\x01\n\x12UpdateStaffRequest\x12~\n\x05staff\x18\x01 \x01(\x0b\x32\x1e.marque.network.v1.StaffMemberBO\xe2\x41\x01\x02\xbaHH\xba\x01\x42\n\x0estaff.staff_id\x12\x1bstaff_id: must not be empty\x1a\x13this.staff_id != \'\'\xc8\x01\x01\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x1b\n\nrequest_id\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18@2\xbf\x06\n\x0cStaffService\x12\x88\x01\n\x0b\x43reateStaff\x12%.marque.network.v1.CreateStaffRequest\x1a\x1e.marque.network.v1.StaffMember\"2\xaa\xbb\x18\x16\n\x14network.staff.create\x82\xd3\xe4\x93\x02\x12\"\t/v1/staff:\x05staff\x12\x84\x01\n\x08GetStaff\x12\".marque.network.v1.GetStaffRequest\x1a\x1e.marque.network.v1.StaffMember\"4\xaa\xbb\x18\x14\n\x12network.staff.read\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/staff/{staff_id}\x12j\n\rBatchGetStaff\x12\'.marque.network.v1.BatchGetStaffRequest\x1a(.marque.network.v1.BatchGetStaffResponse\"\x06\xaa\xbb\x18\x02\x18\x01\x12\x81\x01\n\tListStaff\x12#.marque.network.v1.ListStaffRequest\x1a$.marque.network.v1.ListStaffResponse\")\xaa\xbb\x18\x14\n\x12network.staff.list\x82\xd3\xe4\x93\x02\x0b\x12\t/v1/staff\x12\x90\x01\n\x0bSearchStaff\x12%.marque.network.v1.SearchStaffRequest\x1a&.marque.network.v1.SearchStaffResponse\"2\xaa\xbb\x18\x16\n\x14network.staff.search\x82\xd3\xe4\x93\x02\x12\x12\x10/v1/staff:search\x12\x99\x01\n\x0bUpdateStaff\x12%.marque.network.v1.UpdateStaffRequest\x1a\x1e.marque.network.v1.StaffMember\"C\xaa\xbb\x18\x16\n\x14network.staff.update\x82\xd3\xe4\x93\x02#2\x1a/v1/staff/{staff.staff_id}:\x05staffb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%marque/network/v1/staff_service.proto\x12\x11marque.network.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x16google/type/date.proto\x1a\x1dmarque/network/v1/staff.proto\x1a\x1fmarque/options/v1/options.proto\"P\n\x19ResolveStaffAccessRequest\x12\x33\n\x0csubject_keys\x18\x01 \x03(\tB\x1d\xbaH\x1a\x92\x01\x17\x10\xe8\x07\"\x12r\x10\x32\x0e^[0-9a-f]{64}$\"\xaf\x01\n\x0bStaffAccess\x12\x13\n\x0bsubject_key\x18\x01 \x01(\t\x12\x10\n\x08staff_id\x18\x02 \x01(\t\x12.\n\x06status\x18\x03 \x01(\x0e\x32\x1e.marque.network.v1.StaffStatus\x12\r\n\x05roles\x18\x04 \x03(\t\x12\x11\n\tdealer_id\x18\x05 \x01(\t\x12\x13\n\x0bregion_code\x18\x06 \x01(\t\x12\x12\n\ngroup_code\x18\x07 \x01(\t\"L\n\x1aResolveStaffAccessResponse\x12.\n\x06\x61\x63\x63\x65ss\x18\x01 \x03(\x0b\x32\x1e.marque.network.v1.StaffAccess\"\xc3\x02\n\x12\x43reateStaffRequest\x12\x8f\x02\n\x05staff\x18\x01 \x01(\x0b\x32\x1e.marque.network.v1.StaffMemberB\xdf\x01\xe2\x41\x01\x02\xbaH\xd7\x01\xba\x01W\n\x15staff.employee_number\x12\"employee_number: must not be empty\x1a\x1athis.employee_number != \'\'\xba\x01\x31\n\nstaff.name\x12\x13name: must be given\x1a\x0ehas(this.name)\xba\x01\x43\n\x0bstaff.roles\x12\x1droles: at least one is needed\x1a\x15this.roles.size() > 0\xc8\x01\x01\x12\x1b\n\nrequest_id\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18@\"4\n\x0fGetStaffRequest\x12!\n\x08staff_id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\"a\n\x14\x42\x61tchGetStaffRequest\x12#\n\tstaff_ids\x18\x01 \x03(\tB\x10\xbaH\r\x92\x01\n\x10\xe8\x07\"\x05r\x03\xb0\x01\x01\x12$\n\x08subjects\x18\x02 \x03(\tB\x12\xbaH\x0f\x92\x01\x0c\x10\xe8\x07\"\x07r\x05\x10\x01\x18\xff\x01\"{\n\x15\x42\x61tchGetStaffResponse\x12-\n\x05staff\x18\x01 \x03(\x0b\x32\x1e.marque.network.v1.StaffMember\x12\x19\n\x11missing_staff_ids\x18\x02 \x03(\t\x12\x18\n\x10missing_subjects\x18\x03 \x03(\t\"\xff\x03\n\x10ListStaffRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x10\x12\x64\n\x08order_by\x18\x03 \x01(\tBR\xbaHOrMR\x00R\x0f\x65mployee_numberR\x14\x65mployee_number descR\x10update_time descR\x10next_expiry_date\x12\x1e\n\tdealer_id\x18\x04 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12\x12\n\nmaker_only\x18\x05 \x01(\x08\x12\x15\n\x04role\x18\x06 \x01(\tB\x07\xbaH\x04r\x02\x18\x32\x12\x38\n\x06status\x18\x07 \x01(\x0e\x32\x1e.marque.network.v1.StaffStatusB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12%\n\x10manager_staff_id\x18\x08 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12\x19\n\x07subject\x18\t \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01\x12\x16\n\x05skill\x18\n \x01(\tB\x07\xbaH\x04r\x02\x18\x32\x12\x1b\n\ndepartment\x18\x0b \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x15\n\x04team\x18\x0c \x01(\tB\x07\xbaH\x04r\x02\x18\x32\x12\x35\n\x1a\x63\x65rtificate_expires_before\x18\r \x01(\x0b\x32\x11.google.type.Date\"[\n\x11ListStaffResponse\x12-\n\x05staff\x18\x01 \x03(\x0b\x32\x1e.marque.network.v1.StaffMember\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"s\n\x12SearchStaffRequest\x12\x1f\n\x05query\x18\x01 \x01(\tB\x10\xe2\x41\x01\x02\xbaH\tr\x04\x10\x02\x18\x64\xc8\x01\x01\x12\x1c\n\tpage_size\x18\x02 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00\x12\x1e\n\tdealer_id\x18\x03 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\"J\n\nStaffMatch\x12-\n\x05staff\x18\x01 \x01(\x0b\x32\x1e.marque.network.v1.StaffMember\x12\r\n\x05score\x18\x02 \x01(\x01\"X\n\x13SearchStaffResponse\x12.\n\x07results\x18\x01 \x03(\x0b\x32\x1d.marque.network.v1.StaffMatch\x12\x11\n\ttruncated\x18\x02 \x01(\x08\"\xe2\x01\n\x12UpdateStaffRequest\x12~\n\x05staff\x18\x01 \x01(\x0b\x32\x1e.marque.network.v1.StaffMemberBO\xe2\x41\x01\x02\xbaHH\xba\x01\x42\n\x0estaff.staff_id\x12\x1bstaff_id: must not be empty\x1a\x13this.staff_id != \'\'\xc8\x01\x01\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x1b\n\nrequest_id\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18@2\xba\x07\n\x0cStaffService\x12\x88\x01\n\x0b\x43reateStaff\x12%.marque.network.v1.CreateStaffRequest\x1a\x1e.marque.network.v1.StaffMember\"2\xaa\xbb\x18\x16\n\x14network.staff.create\x82\xd3\xe4\x93\x02\x12\"\t/v1/staff:\x05staff\x12\x84\x01\n\x08GetStaff\x12\".marque.network.v1.GetStaffRequest\x1a\x1e.marque.network.v1.StaffMember\"4\xaa\xbb\x18\x14\n\x12network.staff.read\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/staff/{staff_id}\x12j\n\rBatchGetStaff\x12\'.marque.network.v1.BatchGetStaffRequest\x1a(.marque.network.v1.BatchGetStaffResponse\"\x06\xaa\xbb\x18\x02\x18\x01\x12\x81\x01\n\tListStaff\x12#.marque.network.v1.ListStaffRequest\x1a$.marque.network.v1.ListStaffResponse\")\xaa\xbb\x18\x14\n\x12network.staff.list\x82\xd3\xe4\x93\x02\x0b\x12\t/v1/staff\x12\x90\x01\n\x0bSearchStaff\x12%.marque.network.v1.SearchStaffRequest\x1a&.marque.network.v1.SearchStaffResponse\"2\xaa\xbb\x18\x16\n\x14network.staff.search\x82\xd3\xe4\x93\x02\x12\x12\x10/v1/staff:search\x12\x99\x01\n\x0bUpdateStaff\x12%.marque.network.v1.UpdateStaffRequest\x1a\x1e.marque.network.v1.StaffMember\"C\xaa\xbb\x18\x16\n\x14network.staff.update\x82\xd3\xe4\x93\x02#2\x1a/v1/staff/{staff.staff_id}:\x05staff\x12y\n\x12ResolveStaffAccess\x12,.marque.network.v1.ResolveStaffAccessRequest\x1a-.marque.network.v1.ResolveStaffAccessResponse\"\x06\xaa\xbb\x18\x02\x18\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'marque.network.v1.staff_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_RESOLVESTAFFACCESSREQUEST'].fields_by_name['subject_keys']._loaded_options = None
+  _globals['_RESOLVESTAFFACCESSREQUEST'].fields_by_name['subject_keys']._serialized_options = b'\272H\032\222\001\027\020\350\007\"\022r\0202\016^[0-9a-f]{64}$'
   _globals['_CREATESTAFFREQUEST'].fields_by_name['staff']._loaded_options = None
   _globals['_CREATESTAFFREQUEST'].fields_by_name['staff']._serialized_options = b'\342A\001\002\272H\327\001\272\001W\n\025staff.employee_number\022\"employee_number: must not be empty\032\032this.employee_number != \'\'\272\0011\n\nstaff.name\022\023name: must be given\032\016has(this.name)\272\001C\n\013staff.roles\022\035roles: at least one is needed\032\025this.roles.size() > 0\310\001\001'
   _globals['_CREATESTAFFREQUEST'].fields_by_name['request_id']._loaded_options = None
@@ -52,7 +55,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTSTAFFREQUEST'].fields_by_name['page_token']._loaded_options = None
   _globals['_LISTSTAFFREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\005r\003\030\200\020'
   _globals['_LISTSTAFFREQUEST'].fields_by_name['order_by']._loaded_options = None
-  _globals['_LISTSTAFFREQUEST'].fields_by_name['order_by']._serialized_options = b'\272H=r;R\000R\017employee_numberR\024employee_number descR\020update_time desc'
+  _globals['_LISTSTAFFREQUEST'].fields_by_name['order_by']._serialized_options = b'\272HOrMR\000R\017employee_numberR\024employee_number descR\020update_time descR\020next_expiry_date'
   _globals['_LISTSTAFFREQUEST'].fields_by_name['dealer_id']._loaded_options = None
   _globals['_LISTSTAFFREQUEST'].fields_by_name['dealer_id']._serialized_options = b'\272H\010r\003\260\001\001\330\001\001'
   _globals['_LISTSTAFFREQUEST'].fields_by_name['role']._loaded_options = None
@@ -63,6 +66,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTSTAFFREQUEST'].fields_by_name['manager_staff_id']._serialized_options = b'\272H\010r\003\260\001\001\330\001\001'
   _globals['_LISTSTAFFREQUEST'].fields_by_name['subject']._loaded_options = None
   _globals['_LISTSTAFFREQUEST'].fields_by_name['subject']._serialized_options = b'\272H\005r\003\030\377\001'
+  _globals['_LISTSTAFFREQUEST'].fields_by_name['skill']._loaded_options = None
+  _globals['_LISTSTAFFREQUEST'].fields_by_name['skill']._serialized_options = b'\272H\004r\002\0302'
+  _globals['_LISTSTAFFREQUEST'].fields_by_name['department']._loaded_options = None
+  _globals['_LISTSTAFFREQUEST'].fields_by_name['department']._serialized_options = b'\272H\004r\002\030@'
+  _globals['_LISTSTAFFREQUEST'].fields_by_name['team']._loaded_options = None
+  _globals['_LISTSTAFFREQUEST'].fields_by_name['team']._serialized_options = b'\272H\004r\002\0302'
   _globals['_SEARCHSTAFFREQUEST'].fields_by_name['query']._loaded_options = None
   _globals['_SEARCHSTAFFREQUEST'].fields_by_name['query']._serialized_options = b'\342A\001\002\272H\tr\004\020\002\030d\310\001\001'
   _globals['_SEARCHSTAFFREQUEST'].fields_by_name['page_size']._loaded_options = None
@@ -85,26 +94,34 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_STAFFSERVICE'].methods_by_name['SearchStaff']._serialized_options = b'\252\273\030\026\n\024network.staff.search\202\323\344\223\002\022\022\020/v1/staff:search'
   _globals['_STAFFSERVICE'].methods_by_name['UpdateStaff']._loaded_options = None
   _globals['_STAFFSERVICE'].methods_by_name['UpdateStaff']._serialized_options = b'\252\273\030\026\n\024network.staff.update\202\323\344\223\002#2\032/v1/staff/{staff.staff_id}:\005staff'
-  _globals['_CREATESTAFFREQUEST']._serialized_start=251
-  _globals['_CREATESTAFFREQUEST']._serialized_end=574
-  _globals['_GETSTAFFREQUEST']._serialized_start=576
-  _globals['_GETSTAFFREQUEST']._serialized_end=628
-  _globals['_BATCHGETSTAFFREQUEST']._serialized_start=630
-  _globals['_BATCHGETSTAFFREQUEST']._serialized_end=727
-  _globals['_BATCHGETSTAFFRESPONSE']._serialized_start=729
-  _globals['_BATCHGETSTAFFRESPONSE']._serialized_end=852
-  _globals['_LISTSTAFFREQUEST']._serialized_start=855
-  _globals['_LISTSTAFFREQUEST']._serialized_end=1217
-  _globals['_LISTSTAFFRESPONSE']._serialized_start=1219
-  _globals['_LISTSTAFFRESPONSE']._serialized_end=1310
-  _globals['_SEARCHSTAFFREQUEST']._serialized_start=1312
-  _globals['_SEARCHSTAFFREQUEST']._serialized_end=1427
-  _globals['_STAFFMATCH']._serialized_start=1429
-  _globals['_STAFFMATCH']._serialized_end=1503
-  _globals['_SEARCHSTAFFRESPONSE']._serialized_start=1505
-  _globals['_SEARCHSTAFFRESPONSE']._serialized_end=1593
-  _globals['_UPDATESTAFFREQUEST']._serialized_start=1596
-  _globals['_UPDATESTAFFREQUEST']._serialized_end=1822
-  _globals['_STAFFSERVICE']._serialized_start=1825
-  _globals['_STAFFSERVICE']._serialized_end=2656
+  _globals['_STAFFSERVICE'].methods_by_name['ResolveStaffAccess']._loaded_options = None
+  _globals['_STAFFSERVICE'].methods_by_name['ResolveStaffAccess']._serialized_options = b'\252\273\030\002\030\001'
+  _globals['_RESOLVESTAFFACCESSREQUEST']._serialized_start=274
+  _globals['_RESOLVESTAFFACCESSREQUEST']._serialized_end=354
+  _globals['_STAFFACCESS']._serialized_start=357
+  _globals['_STAFFACCESS']._serialized_end=532
+  _globals['_RESOLVESTAFFACCESSRESPONSE']._serialized_start=534
+  _globals['_RESOLVESTAFFACCESSRESPONSE']._serialized_end=610
+  _globals['_CREATESTAFFREQUEST']._serialized_start=613
+  _globals['_CREATESTAFFREQUEST']._serialized_end=936
+  _globals['_GETSTAFFREQUEST']._serialized_start=938
+  _globals['_GETSTAFFREQUEST']._serialized_end=990
+  _globals['_BATCHGETSTAFFREQUEST']._serialized_start=992
+  _globals['_BATCHGETSTAFFREQUEST']._serialized_end=1089
+  _globals['_BATCHGETSTAFFRESPONSE']._serialized_start=1091
+  _globals['_BATCHGETSTAFFRESPONSE']._serialized_end=1214
+  _globals['_LISTSTAFFREQUEST']._serialized_start=1217
+  _globals['_LISTSTAFFREQUEST']._serialized_end=1728
+  _globals['_LISTSTAFFRESPONSE']._serialized_start=1730
+  _globals['_LISTSTAFFRESPONSE']._serialized_end=1821
+  _globals['_SEARCHSTAFFREQUEST']._serialized_start=1823
+  _globals['_SEARCHSTAFFREQUEST']._serialized_end=1938
+  _globals['_STAFFMATCH']._serialized_start=1940
+  _globals['_STAFFMATCH']._serialized_end=2014
+  _globals['_SEARCHSTAFFRESPONSE']._serialized_start=2016
+  _globals['_SEARCHSTAFFRESPONSE']._serialized_end=2104
+  _globals['_UPDATESTAFFREQUEST']._serialized_start=2107
+  _globals['_UPDATESTAFFREQUEST']._serialized_end=2333
+  _globals['_STAFFSERVICE']._serialized_start=2336
+  _globals['_STAFFSERVICE']._serialized_end=3290
 # @@protoc_insertion_point(module_scope)

@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
+from google.type import date_pb2 as _date_pb2
 from marque.network.v1 import staff_pb2 as _staff_pb2
 import builtins as _builtins
 import sys
@@ -19,6 +20,104 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+@_typing.final
+class ResolveStaffAccessRequest(_message.Message):
+    """Asks what tokens are worth."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUBJECT_KEYS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def subject_keys(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The subjects, each as its SHA-256 in hexadecimal."""
+
+    def __init__(
+        self,
+        *,
+        subject_keys: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["subject_keys", b"subject_keys"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResolveStaffAccessRequest: _TypeAlias = ResolveStaffAccessRequest  # noqa: Y015
+
+@_typing.final
+class StaffAccess(_message.Message):
+    """What the tokens of one subject are worth."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUBJECT_KEY_FIELD_NUMBER: _builtins.int
+    STAFF_ID_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    ROLES_FIELD_NUMBER: _builtins.int
+    DEALER_ID_FIELD_NUMBER: _builtins.int
+    REGION_CODE_FIELD_NUMBER: _builtins.int
+    GROUP_CODE_FIELD_NUMBER: _builtins.int
+    subject_key: _builtins.str
+    """The subject, as its SHA-256 in hexadecimal."""
+    staff_id: _builtins.str
+    """The member of staff."""
+    status: _staff_pb2.StaffStatus.ValueType
+    """Whether the person works. Tokens of who has left or is suspended are worth nothing; unspecified where the subject is
+    no longer anybody's.
+    """
+    dealer_id: _builtins.str
+    """The dealer; empty for people of the maker."""
+    region_code: _builtins.str
+    """The region that is seen; empty for none."""
+    group_code: _builtins.str
+    """The dealer group that is seen; empty for none."""
+    @_builtins.property
+    def roles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The roles."""
+
+    def __init__(
+        self,
+        *,
+        subject_key: _builtins.str = ...,
+        staff_id: _builtins.str = ...,
+        status: _staff_pb2.StaffStatus.ValueType = ...,
+        roles: _abc.Iterable[_builtins.str] | None = ...,
+        dealer_id: _builtins.str = ...,
+        region_code: _builtins.str = ...,
+        group_code: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dealer_id", b"dealer_id", "group_code", b"group_code", "region_code", b"region_code", "roles", b"roles", "staff_id", b"staff_id", "status", b"status", "subject_key", b"subject_key"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StaffAccess: _TypeAlias = StaffAccess  # noqa: Y015
+
+@_typing.final
+class ResolveStaffAccessResponse(_message.Message):
+    """What the tokens are worth. A subject that is not named is of no member of staff, past or present."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCESS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def access(self) -> _containers.RepeatedCompositeFieldContainer[Global___StaffAccess]:
+        """The subjects that are, or were, of members of staff."""
+
+    def __init__(
+        self,
+        *,
+        access: _abc.Iterable[Global___StaffAccess] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access", b"access"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResolveStaffAccessResponse: _TypeAlias = ResolveStaffAccessResponse  # noqa: Y015
 
 @_typing.final
 class CreateStaffRequest(_message.Message):
@@ -153,6 +252,10 @@ class ListStaffRequest(_message.Message):
     STATUS_FIELD_NUMBER: _builtins.int
     MANAGER_STAFF_ID_FIELD_NUMBER: _builtins.int
     SUBJECT_FIELD_NUMBER: _builtins.int
+    SKILL_FIELD_NUMBER: _builtins.int
+    DEPARTMENT_FIELD_NUMBER: _builtins.int
+    TEAM_FIELD_NUMBER: _builtins.int
+    CERTIFICATE_EXPIRES_BEFORE_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     """How many rows the answer holds at most; 0 means 50."""
     page_token: _builtins.str
@@ -171,6 +274,18 @@ class ListStaffRequest(_message.Message):
     """Only people whom this one leads; empty for all."""
     subject: _builtins.str
     """Only the person with this subject; empty for all."""
+    skill: _builtins.str
+    """Only people with this skill, by itself or by a certificate, expired or not; empty for all."""
+    department: _builtins.str
+    """Only people of this department; empty for all."""
+    team: _builtins.str
+    """Only people of this team; empty for all."""
+    @_builtins.property
+    def certificate_expires_before(self) -> _date_pb2.Date:
+        """Only people of whom a certificate expires, or has expired, before this day; absent for all. With the order
+        `next_expiry_date`, which leaves out people without a certificate that ends, this is the list of what must be renewed.
+        """
+
     def __init__(
         self,
         *,
@@ -183,10 +298,14 @@ class ListStaffRequest(_message.Message):
         status: _staff_pb2.StaffStatus.ValueType = ...,
         manager_staff_id: _builtins.str = ...,
         subject: _builtins.str = ...,
+        skill: _builtins.str = ...,
+        department: _builtins.str = ...,
+        team: _builtins.str = ...,
+        certificate_expires_before: _date_pb2.Date | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["certificate_expires_before", b"certificate_expires_before"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dealer_id", b"dealer_id", "maker_only", b"maker_only", "manager_staff_id", b"manager_staff_id", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "role", b"role", "status", b"status", "subject", b"subject"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["certificate_expires_before", b"certificate_expires_before", "dealer_id", b"dealer_id", "department", b"department", "maker_only", b"maker_only", "manager_staff_id", b"manager_staff_id", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "role", b"role", "skill", b"skill", "status", b"status", "subject", b"subject", "team", b"team"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -363,6 +363,78 @@ class Republish(_message.Message):
 Global___Republish: _TypeAlias = Republish  # noqa: Y015
 
 @_typing.final
+class ResendEventsRequest(_message.Message):
+    """Asks a service to send events to the broker again."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PUBLISH_START_TIME_FIELD_NUMBER: _builtins.int
+    PUBLISH_END_TIME_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """A key of the caller's choice, which makes a retry give the first answer and change nothing; over HTTP the
+    `Idempotency-Key` header. Another request under the same key is refused with REQUEST_ID_REUSED.
+    """
+    @_builtins.property
+    def publish_start_time(self) -> _timestamp_pb2.Timestamp:
+        """Events that the broker acknowledged at this moment or later are sent again: the moment of the state that it was
+        restored from, or earlier. Published events are kept for `outbox_days` only (3 where nothing else is set).
+        """
+
+    @_builtins.property
+    def publish_end_time(self) -> _timestamp_pb2.Timestamp:
+        """Only those that it acknowledged before this moment; absent for the moment of the call. To come back for more, name
+        the `publish_end_time` of the first answer: what was sent again meanwhile would be sent once more.
+        """
+
+    def __init__(
+        self,
+        *,
+        publish_start_time: _timestamp_pb2.Timestamp | None = ...,
+        publish_end_time: _timestamp_pb2.Timestamp | None = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["publish_end_time", b"publish_end_time", "publish_start_time", b"publish_start_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["publish_end_time", b"publish_end_time", "publish_start_time", b"publish_start_time", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResendEventsRequest: _TypeAlias = ResendEventsRequest  # noqa: Y015
+
+@_typing.final
+class ResendEventsResponse(_message.Message):
+    """Says how many events are sent again."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENTS_FIELD_NUMBER: _builtins.int
+    MORE_FIELD_NUMBER: _builtins.int
+    PUBLISH_END_TIME_FIELD_NUMBER: _builtins.int
+    events: _builtins.int
+    """How many wait for the broker by this call, the oldest first; at most 10,000."""
+    more: _builtins.bool
+    """True where more are left in the span: call again with the same `publish_end_time` and another key."""
+    @_builtins.property
+    def publish_end_time(self) -> _timestamp_pb2.Timestamp:
+        """The end of the span that was used."""
+
+    def __init__(
+        self,
+        *,
+        events: _builtins.int = ...,
+        more: _builtins.bool = ...,
+        publish_end_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["publish_end_time", b"publish_end_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["events", b"events", "more", b"more", "publish_end_time", b"publish_end_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResendEventsResponse: _TypeAlias = ResendEventsResponse  # noqa: Y015
+
+@_typing.final
 class GetStateRequest(_message.Message):
     """Asks how a service is doing."""
 

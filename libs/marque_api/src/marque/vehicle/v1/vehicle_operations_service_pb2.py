@@ -24,10 +24,11 @@ _sym_db = _symbol_database.Default()
 
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from marque.options.v1 import options_pb2 as marque_dot_options_dot_v1_dot_options__pb2
+from marque.type.v1 import audit_pb2 as marque_dot_type_dot_v1_dot_audit__pb2
 from marque.type.v1 import operations_pb2 as marque_dot_type_dot_v1_dot_operations__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n2marque/vehicle/v1/vehicle_operations_service.proto\x12\x11marque.vehicle.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fmarque/options/v1/options.proto\x1a\x1fmarque/type/v1/operations.proto2\x9c\x06\n\x18VehicleOperationsService\x12\xa2\x01\n\x0fListDeadLetters\x12&.marque.type.v1.ListDeadLettersRequest\x1a\'.marque.type.v1.ListDeadLettersResponse\">\xaa\xbb\x18\x1b\n\x19vehicle.dead_letters.list\x82\xd3\xe4\x93\x02\x19\x12\x17/v1/vehicle/deadLetters\x12\xb4\x01\n\x11ReplayDeadLetters\x12(.marque.type.v1.ReplayDeadLettersRequest\x1a).marque.type.v1.ReplayDeadLettersResponse\"J\xaa\xbb\x18\x1d\n\x1bvehicle.dead_letters.replay\x82\xd3\xe4\x93\x02#\"\x1e/v1/vehicle/deadLetters:replay:\x01*\x12\x87\x01\n\tRepublish\x12 .marque.type.v1.RepublishRequest\x1a\x19.marque.type.v1.Republish\"=\xaa\xbb\x18\x19\n\x17vehicle.state.republish\x82\xd3\xe4\x93\x02\x1a\"\x15/v1/vehicle:republish:\x01*\x12\x9b\x01\n\x0cGetRepublish\x12#.marque.type.v1.GetRepublishRequest\x1a\x19.marque.type.v1.Republish\"K\xaa\xbb\x18\x19\n\x17vehicle.state.republish\x82\xd3\xe4\x93\x02(\x12&/v1/vehicle/republishes/{republish_id}\x12|\n\x08GetState\x12\x1f.marque.type.v1.GetStateRequest\x1a\x1c.marque.type.v1.ServiceState\"1\xaa\xbb\x18\x14\n\x12vehicle.state.read\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/vehicle:stateb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n2marque/vehicle/v1/vehicle_operations_service.proto\x12\x11marque.vehicle.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fmarque/options/v1/options.proto\x1a\x1amarque/type/v1/audit.proto\x1a\x1fmarque/type/v1/operations.proto2\x96\n\n\x18VehicleOperationsService\x12\xa2\x01\n\x0fListDeadLetters\x12&.marque.type.v1.ListDeadLettersRequest\x1a\'.marque.type.v1.ListDeadLettersResponse\">\xaa\xbb\x18\x1b\n\x19vehicle.dead_letters.list\x82\xd3\xe4\x93\x02\x19\x12\x17/v1/vehicle/deadLetters\x12\xb4\x01\n\x11ReplayDeadLetters\x12(.marque.type.v1.ReplayDeadLettersRequest\x1a).marque.type.v1.ReplayDeadLettersResponse\"J\xaa\xbb\x18\x1d\n\x1bvehicle.dead_letters.replay\x82\xd3\xe4\x93\x02#\"\x1e/v1/vehicle/deadLetters:replay:\x01*\x12\x87\x01\n\tRepublish\x12 .marque.type.v1.RepublishRequest\x1a\x19.marque.type.v1.Republish\"=\xaa\xbb\x18\x19\n\x17vehicle.state.republish\x82\xd3\xe4\x93\x02\x1a\"\x15/v1/vehicle:republish:\x01*\x12\x9b\x01\n\x0cGetRepublish\x12#.marque.type.v1.GetRepublishRequest\x1a\x19.marque.type.v1.Republish\"K\xaa\xbb\x18\x19\n\x17vehicle.state.republish\x82\xd3\xe4\x93\x02(\x12&/v1/vehicle/republishes/{republish_id}\x12\x9a\x01\n\x0cResendEvents\x12#.marque.type.v1.ResendEventsRequest\x1a$.marque.type.v1.ResendEventsResponse\"?\xaa\xbb\x18\x17\n\x15vehicle.events.resend\x82\xd3\xe4\x93\x02\x1e\"\x19/v1/vehicle/events:resend:\x01*\x12|\n\x08GetState\x12\x1f.marque.type.v1.GetStateRequest\x1a\x1c.marque.type.v1.ServiceState\"1\xaa\xbb\x18\x14\n\x12vehicle.state.read\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/vehicle:state\x12\xa7\x01\n\x10ListAuditRecords\x12\'.marque.type.v1.ListAuditRecordsRequest\x1a(.marque.type.v1.ListAuditRecordsResponse\"@\xaa\xbb\x18\x1c\n\x1avehicle.audit_records.list\x82\xd3\xe4\x93\x02\x1a\x12\x18/v1/vehicle/auditRecords\x12\xb0\x01\n\x10VerifyAuditTrail\x12\'.marque.type.v1.VerifyAuditTrailRequest\x1a(.marque.type.v1.VerifyAuditTrailResponse\"I\xaa\xbb\x18\x1e\n\x1cvehicle.audit_records.verify\x82\xd3\xe4\x93\x02!\x12\x1f/v1/vehicle/auditRecords:verifyb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,8 +43,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_VEHICLEOPERATIONSSERVICE'].methods_by_name['Republish']._serialized_options = b'\252\273\030\031\n\027vehicle.state.republish\202\323\344\223\002\032\"\025/v1/vehicle:republish:\001*'
   _globals['_VEHICLEOPERATIONSSERVICE'].methods_by_name['GetRepublish']._loaded_options = None
   _globals['_VEHICLEOPERATIONSSERVICE'].methods_by_name['GetRepublish']._serialized_options = b'\252\273\030\031\n\027vehicle.state.republish\202\323\344\223\002(\022&/v1/vehicle/republishes/{republish_id}'
+  _globals['_VEHICLEOPERATIONSSERVICE'].methods_by_name['ResendEvents']._loaded_options = None
+  _globals['_VEHICLEOPERATIONSSERVICE'].methods_by_name['ResendEvents']._serialized_options = b'\252\273\030\027\n\025vehicle.events.resend\202\323\344\223\002\036\"\031/v1/vehicle/events:resend:\001*'
   _globals['_VEHICLEOPERATIONSSERVICE'].methods_by_name['GetState']._loaded_options = None
   _globals['_VEHICLEOPERATIONSSERVICE'].methods_by_name['GetState']._serialized_options = b'\252\273\030\024\n\022vehicle.state.read\202\323\344\223\002\023\022\021/v1/vehicle:state'
-  _globals['_VEHICLEOPERATIONSSERVICE']._serialized_start=170
-  _globals['_VEHICLEOPERATIONSSERVICE']._serialized_end=966
+  _globals['_VEHICLEOPERATIONSSERVICE'].methods_by_name['ListAuditRecords']._loaded_options = None
+  _globals['_VEHICLEOPERATIONSSERVICE'].methods_by_name['ListAuditRecords']._serialized_options = b'\252\273\030\034\n\032vehicle.audit_records.list\202\323\344\223\002\032\022\030/v1/vehicle/auditRecords'
+  _globals['_VEHICLEOPERATIONSSERVICE'].methods_by_name['VerifyAuditTrail']._loaded_options = None
+  _globals['_VEHICLEOPERATIONSSERVICE'].methods_by_name['VerifyAuditTrail']._serialized_options = b'\252\273\030\036\n\034vehicle.audit_records.verify\202\323\344\223\002!\022\037/v1/vehicle/auditRecords:verify'
+  _globals['_VEHICLEOPERATIONSSERVICE']._serialized_start=198
+  _globals['_VEHICLEOPERATIONSSERVICE']._serialized_end=1500
 # @@protoc_insertion_point(module_scope)
