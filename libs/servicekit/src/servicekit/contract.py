@@ -15,6 +15,8 @@ from google.protobuf.descriptor import Descriptor, MethodDescriptor, ServiceDesc
 from google.protobuf.message import Message
 from marque.options.v1 import options_pb2
 
+from servicekit import roles
+
 
 class ContractError(Exception):
     """The contracts and the code do not fit each other; the service must not start."""
@@ -60,7 +62,9 @@ def service(full_name: str) -> ServiceDescriptor:
 
 @cache
 def methods(full_name: str) -> dict[str, Method]:
-    """Returns the methods of a service by name. One without an access rule is a ContractError: nothing is public by omission."""
+    """Returns the methods of a service by name. Nothing is public by omission: one without an access rule, or with a permission that
+    no role has, is a ContractError.
+    """
     return {method.name: _method(method) for method in service(full_name).methods}
 
 
@@ -69,6 +73,10 @@ def _method(method: MethodDescriptor) -> Method:
     path = f"/{method.containing_service.full_name}/{method.name}"
     if not (access.permission or access.public or access.internal):
         raise ContractError(f"{path} says nothing about who may call it: give it option (marque.options.v1.access)")
+    if access.permission and not any(access.permission in held for held in roles.PERMISSIONS.values()):
+        raise ContractError(
+            f"{path} needs {access.permission}, which no role has: give it to some in servicekit/roles.py"
+        )
     return Method(
         path=path,
         name=method.name,

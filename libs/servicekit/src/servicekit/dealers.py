@@ -19,6 +19,10 @@ from servicekit.messaging.consumer import Handler
 from servicekit.messaging.envelope import Event
 from servicekit.rpc.principal import Principal
 
+SNAPSHOT = "marque.network.v1.DealerSnapshot"
+REBUILDS = {known_dealers.name: SNAPSHOT}
+"""What a subscription with these handlers rebuilds from (`Subscription.rebuilds`)."""
+
 
 async def on_dealer_changed(uow: UnitOfWork, event: Event) -> None:
     """Keeps the newest state of a dealer; what is older than known changes nothing."""
@@ -41,10 +45,7 @@ async def on_dealer_changed(uow: UnitOfWork, event: Event) -> None:
 
 def handlers() -> dict[str, Handler]:
     """Returns the handlers by which a service knows dealers; each service's subscription to network takes them in."""
-    return {
-        "marque.network.v1.DealerChanged": on_dealer_changed,
-        "marque.network.v1.DealerSnapshot": on_dealer_changed,
-    }
+    return {"marque.network.v1.DealerChanged": on_dealer_changed, SNAPSHOT: on_dealer_changed}
 
 
 def in_scope(principal: Principal, column: sa.ColumnElement[uuid.UUID]) -> sa.ColumnElement[bool]:

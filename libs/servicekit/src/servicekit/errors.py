@@ -174,11 +174,16 @@ class ResourceExhausted(DomainError):
 
 
 class Unavailable(DomainError):
-    """Something this service needs is down for now."""
+    """Something this service needs is down for now; callers are always told when to try again."""
 
     code = grpc.StatusCode.UNAVAILABLE
     reason = "DEPENDENCY_UNAVAILABLE"
     message = "{dependency} is not reachable at present. Try again later."
+
+    def __init__(
+        self, *, violations: Iterable[FieldViolation] = (), retry_after: float | None = 1.0, **metadata: object
+    ) -> None:
+        super().__init__(violations=violations, retry_after=retry_after, **metadata)
 
 
 class DeadlineExceeded(DomainError):

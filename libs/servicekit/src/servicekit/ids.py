@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import struct
 import time
 import uuid
 
 _POOL_BYTES = 4096  # random bits are drawn for many ids at once: a system call for each costs more than the rest
 _RANDOM_BITS = (1 << 62) - 1
+_VARIANT = 0b10 << 62
+_PAIR = struct.Struct(">QQ").pack
 
 _last_ms = 0
 _sequence = 0
@@ -26,12 +29,30 @@ def new_uuid() -> uuid.UUID:
     return uuid.UUID(int=_next())
 
 
+def new_block(count: int) -> list[bytes]:
+    """Returns new UUIDv7s in their sixteen bytes, for rows that are made by the thousand."""
+    drawn = struct.unpack(f">{count}Q", os.urandom(8 * count))
+    return [_PAIR(_tick(), _VARIANT | (bits & _RANDOM_BITS)) for bits in drawn]
+
+
+def text_of(value: bytes) -> str:
+    """Returns sixteen bytes as the 36 lower-case characters of a UUID."""
+    digits = value.hex()
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
 def _next() -> int:
-    global _last_ms, _sequence, _pool, _taken
+    global _pool, _taken
     if _taken >= len(_pool):
         _pool, _taken = os.urandom(_POOL_BYTES), 0
     drawn = int.from_bytes(_pool[_taken : _taken + 8], "big")
     _taken += 8
+    return (_tick() << 64) | _VARIANT | (drawn & _RANDOM_BITS)
+
+
+def _tick() -> int:
+    """Returns the upper 64 bits of the next id: they alone keep the order."""
+    global _last_ms, _sequence
     now = time.time_ns() // 1_000_000
     if now > _last_ms:
         _last_ms, _sequence = now, 0
@@ -39,7 +60,7 @@ def _next() -> int:
         _sequence += 1
         if _sequence > 0xFFF:
             _last_ms, _sequence = _last_ms + 1, 0
-    return (_last_ms << 80) | (0x7 << 76) | (_sequence << 64) | (0b10 << 62) | (drawn & _RANDOM_BITS)
+    return (_last_ms << 16) | (0x7 << 12) | _sequence
 
 
 def _forget_pool() -> None:

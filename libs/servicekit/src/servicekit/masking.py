@@ -40,28 +40,28 @@ def _below(full_name: str) -> tuple[tuple[str, bool], ...]:
     descriptor = contract.message(full_name).DESCRIPTOR
     found = []
     for field in descriptor.fields:
-        part = _part(field)
-        if part is not None and _classes(part.full_name):
+        part = part_of(field)
+        if part is not None and kinds(part.full_name):
             found.append((field.name, field.is_repeated))
     return tuple(found)
 
 
 @cache
-def _classes(full_name: str) -> frozenset[int]:
+def kinds(full_name: str) -> frozenset[int]:
     """The kinds of data that a message holds, at any depth; a message may hold messages of its own type."""
     found: set[int] = set()
     known, waiting = {full_name}, [full_name]
     while waiting:
         name = waiting.pop()
         found.update(kind for _, kind in _own(name))
-        parts = (_part(field) for field in contract.message(name).DESCRIPTOR.fields)
+        parts = (part_of(field) for field in contract.message(name).DESCRIPTOR.fields)
         fresh = {part.full_name for part in parts if part is not None} - known
         known |= fresh
         waiting += fresh
     return frozenset(found)
 
 
-def _part(field: Any) -> Descriptor | None:
+def part_of(field: Any) -> Descriptor | None:
     """The message of ours that a field holds, a map by its values; None for other fields."""
     kind = field.message_type
     if kind is not None and kind.GetOptions().map_entry:
@@ -116,7 +116,7 @@ def refuse_masked(message: Message, paths: list[str], visible: frozenset[int], p
 
     A masked value can never be written back: neither by its own path nor with the message around it.
     """
-    wrong = [path for path in paths if _hides(message.DESCRIPTOR, path.split("."), visible)]
+    wrong = [path for path in paths if hides(message.DESCRIPTOR, path.split("."), visible)]
     if wrong:
         raise InvalidArgument(
             violations=[
@@ -128,14 +128,15 @@ def refuse_masked(message: Message, paths: list[str], visible: frozenset[int], p
         )
 
 
-def _hides(descriptor: Any, path: list[str], visible: frozenset[int]) -> bool:
+def hides(descriptor: Any, path: list[str], visible: frozenset[int]) -> bool:
+    """Tells whether a path leads to, through or around a field of a kind not in `visible`."""
     field = descriptor.fields_by_name.get(path[0])
     if field is None:
         return False
     kind = field.GetOptions().Extensions[options_pb2.data_class]
     if kind and kind not in visible:
         return True
-    part = _part(field)
+    part = part_of(field)
     if part is None:
         return False
-    return _hides(part, path[1:], visible) if path[1:] else bool(_classes(part.full_name) - visible)
+    return hides(part, path[1:], visible) if path[1:] else bool(kinds(part.full_name) - visible)

@@ -1,17 +1,19 @@
-"""The servicer of every `<Service>OperationsService`: dead letters, the state said again, and how the service is doing."""
+"""The servicer of every `<Service>OperationsService`: dead letters, the state said again, the audit trail, how the service is doing."""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
-from marque.type.v1 import operations_pb2
+from marque.type.v1 import audit_pb2, operations_pb2
 
 from servicekit import paging, republish, state
+from servicekit.audit import api as audit
 from servicekit.db.uow import Work
 from servicekit.errors import DomainError, InvalidArgument, NotFound
-from servicekit.messaging import consumer, deadletters
+from servicekit.messaging import consumer, deadletters, resend
 from servicekit.messaging.consumer import Subscription
 from servicekit.messaging.envelope import Event
 from servicekit.rpc.call import Call
@@ -111,6 +113,18 @@ class OperationsApi:
             raise RepublishNotFound(republish_id=request.republish_id)
         return republish.republish_message(row)
 
+    async def ResendEvents(
+        self, request: operations_pb2.ResendEventsRequest, call: Call
+    ) -> operations_pb2.ResendEventsResponse:
+        async with (uow := self._work(call)):
+            start = request.publish_start_time.ToDatetime(UTC)
+            end = request.publish_end_time.ToDatetime(UTC) if request.HasField("publish_end_time") else uow.now
+            events = await resend.resend(uow, start, end)
+            answer = operations_pb2.ResendEventsResponse(events=events, more=events == resend.STEP)
+            answer.publish_end_time.FromDatetime(end)
+            uow.audit("resend", "events", "")
+            return await uow.answer(answer)
+
     async def GetState(self, request: operations_pb2.GetStateRequest, call: Call) -> operations_pb2.ServiceState:
         subscriptions = list(self._subscriptions.values())
         pending = await state.broker_pending(self._kit.settings.nats_url, subscriptions)
@@ -118,6 +132,16 @@ class OperationsApi:
             found = await state.read(session, self._name)
             await state.add_consumers(session, found, subscriptions, pending)
         return found
+
+    async def ListAuditRecords(
+        self, request: audit_pb2.ListAuditRecordsRequest, call: Call
+    ) -> audit_pb2.ListAuditRecordsResponse:
+        return await audit.list_records(self._work, request, call)
+
+    async def VerifyAuditTrail(
+        self, request: audit_pb2.VerifyAuditTrailRequest, call: Call
+    ) -> audit_pb2.VerifyAuditTrailResponse:
+        return await audit.verify(self._kit, self._name, request)
 
     async def _apply(self, name: str, event: Event) -> None:
         """Applies a parked event by the way of its consumer: inbox row and effect in one transaction."""

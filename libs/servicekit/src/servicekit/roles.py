@@ -17,7 +17,28 @@ ALL_CLASSES = frozenset({IDENTITY, CONTACT, PROFILE, COMMERCIAL, PERSON, NARRATI
 _NETWORK_LOOK = "network.dealers: read list search"
 _STAFF_LOOK = """
 network.staff: read list search
-network.calendars: read list
+network.calendars: read list compute
+network.territories: read list
+network.targets: read list
+"""
+# The dealer as a customer of the maker: what its manager and the maker's people for it see, and agree on.
+_PARTNER_LOOK = """
+network.dealers: list_status_changes
+network.dealer_contacts: read list
+network.visits: read list list_actions complete_action
+network.agreements: read list
+network.kpis: list
+network.scorecard_models: read
+network.kpi_values: list
+network.scores: read list compare
+network.targets: propose agree
+"""
+_PARTNER_CARE = """
+network.admissions: read list
+network.dealer_contacts: create update
+network.visits: plan update complete cancel
+network.kpi_values: record
+network.calendars: close_days
 """
 _CAR_LOOK = """
 vehicle.vehicles: read search read_history
@@ -57,17 +78,38 @@ vehicle.imports: upload read list cancel
 _NETWORK_IMPORTS = """
 network.dealers: import
 network.staff: import
+network.targets: import
+network.kpi_values: import
 network.imports: upload read list cancel
 """
 _NETWORK_DESK = """
-network.dealers: create update
-network.calendars: put
+network.dealers: create update activate suspend terminate
+network.territories: create update end
+network.admissions: put
+network.agreements: draft update sign amend terminate
+network.kpis: put
+network.scorecard_models: put
+network.calendars: put copy
 network.staff: create update
 """
+_PRESENCE = "network.presence: report list"
+_ASSIGNING = """
+network.assignments: suggest assign read list end
+network.presence: report list
+"""
+_LEAVING = """
+network.staff: leave
+network.hand_overs: read
+"""
+_ASSIGNMENT_LOOK = "network.assignments: read list"
+_PROVISIONING = "network.staff: provision"  # of an identity provider's own client
+_GROUP_MAPPING = "network.staff: provision map_groups"
 _OPERATIONS = "".join(
-    f"{service}.dead_letters: list replay\n{service}.state: read republish\n"
+    f"{service}.dead_letters: list replay\n{service}.state: read republish\n{service}.events: resend\n{service}.audit_records: verify\n"
     for service in ("customer", "network", "vehicle")
 )
+# Who did what to whom: for who answers for it, not for who keeps the machines running.
+_AUDIT = "".join(f"{service}.audit_records: list\n" for service in ("customer", "network", "vehicle"))
 
 
 def _permissions(*groups: str) -> frozenset[str]:
@@ -79,10 +121,11 @@ def _permissions(*groups: str) -> frozenset[str]:
     return frozenset(found)
 
 
-_DEALER = (_NETWORK_LOOK, _STAFF_LOOK, _CAR_LOOK)
+_DEALER = (_PRESENCE, _ASSIGNMENT_LOOK, _NETWORK_LOOK, _STAFF_LOOK, _CAR_LOOK)
 _DESK = (_CUSTOMER_DESK, _CAR_DESK)
 _ALL = (
     _NETWORK_LOOK, _STAFF_LOOK, _CAR_LOOK, *_DESK, _COUNTER, _SALES, _WORKSHOP, _IMPORTS, _NETWORK_DESK, _NETWORK_IMPORTS,
+    _PARTNER_LOOK, _PARTNER_CARE, _ASSIGNING, _LEAVING,
 )  # fmt: skip
 
 PERMISSIONS: dict[str, frozenset[str]] = {
@@ -95,7 +138,8 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "dealer.technician": _permissions(*_DEALER, "vehicle.repair_orders: read list update advance_stage"),
     "dealer.care": _permissions(*_DEALER, _CUSTOMER_DESK, _COUNTER, _SALES_LOOK, _WORKSHOP_LOOK, "vehicle.vehicles: list"),
     "dealer.manager": _permissions(
-        *_DEALER, *_DESK, _COUNTER, _SALES, _WORKSHOP, "network.staff: create update", "network.calendars: put",
+        *_DEALER, *_DESK, _COUNTER, _SALES, _WORKSHOP, "network.staff: create update", "network.calendars: put copy",
+        _PARTNER_LOOK, _ASSIGNING, _LEAVING,
     ),
     "dealer.system": _permissions(*_DEALER, *_DESK, _COUNTER, _SALES, _WORKSHOP, _IMPORTS),
     "oem.agent": _permissions(*_DEALER, *_DESK, _SALES_LOOK, _WORKSHOP_LOOK),
@@ -105,17 +149,18 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "oem.quality": _permissions(_NETWORK_LOOK, _CAR_LOOK, "vehicle.vehicles: list", _WORKSHOP_LOOK),
     "oem.region": _permissions(
         *_DEALER, "customer.customers: read list search", "customer.relations: list", "customer.interactions: list",
-        "vehicle.vehicles: list", _SALES_LOOK, _WORKSHOP_LOOK,
+        "vehicle.vehicles: list", _SALES_LOOK, _WORKSHOP_LOOK, _PARTNER_LOOK, _PARTNER_CARE,
     ),
     "oem.manager": _permissions(*_ALL),
     "oem.research": _permissions("customer.customers: list", "vehicle.vehicles: list read"),
-    "oem.admin": _permissions(*_ALL, _OPERATIONS),
+    "oem.admin": _permissions(*_ALL, _OPERATIONS, _AUDIT, _GROUP_MAPPING),
     "ops": _permissions(_OPERATIONS, "customer.imports: read list", "vehicle.imports: read list", "network.imports: read list"),
     "plant": _permissions(
         "vehicle.vehicles: register read list update import", "vehicle.vins: check", "vehicle.imports: upload read list cancel",
     ),
     "partner": _permissions("network.dealers: read list", "vehicle.vins: check"),
-    "service": _permissions(*_ALL, _OPERATIONS),
+    "provisioner": _permissions(_PROVISIONING),
+    "service": _permissions(*_ALL, _OPERATIONS, _PROVISIONING),
 }  # fmt: skip
 
 CLASSES: dict[str, frozenset[int]] = {
@@ -138,6 +183,7 @@ CLASSES: dict[str, frozenset[int]] = {
     "ops": frozenset(),
     "plant": frozenset(),
     "partner": frozenset(),
+    "provisioner": frozenset({IDENTITY, CONTACT}),
     "service": ALL_CLASSES,
 }
 
@@ -153,9 +199,14 @@ UNSCOPED = frozenset(
         "oem.marketing",
         "oem.research",
         "plant",
+        "provisioner",
         "service",
     }
 )
+
+
+# Roles of systems, customers and partners: nobody holds them by working somewhere, so no record of staff speaks of them.
+NOT_OF_STAFF = frozenset({"owner", "dealer.system", "plant", "partner", "service", "provisioner"})
 
 
 @cache

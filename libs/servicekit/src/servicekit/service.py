@@ -20,8 +20,10 @@ import uvloop
 from nats.aio.client import Client as Nats
 from opentelemetry.sdk.trace.export import SpanExporter
 
-from servicekit import sweeps, telemetry
+from servicekit import memory, sweeps, telemetry
 from servicekit.audit import ReadAudit
+from servicekit.audit.appender import ChainAppender
+from servicekit.audit.keys import AuditKeys
 from servicekit.db import migrate
 from servicekit.db.due import DueHandler, DueWorker
 from servicekit.db.engine import Database
@@ -32,6 +34,7 @@ from servicekit.messaging import streams
 from servicekit.messaging.consumer import Consumer, Subscription
 from servicekit.messaging.relay import Relay
 from servicekit.republish import republish_due
+from servicekit.roster import ServiceRoster
 from servicekit.rpc.server import RpcServer
 from servicekit.rpc.tokens import ServiceIdentity, TokenVerifier
 from servicekit.settings import ServiceSettings
@@ -60,6 +63,7 @@ class Kit:
     identity: ServiceIdentity
     committed: asyncio.Event
     audit: ReadAudit
+    audit_keys: AuditKeys
 
 
 @dataclass
@@ -79,10 +83,13 @@ class Service:
 Build = Callable[[Kit], Service]
 
 
-def make_kit(settings: ServiceSettings, name: str) -> Kit:
-    """Makes the parts of a service; nothing is connected yet."""
+def make_kit(settings: ServiceSettings, name: str, *, command_timeout: float | None = 60.0) -> Kit:
+    """Makes the parts of a service; nothing is connected yet. `command_timeout` is that of `Database`."""
     database = Database(
-        settings.database_url.get_secret_value(), pool_size=settings.database_pool_size, application=f"marque-{name}"
+        settings.database_url.get_secret_value(),
+        pool_size=settings.database_pool_size,
+        application=f"marque-{name}",
+        command_timeout=command_timeout,
     )
     identity = ServiceIdentity(
         token_file=settings.service_token_file,
@@ -91,7 +98,8 @@ def make_kit(settings: ServiceSettings, name: str) -> Kit:
         secret_file=settings.client_secret_file,
     )
     verifier = TokenVerifier(settings.issuer_url, settings.audience, settings.token_algorithms)
-    return Kit(settings, database, verifier, identity, asyncio.Event(), ReadAudit(database))
+    keys = AuditKeys.read(settings.audit_keys, settings.audit_key_id)
+    return Kit(settings, database, verifier, identity, asyncio.Event(), ReadAudit(database), keys)
 
 
 class Running:
@@ -142,15 +150,18 @@ class Running:
         if self._work:
             await self._start_work()
         if self._serve:
+            roster = ServiceRoster(self._kit.database)
             self._server = RpcServer(
                 self._service.servicers,
                 self._kit.verifier,
                 audit=self._kit.audit,
                 max_message_bytes=settings.max_message_bytes,
                 reflection=settings.reveal_contracts,
+                roster=roster,
             )
             self.port = await self._server.start(settings.grpc_host, settings.grpc_port)
             self._spawn("audit", self._kit.audit.run())
+            self._spawn("roster", roster.run())
         self._health.set_ready(True)
         log.info("ready", extra={"port": self.port})
 
@@ -174,13 +185,21 @@ class Running:
     async def _start_work(self) -> None:
         kit, service = self._kit, self._service
         self._nats = await connect_nats(kit.settings.nats_url, self._name)
-        jetstream = self._nats.jetstream()
-        self._spawn("relay", Relay(kit.database, jetstream, kit.committed, self._name).run())
+        self._spawn("relay", Relay(kit.database, self._nats, kit.committed, self._name).run())
         for subscription in service.subscriptions:
-            self._spawn(subscription.name, Consumer(kit.database, jetstream, subscription, kit.committed).run())
+            self._spawn(subscription.name, Consumer(kit.database, self._nats, subscription, kit.committed).run())
         for name, sweep in service.sweeps.items():
             self._spawn(name, sweeps.run(name, sweep))
-        handlers = {**service.due, **republish_due(service.snapshots), HOUSEKEEPING: housekeeping(kit.settings)}
+        handlers = {
+            **service.due,
+            **republish_due(service.snapshots),
+            HOUSEKEEPING: housekeeping(kit.settings, kit.audit_keys),
+        }
+        if kit.audit_keys.current:
+            chain = ChainAppender(kit.database, self._name, kit.audit_keys, kit.settings)
+            self._spawn("audit chain", chain.run())
+        elif kit.settings.environment == "production":
+            raise RuntimeError("MARQUE_AUDIT_KEYS names no folder with a key to sign the audit trail")
         self._spawn("vitals", vitals(kit.database))
         self._spawn("due", DueWorker(kit.database, handlers, kit.committed).run())
 
@@ -201,13 +220,13 @@ def _report(task: asyncio.Task[None]) -> None:
 
 
 async def connect_nats(url: str, name: str) -> Nats:
-    """Connects to the broker; reconnects for ever."""
+    """Connects to the broker; reconnects for ever. `url` may name several servers of a cluster, parted by commas."""
 
     async def quiet(error: Exception) -> None:
         log.warning("broker", extra={"error_type": type(error).__name__})
 
     return await nats.connect(
-        url,
+        url.split(","),
         name=f"marque-{name}",
         max_reconnect_attempts=-1,
         reconnect_time_wait=0.25,
@@ -219,7 +238,7 @@ async def connect_nats(url: str, name: str) -> Nats:
 
 async def migrate_all(build: Build, settings: ServiceSettings, name: str) -> None:
     """Brings schema and streams to what this image declares."""
-    kit = make_kit(settings, name)
+    kit = make_kit(settings, name, command_timeout=None)
     service = build(kit)
     await migrate.upgrade(kit.database, service.migrations)
     broker = await connect_nats(settings.nats_url, name)
@@ -230,6 +249,7 @@ async def migrate_all(build: Build, settings: ServiceSettings, name: str) -> Non
             service.subscriptions,
             replicas=settings.stream_replicas,
             max_age_days=settings.stream_max_age_days,
+            max_bytes=settings.stream_max_bytes,
         )
     finally:
         await broker.close()
@@ -243,6 +263,7 @@ async def run(build: Build, settings: ServiceSettings, name: str, *, serve: bool
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     await running.start()
+    memory.settle()
     await stopping.wait()
     await running.stop()
 

@@ -26,6 +26,7 @@ class ServiceSettings(BaseSettings):
     nats_url: str = "nats://127.0.0.1:4222"
     stream_replicas: int = 1
     stream_max_age_days: int = 14
+    stream_max_bytes: int = -1
 
     issuer_url: str = ""
     audience: str = "marque"
@@ -47,6 +48,12 @@ class ServiceSettings(BaseSettings):
     outbox_days: int = 3
     dead_letter_days: int = 30
     import_days: int = 90
+    audit_days: int = 730
+    audit_keys: Path | None = None
+    audit_key_id: str = ""
+    audit_segment_records: int = Field(10_000, ge=1)
+    audit_segment_seconds: int = Field(300, ge=1)
+    audit_wait_seconds: int = Field(300, ge=5)
     reveal_contracts: bool = True
 
     @model_validator(mode="after")
@@ -56,8 +63,8 @@ class ServiceSettings(BaseSettings):
         The stream delivers an event again within its age, an operator replays a dead letter within `dead_letter_days` of the last replay;
         only the inbox row tells that it was applied.
         """
-        ages = ("stream_max_age_days", "dead_letter_days", "import_days", "idempotency_days", "outbox_days")
-        for name in ages:
+        stay = ("import_days", "idempotency_days", "outbox_days", "audit_days")
+        for name in ("stream_max_age_days", "dead_letter_days", *stay):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1 day")
         if self.inbox_days <= self.stream_max_age_days + self.dead_letter_days:

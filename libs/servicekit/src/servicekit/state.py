@@ -78,7 +78,7 @@ async def broker_pending(url: str, subscriptions: Sequence[Subscription]) -> dic
     """Asks the broker: consumer → (not delivered, not acknowledged). None where it does not answer in time."""
     try:
         async with asyncio.timeout(_BROKER_SECONDS):
-            broker = await nats.connect(url, connect_timeout=1, allow_reconnect=False, error_cb=_quiet)
+            broker = await nats.connect(url.split(","), connect_timeout=1, allow_reconnect=False, error_cb=_quiet)
             try:
                 return {item.name: await _pending_of(broker, item) for item in subscriptions}
             finally:

@@ -10,6 +10,7 @@ from servicekit.bulk.errors import FileUnreadable
 
 UTF8, GB18030 = "utf-8", "gb18030"
 _PIECE = 1024 * 1024
+_HEAD = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,14 +22,17 @@ class Encoding:
 
 
 def sniff(file: BinaryIO) -> Encoding:
-    """Returns a file's encoding and leaves it at its first byte after the mark. Raises FileUnreadable for UTF-16, which is not read here.
+    """Returns a file's encoding and leaves it at its first byte after the mark.
+
+    Raises FileUnreadable for UTF-16 and UTF-32, which are not read here, marked or not.
 
     A line of GB 18030 is hardly ever valid UTF-8 by chance, the other way round it often is: so GB 18030 is taken only where it reads
     more lines than UTF-8 does. Single broken lines then do not turn the whole file into nonsense; they are faulty rows.
     """
     file.seek(0)
-    start = file.read(4)
-    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+    start = file.read(_HEAD)
+    wide = start.count(0) * 4 > len(start)  # names of columns are mostly ASCII, and of two bytes then every other is 0
+    if wide or start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)):
         raise FileUnreadable("IMPORT_ENCODING_UNKNOWN")
     marked = start.startswith(codecs.BOM_UTF8)
     begin = len(codecs.BOM_UTF8) if marked else 0

@@ -26,6 +26,7 @@ OPEN = (QUEUED, RUNNING)
 DUE = "import"
 PIECE = 1024 * 1024
 FIRST_ERRORS = 20
+_TOLD = 500  # characters of one text
 _SEE_ALL = frozenset({"oem.admin", "oem.manager"})
 
 
@@ -130,14 +131,21 @@ async def progress(
         {
             "import_id": import_id,
             "row_number": outcome.row,
-            "key": outcome.key,
-            "violations": [asdict(violation) for violation in outcome.violations],
+            "key": _kept(outcome.key),
+            "violations": [
+                {name: _kept(text) for name, text in asdict(violation).items()} for violation in outcome.violations
+            ],
         }
         for outcome in outcomes
         if outcome.outcome == REJECTED
     ]
     if rejected:
         await uow.session.execute(insert(import_errors), rejected)
+
+
+def _kept(text: str) -> str:
+    """A text of a bad row as it can be kept: for U+0000 and halves of characters PostgreSQL would refuse the whole portion, for ever."""
+    return text.encode(errors="replace").decode().replace("\0", "\ufffd")[:_TOLD]
 
 
 async def end(uow: UnitOfWork, import_id: uuid.UUID, state: str, *, failure: str = "", total: int | None = None) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import Any
 
 import asyncpg
@@ -10,7 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async
 
 from servicekit.telemetry.database import db_span
 
+# A client that vanished without a word (a lost machine, a cut network) gives its locks back after 25 seconds, not after hours.
+_KEEPALIVE = {"tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3"}
 APPLICATION_SETTINGS = {
+    **_KEEPALIVE,
     "lock_timeout": "8000",
     "statement_timeout": "30000",
     "idle_in_transaction_session_timeout": "60000",
@@ -30,18 +34,26 @@ class Reader:
     async def fetch(self, query: str, *arguments: Any) -> list[asyncpg.Record]:
         """Returns all rows."""
         with db_span(query):
-            found: list[asyncpg.Record] = await self._pool.fetch(query, *arguments)
+            found: list[asyncpg.Record] = await self._sound(self._pool.fetch(query, *arguments))
         return found
 
     async def fetchrow(self, query: str, *arguments: Any) -> asyncpg.Record | None:
         """Returns the first row, or None."""
         with db_span(query):
-            return await self._pool.fetchrow(query, *arguments)
+            return await self._sound(self._pool.fetchrow(query, *arguments))
 
     async def fetchval(self, query: str, *arguments: Any) -> Any:
         """Returns the first value of the first row, or None."""
         with db_span(query):
-            return await self._pool.fetchval(query, *arguments)
+            return await self._sound(self._pool.fetchval(query, *arguments))
+
+    async def _sound(self, reading: Awaitable[Any]) -> Any:
+        """Awaits a read. Where a connection broke between two messages, none of the pool is trusted: each is opened anew."""
+        try:
+            return await reading
+        except asyncpg.InternalClientError:
+            await self._pool.expire_connections()
+            raise
 
     def acquire(self, *, timeout: float | None = None) -> Any:
         """Gives a connection for several statements: `async with reader.acquire() as connection`."""
@@ -58,9 +70,15 @@ class Reader:
 
 
 class Database:
-    """Connections to one service's database. `url` is postgresql://user:password@host:port/name."""
+    """Connections to one service's database. `url` is postgresql://user:password@host:port/name.
 
-    def __init__(self, url: str, *, pool_size: int = 10, application: str = "marque") -> None:
+    `command_timeout`: seconds after which a statement of the ORM engine is given up, for a server that hangs; None for work that may take
+    hours, as migrations.
+    """
+
+    def __init__(
+        self, url: str, *, pool_size: int = 10, application: str = "marque", command_timeout: float | None = 60.0
+    ) -> None:
         self._url = make_url(url).set(drivername="postgresql")
         self._pool_size = pool_size
         settings = {**APPLICATION_SETTINGS, "application_name": application}
@@ -70,7 +88,7 @@ class Database:
             max_overflow=pool_size,
             pool_timeout=5,
             pool_pre_ping=False,
-            connect_args={"timeout": 5, "server_settings": settings, "command_timeout": 60},
+            connect_args={"timeout": 5, "server_settings": settings, "command_timeout": command_timeout},
         )
         self.session = async_sessionmaker(self.engine, expire_on_commit=False, autoflush=False)
         self._settings = settings
@@ -111,7 +129,8 @@ class Database:
 
     async def direct(self) -> asyncpg.Connection:
         """Opens a connection of its own, outside every pool: for advisory locks that live as long as it does."""
-        return await asyncpg.connect(self.dsn, timeout=5, server_settings={"application_name": "marque-direct"})
+        settings = {**_KEEPALIVE, "application_name": "marque-direct"}
+        return await asyncpg.connect(self.dsn, timeout=5, command_timeout=30, server_settings=settings)
 
     async def ping(self) -> None:
         """Raises where the database does not answer."""

@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
+from servicekit.audit.drops import drop_segment
+from servicekit.audit.keys import AuditKeys
 from servicekit.db.base import now
 from servicekit.db.due import DueHandler
 from servicekit.db.uow import UnitOfWork
@@ -39,18 +41,21 @@ def _prune_imports() -> sa.TextClause:
     )
 
 
-def housekeeping(settings: ServiceSettings) -> DueHandler:
+def housekeeping(settings: ServiceSettings, keys: AuditKeys) -> DueHandler:
     """Returns the due work that prunes; each service's first migration makes it due.
 
     Outbox rows go once published and `outbox_days` old, inbox rows after `inbox_days` (longer than streams and dead letters live, so that
     no old message can be applied twice), request ids after `idempotency_days`, dead letters `dead_letter_days` after their replay and
-    imports with their rejected rows `import_days` after their end. What waits is never pruned, however old.
+    republications and imports with their rejected rows `import_days` after their end. What waits is never pruned, however old. A segment
+    of the audit trail goes whole, one in a step, `audit_days` after it was closed; without a key to sign the drop it stays.
     """
     ages = {
         _prune("outbox_messages", "publish_time"): settings.outbox_days,
         _prune("inbox_messages", "create_time"): settings.inbox_days,
+        _prune("handed_over", "create_time"): settings.inbox_days,  # long after the report of network has them
         _prune("idempotency_keys", "create_time"): settings.idempotency_days,
         _prune("dead_letters", "replay_time"): settings.dead_letter_days,
+        _prune("republishes", "end_time"): settings.import_days,
         _prune_import_errors(): settings.import_days,
         _prune_imports(): settings.import_days,
     }
@@ -60,6 +65,7 @@ def housekeeping(settings: ServiceSettings) -> DueHandler:
         for statement, days in ages.items():
             result = await uow.session.execute(statement, {"before": now() - timedelta(days=days), "step": _STEP})
             full = full or result.rowcount == _STEP  # type: ignore[attr-defined]
+        full = await drop_segment(uow, keys, settings.audit_days) or full
         return now() + (timedelta(seconds=1) if full else EVERY)
 
     return prune

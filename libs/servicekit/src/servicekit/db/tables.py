@@ -1,6 +1,7 @@
 """The platform's tables, which stand in every service's database beside its own.
 
-`create_v1` is frozen: it is called by the first migration of each service. A later change is a new function, called by a new migration.
+`create_v1` is frozen: it is called by the first migration of each service. A later change is a new function, called by a new migration
+(audit_tables.py, staff_tables.py).
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
 
+import asyncpg
 import sqlalchemy as sa
 from google.protobuf.message import Message
 from sqlalchemy.dialects.postgresql import insert
@@ -42,6 +43,8 @@ class Replayed(Exception):
         super().__init__("replayed")
 
 
+# After these nobody knows what the connection is doing: it is dropped, and the server undoes what it held. A rollback would only wait too.
+_BROKEN = (TimeoutError, asyncpg.InternalClientError)
 Constraints = dict[str, Callable[[], DomainError]]
 
 
@@ -96,10 +99,15 @@ class UnitOfWork:
         if self._depth:
             return
         try:
-            if error is not None:
+            if isinstance(error, _BROKEN):
+                await self.session.invalidate()
+            elif error is not None:
                 await self.session.rollback()
             else:
                 await self._finish()
+        except _BROKEN:
+            await self.session.invalidate()
+            raise
         except StaleDataError:
             await self.session.rollback()
             raise Aborted() from None

@@ -14,8 +14,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from nats.aio.client import Client as Nats
 from nats.aio.msg import Msg
-from nats.js import JetStreamContext
 
 from servicekit.db.base import now
 from servicekit.db.engine import Database
@@ -36,6 +36,7 @@ _LANES = 4
 _MAX_DELAY = 30.0
 _PARK_DELAY = 5.0
 _HOLD_SECONDS = 10.0
+_FIRST_WAIT = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,10 @@ class Subscription:
 
     `groups` are handlers that take all events of their types in a lane at once, in order, after the others: for what comes a thousand
     times a second, and does not care what events of other types did before or after.
+
+    `rebuilds` names the tables that the handlers keep of what the source owns, each with the type of the snapshots from which it can be
+    made anew (a handler hears them). `effects` names the service's own tables in which the handlers leave something: no snapshot touches
+    these, for an effect happens once. The rebuild suite (tests/e2e/test_republish.py) fails for a table that is in neither.
     """
 
     name: str
@@ -57,6 +62,8 @@ class Subscription:
     constraints: Constraints = field(default_factory=dict)
     lane: str = ""
     groups: Mapping[str, GroupHandler] = field(default_factory=dict)
+    rebuilds: Mapping[str, str] = field(default_factory=dict)
+    effects: frozenset[str] = frozenset()
 
     @property
     def types(self) -> list[str]:
@@ -89,38 +96,36 @@ async def apply(database: Database, subscription: Subscription, events: list[Eve
 class Consumer:
     """Runs one subscription."""
 
-    def __init__(
-        self, database: Database, jetstream: JetStreamContext, subscription: Subscription, committed: asyncio.Event
-    ) -> None:
+    def __init__(self, database: Database, broker: Nats, subscription: Subscription, committed: asyncio.Event) -> None:
         self._database = database
-        self._jetstream = jetstream
+        self._broker = broker
         self._subscription = subscription
         self._committed = committed
         self._held: dict[str, tuple[int, float]] = {}
+        self._wait = _FIRST_WAIT
 
     async def run(self) -> None:
         """Handles messages until cancelled; a broker that is away is waited for."""
-        wait = 0.2
         while True:
             try:
                 await self._consume()
             except asyncio.CancelledError:
                 raise
             except Exception as error:
+                wait = self._wait
                 log.warning(
                     "consumer waits",
                     extra={"consumer": self._subscription.name, "error_type": type(error).__name__, "seconds": wait},
                 )
                 await asyncio.sleep(wait)
-                wait = min(wait * 2, 5.0)
+                self._wait = min(wait * 2, 5.0)
 
     async def _consume(self) -> None:
         stream, name = envelope.stream(self._subscription.source), self._subscription.name
-        async with Pull(
-            self._jetstream._nc, stream, name, FETCH
-        ) as pull:  # the context has no public way to its client
+        async with Pull(self._broker, stream, name, FETCH) as pull:
             while True:
                 messages = await pull.messages()
+                self._wait = _FIRST_WAIT
                 if messages:
                     await self._handle_batch(messages)
                 else:

@@ -25,8 +25,11 @@ MAX_ACK_PENDING = 2000
 DUPLICATE_WINDOW_SECONDS = 600.0
 
 
-def stream_config(service: str, *, replicas: int, max_age_days: int) -> StreamConfig:
-    """Returns a service's stream: everything it says, kept `max_age_days`; when it is full it refuses and the outbox holds."""
+def stream_config(service: str, *, replicas: int, max_age_days: int, max_bytes: int = -1) -> StreamConfig:
+    """Returns a service's stream: everything it says, kept `max_age_days`; when it is full it refuses and the outbox holds.
+
+    It is full at `max_bytes`, or (-1) where the broker's own store is.
+    """
     return StreamConfig(
         name=envelope.stream(service),
         subjects=[f"marque.{service}.>"],
@@ -35,6 +38,7 @@ def stream_config(service: str, *, replicas: int, max_age_days: int) -> StreamCo
         storage=StorageType.FILE,
         num_replicas=replicas,
         max_age=max_age_days * 86400.0,
+        max_bytes=max_bytes,
         duplicate_window=DUPLICATE_WINDOW_SECONDS,
         allow_atomic=True,  # the relay hands over batches
     )
@@ -60,11 +64,12 @@ async def reconcile(
     *,
     replicas: int,
     max_age_days: int,
+    max_bytes: int = -1,
 ) -> None:
     """Makes the service's own stream and its consumers as declared, and the streams it listens to: the order of starts is free."""
     wanted = {service, *(subscription.source for subscription in subscriptions)}
     for name in sorted(wanted):
-        config = stream_config(name, replicas=replicas, max_age_days=max_age_days)
+        config = stream_config(name, replicas=replicas, max_age_days=max_age_days, max_bytes=max_bytes)
         try:
             await jetstream.stream_info(config.name or "")
         except NotFoundError:

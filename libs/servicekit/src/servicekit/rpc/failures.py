@@ -22,6 +22,7 @@ _DATABASE_DOWN = (
     asyncpg.CrashShutdownError,
     asyncpg.TooManyConnectionsError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # the connection died between two messages of one statement
     asyncpg.InvalidAuthorizationSpecificationError,
     ConnectionError,
     PoolTimeout,

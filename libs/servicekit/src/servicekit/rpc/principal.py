@@ -10,7 +10,7 @@ from servicekit import roles
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """A verified caller. Scope comes with the token: dealers, region, partner, own customer id."""
+    """A verified caller. Scope comes with the token: dealers, region, partner, own customer id; `staff_id` with the record of staff."""
 
     subject: str
     roles: frozenset[str] = frozenset()
@@ -21,6 +21,7 @@ class Principal:
     partner: str = ""
     customer_id: str = ""
     client: str = ""
+    staff_id: str = ""
     expires_at: float = 0.0
     token: str = field(default="", repr=False)
 

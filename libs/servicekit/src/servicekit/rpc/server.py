@@ -1,7 +1,7 @@
 """The gRPC server: every method of a servicer runs inside one composed pipeline, built once at start-up.
 
-trace → errors → authenticate → authorise → validate → call → masking and audit. A method of the contract that the servicer lacks, or one
-that says nothing about who may call it, stops the service from starting.
+trace → errors → authenticate → authorise (the method, then the fields named) → validate → call → masking and audit. A method of the
+contract that the servicer lacks, or one that says nothing about who may call it, stops the service from starting.
 """
 
 from __future__ import annotations
@@ -26,9 +26,11 @@ from servicekit.errors import DeadlineExceeded, DomainError, Internal, Permissio
 from servicekit.ids import new_id
 from servicekit.rpc.call import Call
 from servicekit.rpc.failures import as_domain_error
+from servicekit.rpc.hidden import Guard
 from servicekit.rpc.principal import ANONYMOUS, Principal
 from servicekit.rpc.tokens import TokenVerifier
 from servicekit.rpc.validation import parse, validate
+from servicekit.staff import Roster
 from servicekit.telemetry import logs, metrics, spans
 
 log = logs.get_logger(__name__)
@@ -60,8 +62,10 @@ class RpcServer:
         audit: ReadAudit,
         max_message_bytes: int = 4 * 1024 * 1024,
         reflection: bool = True,
+        roster: Roster | None = None,
     ) -> None:
         self._verifier = verifier
+        self._roster = roster
         self._audit = audit
         limits = [
             ("grpc.max_receive_message_length", max_message_bytes),
@@ -101,6 +105,8 @@ class RpcServer:
         return grpc.unary_unary_rpc_method_handler(self._unary(function, method))
 
     def _unary(self, function: Callable[[Message, Call], Awaitable[Message]], method: Method) -> Unary:
+        guard = Guard(method, function)
+
         async def serve(data: bytes, context: grpc.aio.ServicerContext) -> bytes:
             metadata = _metadata(context)
             started = time.perf_counter()
@@ -111,6 +117,7 @@ class RpcServer:
                 try:
                     call.principal = await self._authorised(metadata, method)
                     request = parse(method.input, data)
+                    guard.check(request, call.principal)
                     validate(request, data)
                     _identify(call, request, metadata, method)
                     answer = await function(request, call)
@@ -136,6 +143,8 @@ class RpcServer:
     def _stream(self, function: Callable[[Any, Call], AsyncIterator[Message]], method: Method) -> Any:
         """Streams: requests come as an async iterator when the client streams; answers are what the servicer yields."""
 
+        guard = Guard(method, function)
+
         async def serve(incoming: Any, context: grpc.aio.ServicerContext) -> AsyncIterator[bytes]:
             metadata = _metadata(context)
             started = time.perf_counter()
@@ -147,9 +156,10 @@ class RpcServer:
                     call.principal = await self._authorised(metadata, method)
                     call.language = metadata.get("accept-language", "en")
                     if method.client_streaming:
-                        requests: Any = _parsed(incoming, method)
+                        requests: Any = _parsed(incoming, method, guard, call.principal)
                     else:
                         requests = parse(method.input, incoming)
+                        guard.check(requests, call.principal)
                         validate(requests, incoming)
                     async for answer in function(requests, call):
                         yield answer.SerializeToString()
@@ -179,9 +189,9 @@ class RpcServer:
         scheme, _, token = header.partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise Unauthenticated(why="the scheme is not Bearer")
-        principal = await self._verifier.verify(token.strip())
+        principal = await self._present(token.strip())
         if principal.is_service and ON_BEHALF_OF in metadata:
-            principal = await self._verifier.verify(metadata[ON_BEHALF_OF])
+            principal = await self._present(metadata[ON_BEHALF_OF])
         if method.public:
             return principal
         if method.internal:
@@ -190,6 +200,11 @@ class RpcServer:
         elif not principal.may(method.permission):
             raise PermissionDenied(permission=method.permission)
         return principal
+
+    async def _present(self, token: str) -> Principal:
+        """Returns the caller of a token as the record of staff allows it now."""
+        principal = await self._verifier.verify(token)
+        return principal if self._roster is None else await self._roster.present(principal)
 
     def _judged(self, error: Exception, method: Method) -> DomainError:
         """Turns any exception into what the caller is told; what is our fault is logged with its place."""
@@ -215,9 +230,12 @@ def _stream_handler(method: Method, serve: Any) -> grpc.RpcMethodHandler:
     return grpc.stream_unary_rpc_method_handler(collect)
 
 
-async def _parsed(incoming: AsyncIterator[bytes], method: Method) -> AsyncIterator[Message]:
+async def _parsed(
+    incoming: AsyncIterator[bytes], method: Method, guard: Guard, principal: Principal
+) -> AsyncIterator[Message]:
     async for data in incoming:
         request = parse(method.input, data)
+        guard.check(request, principal)
         validate(request, data)
         yield request
 

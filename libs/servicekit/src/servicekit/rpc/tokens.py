@@ -2,6 +2,9 @@
 
 Every service verifies every token again and trusts no identity header. A verified token is remembered by its hash until it expires or
 the issuer's keys change; algorithms are pinned by settings, never taken from the token.
+
+An issuer that is slow or hangs holds up nobody who can be judged without it: keys that grow old are read again in the background, and a
+service's own token is renewed before it ends. Only who brings a key that nobody knows yet waits for the issuer.
 """
 
 from __future__ import annotations
@@ -9,11 +12,12 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import httpx
-from joserfc import jwt
+from joserfc import jws, jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
@@ -21,10 +25,15 @@ from servicekit.errors import Unauthenticated, Unavailable
 from servicekit.rpc.principal import Principal
 
 LEEWAY_SECONDS = 30
+KEYS_MAX_AGE = 300.0  # seconds: so long, and an answer of the issuer, a key that it took back may still open doors
+KEYS_STALE_LIMIT = 6 * 3600.0  # seconds: so long known keys serve on while the issuer is away
 _REFRESH_COOLDOWN = 2.0
-_KEYS_MAX_AGE = 300.0
+_AWAY_COOLDOWN = 10.0
+_ANSWER_SECONDS = 5.0
 _CACHE_LIMIT = 20_000
 _FAR_FUTURE = 1e15
+
+Clock = Callable[[], float]
 
 
 class _Unheld(Exception):
@@ -32,23 +41,38 @@ class _Unheld(Exception):
 
 
 class TokenVerifier:
-    """Checks signature, issuer, audience, expiry and not-before of access tokens."""
+    """Checks signature, issuer, audience, expiry and not-before of access tokens. `iat` decides nothing (RFC 7519 §4.1.6).
+
+    `clock` gives the wall clock in Unix seconds; a test sets another to be a server whose clock is wrong.
+    """
 
     def __init__(
-        self, issuer: str, audience: str, algorithms: list[str], client: httpx.AsyncClient | None = None
+        self,
+        issuer: str,
+        audience: str,
+        algorithms: list[str],
+        client: httpx.AsyncClient | None = None,
+        *,
+        clock: Clock = time.time,
     ) -> None:
+        self.clock = clock
         self._issuer = issuer
         self._audience = audience
         self._algorithms = algorithms
-        self._client = client or httpx.AsyncClient(timeout=5.0)
+        self._client = client or httpx.AsyncClient(timeout=None)  # noqa: S113 - each reading has its time as a whole
         self._keys: KeySet | None = None
         self._fingerprint = b""
-        self._fetched = 0.0
-        self._lock = asyncio.Lock()
+        # Moments of the steady clock: a wall clock that is set must make keys neither old nor young.
+        self._read = self._asked = -1e9
+        self._away = False
+        self._reading: asyncio.Task[None] | None = None
         self._cache: dict[bytes, Principal] = {}
 
     async def close(self) -> None:
-        """Closes the HTTP client."""
+        """Ends a reading under way and closes the HTTP client."""
+        if self._reading is not None:
+            self._reading.cancel()
+            await asyncio.gather(self._reading, return_exceptions=True)
         await self._client.aclose()
 
     async def verify(self, token: str) -> Principal:
@@ -56,11 +80,10 @@ class TokenVerifier:
 
         Raises:
             Unauthenticated: the token does not hold; the reason says why without repeating the token.
-            Unavailable: the issuer's keys were never read and it does not answer.
+            Unavailable: no keys are known, or only such as are too old to be trusted, and the issuer does not answer.
         """
-        now = time.time()
-        if now - self._fetched > _KEYS_MAX_AGE:
-            await self._refresh(required=self._keys is None)
+        await self._have_keys()
+        now = self.clock()
         digest = hashlib.sha256(token.encode()).digest()
         known = self._cache.get(digest)
         if known is not None:
@@ -74,13 +97,26 @@ class TokenVerifier:
         self._cache[digest] = principal
         return principal
 
+    async def _have_keys(self) -> None:
+        """Sees to it that there are keys to judge by; waits for the issuer only where there are none."""
+        age = time.monotonic() - self._read
+        if age <= KEYS_MAX_AGE:
+            return
+        if self._keys is not None and age <= KEYS_STALE_LIMIT:
+            if time.monotonic() - self._asked >= _REFRESH_COOLDOWN:
+                self._read_again()
+            return
+        await asyncio.shield(self._read_again())
+        if time.monotonic() - self._read > KEYS_STALE_LIMIT:
+            raise Unavailable(dependency="The identity provider")
+
     async def _claims(self, token: str) -> dict[str, Any]:
         try:
             decoded = self._decode(token)
         except _Unheld:
-            # An unknown key may be a new one: ask the issuer once more, but not at every bad token.
-            if time.time() - self._fetched < _REFRESH_COOLDOWN or not await self._refresh(required=False):
+            if not self._names_unknown_key(token):
                 raise _invalid("the signature does not hold") from None
+            await self._ask_for_new_keys()
             try:
                 decoded = self._decode(token)
             except _Unheld:
@@ -95,8 +131,34 @@ class TokenVerifier:
         except Exception:  # a header is written by anybody: what the library stumbles over is no fault of ours
             raise _Unheld from None
 
+    def _names_unknown_key(self, token: str) -> bool:
+        """Tells whether a token names a key that the issuer may have made since; a key that is known never changes under its name."""
+        try:
+            header = jws.extract_compact(token.encode()).headers()
+        except Exception:  # as above
+            return False
+        known = [key.kid for key in self._keys.keys] if self._keys is not None else []
+        named = header.get("kid")
+        return header.get("alg") in self._algorithms and isinstance(named, str | None) and named not in known
+
+    async def _ask_for_new_keys(self) -> None:
+        """Waits for keys that were asked for after this moment. The issuer is asked every two seconds at most, whatever is thrown at us:
+        who comes in between waits for the next time, together with all others. An issuer that was just found away is waited for by nobody.
+        """
+        came = time.monotonic()
+        if self._away and self._reading is None and came - self._asked < _AWAY_COOLDOWN:
+            return
+        while self._asked < came:
+            pause = self._asked + _REFRESH_COOLDOWN - time.monotonic()
+            if self._reading is None and pause > 0:
+                await asyncio.sleep(pause)
+            else:
+                await asyncio.shield(self._read_again())
+        if self._reading is not None:
+            await asyncio.shield(self._reading)
+
     def _checked(self, claims: dict[str, Any]) -> dict[str, Any]:
-        now = time.time()
+        now = self.clock()
         audience = claims.get("aud")
         held = audience if isinstance(audience, list) else [audience]
         if claims.get("iss") != self._issuer:
@@ -117,30 +179,34 @@ class TokenVerifier:
             raise _invalid("it is not valid yet")
         return claims
 
-    async def _refresh(self, *, required: bool) -> bool:
-        """Reads the keys again; tells whether they changed."""
-        asked = self._fetched
-        async with self._lock:
-            if self._fetched != asked:
-                return True
-            try:
+    def _read_again(self) -> asyncio.Task[None]:
+        """Returns the reading of keys that is under way; begins one where there is none."""
+        if self._reading is None:
+            self._asked = time.monotonic()
+            self._reading = asyncio.create_task(self._read_keys(), name="issuer-keys")
+            self._reading.add_done_callback(self._was_read)
+        return self._reading
+
+    def _was_read(self, task: asyncio.Task[None]) -> None:
+        self._reading = None
+
+    async def _read_keys(self) -> None:
+        """Reads the keys; where the issuer does not answer, the known ones stay."""
+        try:
+            async with asyncio.timeout(_ANSWER_SECONDS):
                 found = await self._client.get(f"{self._issuer}/.well-known/openid-configuration")
                 found.raise_for_status()
                 answer = await self._client.get(found.json()["jwks_uri"])
                 answer.raise_for_status()
-                keys = KeySet.import_key_set(answer.json())
-            except (httpx.HTTPError, httpx.InvalidURL, JoseError, KeyError, TypeError, ValueError):
-                if required:
-                    raise Unavailable(dependency="The identity provider") from None
-                self._fetched = time.time() if self._keys else 0.0  # keep the known keys, ask again later
-                return False
-            self._fetched = time.time()
-            fingerprint = hashlib.sha256(answer.content).digest()
-            changed = fingerprint != self._fingerprint
-            if changed:
-                self._keys, self._fingerprint = keys, fingerprint
-                self._cache.clear()
-            return changed
+            keys = KeySet.import_key_set(answer.json())
+        except (httpx.HTTPError, httpx.InvalidURL, JoseError, KeyError, TypeError, ValueError, TimeoutError):
+            self._away = True
+            return
+        self._read, self._away = time.monotonic(), False
+        fingerprint = hashlib.sha256(answer.content).digest()
+        if fingerprint != self._fingerprint:
+            self._keys, self._fingerprint = keys, fingerprint
+            self._cache.clear()
 
 
 class ServiceIdentity:
@@ -154,22 +220,42 @@ class ServiceIdentity:
         self._client_id = client_id
         self._secret_file = secret_file
         self._token = ""
-        self._renew_at = 0.0
-        self._lock = asyncio.Lock()
+        self._renew_at = self._good_until = 0.0  # of the steady clock
+        self._renewal: asyncio.Task[None] | None = None
 
     async def token(self) -> str:
-        """Returns a token that is good for at least some seconds. Raises Unavailable where the issuer does not answer."""
-        if time.time() < self._renew_at:
+        """Returns a token that is good for at least some seconds. While it is, a new one is fetched without anybody waiting.
+
+        Raises Unavailable where the issuer does not answer and the last token is over.
+        """
+        now = time.monotonic()
+        if now < self._renew_at:
             return self._token
-        async with self._lock:
-            if time.time() >= self._renew_at:
-                self._token, life = await self._fetch()
-                self._renew_at = time.time() + life
+        renewal = self._renew()
+        if now >= self._good_until:
+            await asyncio.shield(renewal)
         return self._token
 
+    def _renew(self) -> asyncio.Task[None]:
+        if self._renewal is None:
+            self._renewal = asyncio.create_task(self._take_new(), name="issuer-token")
+            self._renewal.add_done_callback(self._was_renewed)
+        return self._renewal
+
+    def _was_renewed(self, task: asyncio.Task[None]) -> None:
+        self._renewal = None
+        if not task.cancelled() and task.exception() is not None:  # who waited was told; nobody else needs to know
+            self._renew_at = min(self._good_until, time.monotonic() + _REFRESH_COOLDOWN)
+
+    async def _take_new(self) -> None:
+        self._token, life = await self._fetch()
+        now = time.monotonic()
+        self._renew_at, self._good_until = now + max(5.0, life * 0.8 - 5), now + max(5.0, life - 5)
+
     async def _fetch(self) -> tuple[str, float]:
+        """Returns a token and how many seconds it lives."""
         if self._token_file is not None:  # the kubelet rewrites it well before expiry
-            return self._token_file.read_text().strip(), 30.0
+            return self._token_file.read_text().strip(), 45.0
         if self._secret_file is None:
             raise Unavailable(dependency="The identity provider")
         form = {
@@ -178,14 +264,14 @@ class ServiceIdentity:
             "client_secret": self._secret_file.read_text().strip(),
         }
         try:
-            async with httpx.AsyncClient(timeout=5.0) as client:
+            async with asyncio.timeout(_ANSWER_SECONDS), httpx.AsyncClient(timeout=_ANSWER_SECONDS) as client:
                 found = await client.get(f"{self._issuer}/.well-known/openid-configuration")
                 answer = await client.post(found.json()["token_endpoint"], data=form)
                 answer.raise_for_status()
                 body = answer.json()
-        except (httpx.HTTPError, KeyError, ValueError):
+                return body["access_token"], float(body.get("expires_in", 60))
+        except (httpx.HTTPError, httpx.InvalidURL, KeyError, TypeError, ValueError, TimeoutError):
             raise Unavailable(dependency="The identity provider") from None
-        return body["access_token"], max(5.0, float(body.get("expires_in", 60)) * 0.8 - 5)
 
 
 def _is_moment(value: Any) -> bool:

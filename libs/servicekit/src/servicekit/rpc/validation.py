@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Any, TypeVar
 
 import protovalidate
 from buf.validate import validate_pb2
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import DecodeError, Message
+from google.protobuf.timestamp_pb2 import Timestamp
 
+from servicekit import contract
 from servicekit.errors import FieldViolation, InvalidArgument
 
 _Message = TypeVar("_Message", bound=Message)
 _LIMIT = 50
+_FIRST, _LAST = -62_135_596_800, 253_402_300_799  # seconds of the years 1 and 9999
 _NAMED = re.compile(r"([a-z][a-z0-9_.]*): ")
 
 
@@ -31,6 +35,8 @@ def validate(message: Message, data: bytes = b"") -> None:
     """Checks a message against the rules of the contract. Raises InvalidArgument with one violation per broken rule."""
     if b"\0" in data and (path := _with_nul(message)):
         raise InvalidArgument.of(path, "INVALID_TEXT", "the text holds U+0000, which no text here may hold")
+    if path := _no_moment(message):
+        raise InvalidArgument.of(path, "TIME_INVALID", "Give a moment of the calendar.")
     found = protovalidate.collect_violations(message)
     if found:
         raise InvalidArgument(violations=[_violation(item.proto) for item in found[:_LIMIT]])
@@ -52,6 +58,42 @@ def _with_nul(message: Message, prefix: str = "") -> str:
             if isinstance(item, Message) and (found := _with_nul(item, f"{path}.")):
                 return found
     return ""
+
+
+def _no_moment(message: Message, prefix: str = "") -> str:
+    """Returns the path of a Timestamp that is none (google/protobuf/timestamp.proto: years 1 to 9999); empty where there is none.
+
+    JSON cannot say such a one, bytes can; whoever turns it into a moment would fail.
+    """
+    if not _holds_moments(message.DESCRIPTOR.full_name):
+        return ""
+    for field, value in message.ListFields():
+        if field.message_type is None or _judged_elsewhere(field):
+            continue
+        path = f"{prefix}{field.name}"
+        is_map = field.message_type.GetOptions().map_entry
+        for item in value.values() if is_map else value if field.is_repeated else [value]:
+            if isinstance(item, Timestamp):
+                if not (_FIRST <= item.seconds <= _LAST and 0 <= item.nanos < 10**9):
+                    return path
+            elif isinstance(item, Message) and (found := _no_moment(item, f"{path}.")):
+                return found
+    return ""
+
+
+@cache
+def _holds_moments(full_name: str) -> bool:
+    """Tells whether a message holds a Timestamp at any depth; it may hold messages of its own type."""
+    known, waiting = {full_name}, [contract.message(full_name).DESCRIPTOR]
+    while waiting:
+        for field in waiting.pop().fields:
+            inner = field.message_type
+            if inner is not None and inner.full_name == Timestamp.DESCRIPTOR.full_name:
+                return True
+            if inner is not None and inner.full_name not in known:
+                known.add(inner.full_name)
+                waiting.append(inner)
+    return False
 
 
 def _judged_elsewhere(field: FieldDescriptor) -> bool:

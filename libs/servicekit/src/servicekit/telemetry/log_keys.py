@@ -5,7 +5,7 @@ Add a key when a line needs it, never one whose values a customer or a clerk typ
 
 # fmt: off
 TOKEN_KEYS = frozenset({
-    "aggregate_id", "aggregate_type", "call_id", "campaign_id", "case_id", "check", "checks", "code", "command",
+    "aggregate_id", "aggregate_type", "anchor", "call_id", "campaign_id", "case_id", "check", "checks", "code", "command",
     "consumer", "customer_id", "database", "dealer_id", "durable", "environment", "error_type", "event_id",
     "event_type", "field",
     "group_id", "http_method", "http_route", "job", "job_id", "kind", "lead_id", "message_id", "method", "migration",

@@ -56,6 +56,11 @@ class _Timings:
         return child
 
 
+def http_method(method: str) -> str:
+    """Returns a method of HTTP as it is told on: one that is none may hold anything, and becomes `_OTHER`."""
+    return method if method in _HTTP_METHODS else _OTHER
+
+
 class Metrics:
     """All of a process' metrics on one registry."""
 
@@ -78,7 +83,11 @@ class Metrics:
             "consumer_processed_total", "Messages handled, by outcome", ("consumer", "outcome"), registry=registry
         )
         self._dead_letters = Gauge("dead_letters", "Messages parked", ("consumer",), registry=registry)
+        self._waiting = Gauge("queue_waiting", "Work that nobody can take", ("queue",), registry=registry)
         self._overdue = Gauge("due_overdue_seconds", "Lateness of the oldest due row", ("kind",), registry=registry)
+        self._audit_waiting = Gauge("audit_unchained", "Audit records found waiting for the chain", registry=registry)
+        self._audit_age = Gauge("audit_oldest_wait_seconds", "Age of the oldest of them", registry=registry)
+        self._audit_segment = Gauge("audit_segment", "The last segment of the audit trail closed", registry=registry)
         self._pool = Gauge("db_pool_in_use", "Database connections checked out", registry=registry)
 
     def describe_target(self, attributes: Mapping[str, AttributeValue]) -> None:
@@ -95,7 +104,7 @@ class Metrics:
 
     def http_server(self, route: str, method: str, status: int, seconds: float) -> None:
         """An answered HTTP request; ``route`` is the template, never the path."""
-        self._http_server.observe((route, method if method in _HTTP_METHODS else _OTHER, str(status)), seconds)
+        self._http_server.observe((route, http_method(method), str(status)), seconds)
 
     def outbox(self, unpublished: int, oldest_age_seconds: float) -> None:
         """The relay's view of its outbox."""
@@ -115,9 +124,22 @@ class Metrics:
         """Messages of a durable that wait for a person."""
         self._dead_letters.labels(consumer).set(parked)
 
+    def queue_waiting(self, queue: str, count: int) -> None:
+        """How much work waits in a queue because nobody can take it."""
+        self._waiting.labels(queue).set(count)
+
     def due_overdue(self, kind: str, seconds: float) -> None:
         """How late the oldest due row of a kind is; 0 when none is."""
         self._overdue.labels(kind).set(seconds)
+
+    def audit(self, unchained: int, oldest_age_seconds: float) -> None:
+        """The appender's view of the audit trail."""
+        self._audit_waiting.set(unchained)
+        self._audit_age.set(oldest_age_seconds)
+
+    def audit_segment(self, number: int) -> None:
+        """A segment of the audit trail was closed: a number that falls tells of a trail that was cut."""
+        self._audit_segment.set(number)
 
     def db_pool_in_use(self, connections: int) -> None:
         """Connections checked out of the pool."""

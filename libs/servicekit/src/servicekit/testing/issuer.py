@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -44,14 +46,50 @@ class IssuerServer:
             def log_message(self, format: str, *args: Any) -> None:
                 return
 
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._http.server_address[1]}"
+        self._handler = Handler
+        self._port = 0
+        self.open_port()
+        self.url = f"http://127.0.0.1:{self._port}"
         self.issuer = Issuer(self.url, clients=clients)
+
+    def open_port(self) -> None:
+        """Answers: at first at any free port, again at the same one."""
+        self._http = ThreadingHTTPServer(("127.0.0.1", self._port), self._handler)
+        self._port = int(self._http.server_address[1])
         self._thread = threading.Thread(target=self._http.serve_forever, name="issuer", daemon=True)
         self._thread.start()
 
+    def close_port(self) -> None:
+        """Answers nobody any more; another may take the port."""
+        if self._thread.is_alive():
+            self._http.shutdown()
+            self._http.server_close()
+            self._thread.join()
+
     def stop(self) -> None:
+        """Closes the port; a second time it changes nothing."""
+        self.close_port()
+
+
+class Hanging:
+    """A port that takes connections and never answers: an issuer that hangs."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self._server: asyncio.Server | None = None
+
+    async def start(self, port: int) -> None:
+        """Takes the port."""
+        self._server = await asyncio.start_server(self._hold, "127.0.0.1", port)
+
+    async def _hold(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.asked += 1
+        with contextlib.suppress(OSError):
+            while await reader.read(4096):
+                continue
+        writer.close()
+
+    async def stop(self) -> None:
         """Closes the port."""
-        self._http.shutdown()
-        self._http.server_close()
-        self._thread.join()
+        if self._server is not None:
+            self._server.close()

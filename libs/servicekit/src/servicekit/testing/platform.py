@@ -23,6 +23,7 @@ from devstack.ports import free_port
 from devstack.postgres import EmbeddedPostgres
 from pydantic import SecretStr
 
+from servicekit.audit.keys import new_key_pem
 from servicekit.db import migrate
 from servicekit.messaging import streams
 from servicekit.service import Build, Running, connect_nats, make_kit
@@ -142,9 +143,18 @@ class Platform:
             "health_port": free_port(),
             "peers": dict(self.peers),
             "drain_seconds": 1.0,
+            "audit_keys": self.audit_keys(),
             "log_level": "WARNING",
         }
         return settings_class(**{**common, **values})
+
+    def audit_keys(self) -> Path:
+        """Returns the folder with the key that signs audit trails, made at the first asking."""
+        folder = self.folder / "audit-keys"
+        if not folder.is_dir():
+            folder.mkdir()
+            (folder / "test-1.pem").write_text(new_key_pem())
+        return folder
 
     async def sql(self, name: str, query: str, *arguments: Any) -> list[asyncpg.Record]:
         """Runs a query in a service's database, past the service."""

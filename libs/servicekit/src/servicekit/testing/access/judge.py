@@ -67,6 +67,18 @@ def _parts(message: Any, name: str) -> list[Any]:
     return [value] if isinstance(value, Message) else list(value)
 
 
+def item_type(method: Method, fixture: Fixture) -> Any:
+    """Returns the descriptor of the rows that a list answers with: by its fixture, or its one repeated field of messages."""
+    found: Any = method.output.DESCRIPTOR
+    for name in fixture.items.split(".") if fixture.items else _repeated(found):
+        found = found.fields_by_name[name].message_type
+    return found
+
+
+def _repeated(descriptor: Any) -> list[str]:
+    return [field.name for field in descriptor.fields if field.is_repeated and field.message_type is not None][:1]
+
+
 def refuses_dealer(messages: list[Any]) -> bool:
     """Tells whether an import refused a row for its dealer."""
     errors = [error for message in messages for row in message.rejected for error in row.errors]

@@ -20,13 +20,24 @@ def declare_kit(registry: Registry, service: str, kind: str) -> None:
     registry.add(f"{operations}/ReplayDeadLetters", lambda caller, row: {"dead_letter_ids": [new()]})
     registry.add(f"{operations}/Republish", lambda caller, row: {})
     registry.add(f"{operations}/GetRepublish", lambda caller, row: {"republish_id": new()})
+    registry.add(
+        f"{operations}/ResendEvents",
+        lambda caller, row: {
+            "publish_start_time": "2020-01-01T00:00:00Z",
+            "publish_end_time": "2020-01-02T00:00:00Z",
+        },
+    )
     registry.add(f"{operations}/GetState", lambda caller, row: {})
+    registry.add(f"{operations}/ListAuditRecords", lambda caller, row: {"principal": new()})
+    registry.add(f"{operations}/VerifyAuditTrail", lambda caller, row: {})
     # Nobody of the world: these erase and hold.
     person = {"customer_id": new()}
     registry.add(f"{personal}/ExportPersonalData", lambda caller, row: person)
     registry.add(f"{personal}/ErasePersonalData", lambda caller, row: {**person, "erasure_id": new()})
     registry.add(f"{personal}/SetLegalHold", lambda caller, row: {**person, "hold_id": new(), "reason": "COURT_ORDER"})
     registry.add(f"{personal}/ReleaseLegalHold", lambda caller, row: {**person, "hold_id": new()})
+    step = {"hand_over_id": new(), "from_staff_id": new()}  # of nobody
+    registry.add(f"{service}.v1.{name}HandOverService/HandOver", lambda caller, row: step)
     registry.add(f"{imports}/UploadImport", lambda caller, row: upload(kind))
     by_id: Any = lambda caller, row: {"import_id": row.id}  # noqa: E731 - a request like the others
     registry.add(f"{imports}/GetImport", by_id, rows=f"import:{service}")

@@ -1,6 +1,7 @@
 """The platform's tables and the scratch tables."""
 
 from alembic import op
+from servicekit.db.staff_tables import create_staff
 from servicekit.db.tables import create_v1
 
 revision = "0001"
@@ -10,6 +11,7 @@ down_revision = None
 def upgrade() -> None:
     """Creates the tables."""
     create_v1(op.execute)
+    create_staff(op.execute)
     op.execute(
         """
         CREATE TABLE lab_customers (
