@@ -12,8 +12,10 @@ from typing import Any
 
 import asyncpg
 import nats
+import pytest
 import pytest_asyncio
 from devstack.ports import free_port
+from nats.aio.client import Client as Nats
 from nats.js import JetStreamContext
 from pydantic import SecretStr
 from servicekit.db.engine import Database
@@ -21,6 +23,7 @@ from servicekit.service import Running, migrate_all
 from servicekit.testing.client import Client
 from servicekit.testing.lab.service import LabSettings, build
 from servicekit.testing.platform import SECRET, Platform, ready, until
+from servicekit.testing.trail import SEGMENT, Trail, keys_in
 
 
 class Lab:
@@ -107,6 +110,7 @@ async def lab_made(platform: Platform) -> AsyncIterator[Lab]:
         grpc_port=free_port(),
         health_port=free_port(),
         drain_seconds=1.0,
+        audit_keys=platform.audit_keys(),
         log_level="WARNING",
     )
     await migrate_all(build, settings, "customer")
@@ -132,8 +136,31 @@ async def database(lab_made: Lab) -> AsyncIterator[Database]:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def jetstream(platform: Platform) -> AsyncIterator[JetStreamContext]:
+async def broker(platform: Platform) -> AsyncIterator[Nats]:
     """The broker of this module."""
-    broker = await nats.connect(platform.nats.url)
-    yield broker.jetstream()
-    await broker.close()
+    made = await nats.connect(platform.nats.url)
+    yield made
+    await made.close()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def jetstream(broker: Nats) -> JetStreamContext:
+    """The streams of the broker."""
+    return broker.jetstream()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def trails(database: Database, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Trail]:
+    """The audit trail of the laboratory's database, which nobody else writes."""
+    connection = await database.direct()
+    yield Trail(database, keys_in(tmp_path_factory.mktemp("keys"), "2026-1"), connection)
+    await connection.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def trail(trails: Trail) -> AsyncIterator[Trail]:
+    """An empty trail."""
+    await trails.empty()
+    yield trails
+    trails.closes_after = SEGMENT
+    await trails.empty()

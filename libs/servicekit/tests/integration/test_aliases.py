@@ -9,9 +9,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from marque.customer.v1.customer_events_pb2 import CustomersMerged, CustomersUnmerged
 from servicekit import aliases
 from servicekit.db.engine import Database
+from servicekit.db.tables import customer_aliases
 from servicekit.db.uow import UnitOfWork
 from servicekit.messaging.envelope import Event
 from servicekit.rpc.call import Call
@@ -40,6 +42,34 @@ class Known:
             event = Event(uuid.uuid4(), data.DESCRIPTOR.full_name, str(into), version, at(day), data)
             async with (uow := UnitOfWork(self.database, Call(Principal("s"), "/m"))):
                 await aliases.handlers()[event.type](uow, event)
+
+    async def say_again(self, snapshots: list[Any]) -> None:
+        """Tells snapshots, each in its transaction."""
+        for data in snapshots:
+            name, key = data.DESCRIPTOR.full_name, data.merged_customer_id
+            event = Event(uuid.uuid4(), name, key, data.aggregate_version, START, data)
+            async with (uow := UnitOfWork(self.database, Call(Principal("s"), "/m"))):
+                await aliases.handlers()[event.type](uow, event)
+
+    async def snapshots(self, *mine: uuid.UUID) -> list[Any]:
+        """What an owner that knows the same says of some customers."""
+        async with self.database.session() as session:
+            return [
+                data
+                for _, data in await aliases.snapshots(session, "", 10_000)
+                if data.merged_customer_id in map(str, mine)
+            ]
+
+    async def rows(self, *mine: uuid.UUID) -> list[Any]:
+        """Everything that is known of some customers."""
+        async with self.database.session() as session:
+            query = sa.select(customer_aliases).where(customer_aliases.c.from_customer_id.in_(mine))
+            return sorted((tuple(row) for row in await session.execute(query)), key=str)
+
+    async def forget(self, *mine: uuid.UUID) -> None:
+        """Knows nothing of some customers any more."""
+        async with self.database.engine.begin() as connection:
+            await connection.execute(sa.delete(customer_aliases).where(customer_aliases.c.from_customer_id.in_(mine)))
 
     async def stands_for(self, customer: uuid.UUID, day: float | None = None) -> uuid.UUID:
         async with self.database.session() as session:
@@ -101,7 +131,21 @@ class TestAliases:
         assert await known.family(a) == {a, b}
 
 
+TWICE = (("merged", 1, 0, 5), ("unmerged", 2, 0, 6), ("merged", 3, 0, 7), ("unmerged", 4, 0, 8))
+BETWEEN = (("merged", 1, 0, 5), ("unmerged", 2, 0, 6), ("merged", 3, 1, 2), ("unmerged", 4, 1, 3), ("merged", 5, 0, 7))
+
+
 class TestOrder:
+    @pytest.mark.parametrize("story", [TWICE, BETWEEN], ids=["with the same", "with another in between"])
+    async def test_merged_parted_and_merged_again_in_any_order(
+        self, known: Known, story: tuple[tuple[str, float, int, int], ...]
+    ) -> None:
+        for order in itertools.permutations(story):
+            a, b, c = (uuid.uuid4() for _ in range(3))
+            await known.tell(*((kind, day, a, (b, c)[into], version) for kind, day, into, version in order))
+            found = [await known.stands_for(a, day) for day in (0, 1, 2, 3, 4, 5)]
+            assert found == ([a, b, a, b, a, a] if story is TWICE else [a, b, a, c, a, b]), order
+
     async def test_an_event_told_twice_changes_nothing(self, known: Known, people: list[uuid.UUID]) -> None:
         a, b, *_ = people
         story: list[Told] = [("merged", 1, a, b, 5), ("unmerged", 3, a, b, 6)]
@@ -147,3 +191,57 @@ class TestOrder:
         story: list[Told] = [("merged", 1, a, b, 5), ("unmerged", 3, a, b, 6), ("merged", 4, a, c, 2)]
         await asyncio.gather(*(known.tell(told) for told in story))
         assert await known.stands_for(a) == c
+
+
+class TestSnapshots:
+    """What the owner says again makes the same rows as the events did, whatever comes in between."""
+
+    def story(self, people: list[uuid.UUID]) -> list[Told]:
+        a, b, c, _ = people
+        first: list[Told] = [("merged", 1, a, b, 5), ("unmerged", 3, a, b, 6), ("merged", 4, a, b, 7)]
+        return [*first, ("unmerged", 6, a, b, 8), ("merged", 7, a, c, 2)]
+
+    async def test_rows_made_anew_equal_the_old_ones(self, known: Known, people: list[uuid.UUID]) -> None:
+        await known.tell(*self.story(people))
+        before, said = await known.rows(*people), await known.snapshots(*people)
+        await known.forget(*people)
+        await known.say_again(said)
+        assert len(before) == 3
+        assert await known.rows(*people) == before
+
+    async def test_saying_again_changes_nothing(self, known: Known, people: list[uuid.UUID]) -> None:
+        await known.tell(*self.story(people))
+        before = await known.rows(*people)
+        await known.say_again(await known.snapshots(*people) * 2)
+        assert await known.rows(*people) == before
+
+    @pytest.mark.parametrize(
+        ("forgotten", "read"), [(forgotten, read) for read in range(6) for forgotten in range(read + 1)]
+    )
+    async def test_forgotten_and_said_again_at_any_moment_of_the_story(
+        self, known: Known, people: list[uuid.UUID], forgotten: int, read: int
+    ) -> None:
+        """Forgotten after some events, said by an owner who has gone on to `read`, heard behind all events before that and some later."""
+        story = self.story(people)
+        await known.tell(*story)
+        whole = await known.rows(*people)
+        await known.forget(*people)
+        await known.tell(*story[:read])
+        said = await known.snapshots(*people)
+        for heard in range(read, len(story) + 1):
+            await known.forget(*people)
+            await known.tell(*story[forgotten:heard])
+            await known.say_again(said)
+            await known.tell(*story[heard:])
+            assert await known.rows(*people) == whole, heard
+
+    async def test_pages_follow_each_other(self, known: Known, people: list[uuid.UUID]) -> None:
+        await known.tell(*self.story(people))
+        found, after = [], ""
+        async with known.database.session() as session:
+            while page := await aliases.snapshots(session, after, 1):
+                ((after, data),) = page
+                found.append(data)
+        whole = await known.snapshots(*people)
+        assert [one for one in found if one.merged_customer_id == str(people[0])] == whole
+        assert len(whole) == 3

@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 import sqlalchemy as sa
 from marque.customer.v1.customer_events_pb2 import CustomerUpdated
-from nats.js import JetStreamContext
+from nats.aio.client import Client as Nats
 from servicekit.db.base import now
 from servicekit.db.engine import Database
 from servicekit.db.uow import UnitOfWork
@@ -33,9 +33,10 @@ class LateNews(FailedPrecondition):
 class Hearer:
     """A consumer of its own on the module's stream; its effects are rows, in the order of their commit."""
 
-    def __init__(self, database: Database, jetstream: JetStreamContext) -> None:
+    def __init__(self, database: Database, broker: Nats) -> None:
         self.database = database
-        self.jetstream = jetstream
+        self.broker = broker
+        self.jetstream = broker.jetstream()
         self.name = f"test_{uuid.uuid4().hex}"
         self.tried: list[tuple[str, int]] = []
         self.behaviour: Behaviour | None = None
@@ -73,7 +74,7 @@ class Hearer:
 
     @asynccontextmanager
     async def listening(self, count: int = 1) -> AsyncIterator[None]:
-        made = [Consumer(self.database, self.jetstream, self.subscription, asyncio.Event()) for _ in range(count)]
+        made = [Consumer(self.database, self.broker, self.subscription, asyncio.Event()) for _ in range(count)]
         tasks = [asyncio.create_task(one.run()) for one in made]
         try:
             yield
@@ -108,11 +109,11 @@ async def _tables(database: Database) -> None:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def hearer(database: Database, jetstream: JetStreamContext) -> AsyncIterator[Hearer]:
-    made = Hearer(database, jetstream)
+async def hearer(database: Database, broker: Nats) -> AsyncIterator[Hearer]:
+    made = Hearer(database, broker)
     await made.declare()
     yield made
-    await jetstream.delete_consumer("MARQUE_CUSTOMER", made.name)
+    await made.jetstream.delete_consumer("MARQUE_CUSTOMER", made.name)
 
 
 class TestEffects:

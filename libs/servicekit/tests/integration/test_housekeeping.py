@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 import pytest_asyncio
+from servicekit.audit.keys import AuditKeys
 from servicekit.db import housekeeping as module
 from servicekit.db.base import now
 from servicekit.db.engine import Database
@@ -27,6 +28,7 @@ TABLES = (
     "dead_letters",
     "imports",
     "import_errors",
+    "republishes",
     "audit_records",
 )
 # table → the statement that makes a row of a name and an age, ages in days that stay and that go
@@ -51,6 +53,12 @@ ROWS: dict[str, tuple[str, float, float]] = {
     "imports": (
         "INSERT INTO imports (import_id, kind, state, principal, claims, options, file_name, file_format, file_size, file_sha256, end_time)"
         " VALUES ($1, 'k', 'FAILED', 'p', '{}', '{}', '', '', 0, '', now() - $2::interval)",
+        89.9,
+        90.1,
+    ),
+    "republishes": (
+        "INSERT INTO republishes (republish_id, principal, aggregates, current, position, create_time, end_time)"
+        " VALUES ($1, 'p', '{}', '', '', now() - interval '9 years', now() - $2::interval)",
         89.9,
         90.1,
     ),
@@ -80,7 +88,7 @@ async def count(database: Database, table: str) -> int:
 async def keep_house(database: Database) -> float:
     """Runs the due work once; returns in how many seconds it wants to come again."""
     async with (uow := UnitOfWork(database, Call(Principal("s"), "/m"))):
-        again = await housekeeping(SETTINGS)(uow, "")
+        again = await housekeeping(SETTINGS, AuditKeys())(uow, "")
     assert again is not None
     return (again - now()).total_seconds()
 

@@ -107,10 +107,21 @@ class TestUpload:
         assert (found.summary.created, found.summary.rejected) == (700, 1)
         assert found.summary.updated + found.summary.unchanged == 700
 
+    async def test_a_row_whose_key_cannot_be_stored_is_told_and_the_file_ends(self, admin: Client, source: str) -> None:
+        content = b"source_key,full_name\n\0k,a\nk2,b\n" + b"x" * 600 + b"\0,c\n"
+        found = await ended(admin, (await upload(admin, content, source=source)).import_id)
+        assert (found.summary.created, found.summary.rejected) == (1, 2)
+        assert [(item.row, item.key[:2], item.errors[0].field) for item in found.first_errors] == [
+            (1, "\ufffdk", "source_key"),
+            (3, "xx", "source_key"),
+        ]
+
     @pytest.mark.parametrize(
         ("content", "name", "reason"),
         [
             (b"", "a.csv", "IMPORT_FILE_EMPTY"),
+            ("source_key,full_name\nk1,王\n".encode("utf-16-le"), "a.csv", "IMPORT_ENCODING_UNKNOWN"),
+            ("source_key,full_name\nk1,王\n".encode("utf-32-be"), "a.csv", "IMPORT_ENCODING_UNKNOWN"),
             (b"a,b\n1,2\n", "a.csv", "IMPORT_COLUMNS_UNKNOWN"),
             (b"junk", "a.parquet", "IMPORT_FILE_UNREADABLE"),
             (b"junk", "a.xlsx", "IMPORT_FILE_UNREADABLE"),

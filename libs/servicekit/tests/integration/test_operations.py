@@ -165,7 +165,7 @@ class TestState:
         await lab.sql("DELETE FROM lab_switches")
         await sold(lab)
         found = await call(lab, "GetState", pb.GetStateRequest())
-        assert (found.service, found.schema_revision, found.broker_reachable) == ("customer", "0001", True)
+        assert (found.service, found.schema_revision, found.broker_reachable) == ("customer", "0002", True)
         assert [(item.consumer, item.source, item.dead_letters) for item in found.consumers] == [
             ("customer_vehicle", "vehicle", 1)
         ]

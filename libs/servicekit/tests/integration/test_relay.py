@@ -19,8 +19,9 @@ from servicekit.db.base import now
 from servicekit.db.engine import Database
 from servicekit.db.tables import outbox_messages
 from servicekit.db.uow import UnitOfWork
+from servicekit.errors import InvalidArgument
 from servicekit.ids import new_uuid
-from servicekit.messaging import envelope, relay, streams
+from servicekit.messaging import envelope, relay, resend, streams
 from servicekit.messaging.relay import Relay
 from servicekit.rpc.call import Call
 from servicekit.rpc.principal import Principal
@@ -59,7 +60,7 @@ class Side:
 
     @asynccontextmanager
     async def relaying(self, count: int = 1) -> AsyncIterator[None]:
-        made = [Relay(self.database, self.client.jetstream(), self.committed, "customer") for _ in range(count)]
+        made = [Relay(self.database, self.client, self.committed, "customer") for _ in range(count)]
         tasks = [asyncio.create_task(one.run()) for one in made]
         try:
             yield
@@ -68,6 +69,11 @@ class Side:
                 task.cancel()
             ended = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 20)
             assert all(isinstance(end, asyncio.CancelledError) for end in ended)
+
+    async def begin_anew(self) -> None:
+        """Makes the stream anew: with it the broker forgets which ids it had."""
+        await self.client.jetstream().delete_stream("MARQUE_CUSTOMER")
+        await streams.reconcile(self.client.jetstream(), "customer", [], replicas=1, max_age_days=1)
 
     async def waiting(self) -> int:
         query = "SELECT count(*) FROM outbox_messages WHERE publish_time IS NULL"
@@ -170,6 +176,32 @@ class TestRelay:
             side.committed.set()
             await until(side.all_published, 20, "the outbox was not emptied again")
         assert [event.version for event in await side.heard()] == list(range(1, 21))
+
+
+class TestResend:
+    async def test_events_published_in_the_span_leave_again_with_their_ids_in_order(self, side: Side) -> None:
+        async with side.relaying():
+            await side.say("before", 1)
+            await until(side.all_published, 20, "the outbox was not emptied")
+            start = await side.database.reader.fetchval("SELECT clock_timestamp()")
+            await side.say("a", *range(1, 31))
+            await until(side.all_published, 20, "the outbox was not emptied")
+            first = await side.heard()
+            await side.begin_anew()
+            end = await side.database.reader.fetchval("SELECT clock_timestamp()")
+            async with (uow := UnitOfWork(side.database, Call(Principal("s"), "/m"), committed=side.committed)):
+                assert await resend.resend(uow, start, end) == 30
+            side.committed.set()
+            await until(side.all_published, 20, "the outbox was not emptied again")
+        assert [event.id for event in await side.heard()] == [event.id for event in first if event.key == "a"]
+        async with (uow := UnitOfWork(side.database, Call(Principal("s"), "/m"))):
+            assert await resend.resend(uow, start, end) == 0  # published again after the span
+
+    async def test_an_empty_span_is_refused(self, side: Side) -> None:
+        moment = now()
+        with pytest.raises(InvalidArgument):
+            async with (uow := UnitOfWork(side.database, Call(Principal("s"), "/m"))):
+                await resend.resend(uow, moment, moment)
 
 
 def _outbox_row(key: str) -> Any:

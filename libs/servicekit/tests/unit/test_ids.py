@@ -37,6 +37,21 @@ class TestNewId:
         assert all(uuid.UUID(found).version == 7 for found in after)
 
 
+class TestNewBlock:
+    def test_ids_grow_and_stand_behind_those_made_before(self) -> None:
+        before = ids.new_uuid()
+
+        made = ids.new_block(10_000)
+
+        assert [before.bytes, *made] == sorted({before.bytes, *made})
+        assert ids.new_uuid().bytes > made[-1]
+        assert {(one.version, one.variant) for one in (uuid.UUID(bytes=key) for key in made)} == {(7, uuid.RFC_4122)}
+
+    @given(st.uuids())
+    def test_text_is_that_of_the_library(self, key: uuid.UUID) -> None:
+        assert ids.text_of(key.bytes) == str(key)
+
+
 class TestIsUuid:
     @given(st.uuids())
     def test_the_long_form_is_one_in_either_case(self, value: uuid.UUID) -> None:

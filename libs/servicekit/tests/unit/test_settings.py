@@ -22,7 +22,8 @@ class TestAges:
             ServiceSettings(**ages)
 
     @pytest.mark.parametrize(
-        "name", ["stream_max_age_days", "dead_letter_days", "import_days", "idempotency_days", "outbox_days"]
+        "name",
+        ["stream_max_age_days", "dead_letter_days", "import_days", "idempotency_days", "outbox_days", "audit_days"],
     )
     @pytest.mark.parametrize("days", [0, -1])
     def test_an_age_of_no_day_is_refused(self, name: str, days: int) -> None:
