@@ -41,6 +41,7 @@ class Addresses:
     health_ports: Mapping[str, int]
     http_port: int | None = None
     secret_files: Mapping[str, Path] = field(default_factory=dict)
+    audit_keys: Path | None = None
 
     def peers(self) -> str:
         """MARQUE_PEERS: JSON of domain service → host:port of its gRPC server."""
@@ -68,6 +69,8 @@ class Addresses:
         }
         if name in self.databases:
             told["MARQUE_DATABASE_URL"] = self.databases[name]
+            if self.audit_keys is not None:
+                told["MARQUE_AUDIT_KEYS"] = str(self.audit_keys)
         if name == GATEWAY and self.http_port is not None:
             told["MARQUE_HTTP_PORT"] = str(self.http_port)
         return told

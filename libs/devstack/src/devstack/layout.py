@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
 from devstack import ports
 from devstack.secretfiles import kept_secret, read_json, write_private
 
@@ -58,6 +61,15 @@ class Layout:
         path = self.secrets / f"{client_id}{_CLIENT_SUFFIX}"
         kept_secret(path)
         return path
+
+    def audit_keys(self) -> Path:
+        """The folder with the key that signs audit trails, generated on first use."""
+        folder = self.secrets / "audit"
+        if not any(folder.glob("*.pem")):
+            made = Ed25519PrivateKey.generate()
+            pem = made.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+            write_private(folder / "development-1.pem", pem.decode())
+        return folder
 
     def client_secrets(self) -> dict[str, str]:
         """Client id → secret of every service known so far."""

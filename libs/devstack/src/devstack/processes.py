@@ -9,7 +9,8 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,14 @@ from devstack import warden
 from devstack.child import Child, Hooks, ProcessSpec, StartFailed
 from devstack.secretfiles import write_private
 
-__all__ = ["ProcessSpec", "StartFailed", "Supervisor"]
+__all__ = ["Pause", "ProcessSpec", "StartFailed", "Supervisor"]
+
+# Waits before the process of a name is started again; the seconds are what the supervisor thinks fit.
+Pause = Callable[[str, float], Awaitable[object]]
+
+
+async def _sleep(name: str, seconds: float) -> None:
+    await asyncio.sleep(seconds)
 
 
 class Supervisor:
@@ -25,10 +33,19 @@ class Supervisor:
 
     `status_file` (JSON: `phase`, `pid`, `processes` of name, pid, restarts, ready, one_shot, and what `annotate`
     added) follows every change. `warden_lock` is held until nothing of this supervisor is left, even after it was
-    killed. Raises ValueError for an unknown dependency, graphlib.CycleError for a circle.
+    killed. `pause` stands between a process's end and its next start: a test may hold one down, or hurry. Raises
+    ValueError for an unknown dependency, graphlib.CycleError for a circle.
     """
 
-    def __init__(self, specs: Iterable[ProcessSpec], log_dir: Path, status_file: Path, warden_lock: Path) -> None:
+    def __init__(
+        self,
+        specs: Iterable[ProcessSpec],
+        log_dir: Path,
+        status_file: Path,
+        warden_lock: Path,
+        *,
+        pause: Pause = _sleep,
+    ) -> None:
         hooks = Hooks(changed=self._write_status, born=self._born, gone=self._gone)
         self.children = {spec.name: Child(spec, log_dir, hooks) for spec in specs}
         for child in self.children.values():
@@ -43,6 +60,7 @@ class Supervisor:
         self._warden: subprocess.Popen[bytes] | None = None
         self._up = {name: asyncio.Event() for name in self.children}
         self._keepers: list[asyncio.Task[None]] = []
+        self._pause = pause
         self._notes: dict[str, Any] = {"phase": "starting"}
 
     def annotate(self, **notes: Any) -> None:
@@ -86,7 +104,7 @@ class Supervisor:
         await child.bring_up()
         self._up[child.spec.name].set()
         if not child.spec.one_shot:
-            self._keepers.append(asyncio.create_task(child.keep()))
+            self._keepers.append(asyncio.create_task(child.keep(partial(self._pause, child.spec.name))))
 
     def _start_warden(self) -> None:
         """The warden outlives us on purpose: a session of its own, no death signal, its input is our life line."""

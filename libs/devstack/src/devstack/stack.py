@@ -13,7 +13,7 @@ from devstack.contract import DATABASE_OVERRIDE, GATEWAY, Addresses, clean_envir
 from devstack.layout import Layout, PortBook
 from devstack.nats import EmbeddedNats
 from devstack.postgres import EmbeddedPostgres
-from devstack.processes import ProcessSpec, Supervisor
+from devstack.processes import Pause, ProcessSpec, Supervisor
 from devstack.readiness import http_ready
 from devstack.secretfiles import write_private
 
@@ -26,7 +26,9 @@ class DevStack:
 
     `services`: names to run, default all that are installed. A service whose MARQUE_DATABASE_URL_<SERVICE> is in
     `environ` uses that database; PostgreSQL starts only for the rest. MARQUE_NATS_URL and MARQUE_ISSUER_URL replace
-    the embedded ones likewise. Raises ValueError outside development, PortTaken for a given door that is in use.
+    the embedded ones likewise. `workers` names services of which another process runs the loops beside the serving
+    one, as a second replica would. `postgres_settings` are added to the embedded PostgreSQL's, `pause` is the
+    supervisor's. Raises ValueError outside development, PortTaken for a given door that is in use.
     """
 
     def __init__(
@@ -37,6 +39,9 @@ class DevStack:
         services: Iterable[str] | None = None,
         http_port: int | None = None,
         grpc_port: int | None = None,
+        workers: Iterable[str] = (),
+        postgres_settings: Mapping[str, str] | None = None,
+        pause: Pause | None = None,
     ) -> None:
         if environ.get("MARQUE_ENVIRONMENT", "development") != "development":
             raise ValueError(f"devstack is for development, but MARQUE_ENVIRONMENT is {environ['MARQUE_ENVIRONMENT']}")
@@ -46,12 +51,15 @@ class DevStack:
             if not has_module(f"marque_{name}", "__main__"):
                 raise ValueError(f"service {name} cannot be started: there is no module marque_{name}.__main__")
         self._environ = environ
+        self._workers = tuple(workers)
+        self._postgres_settings = postgres_settings
         self._book = PortBook(layout)
         self.postgres = self._make_postgres()
         self.nats = self._make_nats()
         self.issuer_port = None if environ.get("MARQUE_ISSUER_URL") else self._book.port("issuer")
         self.addresses = self._make_addresses(http_port, grpc_port)
-        self.supervisor = Supervisor(self._specs(), layout.logs, layout.status_file, layout.warden_lock)
+        told = {} if pause is None else {"pause": pause}
+        self.supervisor = Supervisor(self._specs(), layout.logs, layout.status_file, layout.warden_lock, **told)
 
     async def start(self) -> None:
         """Returns when every service is ready; raises StartFailed, with nothing left running, when one is not."""
@@ -97,6 +105,7 @@ class DevStack:
             self.layout.postgres,
             self._book.port("postgres"),
             statistics=True,
+            settings=self._postgres_settings,
             passwords=self.layout.postgres_passwords,
             log_file=self.layout.logs / "postgres.log",
         )
@@ -122,6 +131,7 @@ class DevStack:
             health_ports={name: self._book.port(f"health.{name}") for name in self.services},
             http_port=http,
             secret_files={name: self.layout.client_secret_file(name) for name in (*self.services, "marquectl")},
+            audit_keys=self.layout.audit_keys(),
         )
 
     def _database(self, name: str) -> str:
@@ -184,7 +194,19 @@ class DevStack:
             one_shot=True,
             start_deadline=180,
         )
-        return [migrate, self._serve(name, (*infrastructure, step))]
+        needs = (*infrastructure, step)
+        return [migrate, self._serve(name, needs), *([self._work(name, needs)] if name in self._workers else [])]
+
+    def _work(self, name: str, depends_on: tuple[str, ...]) -> ProcessSpec:
+        port = self._book.port(f"health.{name}.work")
+        return ProcessSpec(
+            f"{name}.work",
+            [sys.executable, "-m", f"marque_{name}", "work"],
+            env={**self._environment(name), "MARQUE_HEALTH_PORT": str(port)},
+            ready=http_ready(port),
+            depends_on=depends_on,
+            start_deadline=120,
+        )
 
     def _serve(self, name: str, depends_on: tuple[str, ...]) -> ProcessSpec:
         return ProcessSpec(

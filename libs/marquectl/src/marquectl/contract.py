@@ -110,6 +110,24 @@ KINDS = {
             refers=frozenset({"dealer_code", "customer_id", "customer_source_key", "adviser_employee_number"}),
             order_by="open_time",
         ),
+        Kind(
+            "kpi-values",
+            "network.v1.NetworkImportService/ImportKpiValues",
+            "network.v1.DealerScorecardService/ListKpiValues",
+            "values",
+            ("dealer_code", "kpi_code", "period"),
+            refers=frozenset({"dealer_code", "kpi_code"}),
+            order_by="update_time",
+        ),
+        Kind(
+            "targets",
+            "network.v1.NetworkImportService/ImportTargets",
+            "network.v1.TargetService/ListTargets",
+            "targets",
+            ("dealer_code", "employee_number", "measure", "period"),
+            refers=frozenset({"dealer_code", "employee_number"}),
+            order_by="measure",
+        ),
     )
 }
 

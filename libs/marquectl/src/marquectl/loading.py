@@ -14,6 +14,7 @@ from marquectl.door import Caller, Door
 from marquectl.errors import CommandError
 from marquectl.importing import Counts, Feed, Rejected
 from marquectl.importing.feed import Chunk
+from marquectl.partnering import Partners
 from marquectl.world import World
 from marquectl.world.cars import Transfer
 from marquectl.world.make import SOURCE
@@ -54,6 +55,7 @@ class Loader:
         for granted in (True, False):
             await self._all(self._consent(one) for one in self._world.consents if one.granted is granted)
         await self._all(self._touch(one) for one in self._world.interactions)
+        await self._partners()
 
     async def _rows(self, kind: str) -> None:
         rows = self._world.rows[kind]
@@ -92,6 +94,13 @@ class Loader:
             calendar = calendar_of(station)
             calendar.dealer_id = self.dealer_ids[station.code]
             await self._door.call(put, self._request(put, f"calendar-{station.code}", calendar=calendar))
+
+    async def _partners(self) -> None:
+        partners = Partners(self._door, self.dealer_ids, self._world.seed, self._request)
+        await partners.measures()
+        await self._rows("kpi-values")
+        await self._rows("targets")
+        await self._all(partners.works(await partners.visitor()))
 
     async def _find_customers(self) -> None:
         """Asks for all customers, page by page, until those that something below is about are known."""

@@ -1,10 +1,11 @@
-"""`marquectl dead-letters list|replay`, `republish` and `health`: the services' operations RPCs."""
+"""`marquectl dead-letters list|replay`, `republish`, `resend` and `health`: the services' operations RPCs."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 import uuid
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import httpx
@@ -35,7 +36,8 @@ def rpc(service: str, name: str) -> str:
     return f"{service}.v1.{service.title()}OperationsService/{name}"
 
 
-def _chosen(services: list[str] | None) -> list[str]:
+def chosen(services: list[str] | None) -> list[str]:
+    """The services that were asked for, all where none was. Raises UsageError."""
     if stray := sorted(set(services or ()) - set(SERVICES)):
         raise UsageError(f"there is no service {', '.join(stray)} (known: {', '.join(SERVICES)})")
     return services or list(SERVICES)
@@ -50,7 +52,7 @@ def list_(service: Service = None, consumer: Consumer = "") -> None:
 async def _list(services: list[str] | None, consumer: str) -> None:
     waiting = 0
     async with Door(Addresses.find(), OPERATOR) as door:
-        for service in _chosen(services):
+        for service in chosen(services):
             name = rpc(service, "ListDeadLetters")
             async for letter in door.pages(name, "dead_letters", method(name).input(consumer=consumer)):
                 waiting += 1
@@ -76,7 +78,7 @@ def replay(
 async def _replay(services: list[str] | None, ids: list[str], consumer: str) -> int:
     applied, failed = 0, []
     async with Door(Addresses.find(), OPERATOR) as door:
-        for service in _chosen(services):
+        for service in chosen(services):
             async for result in _replayed(door, service, ids, consumer):
                 applied += result.applied
                 if not result.applied:
@@ -116,7 +118,7 @@ def republish(
 
 
 async def _republish(service: str, aggregate: str, wait: bool) -> int:
-    _chosen([service])
+    chosen([service])
     name, asking = rpc(service, "Republish"), rpc(service, "GetRepublish")
     async with Door(Addresses.find(), OPERATOR) as door:
         found = await door.call(name, method(name).input(aggregate=aggregate, request_id=str(uuid.uuid4())))
@@ -129,6 +131,30 @@ async def _republish(service: str, aggregate: str, wait: bool) -> int:
     state = "done" if found.HasField("end_time") else "under way"
     print(f"{found.republish_id}: {state}, {found.snapshots} snapshots of {', '.join(found.aggregates)}")
     return FAILED if wait and not found.HasField("end_time") else 0
+
+
+@app.command()
+def resend(
+    since: Annotated[datetime, typer.Option(help="The moment (UTC) of the state that the broker was restored from.")],
+    service: Service = None,
+) -> None:
+    """Sends events to the broker again that it had acknowledged and lost: after a restore of its store, or an empty start."""
+    run(_resend(since.replace(tzinfo=UTC), service))
+
+
+async def _resend(since: datetime, services: list[str] | None) -> int:
+    async with Door(Addresses.find(), OPERATOR) as door:
+        for service in chosen(services):
+            name = rpc(service, "ResendEvents")
+            request, events, more = method(name).input(), 0, True
+            request.publish_start_time.FromDatetime(since)
+            while more:
+                request.request_id = str(uuid.uuid4())
+                answer = await door.call(name, request, timeout=60.0)
+                request.publish_end_time.CopyFrom(answer.publish_end_time)
+                events, more = events + answer.events, answer.more
+            print(f"{service}: {events} events are sent again")
+    return 0
 
 
 @app.command()

@@ -12,6 +12,7 @@ from pathlib import Path
 from marquectl.importing.feed import Counts, Rejected
 
 COLUMNS = ("kind", "row", "key", "field", "reason", "message")
+_FORMULA = ("=", "+", "-", "@", "\t")
 
 
 @dataclass
@@ -26,6 +27,12 @@ class Progress:
     finished_kinds: list[str] = field(default_factory=list)
     counts: dict[str, Counts] = field(default_factory=dict)
     error_bytes: int = 0
+
+
+def inert(text: str) -> str:
+    """Returns a text as a spreadsheet shows it and never computes it: keys of bad rows are whatever their sender wrote."""
+    text = text.replace("\r", " ")  # the writer does not quote it, and readers take it for the end of the line
+    return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) else text
 
 
 class ErrorsFile:
@@ -51,7 +58,9 @@ class ErrorsFile:
                 writer = csv.writer(file, lineterminator="\n")
                 if fresh:
                     writer.writerow(COLUMNS)
-                writer.writerows([(kind, one.row, one.key, one.field, one.reason, one.message) for one in lines])
+                writer.writerows(
+                    [(kind, one.row, inert(one.key), inert(one.field), one.reason, inert(one.message)) for one in lines]
+                )
         return self.path.stat().st_size if self.path.exists() else 0
 
 

@@ -9,6 +9,7 @@ from google.protobuf.message import Message
 from marquectl.world import touches
 from marquectl.world.cars import MadeCar, Transfer, cars_of
 from marquectl.world.network import dealer_rows, staff_rows
+from marquectl.world.partners import kpi_rows, target_rows
 from marquectl.world.people import MadeCustomer, customer
 from marquectl.world.visits import visits_of
 
@@ -54,6 +55,8 @@ def make_world(seed: int, size: int) -> World:
             "vehicles": [car.vehicle for car in cars],
             "sales": [car.sale for car in cars],
             "repair-orders": orders,
+            "kpi-values": list(kpi_rows(seed)),
+            "targets": list(target_rows(seed)),
         },
         transfers=transfers,
         consents=list(touches.consents(seed, size)),

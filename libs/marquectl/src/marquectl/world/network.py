@@ -73,6 +73,14 @@ MAKER_POSTS = (
 )
 
 
+_DEPARTMENTS = {
+    "dealer.sales": "Sales",
+    "dealer.service": "Service",
+    "dealer.technician": "Service",
+    "dealer.care": "Care",
+}
+
+
 def subject_of(dealer_code: str, number: str) -> str:
     """The identity provider's subject of a member of staff."""
     return f"staff:{dealer_code or 'maker'}:{number}".lower()
@@ -143,6 +151,10 @@ def _staff_row(number: int, person: MadePerson, employee: str, role: str, countr
         roles=role,
         languages="zh-CN;en" if country == "CN" else "en",
         status="active",
+        department=_DEPARTMENTS.get(role, ""),
+        capacity="20" if role in _DEPARTMENTS else "",
+        skills="ev-diagnosis:3" if role == "dealer.technician" else "",
+        certificates=f"high-voltage:{2026 + number % 3}-12-31" if role == "dealer.technician" else "",
     )
 
 
