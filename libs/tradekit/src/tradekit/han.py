@@ -1,22 +1,24 @@
 """Han script: simplified form, surnames with their own readings, pinyin. The tables of the libraries load at first use.
 
+OpenCC says what each character is written as; its engine would also go by phrases (乾坤 stays, 乾 becomes 干), and then a
+part of a name would no longer meet the whole.
+
 `pypinyin` reads characters by their commonest sound; surnames often differ (单 is shàn, 曾 zēng), so
 `data/han_surnames.csv` comes first.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import unicodedata
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING
 
 from tradekit import tables
 
-if TYPE_CHECKING:
-    from opencc import OpenCC
-
 HAN = re.compile(r"[㐀-䶿一-鿿豈-﫿𠀀-𳑿〇々]")
+# The characters of HAN, as far as they have another form.
+_BLOCKS = ((0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x3134A))
 _ALL_HAN = re.compile(rf"{HAN.pattern}+")
 
 
@@ -26,16 +28,20 @@ def is_han(text: str) -> bool:
 
 
 @cache
-def _converter() -> OpenCC:
+def _simplified() -> dict[int, str]:
+    """The characters that are written otherwise in simplified script. The engine is only asked once, for all of them."""
     from opencc import OpenCC
 
-    return OpenCC("t2s")
+    written = [chr(code) for first, last in _BLOCKS for code in range(first, last + 1)]
+    simple = str(OpenCC("t2s").convert("\n".join(written))).split("\n")
+    table = {ord(one): other for one, other in zip(written, simple, strict=True) if one != other}
+    # 薴 becomes 苧, and 苧 for its part 苎: what is simplified twice must be what is simplified once.
+    return {code: other.translate(table) for code, other in table.items()}
 
 
-@lru_cache(maxsize=32_768)
 def simplify(text: str) -> str:
-    """Returns a text with traditional characters written as simplified ones."""
-    return text if text.isascii() else str(_converter().convert(text))
+    """Returns a text with traditional characters written as simplified ones, character by character."""
+    return text if text.isascii() else text.translate(_simplified())
 
 
 @cache
@@ -66,6 +72,7 @@ def split_surname(full: str) -> tuple[str, str]:
     return full[:1], full[1:]
 
 
+@lru_cache(maxsize=4096)
 def surname_readings(family: str) -> tuple[tuple[str, ...], ...]:
     """Returns the readings of a family name in syllables without tones, likeliest first."""
     simplified = simplify(family)
@@ -74,11 +81,14 @@ def surname_readings(family: str) -> tuple[tuple[str, ...], ...]:
 
 @lru_cache(maxsize=32_768)
 def _syllable(char: str) -> str:
+    # Its dictionary of phrases takes 50 MB and says nothing of a character that stands alone.
+    os.environ.setdefault("PYPINYIN_NO_PHRASES", "true")
     from pypinyin import lazy_pinyin
 
     return _plain(unicodedata.normalize("NFKC", lazy_pinyin(char)[0]))
 
 
+@lru_cache(maxsize=16_384)
 def syllables(text: str) -> tuple[str, ...]:
     """Returns one syllable without tone per Han character, by each character's commonest sound; other characters are
     left out.
@@ -90,6 +100,8 @@ def syllables(text: str) -> tuple[str, ...]:
 
 def bigrams(text: str) -> tuple[str, ...]:
     """Returns the pairs of neighbouring Han characters in simplified form, each once, in order: 欧阳娜 → 欧阳, 阳娜."""
+    if text.isascii():
+        return ()
     pairs: dict[str, None] = {}
     for run in _ALL_HAN.findall(simplify(text)):
         for index in range(len(run) - 1):

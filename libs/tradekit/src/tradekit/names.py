@@ -7,6 +7,8 @@ import unicodedata
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
+from itertools import pairwise
+from typing import NamedTuple
 
 from tradekit import han
 
@@ -15,6 +17,7 @@ _SPACES = re.compile(r"\s+")
 _PLAIN_HAN = re.compile(r"[一-鿿]+")
 # The same between printable ASCII characters: nothing to fold but spaces.
 _PLAIN_TEXT = re.compile(r"[ -~一-鿿]*")
+_ASCII_LETTER = re.compile(r"[A-Za-z]")
 _WORDS = re.compile(r"[^\W_]+")
 _MIDDLE_DOTS = re.compile(r"\s*[·•・‧∙]\s*")
 # Lower-case words that belong to the family name after them: van der Berg, de la Cruz, von Braun.
@@ -49,8 +52,7 @@ class PersonName:
     script: Script
 
 
-@dataclass(frozen=True, slots=True)
-class NameKeys:
+class NameKeys(NamedTuple):
     """What a name is found by; all simplified, lower case, without accents.
 
     `plain`: the whole name. `words`: its Latin words. `pinyin`: each reading of a Han name run together, family name
@@ -75,7 +77,9 @@ class NameKeys:
 def script_of(text: str) -> Script:
     """Returns the script of the letters in a text; OTHER when there is neither a Han nor a Latin letter."""
     if text.isascii():
-        return Script.LATIN if any(char.isalpha() for char in text) else Script.OTHER
+        return Script.LATIN if _ASCII_LETTER.search(text) else Script.OTHER
+    if _PLAIN_HAN.fullmatch(text):
+        return Script.HAN
     letters = [char for char in text if char.isalpha() or han.HAN.match(char)]
     has_han = any(han.HAN.match(char) for char in letters)
     has_latin = any(unicodedata.name(char, "").startswith("LATIN") for char in letters)
@@ -111,6 +115,9 @@ def of_full(text: str) -> PersonName:
     name.
     """
     full = tidy(text)
+    if _PLAIN_HAN.fullmatch(full):
+        family, given = han.split_surname(full)
+        return PersonName(given, family, full, Script.HAN)
     script = script_of(full)
     if script is Script.HAN:
         return _split_han(full)
@@ -162,20 +169,36 @@ def search_keys(name: PersonName) -> NameKeys:
     """Returns what a name is found by. Readings of a Han family name come from the surname table, several where
     several are usual.
     """
+    if name.family and _PLAIN_HAN.fullmatch(name.full):
+        return _plain_han_keys(name)
     plain = drop_apostrophes(fold(name.full))
     if name.script in (Script.LATIN, Script.OTHER):
         return NameKeys(plain=plain, words=tuple(dict.fromkeys(_WORDS.findall(plain))), family=fold(name.family))
-    readings = _readings(name)
+    words = tuple(dict.fromkeys(re.findall(r"[a-z0-9]+", plain)))
+    return _han_keys(plain, words, _readings(name), _bigrams(plain), fold(name.family))
+
+
+def _plain_han_keys(name: PersonName) -> NameKeys:
+    """The shorter way for a name of Han characters alone, as most are: nothing in it to fold, no dot, no word."""
+    plain, family, given = han.simplify(name.full), han.simplify(name.family), han.simplify(name.given)
+    rest = han.syllables(given)
+    bigrams = dict.fromkeys(first + second for first, second in pairwise(plain))
+    return _han_keys(plain, (), [(*one, *rest) for one in han.surname_readings(family)], tuple(bigrams), family)
+
+
+def _han_keys(
+    plain: str, words: tuple[str, ...], readings: list[tuple[str, ...]], bigrams: tuple[str, ...], family: str
+) -> NameKeys:
     return NameKeys(
         plain=plain,
-        words=tuple(dict.fromkeys(re.findall(r"[a-z0-9]+", plain))),
+        words=words,
         pinyin=tuple(dict.fromkeys(spelling for reading in readings for spelling in _spellings("".join(reading)))),
         syllables=tuple(
             dict.fromkeys(part for reading in readings for syllable in reading for part in _spellings(syllable))
         ),
-        initials=tuple(dict.fromkeys("".join(syllable[0] for syllable in reading) for reading in readings)),
-        bigrams=_bigrams(plain),
-        family=fold(name.family),
+        initials=tuple(dict.fromkeys("".join([syllable[0] for syllable in reading]) for reading in readings)),
+        bigrams=bigrams,
+        family=family,
     )
 
 

@@ -123,7 +123,7 @@ def _add_name(name: names.PersonName, lines: dict[str, None], tokens: set[str]) 
     tokens.update(keys.words, keys.syllables, keys.initials, keys.bigrams)
     if keys.family:
         tokens.add(keys.family)
-        if han.is_han(keys.family):
+        if not keys.family.isascii() and han.is_han(keys.family):
             # One Han character is looked up as a family name, also as the beginning of a compound one.
             tokens.add(keys.family[0])
 

@@ -196,6 +196,9 @@ class TestRefusals:
         once = WorkCalendar("Asia/Shanghai", {}, special_days={date(2026, 11, 20): [Shift.parse("09:00-10:00")]})
         assert add_working_time(once, at("2026-11-20T08:00"), timedelta(hours=1)) == at("2026-11-20T10:00")
         with pytest.raises(NeverOpen):
+            add_working_time(once, at("2026-11-20T08:00"), timedelta(hours=1), timedelta(hours=1, minutes=59))
+        assert add_working_time(once, at("2026-11-20T08:00"), timedelta(hours=1), timedelta(hours=2))
+        with pytest.raises(NeverOpen):
             add_working_time(once, at("2026-11-20T08:00"), timedelta(hours=1, microseconds=1))
 
     @pytest.mark.parametrize(

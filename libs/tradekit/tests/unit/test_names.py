@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from tradekit import han, names
 from tradekit.names import PersonName, Script
@@ -111,7 +111,28 @@ class TestSearchKeys:
             assert names.fold(text.upper()) == names.fold(text.lower())
 
 
+class TestShorterWay:
+    @given(st.text(st.characters(min_codepoint=0x4E00, max_codepoint=0x9FFF), min_size=1, max_size=6))
+    @example("欧阳娜娜")
+    @example("吕布")
+    @example("单雄信")
+    @example("王王王王")
+    @example("踩薴迮")
+    def test_plain_han_name_has_the_keys_of_any_other_name(self, text):
+        name = names.of_full(text)
+        plain = names.drop_apostrophes(names.fold(name.full))
+        longer = names._han_keys(plain, (), names._readings(name), names._bigrams(plain), names.fold(name.family))
+        assert names.search_keys(name) == longer
+
+
 class TestHan:
+    @given(han_text, han_text)
+    @example("乾", "坤")
+    @example("薴", "")
+    def test_part_of_a_name_is_simplified_as_in_the_whole(self, one, other):
+        assert han.simplify(one + other) == han.simplify(one) + han.simplify(other)
+        assert han.simplify(han.simplify(one)) == han.simplify(one)
+
     @given(han_text)
     def test_bigrams_cover_neighbours_once(self, text):
         simple = han.simplify(text)

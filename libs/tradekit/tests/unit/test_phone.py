@@ -1,3 +1,4 @@
+import phonenumbers
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -34,6 +35,29 @@ class TestShortcut:
         shortcut = phone._plain_spelling(text, region)
         if shortcut is not None:
             assert shortcut == phone.by_library(text, region)
+
+    @given(
+        st.sampled_from(sorted(phonenumbers.COUNTRY_CODE_TO_REGION_CODE)), st.from_regex(r"[0-9]{4,12}", fullmatch=True)
+    )
+    @example(49, "1601234567")
+    @example(39, "0612345678")
+    @example(52, "15512345678")
+    @example(800, "12345678")
+    def test_number_in_its_one_form_equals_the_library_for_every_country_code(self, code, rest):
+        shortcut = phone._international(f"+{code}{rest}")
+        if shortcut is not None:
+            assert shortcut == phone.by_library(f"+{code}{rest}", "ZZ")
+
+    def test_number_in_its_one_form_is_read_for_the_examples_of_every_region(self):
+        taken = 0
+        for region in sorted(phonenumbers.SUPPORTED_REGIONS):
+            for kind in (phonenumbers.PhoneNumberType.MOBILE, phonenumbers.PhoneNumberType.FIXED_LINE):
+                known = phonenumbers.example_number_for_type(region, kind)
+                text = known and phonenumbers.format_number(known, phonenumbers.PhoneNumberFormat.E164)
+                shortcut = phone._international(text) if text else None
+                assert shortcut is None or shortcut == phone.by_library(text, "ZZ")
+                taken += shortcut is not None
+        assert taken > 300
 
     def test_equals_the_library_for_every_prefix_of_chinese_mobiles(self):
         for prefix in range(1000, 2000):

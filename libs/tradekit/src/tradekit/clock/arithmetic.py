@@ -49,19 +49,37 @@ def next_opening(calendar: WorkCalendar, instant: datetime) -> datetime:
     raise NeverOpen(calendar.version)
 
 
-def add_working_time(calendar: WorkCalendar, instant: datetime, duration: timedelta) -> datetime:
+def next_closing(calendar: WorkCalendar, instant: datetime, within: timedelta = timedelta(days=30)) -> datetime | None:
+    """Returns the end of the open stretch that holds the instant or, when it is closed, of the next one; shifts that touch
+    are one stretch. None when that stretch goes on for longer than `within` from then. Raises `NeverOpen`.
+    """
+    opened = next_opening(calendar, instant)
+    at, horizon = _utc(opened), _utc(opened) + within
+    for opens, closes in _spans(calendar, at, horizon):
+        if opens > at:
+            break
+        at = closes
+    return None if at >= horizon else at.replace(tzinfo=UTC)
+
+
+def add_working_time(
+    calendar: WorkCalendar, instant: datetime, duration: timedelta, within: timedelta | None = None
+) -> datetime:
     """Returns the earliest instant by which `duration` of working time has passed; the instant itself for zero.
 
-    A duration that is used up at closing time ends at closing time, not at the next opening. Raises `NeverOpen`, and
-    ValueError for a negative duration.
+    A duration that is used up at closing time ends at closing time, not at the next opening. Raises `NeverOpen`, also
+    where it is not used up `within` a time, and ValueError for a negative duration.
     """
     if duration < _ZERO:
         raise ValueError("The working time to add is negative.")
     at, left = _utc(instant), duration
+    last = None if within is None else at + within
     if not left:
         return at.replace(tzinfo=UTC)
     while True:
         horizon = at + SEARCH_DAYS * _DAY
+        if last is not None:
+            horizon = min(horizon, last)
         found = False
         for opens, closes in _spans(calendar, at, horizon):
             if left <= closes - opens:
