@@ -10,4 +10,13 @@ from marque_network.errors import CONSTRAINTS
 
 def subscriptions() -> list[Subscription]:
     """Returns the streams that this service listens to."""
-    return [Subscription("network_customer", "customer", aliases.handlers(), CONSTRAINTS)]
+    return [
+        Subscription(
+            "network_customer",
+            "customer",
+            aliases.handlers(),
+            CONSTRAINTS,
+            lane=aliases.LANE,
+            rebuilds=aliases.REBUILDS,
+        )
+    ]

@@ -15,6 +15,7 @@ from marque.network.v1 import dealer_service_pb2 as dealers
 from marque.network.v1 import network_import_service_pb2 as imports
 from marque.network.v1 import staff_service_pb2 as staff
 from marque.type.v1 import import_pb2
+from servicekit import contract
 from servicekit.testing.client import Client
 from servicekit.testing.platform import Platform
 
@@ -31,6 +32,22 @@ class Network:
 
     def client(self, role: str = "", **scope: Any) -> Client:
         return self.platform.client("network", role, **scope)
+
+    async def ask(self, rpc: str, client: Client | None = None, **fields: Any) -> Any:
+        """Calls an RPC (`TargetService/GetTarget`) with the fields of its request; for the maker where nobody is named."""
+        service, _, name = rpc.partition("/")
+        method = contract.methods(f"marque.network.v1.{service}")[name]
+        return await (client or self.manager).call(f"network.v1.{rpc}", method.input(**fields))
+
+    async def pages(self, rpc: str, items: str, client: Client | None = None, **fields: Any) -> list[Any]:
+        """Reads all pages of a list, two rows at a time."""
+        found, token = [], ""
+        while True:
+            answer = await self.ask(rpc, client, page_size=2, page_token=token, **fields)
+            found += getattr(answer, items)
+            token = answer.next_page_token
+            if not token:
+                return found
 
     async def sql(self, query: str, *arguments: Any) -> list[Any]:
         return await self.platform.sql("network", query, *arguments)
@@ -108,8 +125,6 @@ class Network:
 
     async def events(self, key: str) -> list[Any]:
         """The events of an aggregate in the order in which they were emitted, as messages."""
-        from servicekit import contract
-
         rows = await self.sql(
             "SELECT event_type, payload FROM outbox_messages WHERE aggregate_id = $1 ORDER BY position", key
         )

@@ -150,7 +150,7 @@ class TestSightOfStaff:
         technician = network.client("dealer.technician", dealers=[dealer])
         shown = await get(technician, made.staff_id)
         assert (shown.HasField("name"), shown.phone, shown.email) == (False, "", "")
-        assert set(shown.masked_fields) == {"name", "phone", "email"}
+        assert set(shown.masked_fields) == {"name", "phone", "email", "user_name"}
         assert await search(technician, "maskedperson") == []
         assert await search(technician, "masked.person@dealer.cn") == []
         assert await search(technician, made.employee_number.lower()) == [made.staff_id]

@@ -15,12 +15,17 @@ from servicekit.rpc.call import Call
 from tradekit import search
 
 from marque_network.errors import DealerNotFound
+from marque_network.mapping import dealer_places
 from marque_network.mapping import dealers as mapping
+from marque_network.mapping.parts import one_date, one_moment, uuid_of
 from marque_network.repository import dealers as repository
 from marque_network.usecases import dealers as usecases
+from marque_network.usecases import places
 
 EXPORT_SIZE = 500
-_LIST_FILTERS = ("kind", "channel_type", "status", "group_code", "region_code", "brand", "code")
+_LIST_FILTERS = (
+    "kind", "channel_type", "status", "group_code", "region_code", "brand", "code", "country_code", "province", "city",
+)  # fmt: skip
 
 
 class DealerApi:
@@ -78,18 +83,62 @@ class DealerApi:
 
     async def FindNearestDealers(self, request: Any, call: Call) -> Any:
         filters = mapping.dealer_filters(request, "kind", "brand")
+        open_at = one_moment(request, "open_at_time")
         async with self._work.read() as session:
-            rows = await repository.nearest_dealers(
-                session, request.latitude, request.longitude, filters, request.max_distance_metres, request.limit or 10
+            found, truncated = await places.nearest(
+                session=session,
+                latitude=request.latitude,
+                longitude=request.longitude,
+                filters=filters,
+                metres=request.max_distance_metres,
+                limit=request.limit or 10,
+                open_at=open_at,
             )
-        return dealer_service_pb2.FindNearestDealersResponse(
-            dealers=[
-                dealer_service_pb2.NearestDealer(
-                    dealer=mapping.dealer_summary(row), distance_metres=round(row.distance)
-                )
-                for row in rows
-            ]
+        return dealer_places.nearest_answer(found, truncated)
+
+    async def FindDealersForPlace(self, request: Any, call: Call) -> Any:
+        asked = dealer_places.place_asked(request)
+        async with self._work.read() as session:
+            found = await places.for_place(session=session, **asked)
+        return dealer_places.place_answer(found)
+
+    async def ActivateDealer(self, request: Any, call: Call) -> Any:
+        return await usecases.activate_dealer(
+            uow=self._work(call, mapping.dealer_message),
+            dealer_id=uuid.UUID(request.dealer_id),
+            etag=request.etag,
+            reason=request.reason,
+            note=request.note,
         )
+
+    async def SuspendDealer(self, request: Any, call: Call) -> Any:
+        return await usecases.suspend_dealer(
+            uow=self._work(call, mapping.dealer_message),
+            dealer_id=uuid.UUID(request.dealer_id),
+            etag=request.etag,
+            reason=request.reason,
+            note=request.note,
+        )
+
+    async def TerminateDealer(self, request: Any, call: Call) -> Any:
+        return await usecases.terminate_dealer(
+            uow=self._work(call, mapping.dealer_message),
+            dealer_id=uuid.UUID(request.dealer_id),
+            etag=request.etag,
+            reason=request.reason,
+            note=request.note,
+            successor_id=uuid_of(request.successor_dealer_id),
+            on=one_date(request, "close_date"),
+        )
+
+    async def ListDealerStatusChanges(self, request: Any, call: Call) -> Any:
+        page = page_of(request)
+        after = dealer_places.change_key(page)
+        async with self._work.read() as session:
+            rows = await repository.list_status_changes(
+                session, call.principal, uuid.UUID(request.dealer_id), request.order_by, page, after
+            )
+        return dealer_places.change_page(rows, page, call)
 
     async def ExportDealers(self, request: Any, call: Call) -> AsyncIterator[Any]:
         after = mapping.export_cursor(request.cursor)

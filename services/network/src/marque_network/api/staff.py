@@ -74,3 +74,8 @@ class StaffApi:
             etag=request.staff.etag,
             patch=mapping.staff_patch(request, call),
         )
+
+    async def ResolveStaffAccess(self, request: Any, call: Call) -> Any:
+        async with self._work.read() as session:
+            rows = await repository.read_access(session, set(request.subject_keys))
+        return mapping.staff_access(rows)

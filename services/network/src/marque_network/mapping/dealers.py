@@ -21,7 +21,8 @@ from marque_network.rules.hours import is_zone, zone_fault
 from marque_network.rules.readings import LANGUAGE
 
 _ADDRESS = ("country_code", "province", "city", "district", "postal_code")
-_PLAIN = ("code", "channel_type", "group_code", "region_code", "phone", "email", "time_zone", "service_bays")
+_CAPACITY = ("service_bays", "loan_cars", "service_cars_per_day", "handovers_per_day")
+_PLAIN = ("code", "channel_type", "group_code", "region_code", "phone", "email", "time_zone", *_CAPACITY)
 _ALL_CLASSES: frozenset[int] = frozenset()  # no field of a dealer is classified: it is a firm, not a person
 
 
@@ -105,6 +106,8 @@ def dealer_message(row: Any) -> dealer_pb2.Dealer:
         status=row.status,
         open_date=_date_message(row.open_date),
         close_date=_date_message(row.close_date),
+        status_reason=row.status_reason,
+        successor_dealer_id=str(row.successor_dealer_id or ""),
         etag=etag_of(row.version),
     )
     message.create_time.FromDatetime(row.create_time)

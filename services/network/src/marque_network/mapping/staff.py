@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterable, Sequence
+from datetime import date
 from typing import Any
 
 from marque.network.v1 import staff_pb2, staff_service_pb2
@@ -17,11 +18,15 @@ from servicekit.rpc.call import Call
 from tradekit import han, names
 
 from marque_network.mapping.patches import patched, required
+from marque_network.mapping.staff_parts import add_parts, date_of, parts_faults, parts_values
 from marque_network.models import Change, Staff
 from marque_network.rules import offices
 from marque_network.rules.readings import LANGUAGE
 
-_PLAIN = ("subject", "employee_number", "region_code", "group_code", "phone", "email")
+_PLAIN = (
+    *("subject", "employee_number", "region_code", "group_code", "phone", "email", "user_name", "external_id", "title"),
+    *("department", "team", "capacity"),
+)
 _NAME = ("family_name", "given_name", "full_name", "latin_name")
 
 
@@ -38,6 +43,7 @@ def staff_values(message: staff_pb2.StaffMember) -> dict[str, Any]:
         "languages": list(dict.fromkeys(message.languages)),
         "status": message.status or Staff.ACTIVE,
         "manager_staff_id": _uuid(message.manager_staff_id),
+        **parts_values(message),
     }
 
 
@@ -68,6 +74,7 @@ def _faults(message: staff_pb2.StaffMember) -> Iterable[FieldViolation]:
     yield from office_faults(message.roles, at_dealer=bool(message.dealer_id), place="staff.roles")
     if any(not LANGUAGE.fullmatch(tag) for tag in message.languages):
         yield FieldViolation("staff.languages", "LANGUAGE_INVALID", "Give a language tag such as zh-CN.")
+    yield from parts_faults(message)
 
 
 def _uuid(text: str) -> uuid.UUID | None:
@@ -110,6 +117,7 @@ def staff_message(row: Any) -> staff_pb2.StaffMember:
     )
     message.create_time.FromDatetime(row.create_time)
     message.update_time.FromDatetime(row.update_time)
+    add_parts(message, row)
     return message
 
 
@@ -132,8 +140,17 @@ def staff_filters(request: staff_service_pb2.ListStaffRequest) -> dict[str, Any]
             "maker_only", "FILTERS_CONTRADICT", "Ask for a dealer's people or the maker's, not both."
         )
     found: dict[str, Any] = {
-        name: getattr(request, name) for name in ("role", "status", "subject") if getattr(request, name)
+        name: getattr(request, name)
+        for name in ("role", "status", "subject", "skill", "department", "team")
+        if getattr(request, name)
     }
+    if request.HasField("certificate_expires_before"):
+        try:
+            found["expires_before"] = date_of(request.certificate_expires_before)
+        except ValueError:
+            raise InvalidArgument.of(
+                "certificate_expires_before", "DATE_INVALID", "Give a whole date of the calendar."
+            ) from None
     found |= {
         name: uuid.UUID(getattr(request, name)) for name in ("dealer_id", "manager_staff_id") if getattr(request, name)
     }
@@ -142,12 +159,13 @@ def staff_filters(request: staff_service_pb2.ListStaffRequest) -> dict[str, Any]
 
 def staff_key(page: Page, order_by: str) -> tuple[Any, ...] | None:
     """Returns the sort values after which a page starts."""
-    return page_key(page, moment if order_by.startswith("update_time") else str, uuid.UUID)
+    kind = order_by.partition(" ")[0]
+    return page_key(page, {"update_time": moment, "next_expiry_date": date.fromisoformat}.get(kind, str), uuid.UUID)
 
 
 def staff_page(rows: Sequence[Any], page: Page, order_by: str, call: Call) -> staff_service_pb2.ListStaffResponse:
     """Returns the answer of a list request."""
-    name = "update_time" if order_by.startswith("update_time") else "employee_number"
+    name = order_by.partition(" ")[0] or "employee_number"
     shown, token = page.cut(rows, lambda row: (getattr(row, name), str(row.staff_id)))
     render = staff_for(call)
     return staff_service_pb2.ListStaffResponse(staff=[render(row) for row in shown], next_page_token=token)
@@ -163,4 +181,22 @@ def staff_batch(
         staff=[render(row) for row in rows],
         missing_staff_ids=sorted({one.lower() for one in request.staff_ids} - ids),
         missing_subjects=sorted(set(request.subjects) - subjects),
+    )
+
+
+def staff_access(rows: Sequence[Any]) -> staff_service_pb2.ResolveStaffAccessResponse:
+    """Returns what the roster says of some subjects."""
+    return staff_service_pb2.ResolveStaffAccessResponse(
+        access=[
+            staff_service_pb2.StaffAccess(
+                subject_key=row.subject_key,
+                staff_id=str(row.staff_id),
+                status=row.status,
+                roles=row.roles,
+                dealer_id=str(row.dealer_id or ""),
+                region_code=row.region_code,
+                group_code=row.group_code,
+            )
+            for row in rows
+        ]
     )

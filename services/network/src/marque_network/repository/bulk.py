@@ -60,7 +60,7 @@ async def lock_staff(
 async def subjects_taken(session: AsyncSession, subjects: Collection[str]) -> dict[str, uuid.UUID]:
     """Returns who has which of some subjects."""
     query = sa.select(_staff.c.subject, _staff.c.staff_id).where(
-        _staff.c.subject.in_(sorted(subjects)), _staff.c.subject != ""
+        _staff.c.subject.in_(sorted(subjects)), _staff.c.subject != "", _staff.c.status != Staff.LEFT
     )
     return {row.subject: row.staff_id for row in await session.execute(query)}
 

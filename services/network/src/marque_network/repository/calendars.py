@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,10 +12,11 @@ from servicekit.paging import Page
 from servicekit.rpc.principal import Principal
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from marque_network.models import WorkCalendar
+from marque_network.models import Dealer, WorkCalendar
 
 _calendars: sa.Table = WorkCalendar.__table__  # type: ignore[assignment]
 _c = _calendars.c
+_dealers: sa.Table = Dealer.__table__  # type: ignore[assignment]
 _others = _calendars.alias("others")
 # The latest version of the same hours: every version's etag is made of it.
 _latest = (
@@ -83,3 +84,36 @@ async def list_versions(
         query = query.where(_c.version < after[0] if descending else _c.version > after[0])
     query = query.order_by(_c.version.desc() if descending else _c.version).limit(page.size + 1)
     return (await session.execute(query)).all()
+
+
+async def lock_scope(
+    session: AsyncSession, principal: Principal, region_code: str, group_code: str
+) -> dict[uuid.UUID, Any]:
+    """Returns id and zone of the dealers of a region or group that are not closed and for which the caller may act, locked
+    in one order.
+    """
+    c = _dealers.c
+    query = sa.select(c.dealer_id, c.time_zone).where(
+        sa.true() if principal.sees_all_rows else in_scope(principal, c.dealer_id), c.status != Dealer.CLOSED
+    )
+    given = {"region_code": region_code, "group_code": group_code}
+    query = query.where(*(c[name] == value for name, value in given.items() if value))
+    rows = await session.execute(query.order_by(c.dealer_id).with_for_update(key_share=True))
+    return {row.dealer_id: row for row in rows}
+
+
+async def latest_of(session: AsyncSession, dealer_ids: Collection[uuid.UUID]) -> Sequence[WorkCalendar]:
+    """Returns the latest hours of every department of some dealers; the caller holds the dealers' locks."""
+    query = (
+        sa.select(WorkCalendar)
+        .where(_c.dealer_id.in_(dealer_ids))
+        .distinct(_c.dealer_id, _c.department)
+        .order_by(_c.dealer_id, _c.department, _c.version.desc())
+    )
+    return (await session.scalars(query)).all()
+
+
+async def change_numbers(session: AsyncSession, dealer_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, int]:
+    """Returns the numbers of the last changes of hours of some dealers."""
+    query = sa.select(_c.dealer_id, sa.func.max(_c.change_number)).where(_c.dealer_id.in_(dealer_ids))
+    return {row[0]: int(row[1]) for row in await session.execute(query.group_by(_c.dealer_id))}

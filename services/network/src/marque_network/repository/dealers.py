@@ -18,19 +18,25 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from tradekit.search import SearchQuery
 
-from marque_network.models import Dealer
+from marque_network.models import Dealer, DealerStatusChange
 from marque_network.repository.search import Found, best
 from marque_network.rules.places import EARTH_METRES, Box, box_around
 
 _dealers: sa.Table = Dealer.__table__  # type: ignore[assignment]
 _c = _dealers.c
+_changes: sa.Table = DealerStatusChange.__table__  # type: ignore[assignment]
 _NEAR_METRES = 100_000
 _KNOWN = ("dealer_id", "code", "region_code", "group_code", "time_zone", "status", "version")
+# Written out, not bound: only so the indexes on these expressions are used.
+_PLACE: dict[str, sa.ColumnElement[str]] = {
+    name: sa.literal_column(f"(dealers.address ->> '{name}')", sa.Text) for name in ("country_code", "province", "city")
+}
 ORDERS: dict[str, tuple[str, bool]] = {
     "": ("code", False),
     "code": ("code", False),
     "code desc": ("code", True),
     "update_time desc": ("update_time", True),
+    "update_time": ("update_time", False),
 }
 
 
@@ -57,6 +63,36 @@ async def lock_own_dealer(session: AsyncSession, principal: Principal, dealer_id
 async def is_own_dealer(session: AsyncSession, principal: Principal, dealer_id: uuid.UUID) -> bool:
     """Tells whether there is such a dealer for which the caller may act."""
     return bool(await session.scalar(sa.select(sa.exists().where(_c.dealer_id == dealer_id, visible_to(principal)))))
+
+
+async def zone_of(session: AsyncSession, dealer_id: uuid.UUID) -> str:
+    """Returns the zone of a dealer that exists."""
+    return str(await session.scalar(sa.select(_c.time_zone).where(_c.dealer_id == dealer_id)))
+
+
+async def next_status_change(session: AsyncSession, dealer_id: uuid.UUID) -> int:
+    """Returns the number of the next change of a dealer's status; the caller holds the dealer's lock."""
+    query = sa.select(sa.func.max(_changes.c.number)).where(_changes.c.dealer_id == dealer_id)
+    return int(await session.scalar(query) or 0) + 1
+
+
+async def list_status_changes(
+    session: AsyncSession,
+    principal: Principal,
+    dealer_id: uuid.UUID,
+    order_by: str,
+    page: Page,
+    after: tuple[Any, ...] | None,
+) -> Sequence[Any]:
+    """Returns a page of the changes of a dealer's status and one more, newest first unless `order_by` is `number`."""
+    query = sa.select(_changes).where(_changes.c.dealer_id == dealer_id)
+    if not principal.sees_all_rows:
+        query = query.where(in_scope(principal, _changes.c.dealer_id))
+    descending = order_by != "number"
+    number = _changes.c.number
+    if after is not None:
+        query = query.where(number < after[0] if descending else number > after[0])
+    return (await session.execute(query.order_by(number.desc() if descending else number).limit(page.size + 1))).all()
 
 
 async def read_dealer(session: AsyncSession, dealer_id: uuid.UUID) -> Any:
@@ -88,7 +124,10 @@ async def list_dealers(
 
 def _filters(filters: dict[str, Any]) -> list[sa.ColumnElement[bool]]:
     lists = {"kind": _c.kinds, "brand": _c.brands}
-    return [lists[name].contains([value]) if name in lists else _c[name] == value for name, value in filters.items()]
+    return [
+        lists[name].contains([value]) if name in lists else _PLACE.get(name, _c.get(name)) == value
+        for name, value in filters.items()
+    ]
 
 
 async def search_dealers(session: AsyncSession, query: SearchQuery, size: int) -> Found:

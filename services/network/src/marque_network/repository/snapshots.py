@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from google.protobuf.message import Message
 from marque.network.v1 import dealer_events_pb2, staff_events_pb2
 from servicekit.snapshots import SnapshotReader
+from servicekit.staff import subject_key
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marque_network.models import Dealer, Staff
@@ -51,6 +52,10 @@ async def staff(session: AsyncSession, after: str, limit: int) -> list[tuple[str
             roles=row.roles,
             status=row.status,
             manager_staff_id=str(row.manager_staff_id or ""),
+            subject_key=subject_key(row.subject) if row.subject else "",
+            region_code=row.region_code,
+            group_code=row.group_code,
+            former_subject_keys=row.former_subject_keys,
         )
         event.occur_time.FromDatetime(row.update_time)
         found.append((event.staff_id, event))

@@ -7,9 +7,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
+from servicekit.db.staff_tables import known_staff
 from servicekit.dealers import in_scope
 from servicekit.paging import Page
 from servicekit.rpc.principal import Principal
+from servicekit.staff import DETACHED
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from tradekit.search import SearchQuery, like
 
@@ -24,7 +27,9 @@ ORDERS: dict[str, tuple[str, bool]] = {
     "employee_number": ("employee_number", False),
     "employee_number desc": ("employee_number", True),
     "update_time desc": ("update_time", True),
+    "next_expiry_date": ("next_expiry_date", False),
 }
+_KNOWN = ("staff_id", "status", "roles", "dealer_id", "region_code", "group_code", "version")
 
 
 def visible_to(principal: Principal) -> sa.ColumnElement[bool]:
@@ -48,8 +53,8 @@ async def read_staff(session: AsyncSession, principal: Principal, staff_id: uuid
 
 
 async def read_many(session: AsyncSession, ids: Iterable[uuid.UUID], subjects: Iterable[str]) -> Sequence[Any]:
-    """Returns the people who have one of the ids or subjects, each once."""
-    known = _c.subject.in_(list(subjects)) & (_c.subject != "")
+    """Returns the people who have one of the ids or subjects, each once; by subject only who has not left."""
+    known = _c.subject.in_(list(subjects)) & (_c.subject != "") & (_c.status != Staff.LEFT)
     return (await session.execute(sa.select(_staff).where(sa.or_(_c.staff_id.in_(list(ids)), known)))).all()
 
 
@@ -66,6 +71,8 @@ async def list_staff(
     """
     name, descending = ORDERS[order_by]
     query = sa.select(_staff).where(visible_to(principal), *_filters(filters))
+    if name == "next_expiry_date":
+        query = query.where(_c.next_expiry_date.is_not(None))
     if after is not None:
         key = sa.tuple_(_c[name], _c.staff_id)
         query = query.where(key < after if descending else key > after)
@@ -79,6 +86,10 @@ def _filters(filters: dict[str, Any]) -> list[sa.ColumnElement[bool]]:
     for name, value in filters.items():
         if name == "role":
             found.append(_c.roles.contains([value]))
+        elif name == "skill":
+            found.append(sa.or_(_c.skills.contains([{"code": value}]), _c.certificates.contains([{"code": value}])))
+        elif name == "expires_before":
+            found.append(_c.next_expiry_date < value)
         else:
             found.append(_c[name].is_(None) if value is None else _c[name] == value)
     return found
@@ -125,3 +136,41 @@ async def chain_above(session: AsyncSession, staff_ids: Sequence[uuid.UUID]) -> 
 async def in_sight(session: AsyncSession, principal: Principal, staff_id: uuid.UUID) -> bool:
     """Tells whether there is such a person in the caller's sight."""
     return bool(await session.scalar(sa.select(sa.exists().where(_c.staff_id == staff_id, visible_to(principal)))))
+
+
+async def know_staff(session: AsyncSession, ids: Sequence[uuid.UUID]) -> None:
+    """Puts the present access of people into the roster, as `servicekit.staff` does for what others hear."""
+    known, present = known_staff.c, sa.func.pg_current_xact_id()
+    mine = _c.staff_id.in_(ids)
+    named = sa.func.encode(sa.func.sha256(sa.func.convert_to(_c.subject, "UTF8")), "hex")
+    key = sa.case((_c.subject != "", named), else_=sa.func.concat("none:", _c.staff_id)).label("subject_key")
+    stamps = (_c.update_time.label("change_time"), present.label("changed_in"))
+    state = sa.select(key, *(_c[name] for name in _KNOWN), *stamps).where(mine)
+    now = sa.select(_c.staff_id, key, _c.former_subject_keys).where(mine).subquery("now")
+    gone = sa.delete(known_staff).where(
+        known.staff_id == now.c.staff_id,
+        known.subject_key != now.c.subject_key,
+        known.subject_key != sa.all_(now.c.former_subject_keys),
+    )
+    await session.execute(gone)
+    await _write_known(session, state, lambda row: known.change_time <= row.change_time, by_others=True)
+    former = sa.func.unnest(_c.former_subject_keys).label("former")
+    had = sa.select(former, key, _c.staff_id, _c.version, stamps[0]).where(mine).subquery("had")
+    nothing = (sa.literal(DETACHED), sa.cast([], ARRAY(sa.Text)), sa.null(), sa.literal(""), sa.literal(""))
+    columns = (had.c.former, had.c.staff_id, *nothing, had.c.version, had.c.change_time, present)
+    detached = sa.select(*columns).where(had.c.former != had.c.subject_key)
+    await _write_known(session, detached, lambda row: sa.false(), by_others=False)
+
+
+async def _write_known(session: AsyncSession, state: Any, newer: Any, *, by_others: bool) -> None:
+    known, names = known_staff.c, ["subject_key", *_KNOWN, "change_time", "changed_in"]
+    row = insert(known_staff).from_select(names, state)
+    values = {name: row.excluded[name] for name in names[1:]}
+    mine = known.staff_id == row.excluded.staff_id
+    wins = sa.or_(mine, known.status == DETACHED, newer(row.excluded)) if by_others else mine
+    await session.execute(row.on_conflict_do_update(index_elements=["subject_key"], set_=values, where=wins))
+
+
+async def read_access(session: AsyncSession, keys: Iterable[str]) -> Sequence[Any]:
+    """Returns the roster's rows of some subjects."""
+    return (await session.execute(sa.select(known_staff).where(known_staff.c.subject_key.in_(list(keys))))).all()

@@ -12,7 +12,15 @@ from typing import Any
 from zoneinfo import available_timezones
 
 from servicekit.errors import FieldViolation, InvalidArgument
-from tradekit.clock import CalendarError, CalendarReason, HolidaysUnknown, Shift, WorkCalendar, public_days
+from tradekit.clock import (
+    CalendarError,
+    CalendarReason,
+    CountryCalendar,
+    HolidaysUnknown,
+    Shift,
+    WorkCalendar,
+    public_days,
+)
 
 # A year for which every country of the tables has its days: it answers whether a country is known, not which days are
 # off.
@@ -53,10 +61,11 @@ def read_hours(
     prefix: str = "calendar",
 ) -> Hours:
     """Returns hours in canonical form. Raises InvalidArgument that names every wrong part."""
+    prefix = f"{prefix}." if prefix else ""
     wrong = [
         *_zone_faults(time_zone, prefix),
-        *_faults(f"{prefix}.week", [(day, intervals) for day, intervals in week]),
-        *_faults(f"{prefix}.exceptions", [(day, intervals) for day, intervals, _ in exceptions]),
+        *_faults(f"{prefix}week", [(day, intervals) for day, intervals in week]),
+        *_faults(f"{prefix}exceptions", [(day, intervals) for day, intervals, _ in exceptions]),
         *_country_faults(holiday_country, prefix),
     ]
     if wrong:
@@ -72,15 +81,21 @@ def read_hours(
     )
 
 
-def work_calendar(hours: Hours) -> WorkCalendar:
-    """Returns the hours as the clock reads them; public days are added by who computes with a year. Raises
-    CalendarError.
+def work_calendar(hours: Any, version: int = 1) -> WorkCalendar:
+    """Returns the hours (`Hours`, or a row with its columns) as the clock reads them, with the public days of their
+    country. Raises CalendarError.
     """
-    return WorkCalendar(
-        zone=hours.time_zone,
-        weekly={int(day) - 1: _shifts(intervals) for day, intervals in hours.week.items()},
-        special_days={date.fromisoformat(day): _shifts(found["intervals"]) for day, found in hours.exceptions.items()},
-    )
+    parts: dict[str, Any] = {
+        "zone": hours.time_zone,
+        "weekly": {int(day) - 1: _shifts(intervals) for day, intervals in hours.week.items()},
+        "special_days": {
+            date.fromisoformat(day): _shifts(found["intervals"]) for day, found in hours.exceptions.items()
+        },
+        "version": version,
+    }
+    if hours.holiday_country:
+        return CountryCalendar(**parts, country=hours.holiday_country)
+    return WorkCalendar(**parts)
 
 
 def _shifts(intervals: Sequence[str]) -> list[Shift]:
@@ -107,7 +122,7 @@ def _faults(place: str, days: Sequence[tuple[Any, Sequence[str]]]) -> Iterator[F
 
 def _zone_faults(time_zone: str, prefix: str) -> Iterator[FieldViolation]:
     if time_zone and not is_zone(time_zone):
-        yield zone_fault(f"{prefix}.time_zone")
+        yield zone_fault(f"{prefix}time_zone")
 
 
 def zone_fault(path: str) -> FieldViolation:
@@ -121,5 +136,5 @@ def _country_faults(country: str, prefix: str) -> Iterator[FieldViolation]:
             public_days(country, _REFERENCE_YEAR)
     except HolidaysUnknown:
         yield FieldViolation(
-            f"{prefix}.holiday_country", "HOLIDAY_COUNTRY_UNKNOWN", "The public holidays of this country are not known."
+            f"{prefix}holiday_country", "HOLIDAY_COUNTRY_UNKNOWN", "The public holidays of this country are not known."
         )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from servicekit import roles
 from servicekit.rpc.principal import Principal
+from servicekit.staff import subject_key
 
-# Roles of systems, customers and partners: nobody holds them by working somewhere.
-_NOT_FOR_PEOPLE = frozenset({"owner", "dealer.system", "plant", "partner", "service"})
+_NOT_FOR_PEOPLE = roles.NOT_OF_STAFF
+# Roles by which everything else could be had: a person who has them gives them, by a mapping, never a group by its name alone.
+_GIVEN_BY_HAND = frozenset({"oem.admin", "ops"})
 REGION_ROLE = "oem.region"
 
 
@@ -50,3 +52,23 @@ def not_grantable(
     if group_code and group_code != principal.dealer_group:
         return "the sight of a dealer group"
     return ""
+
+
+def provisioned_role(display_name: str) -> str:
+    """Returns the role that a group of the identity provider gives by its name; empty for none."""
+    role = display_name.strip().lower()
+    return role if is_known(role) and role not in _NOT_FOR_PEOPLE | _GIVEN_BY_HAND else ""
+
+
+def not_provisionable(principal: Principal, held: Iterable[str]) -> str:
+    """Returns what of some roles an identity provider may not give by itself, in words; empty where it may give them all."""
+    for role in held:
+        if role in _GIVEN_BY_HAND and not may_give(principal, role):
+            return f"the role {role}"
+    return ""
+
+
+def former_keys(known: Iterable[str], before: str, after: str) -> list[str]:
+    """Returns the keys of the subjects that somebody had, once their subject changes; the one that they have now is none."""
+    found = dict.fromkeys([*known, *([subject_key(before)] if before else [])])
+    return [key for key in found if not after or key != subject_key(after)]

@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 from servicekit.errors import FieldViolation
@@ -82,6 +83,16 @@ class Reader:
         except email.EmailError as error:
             self.refuse(place, "EMAIL_INVALID", str(error))
             return ""
+
+    def date(self, place: str, text: str) -> date | None:
+        """Reads `YYYY-MM-DD`; None for an empty text."""
+        if not text.strip():
+            return None
+        try:
+            return date.fromisoformat(text.strip())
+        except ValueError:
+            self.refuse(place, "DATE_INVALID", "Give a date as 2026-05-31.")
+            return None
 
     def languages(self, place: str, found: list[str]) -> list[str]:
         """Checks language tags (BCP 47, by their shape)."""

@@ -24,7 +24,8 @@ _NEEDED = ("code", "names", "kinds", "time_zone")
 _EMPTY: dict[str, Any] = {
     "channel_type": 0, "group_code": "", "region_code": "", "brands": [], "address": None, "phone": "", "email": "",
     "latitude": None, "longitude": None, "status": Dealer.PLANNED,
-    "open_date": None, "close_date": None, "service_bays": 0,
+    "open_date": None, "close_date": None, "service_bays": 0, "loan_cars": 0,
+    "service_cars_per_day": 0, "handovers_per_day": 0, "status_reason": 0, "successor_dealer_id": None,
 }  # fmt: skip
 
 
@@ -60,6 +61,8 @@ def _take(uow: UnitOfWork, chunk: Chunk, reading: Reading) -> RowOutcome:
         row |= {"dealer_id": new_uuid(), "version": 1, "create_time": uow.now, "update_time": uow.now}
         chunk.create(reading.key, row)
         return RowOutcome(reading.row, reading.key, CREATED)
+    if row["status"] != known["status"]:
+        row["status_reason"] = 0  # written without a verb, so nobody said why
     changed = _changed_fields(known, row)
     if not changed:
         return RowOutcome(reading.row, reading.key, UNCHANGED)

@@ -16,17 +16,22 @@ from marque_network.models import Staff
 from marque_network.repository import bulk
 from marque_network.repository import staff as repository
 from marque_network.rules.findable import staff_document
-from marque_network.rules.offices import not_grantable
+from marque_network.rules.offices import former_keys, not_grantable
 from marque_network.rules.readings import Reading
+from marque_network.rules.skills import first_expiry
 from marque_network.usecases.chunks import Chunk, concurrent, missing
-from marque_network.usecases.staff import OFFICE, staff_changed
+from marque_network.usecases.leaving import leave_by_import
+from marque_network.usecases.staff import OFFICE
+from marque_network.usecases.staff_news import staff_changed
 
 _NEEDED = ("employee_number", "full_name", "roles")
 _NAME = frozenset({"family_name", "given_name", "full_name", "latin_name"})
 _EMPTY: dict[str, Any] = {
     "subject": "", "region_code": "", "group_code": "", "family_name": "", "given_name": "", "full_name": "",
     "latin_name": "", "phone": "", "email": "", "roles": [], "languages": [], "status": Staff.ACTIVE,
-    "manager_staff_id": None,
+    "manager_staff_id": None, "user_name": "", "external_id": "", "title": "", "department": "", "team": "",
+    "employment_start_date": None, "employment_end_date": None, "skills": [], "certificates": [], "capacity": 0,
+    "approval_limits": [], "week": {}, "former_subject_keys": [],
 }  # fmt: skip
 _Key = tuple[uuid.UUID | None, str]
 
@@ -40,6 +45,7 @@ class _Import:
         self.chunk = Chunk({})
         self.subjects: dict[str, uuid.UUID] = {}
         self.leads: dict[uuid.UUID, uuid.UUID | None] = {}
+        self.left: list[dict[str, Any]] = []
 
     def key(self, reading: Reading) -> _Key | None:
         """Returns the key of a row; None where its dealer is not one for which the caller may act."""
@@ -89,7 +95,11 @@ class _Import:
             changed = _changed_fields(known, row)
             if not changed:
                 return UNCHANGED
+            if "subject" in changed:
+                row["former_subject_keys"] = former_keys(known["former_subject_keys"], known["subject"], row["subject"])
             self.chunk.change(key, {**row, "update_time": now}, changed)
+            if row["status"] == Staff.LEFT:
+                self.left.append(row)
         if row["subject"]:
             self.subjects[row["subject"]] = row["staff_id"]
         self.leads[row["staff_id"]] = row["manager_staff_id"]
@@ -149,9 +159,14 @@ async def import_staff(
         for row in work.chunk.touched():
             found = staff_document(row["employee_number"], (row["full_name"], row["latin_name"]), row["email"])
             row["search_text"], row["search_tokens"] = found.text, found.tokens
+            row["next_expiry_date"] = first_expiry(row["certificates"])
         created = await bulk.insert_staff(uow.session, work.chunk.created())
         versions = {**created, **await bulk.update_staff(uow.session, work.chunk.updated())}
+        await repository.know_staff(uow.session, list(versions))
         _tell(uow, work.chunk, versions)
+        for row in work.left:
+            if row["staff_id"] in versions:
+                await leave_by_import(uow, SimpleNamespace(**row), versions[row["staff_id"]])
         lost = {
             (row["dealer_id"], row["employee_number"]) for row in work.chunk.created() if row["staff_id"] not in created
         }

@@ -6,7 +6,6 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from marque.network.v1 import staff_events_pb2
 from servicekit.db.uow import UnitOfWork
 from servicekit.errors import InvalidArgument
 
@@ -15,9 +14,11 @@ from marque_network.models import Change, Staff
 from marque_network.repository import dealers
 from marque_network.repository import staff as repository
 from marque_network.rules.offices import not_grantable
+from marque_network.usecases.leaving import leave
+from marque_network.usecases.staff_news import tell_changed
 
 # A change of any of these changes what somebody may do, or who is that somebody.
-OFFICE = frozenset({"roles", "subject", "region_code", "group_code"})
+OFFICE = frozenset({"roles", "subject", "region_code", "group_code", "approval_limits"})
 
 
 async def create_staff(*, uow: UnitOfWork, values: Mapping[str, Any]) -> Any:
@@ -27,10 +28,9 @@ async def create_staff(*, uow: UnitOfWork, values: Mapping[str, Any]) -> Any:
         if staff.dealer_id and not await dealers.is_own_dealer(uow.session, uow.principal, staff.dealer_id):
             raise DealerNotFound(dealer_id=staff.dealer_id)
         _check_office(uow, staff)
-        await _check_manager(uow, staff)
+        await check_manager(uow, staff)
         uow.add(staff)
-        await uow.flush()
-        uow.emit(staff_changed(staff, ()), of=staff)
+        await tell_changed(uow, staff, ())
         uow.audit("create", "staff", str(staff.staff_id))
         return await uow.answer(staff)
 
@@ -49,9 +49,11 @@ async def update_staff(*, uow: UnitOfWork, staff_id: uuid.UUID, etag: str, patch
             if OFFICE & set(change.fields):
                 _check_office(uow, staff)
             if "manager_staff_id" in change.fields:
-                await _check_manager(uow, staff)
-            await uow.flush()
-            uow.emit(staff_changed(staff, change.fields), of=staff)
+                await check_manager(uow, staff)
+            if staff.status == Staff.LEFT:
+                await leave(uow, staff, change.fields)
+            else:
+                await tell_changed(uow, staff, change.fields)
             uow.audit("update", "staff", str(staff_id), change.fields)
         return await uow.answer(staff)
 
@@ -69,21 +71,9 @@ def _check_office(uow: UnitOfWork, staff: Staff) -> None:
         raise RoleNotGrantable(what=what)
 
 
-async def _check_manager(uow: UnitOfWork, staff: Staff) -> None:
+async def check_manager(uow: UnitOfWork, staff: Staff) -> None:
     if staff.manager_staff_id is None:
         return
     if not await repository.in_sight(uow.session, uow.principal, staff.manager_staff_id):
         raise InvalidArgument.of("staff.manager_staff_id", "STAFF_UNKNOWN", "There is no such member of staff.")
     staff.check_led_by(list(await repository.chain_above(uow.session, [staff.manager_staff_id])))
-
-
-def staff_changed(staff: Any, changed: tuple[str, ...]) -> staff_events_pb2.StaffChanged:
-    """Returns the event of somebody's present state, without anything personal."""
-    return staff_events_pb2.StaffChanged(
-        staff_id=str(staff.staff_id),
-        dealer_id=str(staff.dealer_id or ""),
-        roles=staff.roles,
-        status=staff.status,
-        manager_staff_id=str(staff.manager_staff_id or ""),
-        changed_fields=changed,
-    )
