@@ -110,12 +110,16 @@ class ContactPoint(Model):
 
 
 class SourceReference(Model):
-    """The name that another system has for a customer; `content_hash` is of the last row that an import wrote."""
+    """The name that another system has for a customer; `content_hash` is of the last row that an import wrote.
+
+    The key holds whose system it is (`rules.sources.MAKER` for the maker's), because two dealers may use the same product and number.
+    """
 
     __tablename__ = "source_references"
 
     source: Mapped[str] = mapped_column(primary_key=True)
     source_key: Mapped[str] = mapped_column(primary_key=True)
+    dealer_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     customer_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("customers.customer_id"))
     last_seen_time: Mapped[datetime]
     content_hash: Mapped[bytes | None]

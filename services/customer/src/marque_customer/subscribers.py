@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from marque.customer.v1 import interaction_pb2
-from servicekit import dealers
+from servicekit import dealers, staff
 from servicekit.db.uow import UnitOfWork
 from servicekit.messaging.consumer import Subscription
 from servicekit.messaging.envelope import Event
@@ -107,7 +107,7 @@ async def on_ownership_ended(uow: UnitOfWork, event: Event) -> None:
 async def on_ownership_snapshot(uow: UnitOfWork, event: Event) -> None:
     """The state of an ownership, for a read model that is rebuilt."""
     data: Any = event.data
-    await _note_car(uow, event, voided=data.voided, **_span(data))
+    await _note_car(uow, event, True, voided=data.voided, **_span(data))
     await plates.mark_stale(uow=uow, vin=data.vin)
 
 
@@ -123,7 +123,7 @@ def _span(data: Any) -> dict[str, Any]:
     return {"valid_start_time": data.valid_start_time.ToDatetime(UTC), "valid_end_time": end}
 
 
-async def _note_car(uow: UnitOfWork, event: Event, **values: Any) -> None:
+async def _note_car(uow: UnitOfWork, event: Event, whole: bool = False, **values: Any) -> None:
     data: Any = event.data
     if not data.customer_id:
         return  # of a person who was erased: there is nobody to be found by this car
@@ -137,6 +137,7 @@ async def _note_car(uow: UnitOfWork, event: Event, **values: Any) -> None:
             "version": event.version,
             **values,
         },
+        whole=whole,
     )
 
 
@@ -156,6 +157,14 @@ def subscriptions() -> list[Subscription]:
             CONSTRAINTS,
             lane="customer_id",
             groups=dict.fromkeys(_NOTES, on_touches),
+            rebuilds={"known_cars": "marque.vehicle.v1.OwnershipSnapshot"},
+            effects=frozenset({"customers", "interactions", "relations", "dealer_customers"}),
         ),
-        Subscription("customer_network", "network", dealers.handlers(), CONSTRAINTS),
+        Subscription(
+            "customer_network",
+            "network",
+            {**dealers.handlers(), **staff.handlers()},
+            CONSTRAINTS,
+            rebuilds={**dealers.REBUILDS, **staff.REBUILDS},
+        ),
     ]

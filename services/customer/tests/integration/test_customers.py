@@ -84,6 +84,38 @@ class TestCreateCustomer:
             await desk.create(source_references=references)
         assert (failure.value.code, failure.value.reason) == ("ALREADY_EXISTS", "SOURCE_REFERENCE_TAKEN")
 
+    async def test_the_same_name_in_systems_of_two_dealers_is_two_customers_and_tells_neither_of_the_other(self, desk):
+        one, other = await desk.known_dealer(), await desk.known_dealer()
+        references = [{"source": "dms-b", "source_key": str(uuid.uuid4())}]
+        made = [
+            await desk.create(client=client, source_references=references)
+            for client in (desk.dealer(one), desk.dealer(other), desk.agent)
+        ]
+        assert len({customer.customer_id for customer in made}) == 3
+        with pytest.raises(RpcFailure) as failure:
+            await desk.create(client=desk.dealer(one), source_references=references)
+        assert failure.value.reason == "SOURCE_REFERENCE_TAKEN"
+
+    async def test_whose_system_a_name_is_of_must_be_clear(self, desk):
+        dealers = [await desk.known_dealer(), await desk.known_dealer()]
+        client = desk.platform.client("customer", "dealer.sales", dealers=dealers)
+        made = await desk.create(client=client, dealer_id=dealers[0], source_references=[])
+        named = change(made, ["source_references"], source_references=[{"source": "dms-c", "source_key": "1"}])
+        with pytest.raises(RpcFailure) as failure:
+            await client.call(UPDATE, named)
+        assert failure.value.fields == {"source_references": "DEALER_AMBIGUOUS"}
+
+    async def test_a_dealer_takes_back_its_own_names_only(self, desk):
+        dealer = await desk.known_dealer()
+        theirs = {"source": "crm", "source_key": str(uuid.uuid4())}
+        made = await desk.create(dealer_id=dealer, source_references=[theirs])
+        client = desk.dealer(dealer)
+        own = {"source": "dms-d", "source_key": "7"}
+        added = await client.call(UPDATE, change(made, ["source_references"], source_references=[theirs, own]))
+        assert {item.source for item in added.source_references} == {"crm", "dms-d"}
+        emptied = await client.call(UPDATE, change(added, ["source_references"], source_references=[]))
+        assert [item.source for item in emptied.source_references] == ["crm"]
+
 
 class TestUpdateCustomer:
     async def test_changes_what_the_mask_names_and_nothing_else(self, desk):

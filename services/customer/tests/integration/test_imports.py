@@ -131,8 +131,12 @@ class TestImportCustomers:
         customer = await customer_of(desk, source, "k")
         assert [customer] == [found.customer_id for found in await desk.listed(system)]
         stranger = desk.dealer(other, "dealer.system")
-        answer = await send(stranger, source, [row("k", occupation="stolen")])
-        assert [error.reason for error in answer.rejected[0].errors] == ["SOURCE_REFERENCE_TAKEN"]
+        assert counts(await send(stranger, source, [row("k", occupation="baker")])) == (1, 0, 0, 0)
+        assert [found.customer_id for found in await desk.listed(stranger)] != [customer]
+        assert [found.occupation for found in await desk.listed(system)] == [""]
+        both = desk.platform.client("customer", "dealer.system", dealers=[mine, other])
+        answer = await send(both, source, [row("k3")])
+        assert [error.reason for error in answer.rejected[0].errors] == ["DEALER_MISSING"]
         code = (
             await desk.platform.sql("customer", "SELECT code FROM known_dealers WHERE dealer_id = $1", uuid.UUID(mine))
         )[0]["code"]

@@ -21,6 +21,7 @@ from servicekit.roles import visible_classes
 from servicekit.rpc.call import Call
 
 from marque_customer.mapping.times import stamp
+from marque_customer.mapping.wire import varint
 from marque_customer.rules import birth
 from marque_customer.rules.kinds import ERASED
 
@@ -148,7 +149,7 @@ def page(call: Call, rows: Sequence[Any], next_page_token: str) -> Message | Wir
         data = row["card"]
         if noted:
             call.saw(_TYPE, str(row["customer_id"]), fields)
-        parts += (b"\x0a", _varint(len(data)), data)  # field 1, length-delimited
+        parts += (b"\x0a", varint(len(data)), data)  # field 1, length-delimited
     tail = customer_service_pb2.ListCustomersResponse(next_page_token=next_page_token)
     return Wire(b"".join((*parts, tail.SerializeToString())))
 
@@ -174,13 +175,3 @@ def batch(
     answer.customers.extend(shown(call, data) for data in found.values())
     answer.missing_customer_ids.extend(sorted(map(str, missing)))
     return answer
-
-
-def _varint(value: int) -> bytes:
-    """Returns a length as the protobuf wire format writes it."""
-    found = bytearray()
-    while value > 0x7F:
-        found.append(value & 0x7F | 0x80)
-        value >>= 7
-    found.append(value)
-    return bytes(found)

@@ -15,7 +15,7 @@ from servicekit.masking import show
 from servicekit.roles import visible_classes
 from servicekit.rpc.call import Call
 from servicekit.rpc.principal import Principal
-from tradekit import names
+from tradekit import vin
 
 from marque_customer.mapping.profiles import Faults
 from marque_customer.mapping.times import moment, stamp
@@ -39,11 +39,11 @@ def own_dealer(dealer_id: str, principal: Principal, field: str) -> uuid.UUID | 
 
 
 def staff_of(principal: Principal) -> uuid.UUID | None:
-    """Returns the staff id of a caller, where the token's subject is one; systems and owners have none."""
+    """Returns the staff id of a caller: of their record, else where the token's subject is one; systems and owners have none."""
     if principal.is_service or principal.is_owner:
         return None
     try:
-        return uuid.UUID(principal.subject)
+        return uuid.UUID(principal.staff_id or principal.subject)
     except ValueError:
         return None
 
@@ -60,6 +60,7 @@ def interaction_values(message: interaction_pb2.Interaction, principal: Principa
     occurred = moment(message.occur_time, "interaction.occur_time") if message.HasField("occur_time") else now()
     if occurred > now() + _AHEAD:
         faults.add("interaction.occur_time", "TIME_IN_FUTURE", "A touch begins at most a day in the future.")
+    car = _car(message.vin, faults)
     faults.check()
     due = moment(message.next_step_time, "interaction.next_step_time") if message.HasField("next_step_time") else None
     return {
@@ -69,9 +70,18 @@ def interaction_values(message: interaction_pb2.Interaction, principal: Principa
         "duration_seconds": message.duration.seconds if message.HasField("duration") else None,
         "staff_id": uuid.UUID(message.staff_id) if message.staff_id else staff_of(principal),
         "dealer_id": own_dealer(message.dealer_id, principal, "interaction.dealer_id"),
-        "vin": names.tidy(message.vin).upper(),
+        "vin": car,
         "next_step_time": due,
     }
+
+
+def _car(text: str, faults: Faults) -> str:
+    """The VIN, or nothing. It is told on by an event, so it must be one and not a name that somebody put there."""
+    try:
+        return vin.normalise(text) if text.strip() else ""
+    except vin.VinError as error:
+        faults.add("interaction.vin", "VIN_INVALID", str(error))
+        return ""
 
 
 def interaction_for(call: Call) -> Callable[[Any], interaction_pb2.Interaction]:

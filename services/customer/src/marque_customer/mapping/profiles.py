@@ -12,9 +12,6 @@ from typing import Any
 from google.protobuf.json_format import MessageToDict
 from marque.customer.v1 import contact_point_pb2, customer_pb2
 from servicekit.errors import FieldViolation, InvalidArgument
-from servicekit.masking import refuse_masked
-from servicekit.roles import visible_classes
-from servicekit.rpc.principal import Principal
 from tradekit import names
 
 from marque_customer.rules import birth, contacts, documents
@@ -98,7 +95,7 @@ def one_contact(message: contact_point_pb2.ContactPoint, region: str) -> contact
         raise InvalidArgument.of(f"contact_point.{error.field}", "CONTACT_POINT_INVALID", str(error)) from None
 
 
-def changed_paths(message: customer_pb2.Customer, mask: Iterable[str], principal: Principal) -> list[str]:
+def changed_paths(message: customer_pb2.Customer, mask: Iterable[str]) -> list[str]:
     """Returns the top-level fields that an update changes. Raises InvalidArgument for fields that cannot be written."""
     faults = Faults()
     named = list(mask)
@@ -113,7 +110,6 @@ def changed_paths(message: customer_pb2.Customer, mask: Iterable[str], principal
         elif below and not (top == "name" and below in _NAME_COLUMNS):
             faults.add("update_mask", "FIELD_UNKNOWN", f"{path[:100]!r} cannot be changed by itself.")
     faults.check()
-    refuse_masked(message, paths, visible_classes(principal.roles), "customer")
     return paths
 
 

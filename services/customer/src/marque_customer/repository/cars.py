@@ -28,17 +28,23 @@ JOIN free USING (ownership_id)
 WHERE k.ownership_id = n.ownership_id AND k.plate_stale_time = n.mark""")
 
 
-async def keep(session: AsyncSession, values: dict[str, Any]) -> bool:
+async def keep(session: AsyncSession, values: dict[str, Any], *, whole: bool = False) -> bool:
     """Keeps what was last said of an ownership; tells whether it was news. The plate of one that goes on is to be asked for, that of one
     that is over is forgotten.
+
+    `whole` values are the ownership's whole state: they also fill what an event of the same version left open, as the end of one does
+    whose beginning was never heard.
     """
     over = values.get("voided") or values.get("valid_end_time") is not None
     plate = {"plate": "", "plate_stale_time": None} if over else {"plate_stale_time": sa.func.clock_timestamp()}
     row = insert(KnownCar).values(**values, **plate)
     fresh = {name: row.excluded[name] for name in (*values, *plate) if name != "ownership_id"}
-    statement = row.on_conflict_do_update(
-        index_elements=["ownership_id"], set_=fresh, where=KnownCar.version < row.excluded.version
-    ).returning(KnownCar.ownership_id)
+    newer: sa.ColumnElement[bool] = KnownCar.version < row.excluded.version
+    if whole:
+        same = sa.and_(*(KnownCar.__table__.c[name].is_not_distinct_from(row.excluded[name]) for name in values))
+        newer = sa.or_(newer, sa.and_(KnownCar.version == row.excluded.version, ~same))
+    statement = row.on_conflict_do_update(index_elements=["ownership_id"], set_=fresh, where=newer)
+    statement = statement.returning(KnownCar.ownership_id)
     return (await session.execute(statement)).first() is not None
 
 

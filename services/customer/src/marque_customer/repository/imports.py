@@ -53,7 +53,7 @@ POINT_COLUMNS = (
 TABLES = {
     "customers": CUSTOMER_COLUMNS,
     "contact_points": POINT_COLUMNS,
-    "source_references": ("source", "source_key", "customer_id", "last_seen_time", "content_hash"),
+    "source_references": ("source", "source_key", "dealer_id", "customer_id", "last_seen_time", "content_hash"),
     "relations": (
         *("relation_id", "version", "create_time", "update_time", "customer_id", "dealer_id", "kind", "start_time"),
         *("origin_type", "origin_id", "staff_id"),
@@ -86,8 +86,10 @@ TABLES = {
 }
 _LOCK = sa.text("SELECT pg_advisory_xact_lock(hashtextextended('import:' || :source, 0))")
 _KNOWN = f"""
-SELECT r.source_key, r.customer_id, r.content_hash, c.status, c.kind, {rule(3)} AS visible
-FROM source_references r JOIN customers c USING (customer_id) WHERE r.source = $1 AND r.source_key = ANY($2)"""  # noqa: S608
+SELECT r.source_key, r.customer_id, r.content_hash, c.status, c.kind, {rule(4)} AS visible
+FROM unnest($2::text[], $3::uuid[]) AS n (source_key, dealer_id)
+JOIN source_references r ON r.source = $1 AND r.source_key = n.source_key AND r.dealer_id = n.dealer_id
+JOIN customers c USING (customer_id)"""  # noqa: S608
 _LOAD = "SELECT *, addresses::text AS addresses_text FROM customers WHERE customer_id = ANY($1) ORDER BY customer_id FOR UPDATE"
 _POINTS = "SELECT * FROM contact_points WHERE customer_id = ANY($1) ORDER BY create_time, contact_point_id"
 _REFERENCES = "SELECT * FROM source_references WHERE customer_id = ANY($1) ORDER BY source, source_key"
@@ -102,8 +104,9 @@ UPDATE customers c SET {", ".join(f"{name} = n.{name}" for name in _CHANGED)}
 FROM staged_customers n WHERE c.customer_id = n.customer_id"""  # noqa: S608
 _REPEAT = "UPDATE dealer_customers SET update_time = $2 WHERE customer_id = ANY($1)"
 _SEEN = """
-UPDATE source_references r SET content_hash = n.content_hash, last_seen_time = $4
-FROM unnest($2::text[], $3::bytea[]) AS n (source_key, content_hash) WHERE r.source = $1 AND r.source_key = n.source_key"""
+UPDATE source_references r SET content_hash = n.content_hash, last_seen_time = $5
+FROM unnest($2::text[], $3::uuid[], $4::bytea[]) AS n (source_key, dealer_id, content_hash)
+WHERE r.source = $1 AND r.source_key = n.source_key AND r.dealer_id = n.dealer_id"""
 
 
 async def connection_of(session: AsyncSession, source: str) -> Any:
@@ -116,9 +119,11 @@ async def connection_of(session: AsyncSession, source: str) -> Any:
     return raw.driver_connection
 
 
-async def known(connection: Any, sight: Sight, source: str, keys: Sequence[str]) -> dict[str, asyncpg.Record]:
-    """Returns what is known of some keys of a source: customer, status, digest, and whether the caller sees it."""
-    return {row["source_key"]: row for row in await connection.fetch(_KNOWN, source, keys, *sight.values)}
+async def known(
+    connection: Any, sight: Sight, source: str, keys: Sequence[str], owners: Sequence[uuid.UUID]
+) -> dict[str, asyncpg.Record]:
+    """Returns what is known of some different keys of a source, each with its owner: customer, status, digest, whether it is in sight."""
+    return {row["source_key"]: row for row in await connection.fetch(_KNOWN, source, keys, owners, *sight.values)}
 
 
 async def load(connection: Any, customer_ids: Sequence[uuid.UUID]) -> dict[str, list[asyncpg.Record]]:
@@ -160,7 +165,7 @@ async def change(connection: Any, records: Sequence[tuple[Any, ...]]) -> None:
     await connection.execute(_REPEAT, [record[0] for record in records], records[0][3])
 
 
-async def seen(connection: Any, source: str, digests: dict[str, bytes], moment: Any) -> None:
-    """Keeps the digests of the rows that were just written for known keys."""
+async def seen(connection: Any, source: str, digests: Sequence[tuple[str, uuid.UUID, bytes]], moment: Any) -> None:
+    """Keeps the digests of the rows that were just written for known keys: (key, owner, digest)."""
     if digests:
-        await connection.execute(_SEEN, source, list(digests), list(digests.values()), moment)
+        await connection.execute(_SEEN, source, *map(list, zip(*digests, strict=True)), moment)

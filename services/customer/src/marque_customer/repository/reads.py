@@ -19,6 +19,7 @@ from servicekit.paging import Page
 from marque_customer.repository.sight import Sight, rule
 from marque_customer.rules.kinds import LISTED
 from marque_customer.rules.questions import Listing
+from marque_customer.rules.sources import MAKER
 
 _GET = f"SELECT c.customer_id, c.status, c.card FROM customers c WHERE c.customer_id = $1 AND {rule(2)}"  # noqa: S608
 _SURVIVOR = f"""
@@ -32,7 +33,8 @@ _BATCH = f"""
 WITH RECURSIVE asked AS (
     SELECT customer_id, 0::bigint AS place FROM unnest($1::uuid[]) AS customer_id
     UNION ALL SELECT r.customer_id, n.place FROM unnest($2::text[], $3::text[]) WITH ORDINALITY AS n (source, source_key, place)
-    JOIN source_references r ON r.source = n.source AND r.source_key = n.source_key),
+    JOIN LATERAL (SELECT customer_id FROM source_references WHERE source = n.source AND source_key = n.source_key
+        AND (dealer_id = '{MAKER}' OR dealer_id = ANY($6)) ORDER BY dealer_id = '{MAKER}', dealer_id LIMIT 1) r ON TRUE),
 chain AS (
     SELECT a.customer_id AS asked, a.place, c.customer_id, c.merged_into, 0 AS depth FROM asked a JOIN customers c USING (customer_id)
     UNION ALL SELECT asked, place, n.customer_id, n.merged_into, depth + 1 FROM chain
@@ -62,7 +64,7 @@ async def batch(
     reader: Reader, sight: Sight, customer_ids: Sequence[uuid.UUID], references: Sequence[tuple[str, str]]
 ) -> list[asyncpg.Record]:
     """Returns `asked, place, customer_id, status, card` for each id and each (source, source key) in sight: of the customer, or of its
-    survivor. `place` is 0 for an id, else that of the reference, counted from 1.
+    survivor. `place` is 0 for an id, else that of the reference, counted from 1. A name in a dealer's system goes before the maker's.
     """
     sources, keys = [source for source, _ in references], [key for _, key in references]
     found: list[asyncpg.Record] = await reader.fetch(_BATCH, customer_ids, sources, keys, *sight.values)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from tradekit import email, names, phone
 
@@ -19,8 +19,7 @@ class ContactError(ValueError):
         self.field = field
 
 
-@dataclass(frozen=True, slots=True)
-class Contact:
+class Contact(NamedTuple):
     """A normalised contact point: what is shown and sent to, what is compared, and the messenger."""
 
     kind: int

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 from tradekit import email, names, phone, plate, search
@@ -11,6 +12,7 @@ from tradekit import email, names, phone, plate, search
 from marque_customer.rules.kinds import EMAIL, FAX, PHONE
 
 
+@lru_cache(maxsize=16_384)
 def person_name(family: str, given: str, full: str) -> names.PersonName:
     """Returns the name in parts; a whole name without parts is split by its script."""
     if family or given:
@@ -64,14 +66,33 @@ def build(
     """Returns `search_text` and `search_tokens` of a customer; `row` and `points` have the columns of their tables, `plates` are
     written as `plate_text` writes them.
     """
+    found = names_of(row.family_name, row.given_name, row.full_name, row.latin_name, row.organisation_name)
+    return compose(found, points, keys, vins=vins, plates=plates, dealers=dealers)
+
+
+def names_of(family: str, given: str, full: str, latin: str, organisation: str) -> list[names.PersonName]:
+    """Returns the names that a customer is found by; each text may be empty."""
     found: list[names.PersonName] = []
-    if row.full_name:
-        found.append(person_name(row.family_name, row.given_name, row.full_name))
-    if row.latin_name:
-        found.append(names.of_full(row.latin_name))
-    if row.organisation_name:
-        whole = names.tidy(row.organisation_name)
+    if full:
+        found.append(person_name(family, given, full))
+    if latin:
+        found.append(names.of_full(latin))
+    if organisation:
+        whole = names.tidy(organisation)
         found.append(names.PersonName("", "", whole, names.script_of(whole)))
+    return found
+
+
+def compose(
+    found: Sequence[names.PersonName],
+    points: Iterable[Any],
+    keys: Iterable[str],
+    *,
+    vins: Sequence[str] = (),
+    plates: Iterable[str] = (),
+    dealers: Iterable[uuid.UUID] = (),
+) -> tuple[str, list[str]]:
+    """Returns `search_text` and `search_tokens` from names and the rest; see `build`."""
     phones, emails, messengers = [], [], []
     for point in points:
         if point.kind in (PHONE, FAX):

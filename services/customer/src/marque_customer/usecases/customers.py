@@ -18,6 +18,7 @@ from marque_customer.repository import customers as repository
 from marque_customer.repository.customers import Parts
 from marque_customer.rules.contacts import Contact
 from marque_customer.rules.kinds import PHONE, RELATION_ENTRY
+from marque_customer.rules.sources import MAKER, owner_of
 from marque_customer.usecases.saving import begin_relation, for_change, save, save_changed
 
 _FIELD_OF = dict.fromkeys(("family_name", "given_name", "full_name", "latin_name"), "name")
@@ -39,7 +40,7 @@ async def create(
         customer = Customer(customer_id=new_uuid(), status_time=uow.now, create_time=uow.now, status=1, **values)
         for name in ("interests", "tags", "addresses"):
             setattr(customer, name, values.get(name, []))
-        parts = Parts(references=_references(customer, references, uow))
+        parts = Parts(references=_references(customer, references, uow, dealer_id))
         for contact, message in contacts:
             add_point(parts, new_point(customer, contact, message, uow), primary=message.primary)
         uow.add(customer)
@@ -60,7 +61,7 @@ async def update(*, uow: UnitOfWork, message: customer_pb2.Customer, mask: Itera
     """Changes the fields of a mask, or all that are set. Raises what `for_change` raises, InvalidArgument, SourceReferenceTaken."""
     named = list(mask)
     customer_id = profiles.customer_id_of(message)
-    paths = profiles.changed_paths(message, named, uow.principal)
+    paths = profiles.changed_paths(message, named)
     async with uow:
         customer, parts = await for_change(uow, customer_id, message.etag)
         changed = customer.change(profiles.update_values(message, paths, named, customer))
@@ -101,11 +102,21 @@ def add_point(parts: Parts, point: ContactPoint, *, primary: bool) -> None:
 
 
 def _references(
-    customer: Customer, messages: Iterable[customer_pb2.SourceReference], uow: UnitOfWork
+    customer: Customer,
+    messages: Iterable[customer_pb2.SourceReference],
+    uow: UnitOfWork,
+    dealer_id: uuid.UUID | None = None,
 ) -> list[SourceReference]:
     keys = dict.fromkeys((message.source, message.source_key) for message in messages)
+    owner = owner_of(uow.principal, dealer_id) if keys else MAKER
     return [
-        SourceReference(source=source, source_key=key, customer_id=customer.customer_id, last_seen_time=uow.now)
+        SourceReference(
+            source=source,
+            source_key=key,
+            dealer_id=owner,
+            customer_id=customer.customer_id,
+            last_seen_time=uow.now,
+        )
         for source, key in keys
     ]
 
@@ -118,10 +129,13 @@ async def _replace_references(
     known = {(item.source, item.source_key) for item in parts.references}
     if kept == known:
         return False
-    for item in parts.references:
-        if (item.source, item.source_key) not in kept:
-            await uow.session.delete(item)
+    gone = [item for item in parts.references if (item.source, item.source_key) not in kept]
+    if gone and not uow.principal.sees_all_rows:  # a dealer takes back its own names, not those of others
+        owner = owner_of(uow.principal)
+        gone = [item for item in gone if item.dealer_id == owner]
+    for item in gone:
+        await uow.session.delete(item)
     added = [item for item in wanted if (item.source, item.source_key) not in known]
     uow.add(*added)
-    parts.references = [item for item in parts.references if (item.source, item.source_key) in kept] + added
-    return True
+    parts.references = [item for item in parts.references if item not in gone] + added
+    return bool(gone or added)

@@ -90,11 +90,6 @@ class Draft:
     shown_to: set[uuid.UUID] = field(default_factory=set)
 
     @classmethod
-    def new(cls, row: ReadRow, moment: datetime) -> Draft:
-        """Returns the customer that a row begins."""
-        return cls(customer_id=new_uuid(), kind=row.kind, create_time=moment, status_time=moment, **row.values)
-
-    @classmethod
     def known(cls, record: Any) -> Draft:
         """Returns the customer of a row of the table."""
         values = {name: record[name] for name in _LOADED}

@@ -27,6 +27,8 @@ from marque_customer.repository import imports as repository
 from marque_customer.repository.imports import POINT_COLUMNS
 from marque_customer.repository.sight import sight_of
 from marque_customer.rules.kinds import ERASED, MERGED, RELATION_ENTRY
+from marque_customer.rules.sources import MAKER
+from marque_customer.usecases.creating import Creation, Newcomer
 from marque_customer.usecases.drafts import Draft, Point, Reference
 
 _TAKEN = FieldViolation(
@@ -36,6 +38,9 @@ _KIND = FieldViolation(
     "kind", "FIELD_NOT_WRITABLE", "A person does not become an organisation, nor the other way round."
 )
 _DEALER = FieldViolation("dealer_code", "DEALER_UNKNOWN", "There is no dealer of this code, or it is not yours.")
+_NO_DEALER = FieldViolation(
+    "dealer_code", "DEALER_MISSING", "You work for several dealers; name the one whose row it is."
+)
 
 
 class CustomerImporter:
@@ -88,23 +93,28 @@ class Chunk:
         """Writes rows of different keys; returns what became of each, by key."""
         self._copies = {table: [] for table in repository.TABLES}
         own = await self._dealers(rows)
-        known = await repository.known(self._connection, self._sight, self._options.source, [row.key for row in rows])
+        owners = {row.key: self._owner(own.get(row.dealer_code)) for row in rows}
+        known = await repository.known(
+            self._connection, self._sight, self._options.source, list(owners), list(owners.values())
+        )
         outcomes: dict[str, RowOutcome] = {}
         changed: list[tuple[ReadRow, uuid.UUID | None, uuid.UUID]] = []
+        newcomers: list[Newcomer] = []
         for row in rows:
             before, dealer = known.get(row.key), own.get(row.dealer_code)
-            fault = _fault_of(row, dealer, before)
+            fault = self._fault_of(row, dealer, before)
             outcome = CREATED
             if fault is not None:
                 outcome = REJECTED
             elif before is None:
-                self._create(row, dealer)
+                newcomers.append(Newcomer(row, dealer, owners[row.key]))
             elif before["content_hash"] == row.digest:
                 outcome = UNCHANGED
             else:
                 outcome = UPDATED
                 changed.append((row, dealer, before["customer_id"]))
             outcomes[row.key] = RowOutcome(row.row, row.key, outcome, (fault,) if fault else ())
+        await self._create(newcomers)
         await self._change(changed)
         self._copies["audit_records"] = self._audit_records()
         for table, records in self._copies.items():
@@ -122,24 +132,26 @@ class Chunk:
                 found[""] = uuid.UUID(next(iter(principal.dealers)))
         return found
 
-    def _create(self, row: ReadRow, dealer_id: uuid.UUID | None) -> None:
-        draft = Draft.new(row, self._uow.now)
-        points = draft.add_points(row, self._options.source, self._uow.now)
-        reference = Reference(self._options.source, row.key, self._uow.now)
-        draft.references.append(reference)
-        if dealer_id is not None:
-            draft.dealers.append(dealer_id)
-        self._copies["customers"].append(draft.record(1, self._uow.now))
-        self._copies["contact_points"] += points
-        self._copies["source_references"].append(
-            (reference.source, row.key, draft.customer_id, self._uow.now, row.digest)
-        )
-        created = customer_events_pb2.CustomerCreated(source=reference.source)
-        created.kind = draft.kind  # type: ignore[assignment]
-        self._event(created, str(draft.customer_id), 1)
-        self._audit("create", draft.customer_id)
-        if dealer_id is not None:
-            self._relate(draft, dealer_id)
+    def _owner(self, dealer_id: uuid.UUID | None) -> uuid.UUID:
+        """Whose system the source is: of a caller who is bound to dealers the row's dealer."""
+        return MAKER if self._sight.everything or dealer_id is None else dealer_id
+
+    def _fault_of(self, row: ReadRow, dealer_id: uuid.UUID | None, before: Any) -> FieldViolation | None:
+        if dealer_id is None and (row.dealer_code or not self._sight.everything):
+            return _DEALER if row.dealer_code else _NO_DEALER
+        if before is None:
+            return None
+        if not before["visible"] or before["status"] in (MERGED, ERASED):
+            return _TAKEN
+        return _KIND if before["kind"] != row.kind else None
+
+    async def _create(self, newcomers: list[Newcomer]) -> None:
+        if not newcomers:
+            return
+        creation = Creation(newcomers, self._options.source, self._uow.now, self._trace[0])
+        for copy in creation.copies():
+            await copy.send(self._connection)
+        self._trail.setdefault(("create", ()), []).extend(creation.ids)
 
     def _relate(self, draft: Draft, dealer_id: uuid.UUID) -> None:
         now, relation_id = self._uow.now, new_uuid()
@@ -176,7 +188,7 @@ class Chunk:
                 draft.dealers.append(dealer_id)
                 self._relate(draft, dealer_id)
                 draft.shown_to.add(dealer_id)
-        digests = {row.key: row.digest for row, _, _ in changed}
+        digests = [(row.key, self._owner(dealer_id), row.digest) for row, dealer_id, _ in changed]
         await repository.seen(self._connection, self._options.source, digests, self._uow.now)
         records = []
         for customer_id, fields in touched.items():
@@ -211,16 +223,6 @@ class Chunk:
         ]
         self._trail = {}
         return found
-
-
-def _fault_of(row: ReadRow, dealer_id: uuid.UUID | None, before: Any) -> FieldViolation | None:
-    if row.dealer_code and dealer_id is None:
-        return _DEALER
-    if before is None:
-        return None
-    if not before["visible"] or before["status"] in (MERGED, ERASED):
-        return _TAKEN
-    return _KIND if before["kind"] != row.kind else None
 
 
 def _drafts(loaded: dict[str, list[Any]]) -> dict[uuid.UUID, Draft]:

@@ -89,9 +89,13 @@ async def note(*, uow: UnitOfWork, notes: Sequence[Note]) -> None:
             uow.emit(started)
 
 
-async def note_car(*, uow: UnitOfWork, values: dict[str, Any]) -> None:
-    """Keeps what the vehicle service said of an ownership; what is older than known changes nothing."""
+async def note_car(*, uow: UnitOfWork, values: dict[str, Any], whole: bool = False) -> None:
+    """Keeps what the vehicle service said of an ownership; what is older than known changes nothing. Of an erased customer nothing is
+    written any more, though the other service may have to keep the ownership for some years.
+    """
     async with uow:
         found = await repository.locked(uow.session, [values["customer_id"]])
-        if await cars.keep(uow.session, values) and found and found[0].status != ERASED:
+        if found and found[0].status == ERASED:
+            return
+        if await cars.keep(uow.session, values, whole=whole) and found:
             await refresh_search(uow, found[0], await repository.parts_of(uow.session, found[0].customer_id))
