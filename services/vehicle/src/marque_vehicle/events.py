@@ -137,7 +137,7 @@ def ownership_snapshot(row: Ownership) -> ownership_events_pb2.OwnershipSnapshot
     return ownership_events_pb2.OwnershipSnapshot(
         **facts,
         valid_start_time=_moment(row.valid_from),
-        valid_end_time=_moment(row.valid_until),
+        valid_end_time=_moment(row.valid_from if voided else row.valid_until),  # as `ownership_ended` told it
         sale_id=_text(row.sale_id),
         voided=voided,
     )

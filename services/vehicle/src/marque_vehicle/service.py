@@ -8,6 +8,7 @@ from servicekit.bulk.api import ImportApi
 from servicekit.bulk.rows import Importer
 from servicekit.bulk.worker import import_due
 from servicekit.db.uow import Work
+from servicekit.handover import HandOverApi
 from servicekit.operations import OperationsApi
 from servicekit.personal_api import PersonalDataApi
 from servicekit.rpc.client import Peer
@@ -16,6 +17,7 @@ from servicekit.service import Kit, Service
 from marque_vehicle.api import OwnershipApi, RepairOrderApi, SaleApi, VehicleApi
 from marque_vehicle.clients import Customers
 from marque_vehicle.errors import CONSTRAINTS
+from marque_vehicle.handover import VehicleHandOver
 from marque_vehicle.personal import VehiclePersonalData
 from marque_vehicle.settings import Settings
 from marque_vehicle.subscribers import subscriptions
@@ -46,6 +48,7 @@ def build(kit: Kit) -> Service:
             RepairOrderApi(work, customers),
             ImportApi("vehicle", work, importers),
             PersonalDataApi("vehicle", work, _personal(kit)),
+            HandOverApi("vehicle", work, VehicleHandOver()),
             OperationsApi("vehicle", work, READERS, heard, kit=kit),
         ],
         due=import_due(work, importers),

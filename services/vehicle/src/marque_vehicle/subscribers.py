@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from servicekit import aliases, dealers
+from servicekit import aliases, dealers, staff
 from servicekit.messaging.consumer import Subscription
 
 from marque_vehicle.errors import CONSTRAINTS
@@ -11,6 +11,19 @@ from marque_vehicle.errors import CONSTRAINTS
 def subscriptions() -> list[Subscription]:
     """Returns the streams that this service listens to."""
     return [
-        Subscription("vehicle_network", "network", dealers.handlers(), CONSTRAINTS),
-        Subscription("vehicle_customer", "customer", aliases.handlers(), CONSTRAINTS),
+        Subscription(
+            "vehicle_network",
+            "network",
+            {**dealers.handlers(), **staff.handlers()},
+            CONSTRAINTS,
+            rebuilds={**dealers.REBUILDS, **staff.REBUILDS},
+        ),
+        Subscription(
+            "vehicle_customer",
+            "customer",
+            aliases.handlers(),
+            CONSTRAINTS,
+            lane=aliases.LANE,
+            rebuilds=aliases.REBUILDS,
+        ),
     ]

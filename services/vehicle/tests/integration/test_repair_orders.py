@@ -147,7 +147,7 @@ class TestLines:
         assert list(after.totals) == list(made.totals)
         seen.lines[0].labours[0].amount.CopyFrom(yuan(1))
         failure = await refused(station.update(made, ["lines"], client=technician, lines=list(seen.lines)))
-        assert failure.fields == {"repair_order.lines[0].amount": "FIELD_MASKED"}
+        assert failure.fields == {"repair_order.lines[0].labours[0].amount": "FIELD_MASKED"}
 
 
 class TestStages:

@@ -7,10 +7,10 @@ from typing import Any
 
 from marque.vehicle.v1 import repair_order_service_pb2
 from servicekit.db.uow import Work
-from servicekit.errors import FieldViolation, InvalidArgument
 from servicekit.paging import moment, page_key, page_of
 from servicekit.roles import COMMERCIAL, NARRATIVE, PERSON, visible_classes
 from servicekit.rpc.call import Call
+from servicekit.rpc.hidden import merges_hidden
 
 from marque_vehicle.api.scoping import customers_of, dealer_of
 from marque_vehicle.clients import Customers
@@ -62,11 +62,6 @@ class RepairOrderApi:
         return mapping.repair_order_for(call)(row)
 
     async def ListRepairOrders(self, request: Any, call: Call) -> Any:
-        hidden = [name for name in ("customer_id", "adviser_staff_id") if getattr(request, name)]
-        if hidden and not call.principal.sees(PERSON):
-            raise InvalidArgument.of(
-                hidden[0], "FIELD_MASKED", "You may not see persons, so you cannot filter by them."
-            )
         reader, page = self._work.reader, page_of(request)
         order = order_of(request.order_by, "open_time desc", "repair_order_id")
         after = page_key(page, moment, uuid.UUID)
@@ -82,11 +77,10 @@ class RepairOrderApi:
             repair_orders=[render(row) for row in shown], next_page_token=token
         )
 
+    @merges_hidden("lines")
     async def UpdateRepairOrder(self, request: Any, call: Call) -> Any:
         message = request.repair_order
-        values = mapping.update(message, request.update_mask, call)
-        hidden = _hidden(call)
-        _refuse_hidden(values.get("lines", ()), hidden)
+        values = mapping.update(message, request.update_mask)
         scope = await scopes.visible_to(self._work.reader, call.principal)
         if values.get("customer_id"):
             await self._customers.require(message.customer_id, scope.asks_for)
@@ -95,7 +89,7 @@ class RepairOrderApi:
             scope=scope,
             repair_order_id=_id(message.repair_order_id),
             values=values,
-            hidden=hidden,
+            hidden=_hidden(call),
             etag=message.etag,
         )
 
@@ -141,21 +135,3 @@ def _hidden(call: Call) -> frozenset[str]:
     """What of a line the caller cannot see."""
     visible = visible_classes(call.principal.roles)
     return frozenset(name for kind, names in _LINE_FIELDS.items() if kind not in visible for name in names)
-
-
-def _refuse_hidden(lines: Any, hidden: frozenset[str]) -> None:
-    """Raises InvalidArgument where a line says what its writer cannot see."""
-    wrong = []
-    for index, line in enumerate(lines):
-        items = [item for name in ("labours", "parts") for item in line.get(name, ())]
-        said = {name for part in (line, *items) for name in part} & hidden
-        wrong += [
-            FieldViolation(
-                f"repair_order.lines[{index}].{name}",
-                "FIELD_MASKED",
-                "You may not see this field, so you cannot change it.",
-            )
-            for name in sorted(said)
-        ]
-    if wrong:
-        raise InvalidArgument(violations=wrong)

@@ -66,6 +66,14 @@ async def lock_repair_order(session: AsyncSession, scope: Scope, repair_order_id
     return (await session.scalars(found.with_for_update())).one_or_none()
 
 
+async def lock_open_of_adviser(session: AsyncSession, staff_id: uuid.UUID, limit: int) -> Sequence[RepairOrder]:
+    """Returns open orders of an adviser for change, at most `limit`, in one order."""
+    found = sa.select(RepairOrder).where(
+        RepairOrder.adviser_staff_id == staff_id, RepairOrder.state == RepairOrder.OPEN
+    )
+    return (await session.scalars(found.order_by(RepairOrder.repair_order_id).limit(limit).with_for_update())).all()
+
+
 async def next_number(session: AsyncSession) -> str:
     """Returns a number for an order that comes without one."""
     return f"RO-{await session.scalar(sa.text('SELECT nextval(:name)'), {'name': 'repair_order_numbers'})}"

@@ -202,6 +202,17 @@ async def lock_vehicle(session: AsyncSession, vin: str) -> Vehicle | None:
     return (await session.scalars(sa.select(Vehicle).where(Vehicle.vin == vin).with_for_update())).one_or_none()
 
 
+async def lock_related(session: AsyncSession, scope: Scope, vin: str) -> Vehicle | None:
+    """Returns a car in the caller's sight for change (`related`). One statement, so that a hidden car takes as long as one that is not."""
+    found = sa.select(Vehicle).where(Vehicle.vin == vin)
+    if not scope.everything:
+        seen = sa.text(
+            "EXISTS (SELECT FROM dealer_vehicles d WHERE d.vin = vehicles.vin AND d.dealer_id = ANY(:dealers))"
+        )
+        found = found.where(seen.bindparams(dealers=list(scope.dealers)))
+    return (await session.scalars(found.with_for_update())).one_or_none()
+
+
 async def related(session: AsyncSession, scope: Scope, vin: str) -> bool:
     """Tells whether a car is in a caller's sight for change: a dealer's own, sold or visited there."""
     if scope.everything:

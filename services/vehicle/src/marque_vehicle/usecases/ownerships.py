@@ -28,8 +28,7 @@ async def start_ownership(*, uow: UnitOfWork, scope: Scope, vin: str, values: di
     async with uow:
         check_past(values["valid_from"], uow.now, "ownership.valid_start_time")
         known = await ownerships.lock(uow.session, [vin])
-        vehicle = await vehicles.lock_vehicle(uow.session, vin)
-        if vehicle is None or not await vehicles.related(uow.session, scope, vin):
+        if await vehicles.lock_related(uow.session, scope, vin) is None:
             raise VehicleNotFound()
         row = Ownership(vin=vin, known_from=known, **values)
         uow.add(row)

@@ -43,8 +43,8 @@ async def register_vehicle(*, uow: UnitOfWork, scope: Scope, vin: str, values: d
 async def update_vehicle(*, uow: UnitOfWork, scope: Scope, vin: str, values: dict[str, Any], etag: str) -> Any:
     """Changes a car that the caller has to do with."""
     async with uow:
-        vehicle = await vehicles.lock_vehicle(uow.session, vin)
-        if vehicle is None or not await vehicles.related(uow.session, scope, vin):
+        vehicle = await vehicles.lock_related(uow.session, scope, vin)
+        if vehicle is None:
             raise VehicleNotFound()
         vehicle.check_etag(etag)
         changed = vehicle.change(values)
