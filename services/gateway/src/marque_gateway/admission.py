@@ -9,10 +9,11 @@ import re
 import time
 from dataclasses import dataclass
 
-from servicekit.errors import ResourceExhausted, Unauthenticated
+from servicekit.errors import ResourceExhausted, Unauthenticated, Unavailable
 from servicekit.ids import new_id
 from servicekit.rpc.principal import ANONYMOUS, Principal
 from servicekit.rpc.tokens import TokenVerifier
+from servicekit.staff import Roster, narrowed
 
 from marque_gateway.window import WINDOW_SECONDS, SlidingWindow
 
@@ -47,8 +48,11 @@ class Rate:
 class Admission:
     """Verifies tokens and counts requests per principal, and per address for callers without a good token."""
 
-    def __init__(self, verifier: TokenVerifier, principal_rate: int, address_rate: int) -> None:
+    def __init__(
+        self, verifier: TokenVerifier, principal_rate: int, address_rate: int, roster: Roster | None = None
+    ) -> None:
         self._verifier = verifier
+        self._roster = roster
         self._principals = SlidingWindow(principal_rate)
         self._addresses = SlidingWindow(address_rate)
 
@@ -72,7 +76,22 @@ class Admission:
         scheme, _, token = authorization.partition(" ")
         if scheme.lower() != "bearer" or not token.strip():
             raise Unauthenticated(why="the scheme is not Bearer")
-        return await self._verifier.verify(token.strip())
+        principal = await self._verifier.verify(token.strip())
+        return principal if self._roster is None else await self._present(self._roster, principal)
+
+    async def _present(self, roster: Roster, principal: Principal) -> Principal:
+        """Returns the caller as the record of staff allows it.
+
+        While the record cannot be read, by what was known last, else by the token: the services judge every call again, by records of
+        their own. A token that names no roles has nothing to go by then.
+        """
+        try:
+            return await roster.present(principal)
+        except Unavailable:
+            known = roster.recall(principal.subject)
+            if known is None and not principal.roles:
+                raise
+            return narrowed(principal, known)
 
 
 def _count(window: SlidingWindow, key: str) -> Rate:

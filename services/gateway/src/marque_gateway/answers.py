@@ -17,6 +17,7 @@ from starlette.responses import Response
 from marque_gateway.catalogue import preferred_language
 from marque_gateway.json import JsonDecodeError
 from marque_gateway.problems import DETAILS_KEY, Problem, problem_from_decode_error, problem_from_rpc_error, problem_of
+from marque_gateway.refusals import SCIM_PREFIX, refusal
 
 log = logs.get_logger(__name__)
 
@@ -56,6 +57,8 @@ def problem_for(error: Exception, language: str, body_field: str | None = None) 
 
 def problem_response(request: Request, problem: Problem, headers: Mapping[str, str] | None = None) -> Response:
     """Returns the answer of a problem; `headers` are those beside the problem's own, such as Allow."""
+    if request.url.path.startswith(SCIM_PREFIX):
+        return refusal(problem, {**(headers or {}), **problem.headers()})
     document = problem.document(
         instance=request.url.path, trace_id=propagation.current_trace_id(), request_id=logs.request_id_var.get()
     )

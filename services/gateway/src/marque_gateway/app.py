@@ -18,7 +18,7 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
-from marque_gateway import described
+from marque_gateway import described, scim
 from marque_gateway.admission import Admission
 from marque_gateway.answers import language, problem_for, problem_response
 from marque_gateway.binding import bindings_of
@@ -36,6 +36,7 @@ _DOCS_POLICY = (
     "default-src 'self'; style-src 'self' 'unsafe-inline'; script-src 'self' 'unsafe-inline'; img-src 'self' data:"
 )
 
+_SCIM_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _GZIP = {"minimum_size": 2048, "compresslevel": 4}
 
 _ABOUT = "One truth about each customer and each car, for a car maker and its dealers. The same methods are served over gRPC."
@@ -62,6 +63,7 @@ def make_app(settings: Settings, upstreams: Upstreams, admission: Admission, liv
     app.add_route("/v1/customers/{customer_id}/overview", Overview(upstreams).answer, methods=["GET"])
     app.add_route("/v1/events", live.answer, methods=["GET"])
     app.add_route("/v1/{service}/imports", Uploads(upstreams).answer, methods=["POST"])
+    app.add_route(f"{scim.PREFIX}/{{path:path}}", scim.Scim(upstreams, settings).answer, methods=list(_SCIM_METHODS))
     if settings.docs:
         document = build_document(
             contracts, bindings, description=_ABOUT, extra_paths=described.paths(), extra_schemas=described.schemas()

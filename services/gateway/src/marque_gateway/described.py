@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from marque.type.v1 import import_pb2
+from servicekit import contract
+from servicekit.bulk.readers import ENDINGS
+
+from marque_gateway.openapi.constraints import keywords
 from marque_gateway.overview import PARTS
 from marque_gateway.upstream import method_of
 
@@ -74,27 +79,41 @@ def paths() -> dict[str, dict[str, Any]]:
                 },
             }
         },
-        **{f"/v1/{service}/imports": {"post": _upload(service)} for service in ("customer", "network", "vehicle")},
+        **{f"/v1/{service}/imports": {"post": _upload(service)} for service in uploading()},
     }
 
 
+def uploading() -> list[str]:
+    """Returns the services that take files for import, by the contracts."""
+    names = (name.split(".")[1] for name in contract.services() if "UploadImport" in contract.methods(name))
+    return sorted(names)
+
+
 def _upload(service: str) -> dict[str, Any]:
-    query = [
-        ("kind", True, "What the rows are, for example `customers`."),
-        ("source", True, "The name of the system that the file comes from."),
-        ("fileName", True, "The file's name; its ending tells the form: .csv, .jsonl or .parquet."),
-        ("dryRun", False, "`true` to check the file and change nothing."),
-    ]
+    query = {
+        "kind": "What the rows are, for example `customers`.",
+        "source": "The name of the system that the file comes from.",
+        "fileName": f"The file's name; its ending tells the form: {', '.join(ENDINGS)}.",
+    }
+    fields = import_pb2.ImportFileHeader.DESCRIPTOR.fields_by_camelcase_name
     parameters: list[dict[str, Any]] = [
         {
             "name": name,
             "in": "query",
-            "required": needed,
+            "required": True,
             "description": text,
-            "schema": {"type": "string", "minLength": 1},
+            "schema": {"type": "string", **keywords(fields[name])},
         }
-        for name, needed, text in query
+        for name, text in query.items()
     ]
+    parameters.append(
+        {
+            "name": "dryRun",
+            "in": "query",
+            "description": "`true` to check the file and change nothing.",
+            "schema": {"type": "boolean"},
+        }
+    )
     return {
         "operationId": f"upload{service.capitalize()}Import",
         "tags": [f"{service.capitalize()}ImportService"],

@@ -51,7 +51,7 @@ class Edge:
         request_id = request_id_of(headers.get("x-request-id", ""))
         logs.request_id_var.set(request_id)
         answer = {"status": 500}
-        with spans.edge_span(scope["method"], headers.get("traceparent")) as span:
+        with spans.edge_span(metrics.http_method(scope["method"]), headers.get("traceparent")) as span:
             state: dict[str, Any] = scope.setdefault("state", {})
             state.update(route="other", span=span, principal=ANONYMOUS, methods=self._methods)
             told = _Told(send, request_id, propagation.current_trace_id() or "", answer, state)

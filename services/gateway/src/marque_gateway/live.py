@@ -8,12 +8,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
 
 from nats.aio.client import Client as Nats
 from servicekit.errors import InvalidArgument, ResourceExhausted, Unauthenticated, Unavailable
 from servicekit.rpc.principal import ANONYMOUS, Principal
 from servicekit.rpc.tokens import LEEWAY_SECONDS
+from servicekit.staff import subject_key
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.requests import Request
 from starlette.responses import Response
@@ -27,14 +28,18 @@ _PING_SECONDS = 15
 _SEND_SECONDS = 30.0  # a reader that takes nothing for so long is gone
 
 
+Judge = Callable[[Principal], Awaitable[Principal]]
+
+
 class Live:
     """`GET /v1/events`: hands what is heard to whoever is connected and may know it."""
 
-    def __init__(self, services: Iterable[str], buffer: int, per_principal: int) -> None:
+    def __init__(self, services: Iterable[str], buffer: int, per_principal: int, judge: Judge | None = None) -> None:
         self._hearing = Hearing(services, buffer, self._offer)
         self._listeners: set[_Listener] = set()
         self._open: Counter[str] = Counter()
         self._per_principal = per_principal
+        self._judge = judge
         self._closing = False
 
     def start(self, broker: Nats) -> None:
@@ -58,12 +63,20 @@ class Live:
                 raise Unauthenticated(why="it is missing")
             if not self._hearing.ready:
                 raise Unavailable(dependency="The event stream", retry_after=2)
+            if self._judge is not None:  # here no service judges again, so the record must be known
+                principal = await self._judge(principal)
             since = _since(request.headers.get("last-event-id", ""))
             if self._open[principal.subject] >= self._per_principal:
                 raise ResourceExhausted(retry_after=5)
         except Exception as error:
             return problem_response(request, problem_for(error, language(request)))
         return _Stream(self, principal, since)
+
+    def judge_again(self, subject_keys: Collection[str] | None) -> None:
+        """Ends the connections of people whose records changed (None: of all); they come again by their last id, and are judged then."""
+        for listener in list(self._listeners):
+            if subject_keys is None or subject_key(listener.principal.subject) in subject_keys:
+                listener.end()
 
     def enter(self, principal: Principal) -> _Listener:
         """Begins to queue what this caller may know."""

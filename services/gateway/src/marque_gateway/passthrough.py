@@ -25,6 +25,7 @@ from servicekit.rpc.server import OPTIONS
 from servicekit.telemetry import logs, metrics, propagation, spans
 
 from marque_gateway.admission import Admission, request_id_of
+from marque_gateway.reflected import outside_pool
 from marque_gateway.settings import Settings
 from marque_gateway.upstream import Ending, Upstreams, owner_of, traced
 
@@ -32,6 +33,7 @@ log = logs.get_logger(__name__)
 
 _FORWARDED = ("authorization", "accept-language")
 _STREAM_DEADLINE = 3600.0
+_RAN_OUT = 0.1  # seconds
 _DETAILS_KEY = "grpc-status-details-bin"
 
 # Where a call failed below the service, gRPC's own words may name addresses: they are replaced by ours.
@@ -72,7 +74,7 @@ class Passthrough:
                 self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(name, handlers),))
                 names.append(name)
         if settings.reveal_contracts:
-            enable_server_reflection([*names, REFLECTION], self._server)
+            enable_server_reflection([*names, REFLECTION], self._server, pool=outside_pool())
 
     async def start(self) -> int:
         """Listens; returns the port. Raises OSError where it is taken."""
@@ -110,7 +112,7 @@ class Passthrough:
                     context.set_trailing_metadata((*told, *_theirs(await call.trailing_metadata())))
                     code = "OK"
                 except Exception as error:
-                    failure = _judged(error, method)
+                    failure = _judged(error, method, context.time_remaining())
                     code = (failure.code() if isinstance(failure, grpc.aio.AioRpcError) else failure.code).name
                 finally:
                     span.status(code)
@@ -161,10 +163,12 @@ async def _carry(call: Any, method: Method, context: grpc.aio.ServicerContext) -
         call.cancel()
 
 
-def _judged(error: Exception, method: Method) -> DomainError | grpc.aio.AioRpcError:
-    """Returns what the caller is told: the service's answer as it is, else an error of ours."""
+def _judged(error: Exception, method: Method, left: float | None) -> DomainError | grpc.aio.AioRpcError:
+    """Returns what the caller is told: the service's answer as it is, else an error of ours. The caller still waits for `left` seconds."""
     if isinstance(error, grpc.aio.AioRpcError):
         ours = _OURS.get(error.code())
+        if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED and (left is None or left > _RAN_OUT):
+            ours = _OURS[grpc.StatusCode.UNAVAILABLE]  # our deadline, not the caller's: the service hangs
         marked = any(key == _DETAILS_KEY for key, _ in error.trailing_metadata() or ())
         return error if marked or ours is None else ours()
     known = as_domain_error(error)

@@ -45,6 +45,8 @@ HTTP_STATUS: dict[grpc.StatusCode, int] = {
     grpc.StatusCode.DATA_LOSS: 500,
 }
 HTTP_STATUS_BY_REASON = {"ETAG_MISMATCH": 412}
+# Where no service says so itself, these say that none answered: it is down, it hangs beyond the time we give it, or it died with the call.
+_AWAY = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED}
 _SECRET = {grpc.StatusCode.UNKNOWN, grpc.StatusCode.INTERNAL, grpc.StatusCode.DATA_LOSS}
 _PLACEHOLDER = re.compile(r"\{([a-zA-Z0-9_.]+)\}")
 _SNAKE = re.compile(r"_([a-z0-9])")
@@ -120,6 +122,8 @@ def problem_from_rpc_error(
     texts = catalogue(language)
     parts = _details(trailing_metadata)
     info, bad, retry = parts.info, parts.bad_request, parts.retry
+    if info is None and code in _AWAY:
+        return problem_of(grpc.StatusCode.UNAVAILABLE, language=language, retry_after=_seconds(retry) or 1)
     if code in _SECRET or info is None:
         return problem_of(code, language=language, retry_after=_seconds(retry))
     metadata = dict(info.metadata)

@@ -11,9 +11,9 @@ from granian.constants import Interfaces
 from granian.server.embed import Server
 from nats.aio.client import Client as Nats
 from opentelemetry.sdk.trace.export import SpanExporter
-from servicekit import telemetry
+from servicekit import memory, telemetry
 from servicekit.health import HealthServer
-from servicekit.rpc.tokens import TokenVerifier
+from servicekit.rpc.tokens import ServiceIdentity, TokenVerifier
 from servicekit.service import connect_nats
 from servicekit.telemetry import logs, metrics
 
@@ -21,6 +21,7 @@ from marque_gateway.admission import Admission
 from marque_gateway.app import make_app
 from marque_gateway.live import Live
 from marque_gateway.passthrough import Passthrough
+from marque_gateway.roster import GatewayRoster
 from marque_gateway.settings import Settings
 from marque_gateway.upstream import Upstreams
 
@@ -43,9 +44,11 @@ class Gateway:
             span_exporter=span_exporter,
         )
         self._verifier = TokenVerifier(settings.issuer_url, settings.audience, settings.token_algorithms)
-        admission = Admission(self._verifier, settings.principal_rate, settings.address_rate)
         self._upstreams = Upstreams(settings.peers, settings.upstream_deadline)
-        self._live = Live(settings.peers, settings.live_buffer, settings.live_connections_per_principal)
+        self._roster = GatewayRoster(self._upstreams, _identity(settings), lambda keys: self._live.judge_again(keys))
+        admission = Admission(self._verifier, settings.principal_rate, settings.address_rate, self._roster)
+        per_principal = settings.live_connections_per_principal
+        self._live = Live(settings.peers, settings.live_buffer, per_principal, self._roster.present)
         self._passthrough = Passthrough(settings, admission, self._upstreams)
         self._http = Server(
             make_app(settings, self._upstreams, admission, self._live),
@@ -80,6 +83,7 @@ class Gateway:
         self._health.draining()
         self._connecting.cancel()
         await self._live.stop()
+        await self._roster.stop()
         self._http.stop()
         doors = [asyncio.create_task(self._passthrough.stop(self.settings.drain_seconds))]
         if self._serving is not None:
@@ -101,6 +105,7 @@ class Gateway:
                 log.warning("live changes wait for the broker", extra={"error_type": type(error).__name__})
                 await asyncio.sleep(2.0)
         self._live.start(self._nats)
+        self._roster.start(self._nats)
 
     async def _listening(self) -> None:
         """Waits until the HTTP port takes connections; raises what ended the server instead."""
@@ -118,6 +123,15 @@ class Gateway:
                 return
 
 
+def _identity(settings: Settings) -> ServiceIdentity:
+    return ServiceIdentity(
+        token_file=settings.service_token_file,
+        issuer=settings.issuer_url,
+        client_id=settings.client_id,
+        secret_file=settings.client_secret_file,
+    )
+
+
 async def run(settings: Settings) -> None:
     """Runs until SIGTERM or SIGINT; raises RuntimeError when the HTTP server ends by itself."""
     gateway = Gateway(settings)
@@ -125,6 +139,7 @@ async def run(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     await gateway.start()
+    memory.settle()
     waits = [asyncio.create_task(stopping.wait()), asyncio.create_task(gateway.ended())]
     await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
     await gateway.stop()

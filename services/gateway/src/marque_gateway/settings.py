@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 from servicekit.settings import ServiceSettings
 
@@ -23,3 +25,4 @@ class Settings(ServiceSettings):
     live_buffer: int = 10_000
     live_connections_per_principal: int = 10
     docs: bool = True
+    scim_subject: Literal["externalId", "userName"] = "externalId"  # which attribute is the `sub` of people's tokens

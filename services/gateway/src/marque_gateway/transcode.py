@@ -17,6 +17,7 @@ from marque_gateway.query import QueryBinder
 from marque_gateway.upstream import Upstreams
 
 JSON = "application/json"
+MAX_IF_MATCH = 200  # characters; ours have less than 20
 
 
 class BodyRefused(InvalidArgument):
@@ -76,6 +77,8 @@ class Endpoint:
             raise BodyRefused() from None
         assert self._decoder is not None
         whole = self.binding.body == "*"
+        if not (body or whole):  # a whole request may have nothing to say beyond its path; a resource must be said
+            raise BodyRefused()
         target = message if whole else getattr(message, self.binding.body or "")
         if not whole:
             target.SetInParent()
@@ -92,12 +95,14 @@ class Endpoint:
             message.update_mask.paths.extend(mask)
 
     def _read_headers(self, message: Any, request: Request) -> None:
-        key = request.headers.get("idempotency-key", "")
-        if key and self._takes_request_id:
+        key = request.headers.get("idempotency-key")
+        if key is not None and self._takes_request_id:
             if not 1 <= len(key) <= 64 or not key.isprintable():
                 raise InvalidArgument.of("Idempotency-Key", "REQUEST_ID_INVALID", "Give 1 to 64 printable characters.")
             message.request_id = key
         condition = request.headers.get("if-match", "")
+        if len(condition) > MAX_IF_MATCH:
+            raise InvalidArgument.of("If-Match", "ETAG_INVALID", f"Give at most {MAX_IF_MATCH} characters.")
         if condition and condition != "*" and self._etag_owner is not None:
             owner = message
             for name in self._etag_owner:

@@ -63,7 +63,9 @@ class TestReadPositions:
 
 
 class TestReaders:
-    @pytest.mark.parametrize("event", [event.name for event in contract.events()])
+    @pytest.mark.parametrize(
+        "event", [event.name for event in contract.events() if not event.name.endswith("Snapshot")]
+    )
     def test_every_event_may_be_known_to_somebody_but_not_to_all(self, event: str) -> None:
         knowing = {role for role, held in roles.PERMISSIONS.items() if held & readers_of(event)}
 

@@ -12,6 +12,7 @@ from marque_gateway.catalogue import LANGUAGES, catalogue, preferred_language
 from marque_gateway.json import JsonDecodeError, JsonFieldError
 from marque_gateway.problems import HTTP_STATUS, json_path, problem_from_decode_error, problem_from_rpc_error
 
+UNANSWERED = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED}
 SECRET = "ipv4:10.1.2.3:50051 password=hunter2"
 
 
@@ -34,9 +35,19 @@ class TestStatus:
         for language in LANGUAGES:
             for code in set(grpc.StatusCode) - {grpc.StatusCode.OK}:
                 problem = problem_from_rpc_error(code, "x", None, language=language)
-                assert problem.status == HTTP_STATUS[code]
+                assert problem.status == (503 if code in UNANSWERED else HTTP_STATUS[code])
                 assert problem.title
                 assert problem.detail
+
+    @pytest.mark.parametrize("code", sorted(UNANSWERED, key=str))
+    def test_a_call_that_no_service_answered_is_503_and_may_go_again(self, code: grpc.StatusCode) -> None:
+        problem = problem_from_rpc_error(code, SECRET, None)
+        assert (problem.status, problem.reason, problem.retry_after) == (503, "UNAVAILABLE", 1)
+        assert SECRET not in problem.detail
+
+    def test_a_deadline_that_the_service_tells_of_is_504(self) -> None:
+        told = problem_from_rpc_error(grpc.StatusCode.DEADLINE_EXCEEDED, "late", trailing(info("DEADLINE_EXCEEDED")))
+        assert told.status == 504
 
     def test_an_etag_that_does_not_match_is_412(self) -> None:
         problem = problem_from_rpc_error(grpc.StatusCode.ABORTED, "changed", trailing(info("ETAG_MISMATCH")))

@@ -153,8 +153,8 @@ def decimal(limit: float | None) -> Converter:
     return convert
 
 
-def enumeration(enum: EnumDescriptor) -> Converter:
-    """Returns the converter of an enum field: a name, or the number of a value that this contract knows.
+def enumeration(enum: EnumDescriptor, *, numbered: bool = True) -> Converter:
+    """Returns the converter of an enum field: a name, or with `numbered` the number of a value that this contract knows.
 
     A number that it does not know is refused: it would be stored as something that nobody here can name.
     """
@@ -166,7 +166,7 @@ def enumeration(enum: EnumDescriptor) -> Converter:
         if isinstance(value, str):
             if value in by_name:
                 return by_name[value]
-            if len(value) <= MAX_NUMBER_TEXT and _NUMBER.fullmatch(value) and _whole(value) in numbers:
+            if numbered and len(value) <= MAX_NUMBER_TEXT and _NUMBER.fullmatch(value) and _whole(value) in numbers:
                 return _whole(value)
         elif isinstance(value, bool) or not isinstance(value, int | float):
             raise wrong_type("the name of an enum value", value)
@@ -201,5 +201,10 @@ def scalar(field: FieldDescriptor) -> Converter:
 
 
 def scalar_from_text(field: FieldDescriptor) -> Converter:
-    """Returns the converter of map keys and query parameters, which are text whatever the field's type."""
+    """Returns the converter of map keys, paths and query parameters, which are text whatever the field's type.
+
+    Of enums these take names only, as the OpenAPI document says: that a number may stand for one is a rule of ProtoJSON.
+    """
+    if field.type == _F.TYPE_ENUM:
+        return enumeration(enum_of(field), numbered=False)
     return flag_text if field.type == _F.TYPE_BOOL else scalar(field)

@@ -63,7 +63,18 @@ def keywords(field: FieldDescriptor) -> dict[str, Any]:
     found = _of_type(rules)
     if rules.ignore == _IGNORE_IF_ZERO and not field.has_presence:
         return _zero_allowed(found)
-    return found
+    return {**_not_empty(field), **found} if rules.required else found
+
+
+def _not_empty(field: FieldDescriptor) -> dict[str, Any]:
+    """Without presence, a required field is one that is not empty."""
+    if field.has_presence:
+        return {}
+    if field.message_type is not None and field.message_type.GetOptions().map_entry:
+        return {"minProperties": 1}
+    if field.is_repeated:
+        return {"minItems": 1}
+    return {"minLength": 1} if field.type == FieldDescriptor.TYPE_STRING else {}
 
 
 def item_keywords(field: FieldDescriptor) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from marque_gateway.openapi.examples import Examples
 from marque_gateway.openapi.operations import Operations, document_path
 from marque_gateway.openapi.schemas import Schemas
 from marque_gateway.problems import MEDIA_TYPE
+from marque_gateway.transcode import MAX_IF_MATCH
 
 _PROBLEM_STATUSES = (400, 401, 403, 404, 405, 409, 412, 413, 415, 429, 431, 500, 501, 503, 504)
 _PROBLEM = {
@@ -68,7 +69,7 @@ _PARAMETERS = {
         "name": "If-Match",
         "in": "header",
         "description": "The ETag that was read; the change is refused with 412 when the resource has changed since.",
-        "schema": {"type": "string", "maxLength": 200},
+        "schema": {"type": "string", "maxLength": MAX_IF_MATCH},
         "example": '"5f1c"',
     },
 }

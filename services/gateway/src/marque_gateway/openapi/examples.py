@@ -62,6 +62,8 @@ _CANDIDATES = (
     "2024-05-01",
     "#a1b2c3",
     "a.b.c",
+    "text.example",
+    "a1b2c3d4" * 8,
     "123456",
 )
 _MAX_DEPTH = 4
@@ -100,7 +102,8 @@ class Examples:
         if field.full_name in self._curated:
             return self._curated[field.full_name]
         if field.message_type is not None and field.message_type.GetOptions().map_entry:
-            return {}
+            held = field.message_type.fields_by_name["value"]  # what may not be empty is a text by language
+            return {"en": self._single(held, response, depth)} if keywords(field).get("minProperties") else {}
         one = self._single(field, response, depth)
         if not field.is_repeated:
             return one

@@ -94,7 +94,10 @@ class Operations:
         mode: Mode = "patch" if binding.verb == "PATCH" else "request"
         schema = self._schemas.ref(descriptor, mode, without)
         example = self._examples.message(descriptor, response=False, without=without)
-        return {"required": True, "content": {"application/json": {"schema": schema, "example": example}}}
+        needed = binding.body != "*" or any(
+            is_required(field) for field in descriptor.fields if field.name not in without
+        )
+        return {"required": needed, "content": {"application/json": {"schema": schema, "example": example}}}
 
     def _responses(self, binding: Binding) -> dict[str, Any]:
         output = binding.method.output_type
