@@ -15,26 +15,27 @@ from bench.report import Figure, Target
 from bench.world import World
 
 _FAR = 100_000_000  # numbers that no other bench uses: every row is new
+_SERVING = ("customer", "postgres", "nats")  # the events of a row leave within its CPU seconds too
 ROWS = (10_000, 50_000)  # quick, full
 
 
 async def imports(world: World) -> list[Figure]:
-    """Rows for each CPU second of service and database; the memory of the service at one and at four times the rows."""
+    """Rows for each CPU second of service, database and broker; the memory of the service at one and at four times the rows."""
     rows = ROWS[0] if world.quick else ROWS[1]
     await world.import_customers(_FAR, 2_000)
     await world.settled()
     pid = world.pids["customer"]
-    with Meter(world.roots("customer", "postgres")) as used, Peak(pid) as small:
+    with Meter(world.roots(*_SERVING)) as used, Peak(pid) as small:
         wall = await world.import_customers(_FAR + 10_000, rows)
         await world.settled()
     spent, raw_cpu = dict(used.spent), await _copy(world, rows)
     with Peak(pid) as large:
         await world.import_customers(_FAR + 1_000_000, 4 * rows)
         await world.settled()
-    with Meter(world.roots("customer", "postgres")) as again:
+    with Meter(world.roots(*_SERVING)) as again:
         await world.import_customers(_FAR + 10_000, rows)
         await world.settled()
-    with Meter(world.roots("customer", "postgres")) as related:
+    with Meter(world.roots(*_SERVING)) as related:
         await world.import_customers(_FAR + 10_000_000, rows, dealer=True)
         await world.settled()
     parts = ", ".join(f"{name} {value / rows * 1e6:,.0f}" for name, value in spent.items())

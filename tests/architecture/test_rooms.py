@@ -11,11 +11,11 @@ ROOT = Path(__file__).resolve().parents[2]
 SERVICES = [path for path in sorted(ROOT.glob("services/*/src/marque_*")) if path.name != "marque_gateway"]
 ROOMS = [
     "__main__", "service", "settings", "api", "mapping", "usecases", "rules", "models", "repository", "subscribers", "errors",
-    "migrations", "personal",
+    "migrations", "personal", "handover",
 ]  # fmt: skip
 OPTIONAL = {"clients", "due", "events"}
 LEVELS = {
-    "__main__": 9, "service": 8, "api": 7, "subscribers": 7, "due": 7, "personal": 6, "usecases": 5, "mapping": 4,
+    "__main__": 9, "service": 8, "api": 7, "subscribers": 7, "due": 7, "personal": 6, "handover": 6, "usecases": 5, "mapping": 4,
     "repository": 4, "clients": 4, "events": 4, "models": 3, "rules": 2, "errors": 1, "settings": 1,
 }  # fmt: skip
 MAY_ALSO = {("usecases", "mapping")}  # an answer may be rendered where it is made

@@ -1,141 +1,72 @@
-"""kill -9 of every process in turn while dealers sell: no accepted sale is lost, and each has its effect once."""
+"""kill -9 of every process in turn, hundreds of times, while a trade goes on: every acknowledged write, event and effect is accounted for.
+
+Long size: `make soak T=tests/e2e/test_crash.py`. MARQUE_CRASH_KILLS chooses another number of kills, MARQUE_CRASH_SEED the moments of a run
+again.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import signal
-import subprocess
-import uuid
-from dataclasses import dataclass, field
+import os
+import random
+import time
 
-from google.type import date_pb2
-from marque.customer.v1 import customer_pb2, customer_service_pb2
-from marque.network.v1 import dealer_pb2, dealer_service_pb2
-from marque.type.v1 import person_name_pb2
-from marque.vehicle.v1 import sale_pb2, sale_service_pb2, vehicle_pb2, vehicle_service_pb2
-from servicekit.settings import ServiceSettings
-from servicekit.testing.client import RpcFailure
-from servicekit.testing.platform import Platform, until
-from servicekit.testing.world import new_vin
+import pytest
+from servicekit.testing.crash.accounts import Figures, check_audit, check_events, quiet
+from servicekit.testing.crash.doors import Doors
+from servicekit.testing.crash.effects import check_content, check_effects, check_open, check_wholeness
+from servicekit.testing.crash.killer import Killer
+from servicekit.testing.crash.stack import BACKEND, Stack
+from servicekit.testing.crash.trade import Trade
 
-SERVICES = ("network", "customer", "vehicle")
-SALES = 90
-TRANSIENT = ("UNAVAILABLE", "CANCELLED", "DEADLINE_EXCEEDED")
-
-
-@dataclass
-class Trade:
-    """One dealer, one buyer, and the sales that were accepted."""
-
-    platform: Platform
-    dealer: str = ""
-    buyer: str = ""
-    accepted: dict[str, str] = field(default_factory=dict)
-
-    async def begin(self) -> None:
-        dealer = dealer_pb2.Dealer(
-            code="CRASH-1", names={"en": "Crash"}, kinds=[dealer_pb2.DEALER_KIND_SALES], time_zone="Asia/Shanghai"
-        )
-        made = await self.call(
-            "network",
-            "oem.manager",
-            "network.v1.DealerService/CreateDealer",
-            dealer_service_pb2.CreateDealerRequest(dealer=dealer),
-        )
-        self.dealer = made.dealer_id
-        person = customer_pb2.Customer(
-            kind=customer_pb2.CUSTOMER_KIND_PERSON, name=person_name_pb2.PersonName(full_name="Crash Buyer")
-        )
-        buyer = await self.call(
-            "customer",
-            "oem.agent",
-            "customer.v1.CustomerService/CreateCustomer",
-            customer_service_pb2.CreateCustomerRequest(customer=person),
-        )
-        self.buyer = buyer.customer_id
-
-        async def known() -> bool:
-            return bool(await self.platform.sql("vehicle", "SELECT 1 FROM known_dealers"))
-
-        await until(known, 20, "the dealer is not known to vehicle")
-
-    async def sell(self, number: int) -> None:
-        vin = new_vin()
-        vehicle = vehicle_pb2.Vehicle(vin=vin, make="Marque", model="One", model_year=2025)
-        await self.call(
-            "vehicle", "oem.manager", "vehicle.v1.VehicleService/RegisterVehicle",
-            vehicle_service_pb2.RegisterVehicleRequest(vehicle=vehicle, request_id=f"car-{number}"),
-        )  # fmt: skip
-        sale = sale_pb2.Sale(
-            dealer_id=self.dealer,
-            vin=vin,
-            buyer_customer_id=self.buyer,
-            invoice_number=f"CRASH-{number}",
-            invoice_date=date_pb2.Date(year=2026, month=11, day=2),
-            use=vehicle_pb2.VEHICLE_USE_PRIVATE,
-        )
-        request = sale_service_pb2.RecordSaleRequest(sale=sale, request_id=f"sale-{number}")
-        answer = await self.call("vehicle", "dealer.sales", "vehicle.v1.SaleService/RecordSale", request)
-        self.accepted[answer.sale_id] = vin
-
-    async def call(self, service: str, role: str, method: str, request: object) -> object:
-        """Calls as a patient dealer system does: what may have been lost is asked again under the same request id."""
-        while True:
-            client = self.platform.client(service, role, dealers=[self.dealer] if self.dealer else None)
-            try:
-                return await client.call(method, request, timeout=5)
-            except RpcFailure as failure:
-                if failure.code not in TRANSIENT:
-                    raise
-                await asyncio.sleep(0.05)
-            finally:
-                await client.close()
+KILLS, SOAK_KILLS = 220, 4000
 
 
 class TestKills:
-    async def test_no_accepted_sale_is_lost_and_each_has_its_effect_once(self, platform: Platform) -> None:
-        settings: dict[str, ServiceSettings] = {}
-        processes: dict[str, subprocess.Popen[bytes]] = {}
-        for name in SERVICES:
-            settings[name] = await platform.prepare(name)
-            processes[name] = await platform.spawn_again(name, settings[name])
-        trade = Trade(platform)
-        await trade.begin()
-
-        selling = asyncio.create_task(load(trade))
-        for round_ in range(6):
-            await asyncio.sleep(0.3)
-            victim = SERVICES[round_ % len(SERVICES)]
-            processes[victim].send_signal(signal.SIGKILL)
-            processes[victim].wait()
-            processes[victim] = await platform.spawn_again(victim, settings[victim])
-        await selling
-
-        assert len(trade.accepted) == SALES
-        stored = await platform.sql(
-            "vehicle", "SELECT sale_id, vin FROM sales WHERE dealer_id = $1", uuid.UUID(trade.dealer)
-        )
-        assert {str(row["sale_id"]): row["vin"] for row in stored} == trade.accepted
-        await until(lambda: noted(trade), 30, "not every sale is on the time line exactly once")
-        waiting = "SELECT count(*) AS n FROM outbox_messages WHERE publish_time IS NULL"
-        parked = "SELECT count(*) AS n FROM dead_letters"
-        for name in SERVICES:
-            assert [row["n"] for row in await platform.sql(name, waiting)] == [0]
-            assert [row["n"] for row in await platform.sql(name, parked)] == [0]
+    @pytest.mark.soak
+    @pytest.mark.timeout(10800)
+    async def test_nothing_acknowledged_is_lost_and_every_effect_happens_once(
+        self, tmp_path_factory: pytest.TempPathFactory, soaking: bool
+    ) -> None:
+        seed = int(os.environ.get("MARQUE_CRASH_SEED") or random.SystemRandom().randrange(2**32))
+        kills = int(os.environ.get("MARQUE_CRASH_KILLS") or (SOAK_KILLS if soaking else KILLS))
+        print(f"seed {seed} (MARQUE_CRASH_SEED), {kills} kills")
+        stack = Stack(tmp_path_factory.mktemp("crash"), seed, workers=("customer", "vehicle"))
+        async with stack:
+            await run(stack, kills, random.Random(seed))
+        assert stack.remains() == []
+        assert stack.listening() == []
 
 
-async def load(trade: Trade) -> None:
-    numbers = iter(range(SALES))
+async def run(stack: Stack, kills: int, rng: random.Random) -> None:
+    doors = Doors(stack, rng)
+    trade = Trade(doors, rng)
+    await trade.open()
+    began = time.monotonic()
+    working = asyncio.create_task(trade.run())
+    killing = asyncio.create_task(Killer(stack, kills, rng, lambda: len(trade.ledger.done)).run())
+    await asyncio.wait([working, killing], return_when=asyncio.FIRST_COMPLETED)
+    trade.stop()
+    killing.cancel() if working.done() else await killing
+    await working
 
-    async def clerk() -> None:
-        for number in numbers:
-            await trade.sell(number)
+    await stack.settled()
+    await check_open(stack, trade.ledger)
+    settled = await trade.settle()
+    await quiet(stack)
+    figures = Figures()
+    await check_events(stack, figures)
+    await check_audit(stack, trade.ledger, figures)
+    await check_wholeness(stack)
+    await check_content(stack, trade.ledger, figures)
+    await check_effects(stack, trade.ledger, figures)
+    await doors.close()
 
-    await asyncio.gather(*(clerk() for _ in range(3)))
-
-
-async def noted(trade: Trade) -> bool:
-    query = "SELECT reference_id, count(*) AS times FROM interactions WHERE reference_type = 'vehicle.sale' GROUP BY 1"
-    rows = await trade.platform.sql("customer", query)
-    assert all(row["times"] == 1 for row in rows), "an effect happened twice"
-    return {row["reference_id"] for row in rows} == set(trade.accepted)
+    print(f"{stack.kills.total()} kills in {time.monotonic() - began:.0f} s: {dict(stack.kills)}")
+    print(f"killed while starting: {dict(stack.starting)}")
+    print(*figures.lines(), f"writers who went away {settled}, answers asked for again {trade.echoes}", sep="\n")
+    print(f"answers {dict(doors.answers)}; the slowest took {doors.slowest:.1f} s")
+    victims = [*stack.victims, BACKEND]
+    fewest = kills // len(victims) // 2
+    assert all(stack.kills[name] >= fewest for name in victims), f"not everybody died often enough: {stack.kills}"
+    assert not [code for code in doors.answers if code.rsplit(" ", 1)[1] in ("500", "INTERNAL", "UNKNOWN")]

@@ -25,8 +25,7 @@ async def curl(world: World, method: str, body: dict[str, Any], token: str) -> t
     out, err = await asyncio.wait_for(process.communicate(), 60)
     assert process.returncode is not None
     printed = (out or err).decode()
-    assert printed.startswith("{"), printed
-    return process.returncode, json.loads(printed)
+    return process.returncode, json.loads(printed) if printed.startswith("{") else {"message": printed}
 
 
 class TestDealerSystem:
@@ -63,11 +62,13 @@ class TestDealerSystem:
     async def test_internal_methods_are_not_there(self, world: World) -> None:
         token = world.platform.token("service", subject="customer")
 
-        code, answer = await curl(
-            world, "customer.v1.CustomerService/BatchGetCustomers", {"customer_ids": [str(uuid.uuid4())]}, token
-        )
+        method = "customer.v1.CustomerService/BatchGetCustomers"
+        code, answer = await curl(world, method, {"customer_ids": [str(uuid.uuid4())]}, token)
 
-        assert (code != 0, answer["code"]) == (True, "unimplemented")
+        assert code != 0
+        assert "contains no such method" in answer["message"], (
+            answer
+        )  # reflection does not know it; test_doors asks past reflection
 
     async def test_another_stations_visits_are_seen_without_prices_and_persons(self, world: World) -> None:
         station, reader = await world.dealer(), await world.dealer()

@@ -6,12 +6,16 @@ And what is no token of ours opens nothing; what a person says of acting for ano
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Any
 
+import grpc
 import pytest
+from google.protobuf.descriptor_pool import DescriptorPool
+from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 from servicekit import roles
 from servicekit.contract import Method
-from servicekit.testing.access.call import Told, bound, encoded, rule_of
+from servicekit.testing.access.call import Told, encoded, rule_of
 from servicekit.testing.access.cast import Caller, Cast
 from servicekit.testing.access.forged import FORGED, signed, stranger
 from servicekit.testing.access.registry import Fixture, Row, methods, registry
@@ -36,114 +40,125 @@ def row_of(cast: Cast, fixture: Fixture) -> Row:
     return found.get("own") or next(iter(found.values()), Row("", ""))
 
 
-def bodies(method: Method, fixture: Fixture, cast: Cast, caller: Caller) -> dict[str, list[bytes]]:
-    """What a refused caller may send: the refusal must not differ."""
-    return {
-        "a row that exists": encoded(method, fixture.request(caller, row_of(cast, fixture))),
-        "a row that does not": encoded(method, fixture.request(caller, cast.nowhere(fixture.rows))),
-        "nothing": [b""],
-        "garbage": [GARBAGE],
-    }
+ASKED = ("a row that exists", "a row that does not", "nothing", "garbage")
+FEW = (
+    4  # so many refused callers are each asked everything; of more, each asks one thing, and all must be told the same
+)
+
+
+def request_of(asked: str, fixture: Fixture, cast: Cast, caller: Caller) -> Any:
+    """What a caller asks: a request of JSON, or raw bytes."""
+    if asked == "a row that exists":
+        return fixture.request(caller, row_of(cast, fixture))
+    if asked == "a row that does not":
+        return fixture.request(caller, cast.nowhere(fixture.rows))
+    return GARBAGE if asked == "garbage" else b""
 
 
 def on_http(method: Method) -> bool:
     return bool(rule_of(method)[0]) or method.name == "UploadImport"
 
 
-async def over_http(ways: Any, method: Method, fixture: Fixture, cast: Cast, caller: Caller) -> dict[str, Told]:
-    """The same questions over HTTP."""
-    there = fixture.request(caller, row_of(cast, fixture))
-    found = {
-        "a row that exists": await ways.http.call(method, there, caller.token),
-        "a row that does not": await ways.http.call(
-            method, fixture.request(caller, cast.nowhere(fixture.rows)), caller.token
-        ),
-    }
-    verb, path, _, document = bound(method, there)
-    if document is not None:
-        found["garbage"] = await ways.http.send(verb, path, caller.token, b'{"a":')
-    else:
-        found["garbage"] = await ways.http.send(verb, path, caller.token, None, {"nonsense": "1"})
-    return found
+async def ask(ways: Any, way: str, method: Method, request: Any, token: str) -> Told:
+    """Asks at a door; bytes are no request over HTTP, so they stand for a broken body or a query that is none."""
+    if way == "http":
+        if not isinstance(request, bytes):
+            found: Told = await ways.http.call(method, request, token)
+            return found
+        verb, path, _, document = request_line(method)
+        body = None if document is None else request if request == b"" else b'{"a":'
+        return await ways.http.send(verb, path, token, body, {"nonsense": "1"} if document is None else None)
+    wire = ways.door if way == "door" else ways.at(method)
+    data = [request] if isinstance(request, bytes) else encoded(method, request)
+    told: Told = await wire.call(method, data, token)
+    return told
+
+
+def request_line(method: Method) -> tuple[str, str, dict[str, Any], Any]:
+    """The verb and path of a method with something in the places of its path."""
+    verb, template, body = rule_of(method)
+    if not verb:
+        return "POST", f"/v1/{method.path.split('.')[1]}/imports", {}, None
+    path = re.sub(r"\{[^}]*\}", "00000000-0000-4000-8000-000000000000", template)
+    return verb, path, {}, {} if body else None
+
+
+def doors_of(method: Method) -> list[str]:
+    return ["door", "service", *(["http"] if on_http(method) else [])]
 
 
 @pytest.mark.parametrize("rpc", GUARDED)
 class TestGuardedMethod:
     async def test_only_roles_with_the_permission_are_let_in(self, rpc: str, cast: Cast, ways: Any) -> None:
         method, fixture = methods()[rpc], registry()[rpc]
-        judged = []
-        for caller in cast.callers():
-            if caller.seat.kind != "group":
-                data = bodies(method, fixture, cast, caller)
-                judge = self._let_in if holds(caller, method) else self._refused
-                judged.append(judge(caller, method, fixture, cast, ways, data))
-        wrong = [fault for faults in await asyncio.gather(*judged) for fault in faults]
 
-        assert not wrong, "\n".join(wrong)
+        async def judged(caller: Caller, way: str) -> list[str]:
+            told = await ask(ways, way, method, fixture.request(caller, row_of(cast, fixture)), caller.token)
+            kept_out = told.refused and told.reason in ("PERMISSION_DENIED", "UNAUTHENTICATED")
+            name = f"{rpc} × {caller.seat.name} at {way}: {told.code} {told.error!r}"
+            return [name] if told.broken or kept_out else []
 
-    async def _let_in(
-        self, caller: Caller, method: Method, fixture: Fixture, cast: Cast, ways: Any, data: dict[str, list[bytes]]
-    ) -> list[str]:
-        sent = data["a row that exists"]
-        told = {"door": await ways.door.call(method, sent, caller.token)}
-        told["service"] = await ways.at(method).call(method, sent, caller.token)
-        if on_http(method):
-            request = fixture.request(caller, row_of(cast, fixture))
-            told["http"] = await ways.http.call(method, request, caller.token)
-        return [
-            f"{fixture.rpc} × {caller.seat.name} at {way}: {answer.code} {answer.error!r}"
-            for way, answer in told.items()
-            if answer.broken or (answer.refused and answer.reason in ("PERMISSION_DENIED", "UNAUTHENTICATED"))
+        let_in = [caller for caller in cast.callers() if caller.seat.kind != "group" and holds(caller, method)]
+        found = await asyncio.gather(*(judged(caller, way) for caller in let_in for way in doors_of(method)))
+
+        assert [fault for faults in found for fault in faults] == []
+
+    async def test_every_other_role_is_refused_alike_whatever_is_asked(self, rpc: str, cast: Cast, ways: Any) -> None:
+        method, fixture = methods()[rpc], registry()[rpc]
+        refused = [caller for caller in cast.callers() if not holds(caller, method)]
+        many = len(refused) > FEW
+        asked = [
+            (caller, what, way)
+            for number, caller in enumerate(refused)
+            for place, way in enumerate(doors_of(method))
+            for what in ([ASKED[(number + place) % len(ASKED)]] if many else ASKED)
         ]
+        told = await asyncio.gather(
+            *(
+                ask(ways, way, method, request_of(what, fixture, cast, caller), caller.token)
+                for caller, what, way in asked
+            )
+        )
+        named = [f"{rpc} × {caller.seat.name} at {way}: {what}" for caller, what, way in asked]
+        wrong = [
+            f"{name} gives {one.code} {one.error!r}" for name, one in zip(named, told, strict=True) if not _denied(one)
+        ]
+        errors = {(way, one.error) for (_, _, way), one in zip(asked, told, strict=True)}
 
-    async def _refused(
-        self, caller: Caller, method: Method, fixture: Fixture, cast: Cast, ways: Any, data: dict[str, list[bytes]]
-    ) -> list[str]:
-        told: dict[str, dict[str, Told]] = {"door": {}, "service": {}}
-        for name, sent in data.items():
-            told["door"][name] = await ways.door.call(method, sent, caller.token)
-            told["service"][name] = await ways.at(method).call(method, sent, caller.token)
-        if on_http(method):
-            told["http"] = await over_http(ways, method, fixture, cast, caller)
-        wrong = []
-        for way, answers in told.items():
-            place = f"{fixture.rpc} × {caller.seat.name} at {way}"
-            wrong += [
-                f"{place}: {name} gives {a.code} {a.error!r}"
-                for name, a in answers.items()
-                if not a.is_one({"PERMISSION_DENIED"})
-            ]
-            if len({answer.error for answer in answers.values()}) > 1:
-                wrong.append(f"{place}: the refusals differ")
-        return wrong
+        assert wrong == []
+        assert len(errors) == (len(doors_of(method)) if refused else 0), errors
 
     async def test_nobody_is_let_in_without_a_token(self, rpc: str, cast: Cast, ways: Any) -> None:
         method, fixture = methods()[rpc], registry()[rpc]
         caller = next(caller for caller in cast.callers() if caller.seat.role == "oem.admin")
-        data = bodies(method, fixture, cast, caller)
-        told = [await way.call(method, sent, "") for sent in data.values() for way in (ways.door, ways.at(method))]
-        if on_http(method):
-            told.append(await ways.http.call(method, fixture.request(caller, row_of(cast, fixture)), ""))
+        asked = [(request_of(what, fixture, cast, caller), way) for what in ASKED for way in doors_of(method)]
+        told = await asyncio.gather(*(ask(ways, way, method, request, "") for request, way in asked))
 
         assert {answer.code for answer in told} <= {"UNAUTHENTICATED", "401"}
+
+
+def _denied(told: Told) -> bool:
+    return told.is_one({"PERMISSION_DENIED"}) and told.reason == "PERMISSION_DENIED"
 
 
 @pytest.mark.parametrize("rpc", INTERNAL)
 class TestInternalMethod:
     async def test_it_is_not_there_for_anybody_outside(self, rpc: str, cast: Cast, ways: Any) -> None:
-        method, fixture, wrong = methods()[rpc], registry()[rpc], []
-        for caller in cast.callers():
-            data = encoded(method, fixture.request(caller, cast.nowhere(fixture.rows)))
-            told = await ways.door.call(method, data, caller.token)
-            if told.code != "UNIMPLEMENTED":
-                wrong.append(f"{rpc} × {caller.seat.name} at the door: {told.code}")
-            told = await ways.at(method).call(method, data, caller.token)
-            if caller.seat.role == "service":
-                wrong += [f"{rpc} × service: {told.code} {told.error!r}"] if told.refused or told.broken else []
-            elif told.code != "PERMISSION_DENIED":
-                wrong.append(f"{rpc} × {caller.seat.name} at the service: {told.code}")
+        method, fixture = methods()[rpc], registry()[rpc]
 
-        assert not wrong, "\n".join(wrong)
+        async def judged(caller: Caller) -> list[str]:
+            data = encoded(method, fixture.request(caller, cast.nowhere(fixture.rows)))
+            door, told = await asyncio.gather(
+                ways.door.call(method, data, caller.token), ways.at(method).call(method, data, caller.token)
+            )
+            wrong = [] if door.code == "UNIMPLEMENTED" else [f"{rpc} × {caller.seat.name} at the door: {door.code}"]
+            if caller.seat.role == "service":
+                return wrong + ([f"{rpc} × service: {told.code} {told.error!r}"] if told.refused or told.broken else [])
+            return wrong + ([] if _denied(told) else [f"{rpc} × {caller.seat.name} at the service: {told.code}"])
+
+        found = await asyncio.gather(*(judged(caller) for caller in cast.callers()))
+
+        assert [fault for faults in found for fault in faults] == []
 
     async def test_it_is_not_there_over_http(self, rpc: str, cast: Cast, ways: Any) -> None:
         method = methods()[rpc]
@@ -171,6 +186,44 @@ async def test_no_internal_method_is_in_the_openapi_document(cast: Cast, ways: A
     assert [
         rpc for rpc in INTERNAL if any(rpc.replace("/", "_") in one or rpc.split("/")[1] == one for one in named)
     ] == []
+
+
+class TestReflection:
+    """What an outsider is told of the contracts by the gRPC door."""
+
+    async def test_it_names_no_internal_method_and_every_other(self, cast: Cast, ways: Any) -> None:
+        told = await asyncio.to_thread(reflected, cast.world.platform.peers["gateway"])
+        outside = {method.path for method in methods().values() if not method.internal}
+
+        assert {f"/marque.{rpc}" for rpc in INTERNAL} & told == set()
+        assert told >= outside
+
+    async def test_a_service_without_any_other_method_is_not_known(self, cast: Cast, ways: Any) -> None:
+        hidden = {one.service for one in methods().values()} - {
+            one.service for one in methods().values() if not one.internal
+        }
+        address = cast.world.platform.peers["gateway"]
+
+        assert hidden
+        for name in hidden:
+            with pytest.raises(KeyError):
+                await asyncio.to_thread(_find, address, name)
+
+
+def reflected(address: str) -> set[str]:
+    """Every method that reflection tells of, in whichever file."""
+    with grpc.insecure_channel(address) as channel:
+        database = ProtoReflectionDescriptorDatabase(channel)
+        pool = DescriptorPool(database)
+        files = {pool.FindServiceByName(name).file for name in database.get_services() if name.startswith("marque.")}
+        files |= {imported for file in set(files) for imported in file.dependencies}
+        services = (service for file in files for service in file.services_by_name.values())
+        return {f"/{service.full_name}/{method.name}" for service in services for method in service.methods}
+
+
+def _find(address: str, name: str) -> None:
+    with grpc.insecure_channel(address) as channel:
+        DescriptorPool(ProtoReflectionDescriptorDatabase(channel)).FindServiceByName(name)
 
 
 async def everywhere(ways: Any, row: str, token: str, *extra: tuple[str, str]) -> dict[str, Told]:

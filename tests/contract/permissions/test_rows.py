@@ -17,6 +17,11 @@ from servicekit.testing.access.rows import HIDDEN, MASKED, SEEN, expected
 ABOUT_ROWS = [rpc for rpc, fixture in registry().items() if fixture.rows and methods()[rpc].permission]
 UPDATES = [rpc for rpc, fixture in registry().items() if fixture.updates]
 SEARCHES = [rpc for rpc, fixture in registry().items() if fixture.terms]
+ORDERED = [
+    rpc
+    for rpc, method in methods().items()
+    if "order_by" in method.input.DESCRIPTOR.fields_by_name and method.permission
+]
 FILTERS = [rpc for rpc, method in methods().items() if method.permission and judge.classified(method.input.DESCRIPTOR)]
 
 
@@ -43,7 +48,8 @@ async def ask(ways: Any, way: str, method: Method, request: Any, caller: Caller)
     if way == "http":
         found: Told = await ways.http.call(method, request, caller.token)
     else:
-        found = await ways.door.call(method, encoded(method, request), caller.token)
+        wire = ways.door if way == "grpc" else ways.at(method)
+        found = await wire.call(method, encoded(method, request), caller.token)
     return found
 
 
@@ -85,9 +91,9 @@ class Asking:
 
 
 def chosen(cast: Cast, fixture: Fixture, caller: Caller, way: str) -> list[str]:
-    """All places over gRPC; over HTTP, which only carries, one for each thing that may be told."""
+    """All places at the service, which judges, and over HTTP; at the gRPC door, which carries bytes, one for each thing to be told."""
     places = list(cast.places(fixture.rows))
-    return places if way == "grpc" else list({awaited(fixture, caller, place): place for place in places}.values())
+    return list({awaited(fixture, caller, place): place for place in places}.values()) if way == "grpc" else places
 
 
 async def judged(cast: Cast, fixture: Fixture, caller: Caller, asking: Asking, way: str) -> list[str]:
@@ -109,13 +115,14 @@ async def judged(cast: Cast, fixture: Fixture, caller: Caller, asking: Asking, w
     return wrong
 
 
-@pytest.mark.parametrize("way", ["grpc", "http"])
+@pytest.mark.parametrize("way", ["grpc", "http", "service"])
 @pytest.mark.parametrize("rpc", ABOUT_ROWS)
 async def test_every_role_sees_the_rows_of_the_table_and_no_other(rpc: str, way: str, cast: Cast, ways: Any) -> None:
     method, fixture, wrong = methods()[rpc], registry()[rpc], []
-    if way == "grpc" or rule_of(method)[0]:
-        asked = [one for one in holders(cast, method) if way == "grpc" or one.seat.kind != "group"]
-        told = (judged(cast, fixture, one, Asking(ways, way, method, fixture, one), way) for one in asked)
+    if way != "http" or rule_of(method)[0]:
+        told = (
+            judged(cast, fixture, one, Asking(ways, way, method, fixture, one), way) for one in holders(cast, method)
+        )
         wrong = [fault for faults in await asyncio.gather(*told) for fault in faults]
 
     assert not wrong, "\n".join(wrong)
@@ -153,6 +160,24 @@ async def test_what_a_role_does_not_see_is_no_filter(rpc: str, cast: Cast, ways:
                     wrong.append(f"{rpc} × {caller.seat.name} × {field} over {way}: {told.code} {told.error!r}")
 
     assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("rpc", ORDERED)
+async def test_what_a_role_does_not_see_is_no_order(rpc: str, cast: Cast, ways: Any) -> None:
+    """Not even the order of a list may tell of a field that is withheld."""
+    method, fixture = methods()[rpc], registry()[rpc]
+    row = cast.row(fixture.rows, next(iter(cast.places(fixture.rows)))) if fixture.rows else Row("", "")
+    item = judge.item_type(method, fixture)
+    asked = [
+        ({**fixture.request(caller, row), "order_by": f"{field}{way}"}, caller, f"{caller.seat.name} by {field}")
+        for caller in holders(cast, method)
+        for field, kind in judge.classified(item)
+        for way in ("", " desc")
+        if kind not in classes(caller)
+    ]
+    told = await asyncio.gather(*(ask(ways, "service", method, request, caller) for request, caller, _ in asked))
+
+    assert [name for (_, _, name), one in zip(asked, told, strict=True) if not one.is_one({"INVALID_ARGUMENT"})] == []
 
 
 @pytest.mark.parametrize("rpc", SEARCHES)

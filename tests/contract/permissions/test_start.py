@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,12 +11,15 @@ from marque.options.v1 import options_pb2
 from servicekit import contract
 from servicekit.contract import ContractError
 from servicekit.rpc.server import RpcServer
+from servicekit.service import Kit, Running, Service
+from servicekit.testing.platform import Platform, build_of, ready
 
 EMPTY = f".{empty_pb2.Empty.DESCRIPTOR.full_name}"
 RULES = {
-    "permission": options_pb2.Access(permission="suite.things.read"),
+    "permission": options_pb2.Access(permission="customer.customers.read"),
     "public": options_pb2.Access(public=True),
     "internal": options_pb2.Access(internal=True),
+    "a permission that no role has": options_pb2.Access(permission="suite.things.reed"),
     "nothing": None,
     "an empty permission": options_pb2.Access(permission=""),
     "public: false": options_pb2.Access(public=False),
@@ -69,6 +73,30 @@ class TestServiceWithAGap:
 
         with pytest.raises(ContractError, match=r"Servicer does not implement /suite\.unwritten\.Things/List"):
             server(Servicer(service, "Get"))
+
+    async def test_a_permission_that_no_role_has_stops_the_start(self) -> None:
+        """A slip of the pen would shut everybody out, or, mended in haste, let everybody in."""
+        service = declared("unheld", {"Get": "permission", "List": "a permission that no role has"})
+
+        with pytest.raises(ContractError, match=r"Things/List needs suite\.things\.reed, which no role has"):
+            server(Servicer(service, "Get", "List"))
+
+    async def test_a_running_image_with_a_gap_never_becomes_ready(self, platform: Platform) -> None:
+        """The whole way: real database, real broker, a service to which somebody adds a method and forgets the rule."""
+        service = declared("forgotten", {"Get": "permission", "List": "nothing"})
+        settings = await platform.prepare("network")
+        made = build_of("network")
+
+        def build(kit: Kit) -> Service:
+            whole = made(kit)
+            return replace(whole, servicers=[*whole.servicers, Servicer(service, "Get", "List")])
+
+        running = Running(build, settings, "network")
+        with pytest.raises(ContractError, match="says nothing about who may call it"):
+            await running.start()
+        assert running.port == 0
+        assert not await ready(settings.health_port)
+        await running.stop()
 
     async def test_a_whole_service_starts(self) -> None:
         service = declared("whole", {"Get": "permission", "List": "internal", "Find": "public"})
