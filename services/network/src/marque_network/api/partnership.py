@@ -31,7 +31,7 @@ class DealerAdmissionApi:
             uow=self._work(call, admissions.admission_for(call)),
             dealer_id=id_of(request.admission.dealer_id, "admission.dealer_id"),
             etag=request.admission.etag,
-            values=admissions.admission_values(request.admission, call),
+            values=admissions.admission_values(request.admission),
         )
 
     async def GetDealerAdmission(self, request: Any, call: Call) -> Any:
