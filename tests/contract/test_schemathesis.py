@@ -212,4 +212,5 @@ class TestLive:
     async def test_another_verb_is_refused(self, verb: str, cast: Cast) -> None:
         headers = {"authorization": f"Bearer {cast.world.platform.token('oem.admin')}"}
         answer = await cast.http.request(verb, "/v1/events", headers=headers)
-        assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD")
+        assert answer.status_code == 405
+        assert set(answer.headers["allow"].split(", ")) == {"GET", "HEAD"}
