@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
+import pytest
 import pytest_asyncio
 from devstack.ports import free_port
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -22,3 +23,8 @@ async def world(platform: Platform) -> AsyncIterator[World]:
         await platform.start(name, span_exporter=spans, grpc_port=port, peers=peers)
     await platform.open_gateway(span_exporter=spans)
     yield World(platform, spans)
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Whole platforms start here: seconds each."""
+    item.add_marker("slow")

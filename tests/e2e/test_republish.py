@@ -196,14 +196,17 @@ class TestRebuild:
 class TestRebuildBesideLife:
     """Emptied and said again while people go on working and processes die."""
 
+    @pytest.mark.soak
     @pytest.mark.slow
-    async def test_killed_again_and_again_beside_living_changes_it_ends_at_the_same_state(self, scene: Scene) -> None:
+    async def test_killed_again_and_again_beside_living_changes_it_ends_at_the_same_state(
+        self, scene: Scene, soaking: bool
+    ) -> None:
         await crowd(scene)
         await rebuild.forget(scene.platform, scene.known)
         republishes = await rebuild.republish(scene.platform, SERVICES)
         stopping = asyncio.Event()
         working = [asyncio.create_task(work(scene, stopping)) for work in (dealers, owners, merges)]
-        for name in [*SERVICES, *SERVICES]:
+        for name in SERVICES * (8 if soaking else 1):
             await asyncio.sleep(0.3)
             await scene.kill(name)
         said = await rebuild.ended(scene.platform, republishes)
