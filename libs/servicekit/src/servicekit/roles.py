@@ -42,7 +42,7 @@ network.calendars: close_days
 """
 _CAR_LOOK = """
 vehicle.vehicles: read search read_history
-vehicle.vins: check
+vehicle.vins: check suggest
 """
 _CUSTOMER_DESK = """
 customer.customers: create read list search update
@@ -130,7 +130,7 @@ _ALL = (
 
 PERMISSIONS: dict[str, frozenset[str]] = {
     "owner": _permissions(
-        _NETWORK_LOOK, _OWN_PROFILE, "vehicle.vehicles: read list read_history", "vehicle.vins: check", _SALES_LOOK, _WORKSHOP_LOOK,
+        _NETWORK_LOOK, _OWN_PROFILE, "vehicle.vehicles: read list read_history", "vehicle.vins: check suggest", _SALES_LOOK, _WORKSHOP_LOOK,
         "vehicle.ownerships: list read",
     ),
     "dealer.sales": _permissions(*_DEALER, *_DESK, _COUNTER, _SALES, _WORKSHOP_LOOK),
