@@ -57,6 +57,12 @@ NOT_DRIVEN_YET = frozenset(
         "marque.network.v1.DealerAgreementEnded",
         "marque.network.v1.PresenceChanged",
         "marque.network.v1.TargetAgreed",
+        # Vehicle: what only time or a person who comes brings about; tests of the vehicle service drive them.
+        "marque.vehicle.v1.AppointmentArrived",
+        "marque.vehicle.v1.AppointmentCancelled",
+        "marque.vehicle.v1.AppointmentMissed",
+        "marque.vehicle.v1.AppointmentMoved",
+        "marque.vehicle.v1.AppointmentReminderDue",
     }
 )
 # Platform tables that hold what callers wrote, for as long as docs/retention.md says: answers for retries, uploaded files, their rows'

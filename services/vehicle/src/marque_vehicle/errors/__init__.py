@@ -2,6 +2,17 @@
 
 from servicekit.db.uow import Constraints
 
+from marque_vehicle.errors.appointments import (
+    AppointmentNotFound,
+    AppointmentOver,
+    CalendarMissing,
+    CarBookedAlready,
+    HolidaysNotKnown,
+    OutsideWorkingHours,
+    ServiceResourceExists,
+    ServiceResourceNotFound,
+    SlotTaken,
+)
 from marque_vehicle.errors.records import (
     CausalPartNotUnique,
     CloseBeforeOpen,
@@ -38,10 +49,17 @@ CONSTRAINTS: Constraints = {
     "uq_sales_dealer_id": InvoiceAlreadyRecorded,
     "uq_repair_orders_dealer_id": RepairOrderNumberTaken,
     "ex_ownerships_overlap": OwnershipOverlaps,
+    "ex_appointments_car": CarBookedAlready,
+    "ex_resource_bookings_overlap": lambda: SlotTaken(what="bay, adviser or loan car"),
+    "uq_service_resources_name": ServiceResourceExists,
 }
 
 __all__ = [
     "CONSTRAINTS",
+    "AppointmentNotFound",
+    "AppointmentOver",
+    "CalendarMissing",
+    "CarBookedAlready",
     "CausalPartNotUnique",
     "CloseBeforeOpen",
     "CurrencyMixed",
@@ -49,10 +67,12 @@ __all__ = [
     "DealerNotFound",
     "EndBeforeStart",
     "FilterMissing",
+    "HolidaysNotKnown",
     "InvoiceAlreadyRecorded",
     "LinesMissing",
     "OdometerBelowLatest",
     "OdometerOutBelowIn",
+    "OutsideWorkingHours",
     "OwnershipAlreadyEnded",
     "OwnershipMovedOn",
     "OwnershipNotFound",
@@ -63,6 +83,9 @@ __all__ = [
     "SaleAlreadyReversed",
     "SaleDatesInvalid",
     "SaleNotFound",
+    "ServiceResourceExists",
+    "ServiceResourceNotFound",
+    "SlotTaken",
     "StageNotReachable",
     "TransferBeforeStart",
     "VehicleAlreadySold",
