@@ -63,6 +63,7 @@ NOT_DRIVEN_YET = frozenset(
         "marque.vehicle.v1.AppointmentMissed",
         "marque.vehicle.v1.AppointmentMoved",
         "marque.vehicle.v1.AppointmentReminderDue",
+        "marque.vehicle.v1.RecallClosed",
     }
 )
 # Platform tables that hold what callers wrote, for as long as docs/retention.md says: answers for retries, uploaded files, their rows'

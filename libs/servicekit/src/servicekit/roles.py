@@ -77,6 +77,8 @@ vehicle.appointments: list_slots book read list move cancel check_in
 vehicle.service_resources: list
 """
 _STATION = "vehicle.service_resources: create update list"
+_RECALL_LOOK = "vehicle.recalls: read list list_vehicles read_completion"
+_RECALLS = "vehicle.recalls: read list list_vehicles read_completion create update add_vehicles import open close record_remedy list_owners"
 _IMPORTS = """
 customer.customers: import
 customer.imports: upload read list cancel
@@ -131,11 +133,12 @@ def _permissions(*groups: str) -> frozenset[str]:
     return frozenset(found)
 
 
-_DEALER = (_PRESENCE, _ASSIGNMENT_LOOK, _NETWORK_LOOK, _STAFF_LOOK, _CAR_LOOK)
+_DEALER = (_PRESENCE, _ASSIGNMENT_LOOK, _NETWORK_LOOK, _STAFF_LOOK, _CAR_LOOK, _RECALL_LOOK)
 _DESK = (_CUSTOMER_DESK, _CAR_DESK)
 _ALL = (
     _NETWORK_LOOK, _STAFF_LOOK, _CAR_LOOK, *_DESK, _COUNTER, _SALES, _WORKSHOP, _IMPORTS, _NETWORK_DESK, _NETWORK_IMPORTS,
     _PARTNER_LOOK, _PARTNER_CARE, _ASSIGNING, _LEAVING, _STATION_DIARY, _STATION,
+    _RECALLS,
 )  # fmt: skip
 
 PERMISSIONS: dict[str, frozenset[str]] = {
@@ -153,10 +156,12 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     ),
     "dealer.system": _permissions(*_DEALER, *_DESK, _COUNTER, _SALES, _WORKSHOP, _IMPORTS, _STATION_DIARY, _STATION),
     "oem.agent": _permissions(*_DEALER, *_DESK, _SALES_LOOK, _WORKSHOP_LOOK, _DIARY),
-    "oem.technical": _permissions(_NETWORK_LOOK, _CAR_LOOK, "vehicle.vehicles: list", _WORKSHOP_LOOK),
+    "oem.technical": _permissions(_NETWORK_LOOK, _CAR_LOOK, "vehicle.vehicles: list", _WORKSHOP_LOOK, _RECALL_LOOK),
     "oem.keyaccount": _permissions(*_DEALER, *_DESK, _SALES_LOOK, _WORKSHOP_LOOK),
     "oem.marketing": _permissions(_NETWORK_LOOK, "customer.customers: list", "vehicle.vehicles: list read"),
-    "oem.quality": _permissions(_NETWORK_LOOK, _CAR_LOOK, "vehicle.vehicles: list", _WORKSHOP_LOOK),
+    "oem.quality": _permissions(
+        _NETWORK_LOOK, _CAR_LOOK, "vehicle.vehicles: list", _WORKSHOP_LOOK, _RECALLS,
+    ),
     "oem.region": _permissions(
         *_DEALER, "customer.customers: read list search", "customer.relations: list", "customer.interactions: list",
         "vehicle.vehicles: list", _SALES_LOOK, _WORKSHOP_LOOK, _PARTNER_LOOK, _PARTNER_CARE, _DIARY_LOOK,

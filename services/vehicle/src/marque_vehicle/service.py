@@ -19,6 +19,7 @@ from marque_vehicle import due
 from marque_vehicle.api import (
     AppointmentApi,
     OwnershipApi,
+    RecallApi,
     RepairOrderApi,
     SaleApi,
     ServiceResourceApi,
@@ -31,7 +32,7 @@ from marque_vehicle.personal import VehiclePersonalData
 from marque_vehicle.rules.diary import Policy
 from marque_vehicle.settings import Settings
 from marque_vehicle.subscribers import subscriptions
-from marque_vehicle.usecases.imports import RepairOrderImporter, SaleImporter, VehicleImporter
+from marque_vehicle.usecases.imports import RecallVehicleImporter, RepairOrderImporter, SaleImporter, VehicleImporter
 from marque_vehicle.usecases.snapshots import READERS
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -46,6 +47,7 @@ def build(kit: Kit) -> Service:
         "ImportVehicles": VehicleImporter(work),
         "ImportSales": SaleImporter(work, customers),
         "ImportRepairOrders": RepairOrderImporter(work, customers),
+        "ImportRecallVehicles": RecallVehicleImporter(),
     }
     heard = subscriptions()
     return Service(
@@ -58,6 +60,7 @@ def build(kit: Kit) -> Service:
             RepairOrderApi(work, customers),
             AppointmentApi(work, customers, calendars, policy),
             ServiceResourceApi(work),
+            RecallApi(work),
             ImportApi("vehicle", work, importers),
             PersonalDataApi("vehicle", work, _personal(kit)),
             HandOverApi("vehicle", work, VehicleHandOver()),

@@ -161,6 +161,16 @@ class Garage:
             request.known_time.FromDatetime(known)
         return await (client or self.agent).call(f"{OWNERSHIPS}/GetOwnersAt", request)
 
+    async def ask(self, rpc: str, client: Client | None = None, **fields: Any) -> Any:
+        """Calls an RPC (`RecallService/OpenRecall`) with its fields, moments as such; for the maker where nobody is named."""
+        service, _, name = rpc.partition("/")
+        method = contract.methods(f"marque.vehicle.v1.{service}")[name]
+        request = method.input()
+        for key in [key for key, value in fields.items() if isinstance(value, datetime)]:
+            getattr(request, key).FromDatetime(fields.pop(key).astimezone(UTC).replace(tzinfo=None))
+        request.MergeFrom(method.input(**fields))
+        return await (client or self.manager).call(f"vehicle.v1.{rpc}", request)
+
     async def events(self, kind: str, key: str) -> list[Any]:
         """The events of a type about an aggregate, oldest first."""
         rows = await self.sql(
@@ -183,8 +193,6 @@ async def garage(platform: Platform) -> AsyncIterator[Garage]:
 
 class Diary:
     """A garage whose stations have hours: the network service beside, and the requests of appointments."""
-
-    RPC = "vehicle.v1.AppointmentService"
 
     def __init__(self, platform: Platform, network: Running) -> None:
         self.garage = Garage(platform)
@@ -235,12 +243,7 @@ class Diary:
 
     async def ask(self, rpc: str, client: Client | None = None, **fields: Any) -> Any:
         """Calls an RPC of appointments; moments are given as such."""
-        method = contract.methods(f"marque.{self.RPC}")[rpc]
-        request = method.input()
-        for name in [name for name, value in fields.items() if isinstance(value, datetime)]:
-            getattr(request, name).FromDatetime(fields.pop(name).astimezone(UTC).replace(tzinfo=None))
-        request.MergeFrom(method.input(**fields))
-        return await (client or self.garage.manager).call(f"{self.RPC}/{rpc}", request)
+        return await self.garage.ask(f"AppointmentService/{rpc}", client, **fields)
 
     async def book(self, dealer: str, start: datetime, client: Client | None = None, **fields: Any) -> Any:
         vin = fields.pop("vin", None) or (await self.garage.make_car()).vin

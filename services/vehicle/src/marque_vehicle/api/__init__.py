@@ -2,9 +2,18 @@
 
 from marque_vehicle.api.appointments import AppointmentApi
 from marque_vehicle.api.ownerships import OwnershipApi
+from marque_vehicle.api.recalls import RecallApi
 from marque_vehicle.api.repair_orders import RepairOrderApi
 from marque_vehicle.api.sales import SaleApi
 from marque_vehicle.api.service_resources import ServiceResourceApi
 from marque_vehicle.api.vehicles import VehicleApi
 
-__all__ = ["AppointmentApi", "OwnershipApi", "RepairOrderApi", "SaleApi", "ServiceResourceApi", "VehicleApi"]
+__all__ = [
+    "AppointmentApi",
+    "OwnershipApi",
+    "RecallApi",
+    "RepairOrderApi",
+    "SaleApi",
+    "ServiceResourceApi",
+    "VehicleApi",
+]

@@ -13,6 +13,14 @@ from marque_vehicle.errors.appointments import (
     ServiceResourceNotFound,
     SlotTaken,
 )
+from marque_vehicle.errors.recalls import (
+    RecallClosed,
+    RecallCodeTaken,
+    RecallNotFound,
+    RecallNotOpen,
+    RecallScopeEmpty,
+    RecallVehicleNotFound,
+)
 from marque_vehicle.errors.records import (
     CausalPartNotUnique,
     CloseBeforeOpen,
@@ -51,6 +59,7 @@ CONSTRAINTS: Constraints = {
     "ex_ownerships_overlap": OwnershipOverlaps,
     "ex_appointments_car": CarBookedAlready,
     "ex_resource_bookings_overlap": lambda: SlotTaken(what="bay, adviser or loan car"),
+    "uq_recalls_code": RecallCodeTaken,
     "uq_service_resources_name": ServiceResourceExists,
 }
 
@@ -77,6 +86,12 @@ __all__ = [
     "OwnershipMovedOn",
     "OwnershipNotFound",
     "OwnershipOverlaps",
+    "RecallClosed",
+    "RecallCodeTaken",
+    "RecallNotFound",
+    "RecallNotOpen",
+    "RecallScopeEmpty",
+    "RecallVehicleNotFound",
     "RepairOrderClosed",
     "RepairOrderNotFound",
     "RepairOrderNumberTaken",

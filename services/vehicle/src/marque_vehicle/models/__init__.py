@@ -2,6 +2,7 @@
 
 from marque_vehicle.models.appointments import Appointment, DealerHours, ServiceResource
 from marque_vehicle.models.base import Model
+from marque_vehicle.models.recalls import Recall, RecallScope
 from marque_vehicle.models.repair_orders import RepairOrder
 from marque_vehicle.models.sales import Ownership, Sale
 from marque_vehicle.models.vehicles import Vehicle, VehicleSearch
@@ -11,6 +12,8 @@ __all__ = [
     "DealerHours",
     "Model",
     "Ownership",
+    "Recall",
+    "RecallScope",
     "RepairOrder",
     "Sale",
     "ServiceResource",
