@@ -16,6 +16,7 @@ from marquectl.errors import CommandError
 from marquectl.importing import Counts, Feed, Rejected
 from marquectl.importing.feed import Chunk
 from marquectl.partnering import Partners
+from marquectl.recalling import Recalls
 from marquectl.world import World
 from marquectl.world.cars import Transfer
 from marquectl.world.make import SOURCE
@@ -58,6 +59,7 @@ class Loader:
         await self._all(self._touch(one) for one in self._world.interactions)
         await self._partners()
         await self._diaries()
+        await Recalls(self._door, self._request).bring(self._world.cars)
 
     async def _rows(self, kind: str) -> None:
         rows = self._world.rows[kind]
