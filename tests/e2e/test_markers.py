@@ -42,6 +42,18 @@ NOT_SAID_YET = frozenset(
         "marque.customer.v1.CustomerAliasSnapshot",
     }
 )
+# Events that this run does not bring about, or only by chance. Whoever drives one on purpose takes it from here.
+NOT_DRIVEN_YET = frozenset(
+    {
+        # Vehicle: what only time or a person who comes brings about; tests of the vehicle service drive them.
+        "marque.vehicle.v1.AppointmentArrived",
+        "marque.vehicle.v1.AppointmentCancelled",
+        "marque.vehicle.v1.AppointmentMissed",
+        "marque.vehicle.v1.AppointmentMoved",
+        "marque.vehicle.v1.AppointmentReminderDue",
+        "marque.vehicle.v1.RecallClosed",
+    }
+)
 # Platform tables that hold what callers wrote, for as long as docs/retention.md says: answers for retries, uploaded files, their rows'
 # keys. Everything else that every service has must hold none of it.
 # And the kinds of rows that a legal hold names, which services alone may set.
@@ -177,5 +189,5 @@ class TestMarkers:
             if event.get_id() != (message.headers or {}).get("Nats-Msg-Id") or event.get_time() is None:
                 wrong.append(event)
         assert wrong == []
-        assert {event.name for event in contract.events()} - NOT_SAID_YET - types == set()
+        assert {event.name for event in contract.events()} - NOT_SAID_YET - NOT_DRIVEN_YET - types == set()
         assert types & NOT_SAID_YET == set(), "take it from the list"

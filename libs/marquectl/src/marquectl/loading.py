@@ -10,11 +10,13 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from marquectl.contract import KINDS, method
+from marquectl.diaries import Diaries
 from marquectl.door import Caller, Door
 from marquectl.errors import CommandError
 from marquectl.importing import Counts, Feed, Rejected
 from marquectl.importing.feed import Chunk
 from marquectl.partnering import Partners
+from marquectl.recalling import Recalls
 from marquectl.world import World
 from marquectl.world.cars import Transfer
 from marquectl.world.make import SOURCE
@@ -56,6 +58,8 @@ class Loader:
             await self._all(self._consent(one) for one in self._world.consents if one.granted is granted)
         await self._all(self._touch(one) for one in self._world.interactions)
         await self._partners()
+        await self._diaries()
+        await Recalls(self._door, self._request).bring(self._world.cars)
 
     async def _rows(self, kind: str) -> None:
         rows = self._world.rows[kind]
@@ -101,6 +105,11 @@ class Loader:
         await self._rows("kpi-values")
         await self._rows("targets")
         await self._all(partners.works(await partners.visitor()))
+
+    async def _diaries(self) -> None:
+        diaries = Diaries(self._door, self.dealer_ids, self._request)
+        await self._all(diaries.stations())
+        await diaries.visits(self._world.cars)
 
     async def _find_customers(self) -> None:
         """Asks for all customers, page by page, until those that something below is about are known."""

@@ -24,6 +24,9 @@ async def totals(services: Platform) -> dict[str, int]:
         "sales": ("vehicle", "sales"),
         "orders": ("vehicle", "repair_orders"),
         "ownerships": ("vehicle", "ownerships"),
+        "resources": ("vehicle", "service_resources"),
+        "appointments": ("vehicle", "appointments"),
+        "recalled cars": ("vehicle", "recall_vehicles"),
     }
     return {
         name: (await services.sql(service, f"SELECT count(*) AS n FROM {table}"))[0]["n"]
@@ -66,6 +69,8 @@ class TestMakeSample:
         assert before["sales"] == len(world.cars)
         assert before["orders"] == len(world.rows["repair-orders"])
         assert before["consents"] == len(world.consents)
+        assert before["appointments"] > 0
+        assert before["recalled cars"] > 0
 
         seen.clear()
         await make_sample(

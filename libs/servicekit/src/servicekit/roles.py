@@ -42,7 +42,7 @@ network.calendars: close_days
 """
 _CAR_LOOK = """
 vehicle.vehicles: read search read_history
-vehicle.vins: check
+vehicle.vins: check suggest
 """
 _CUSTOMER_DESK = """
 customer.customers: create read list search update
@@ -67,6 +67,18 @@ _SALES = "vehicle.sales: record read list reverse"
 _SALES_LOOK = "vehicle.sales: read list"
 _WORKSHOP = "vehicle.repair_orders: open read list update advance_stage close"
 _WORKSHOP_LOOK = "vehicle.repair_orders: read list"
+_DIARY_LOOK = """
+vehicle.appointments: list_slots read list
+vehicle.service_resources: list
+"""
+_DIARY = "vehicle.appointments: list_slots book read list move cancel"
+_STATION_DIARY = """
+vehicle.appointments: list_slots book read list move cancel check_in
+vehicle.service_resources: list
+"""
+_STATION = "vehicle.service_resources: create update list"
+_RECALL_LOOK = "vehicle.recalls: read list list_vehicles read_completion"
+_RECALLS = "vehicle.recalls: read list list_vehicles read_completion create update add_vehicles import open close record_remedy list_owners"
 _IMPORTS = """
 customer.customers: import
 customer.imports: upload read list cancel
@@ -121,35 +133,38 @@ def _permissions(*groups: str) -> frozenset[str]:
     return frozenset(found)
 
 
-_DEALER = (_PRESENCE, _ASSIGNMENT_LOOK, _NETWORK_LOOK, _STAFF_LOOK, _CAR_LOOK)
+_DEALER = (_PRESENCE, _ASSIGNMENT_LOOK, _NETWORK_LOOK, _STAFF_LOOK, _CAR_LOOK, _RECALL_LOOK)
 _DESK = (_CUSTOMER_DESK, _CAR_DESK)
 _ALL = (
     _NETWORK_LOOK, _STAFF_LOOK, _CAR_LOOK, *_DESK, _COUNTER, _SALES, _WORKSHOP, _IMPORTS, _NETWORK_DESK, _NETWORK_IMPORTS,
-    _PARTNER_LOOK, _PARTNER_CARE, _ASSIGNING, _LEAVING,
+    _PARTNER_LOOK, _PARTNER_CARE, _ASSIGNING, _LEAVING, _STATION_DIARY, _STATION,
+    _RECALLS,
 )  # fmt: skip
 
 PERMISSIONS: dict[str, frozenset[str]] = {
     "owner": _permissions(
-        _NETWORK_LOOK, _OWN_PROFILE, "vehicle.vehicles: read list read_history", "vehicle.vins: check", _SALES_LOOK, _WORKSHOP_LOOK,
-        "vehicle.ownerships: list read",
+        _NETWORK_LOOK, _OWN_PROFILE, "vehicle.vehicles: read list read_history", "vehicle.vins: check suggest", _SALES_LOOK, _WORKSHOP_LOOK,
+        "vehicle.ownerships: list read", _DIARY,
     ),
-    "dealer.sales": _permissions(*_DEALER, *_DESK, _COUNTER, _SALES, _WORKSHOP_LOOK),
-    "dealer.service": _permissions(*_DEALER, *_DESK, _COUNTER, _WORKSHOP),
-    "dealer.technician": _permissions(*_DEALER, "vehicle.repair_orders: read list update advance_stage"),
-    "dealer.care": _permissions(*_DEALER, _CUSTOMER_DESK, _COUNTER, _SALES_LOOK, _WORKSHOP_LOOK, "vehicle.vehicles: list"),
+    "dealer.sales": _permissions(*_DEALER, *_DESK, _COUNTER, _SALES, _WORKSHOP_LOOK, _DIARY),
+    "dealer.service": _permissions(*_DEALER, *_DESK, _COUNTER, _WORKSHOP, _STATION_DIARY),
+    "dealer.technician": _permissions(*_DEALER, "vehicle.repair_orders: read list update advance_stage", _DIARY_LOOK),
+    "dealer.care": _permissions(*_DEALER, _CUSTOMER_DESK, _COUNTER, _SALES_LOOK, _WORKSHOP_LOOK, "vehicle.vehicles: list", _DIARY),
     "dealer.manager": _permissions(
         *_DEALER, *_DESK, _COUNTER, _SALES, _WORKSHOP, "network.staff: create update", "network.calendars: put copy",
-        _PARTNER_LOOK, _ASSIGNING, _LEAVING,
+        _PARTNER_LOOK, _ASSIGNING, _LEAVING, _STATION_DIARY, _STATION,
     ),
-    "dealer.system": _permissions(*_DEALER, *_DESK, _COUNTER, _SALES, _WORKSHOP, _IMPORTS),
-    "oem.agent": _permissions(*_DEALER, *_DESK, _SALES_LOOK, _WORKSHOP_LOOK),
-    "oem.technical": _permissions(_NETWORK_LOOK, _CAR_LOOK, "vehicle.vehicles: list", _WORKSHOP_LOOK),
+    "dealer.system": _permissions(*_DEALER, *_DESK, _COUNTER, _SALES, _WORKSHOP, _IMPORTS, _STATION_DIARY, _STATION),
+    "oem.agent": _permissions(*_DEALER, *_DESK, _SALES_LOOK, _WORKSHOP_LOOK, _DIARY),
+    "oem.technical": _permissions(_NETWORK_LOOK, _CAR_LOOK, "vehicle.vehicles: list", _WORKSHOP_LOOK, _RECALL_LOOK),
     "oem.keyaccount": _permissions(*_DEALER, *_DESK, _SALES_LOOK, _WORKSHOP_LOOK),
     "oem.marketing": _permissions(_NETWORK_LOOK, "customer.customers: list", "vehicle.vehicles: list read"),
-    "oem.quality": _permissions(_NETWORK_LOOK, _CAR_LOOK, "vehicle.vehicles: list", _WORKSHOP_LOOK),
+    "oem.quality": _permissions(
+        _NETWORK_LOOK, _CAR_LOOK, "vehicle.vehicles: list", _WORKSHOP_LOOK, _RECALLS,
+    ),
     "oem.region": _permissions(
         *_DEALER, "customer.customers: read list search", "customer.relations: list", "customer.interactions: list",
-        "vehicle.vehicles: list", _SALES_LOOK, _WORKSHOP_LOOK, _PARTNER_LOOK, _PARTNER_CARE,
+        "vehicle.vehicles: list", _SALES_LOOK, _WORKSHOP_LOOK, _PARTNER_LOOK, _PARTNER_CARE, _DIARY_LOOK,
     ),
     "oem.manager": _permissions(*_ALL),
     "oem.research": _permissions("customer.customers: list", "vehicle.vehicles: list read"),

@@ -16,6 +16,7 @@ from marque_vehicle.repository import repair_orders, vehicles
 from marque_vehicle.repository.scope import Scope
 from marque_vehicle.rules import lines as line_rules
 from marque_vehicle.rules import stages
+from marque_vehicle.usecases import recalls
 
 _CLOCK_SLACK = timedelta(minutes=5)
 
@@ -138,5 +139,6 @@ async def close_repair_order(
             vehicle.read_odometer(max(order.odometer_out_km, vehicle.odometer_km), closed)
         await uow.flush()
         uow.emit(events.repair_order_closed(order), of=order)
+        await recalls.remedied_by(uow, [order])
         uow.audit("close", "repair_order", str(repair_order_id))
         return await uow.answer(order)

@@ -3,31 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
-from google.protobuf.timestamp_pb2 import Timestamp
-from google.type import date_pb2
 from marque.vehicle.v1 import ownership_events_pb2, repair_order_events_pb2, sale_events_pb2, vehicle_events_pb2
 
+from marque_vehicle.events.parts import day, moment, text
 from marque_vehicle.models import Ownership, RepairOrder, Sale, Vehicle
 from marque_vehicle.rules import lines
-
-
-def _moment(value: datetime | None) -> Timestamp | None:
-    if value is None:
-        return None
-    made = Timestamp()
-    made.FromDatetime(value)
-    return made
-
-
-def _day(value: date | None) -> date_pb2.Date | None:
-    return None if value is None else date_pb2.Date(year=value.year, month=value.month, day=value.day)
-
-
-def _text(value: object) -> str:
-    return "" if value is None else str(value)
 
 
 def vehicle_registered(row: Any) -> vehicle_events_pb2.VehicleRegistered:
@@ -63,7 +46,7 @@ def _sale(row: Any) -> dict[str, Any]:
         "sale_id": str(row.sale_id),
         "vin": row.vin,
         "dealer_id": str(row.dealer_id),
-        "customer_id": _text(row.buyer_customer_id),
+        "customer_id": text(row.buyer_customer_id),
     }
 
 
@@ -71,9 +54,9 @@ def sale_recorded(row: Any) -> sale_events_pb2.SaleRecorded:
     """Tells of a sale."""
     return sale_events_pb2.SaleRecorded(
         **_sale(row),
-        adviser_staff_id=_text(row.adviser_staff_id),
-        invoice_date=_day(row.invoice_date),
-        delivery_date=_day(row.delivery_date),
+        adviser_staff_id=text(row.adviser_staff_id),
+        invoice_date=day(row.invoice_date),
+        delivery_date=day(row.delivery_date),
         use=row.use,
     )
 
@@ -88,9 +71,9 @@ def sale_snapshot(row: Sale) -> sale_events_pb2.SaleSnapshot:
     return sale_events_pb2.SaleSnapshot(
         **_sale(row),
         aggregate_version=row.version,
-        adviser_staff_id=_text(row.adviser_staff_id),
-        invoice_date=_day(row.invoice_date),
-        delivery_date=_day(row.delivery_date),
+        adviser_staff_id=text(row.adviser_staff_id),
+        invoice_date=day(row.invoice_date),
+        delivery_date=day(row.delivery_date),
         use=row.use,  # type: ignore[arg-type]
         state=row.state,  # type: ignore[arg-type]
     )
@@ -101,7 +84,7 @@ def _ownership(row: Ownership) -> dict[str, Any]:
         "ownership_id": str(row.ownership_id),
         "aggregate_version": row.version,
         "vin": row.vin,
-        "customer_id": _text(row.customer_id),
+        "customer_id": text(row.customer_id),
         "role": row.role,
     }
 
@@ -110,20 +93,20 @@ def ownership_started(row: Ownership) -> ownership_events_pb2.OwnershipStarted:
     """Tells that an ownership began, or which span holds after a correction."""
     return ownership_events_pb2.OwnershipStarted(
         **_ownership(row),
-        valid_start_time=_moment(row.valid_from),
-        sale_id=_text(row.sale_id),
-        valid_end_time=_moment(row.valid_until),
+        valid_start_time=moment(row.valid_from),
+        sale_id=text(row.sale_id),
+        valid_end_time=moment(row.valid_until),
     )
 
 
-def ownership_ended(row: Ownership, moment: datetime, *, voided: bool) -> ownership_events_pb2.OwnershipEnded:
+def ownership_ended(row: Ownership, ended: datetime, *, voided: bool) -> ownership_events_pb2.OwnershipEnded:
     """Tells that an ownership ended at a moment, or never was."""
     facts = _ownership(row)
     if voided:  # no row follows that could carry the next version
         facts["aggregate_version"] += 1
     return ownership_events_pb2.OwnershipEnded(
         **facts,
-        valid_end_time=_moment(moment),
+        valid_end_time=moment(ended),
         voided=voided,
         end_reason=0 if voided else row.end_reason,  # type: ignore[arg-type]
     )
@@ -136,9 +119,9 @@ def ownership_snapshot(row: Ownership) -> ownership_events_pb2.OwnershipSnapshot
     facts["aggregate_version"] += int(voided)
     return ownership_events_pb2.OwnershipSnapshot(
         **facts,
-        valid_start_time=_moment(row.valid_from),
-        valid_end_time=_moment(row.valid_from if voided else row.valid_until),  # as `ownership_ended` told it
-        sale_id=_text(row.sale_id),
+        valid_start_time=moment(row.valid_from),
+        valid_end_time=moment(row.valid_from if voided else row.valid_until),  # as `ownership_ended` told it
+        sale_id=text(row.sale_id),
         voided=voided,
     )
 
@@ -148,7 +131,7 @@ def _order(row: Any) -> dict[str, Any]:
         "repair_order_id": str(row.repair_order_id),
         "vin": row.vin,
         "dealer_id": str(row.dealer_id),
-        "customer_id": _text(row.customer_id),
+        "customer_id": text(row.customer_id),
     }
 
 
@@ -156,8 +139,8 @@ def repair_order_opened(row: Any) -> repair_order_events_pb2.RepairOrderOpened:
     """Tells that a car was checked in."""
     return repair_order_events_pb2.RepairOrderOpened(
         **_order(row),
-        adviser_staff_id=_text(row.adviser_staff_id),
-        open_time=_moment(row.open_time),
+        adviser_staff_id=text(row.adviser_staff_id),
+        open_time=moment(row.open_time),
         odometer_km=row.odometer_in_km,
     )
 
@@ -165,7 +148,7 @@ def repair_order_opened(row: Any) -> repair_order_events_pb2.RepairOrderOpened:
 def stage_changed(row: Any, reach_time: datetime) -> repair_order_events_pb2.RepairOrderStageChanged:
     """Tells that a stage was reached, or another collection promised."""
     return repair_order_events_pb2.RepairOrderStageChanged(
-        **_order(row), stage=row.stage, reach_time=_moment(reach_time), promised_time=_moment(row.promised_time)
+        **_order(row), stage=row.stage, reach_time=moment(reach_time), promised_time=moment(row.promised_time)
     )
 
 
@@ -173,9 +156,9 @@ def repair_order_closed(row: Any) -> repair_order_events_pb2.RepairOrderClosed:
     """Tells that an order was closed."""
     return repair_order_events_pb2.RepairOrderClosed(
         **_order(row),
-        adviser_staff_id=_text(row.adviser_staff_id),
-        open_time=_moment(row.open_time),
-        close_time=_moment(row.close_time),
+        adviser_staff_id=text(row.adviser_staff_id),
+        open_time=moment(row.open_time),
+        close_time=moment(row.close_time),
         odometer_km=row.odometer_out_km,
         pay_types=lines.pay_types(row.lines),  # type: ignore[arg-type]
         comeback=row.comeback,
@@ -187,11 +170,11 @@ def repair_order_snapshot(row: RepairOrder) -> repair_order_events_pb2.RepairOrd
     return repair_order_events_pb2.RepairOrderSnapshot(
         **_order(row),
         aggregate_version=row.version,
-        adviser_staff_id=_text(row.adviser_staff_id),
+        adviser_staff_id=text(row.adviser_staff_id),
         state=row.state,  # type: ignore[arg-type]
         stage=row.stage,  # type: ignore[arg-type]
-        open_time=_moment(row.open_time),
-        close_time=_moment(row.close_time),
+        open_time=moment(row.open_time),
+        close_time=moment(row.close_time),
         odometer_km=max(row.odometer_in_km, row.odometer_out_km),
         pay_types=lines.pay_types(row.lines),  # type: ignore[arg-type]
     )

@@ -1,8 +1,7 @@
-"""What can go wrong with vehicles, sales, ownerships and visits, in words for people and reasons for programs."""
+"""What can go wrong with cars, sales, ownerships and visits."""
 
 from __future__ import annotations
 
-from servicekit.db.uow import Constraints
 from servicekit.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
 
 
@@ -200,11 +199,3 @@ class CausalPartNotUnique(InvalidArgument):
 
     reason = "CAUSAL_PART_NOT_UNIQUE"
     message = "A line may name one causal part at most."
-
-
-CONSTRAINTS: Constraints = {
-    "vehicles_pkey": VinAlreadyRegistered,
-    "uq_sales_dealer_id": InvoiceAlreadyRecorded,
-    "uq_repair_orders_dealer_id": RepairOrderNumberTaken,
-    "ex_ownerships_overlap": OwnershipOverlaps,
-}
