@@ -22,6 +22,8 @@ from marque.customer.v1 import (
 )
 from marque.type.v1 import address_pb2, channel_pb2, personal_data_pb2
 from marque.vehicle.v1 import ownership_events_pb2, ownership_pb2
+from marque_customer.repository.notes import connection_of
+from servicekit.db.engine import Database
 from servicekit.testing.client import RpcFailure
 from servicekit.testing.platform import until
 
@@ -346,6 +348,18 @@ class TestWithdrawal:
             return bool(rows)
 
         await until(stopped, 20.0, "the withdrawal was not written")
+
+
+class TestConnection:
+    async def test_what_goes_past_the_orm_is_in_its_transaction(self, gate):
+        """Else every statement commits by itself, and a lock is gone when it is got."""
+        database = Database(gate.desk.platform.databases["customer"])
+        async with database.session() as session:
+            first = await connection_of(session)
+            inside = first.is_in_transaction()
+            assert (await connection_of(session)) is first
+        await database.engine.dispose()
+        assert inside
 
 
 class TestAge:
