@@ -49,14 +49,19 @@ customer.customers: create read list search update
 customer.contact_points: add remove verify
 customer.relations: list
 customer.consents: grant withdraw list check
+customer.preferences: read set
 customer.interactions: list log
 """
 _COUNTER = "customer.customers: look_up"
+# How often and when people are contacted: who plans contacts reads the rules, who answers for them sets them.
+_CONTACT_RULES_LOOK = "customer.contact_rules: list"
+_CONTACT_RULES = "customer.contact_rules: list put"
 _OWN_PROFILE = """
 customer.customers: read update
 customer.contact_points: add remove verify
 customer.relations: list
 customer.consents: grant withdraw list check
+customer.preferences: read set
 customer.interactions: list
 """
 _CAR_DESK = """
@@ -138,7 +143,7 @@ _DESK = (_CUSTOMER_DESK, _CAR_DESK)
 _ALL = (
     _NETWORK_LOOK, _STAFF_LOOK, _CAR_LOOK, *_DESK, _COUNTER, _SALES, _WORKSHOP, _IMPORTS, _NETWORK_DESK, _NETWORK_IMPORTS,
     _PARTNER_LOOK, _PARTNER_CARE, _ASSIGNING, _LEAVING, _STATION_DIARY, _STATION,
-    _RECALLS,
+    _RECALLS, _CONTACT_RULES,
 )  # fmt: skip
 
 PERMISSIONS: dict[str, frozenset[str]] = {
@@ -155,10 +160,12 @@ PERMISSIONS: dict[str, frozenset[str]] = {
         _PARTNER_LOOK, _ASSIGNING, _LEAVING, _STATION_DIARY, _STATION,
     ),
     "dealer.system": _permissions(*_DEALER, *_DESK, _COUNTER, _SALES, _WORKSHOP, _IMPORTS, _STATION_DIARY, _STATION),
-    "oem.agent": _permissions(*_DEALER, *_DESK, _SALES_LOOK, _WORKSHOP_LOOK, _DIARY),
+    "oem.agent": _permissions(*_DEALER, *_DESK, _SALES_LOOK, _WORKSHOP_LOOK, _DIARY, _CONTACT_RULES_LOOK),
     "oem.technical": _permissions(_NETWORK_LOOK, _CAR_LOOK, "vehicle.vehicles: list", _WORKSHOP_LOOK, _RECALL_LOOK),
     "oem.keyaccount": _permissions(*_DEALER, *_DESK, _SALES_LOOK, _WORKSHOP_LOOK),
-    "oem.marketing": _permissions(_NETWORK_LOOK, "customer.customers: list", "vehicle.vehicles: list read"),
+    "oem.marketing": _permissions(
+        _NETWORK_LOOK, "customer.customers: list", "vehicle.vehicles: list read", _CONTACT_RULES_LOOK,
+    ),
     "oem.quality": _permissions(
         _NETWORK_LOOK, _CAR_LOOK, "vehicle.vehicles: list", _WORKSHOP_LOOK, _RECALLS,
     ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from servicekit.db.uow import Constraints
-from servicekit.errors import AlreadyExists, FailedPrecondition, NotFound, PermissionDenied
+from servicekit.errors import Aborted, AlreadyExists, FailedPrecondition, NotFound, PermissionDenied
 
 
 class CustomerNotFound(NotFound):
@@ -72,4 +72,5 @@ class ControllerNotOwn(PermissionDenied):
 CONSTRAINTS: Constraints = {
     "uq_contact_points_verified_phone": ContactPointTaken,
     "pk_source_references": SourceReferenceTaken,
+    "pk_contact_rules": Aborted,
 }

@@ -221,3 +221,18 @@ class KnownCar(Model):
     version: Mapped[int]
     plate: Mapped[str] = mapped_column(default="")
     plate_stale_time: Mapped[datetime | None]
+
+
+class ContactRule(Aggregate, Model):
+    """How often and when people are contacted, by channel class and purpose; 0 stands for every one. Minutes are of the person's day."""
+
+    __tablename__ = "contact_rules"
+
+    channel_class: Mapped[int] = mapped_column(primary_key=True)
+    purpose: Mapped[int] = mapped_column(primary_key=True)
+    most_per_day: Mapped[int | None]
+    quiet_start_minute: Mapped[int | None]
+    quiet_end_minute: Mapped[int | None]
+    repeat_days: Mapped[int] = mapped_column(default=0)
+    held_by_complaint: Mapped[bool] = mapped_column(default=False)
+    actor: Mapped[str]

@@ -23,7 +23,9 @@ from marque_customer.models import (
     Relation,
     SourceReference,
 )
+from marque_customer.repository import contact_rules, permits
 from marque_customer.repository import customers as repository
+from marque_customer.repository.notes import connection_of
 from marque_customer.rules.kinds import ERASED
 from marque_customer.usecases.saving import save
 
@@ -38,6 +40,7 @@ _PARTS: dict[str, tuple[Any, str]] = {
     "customer.known_car": (KnownCar, "ownership_id"),
 }
 _LEDGER = "customer.consent_entry"
+_PERMIT = "customer.contact_permit"
 _OURS = frozenset({"content_hash", "match_key", "version", "plate_stale_time"})
 
 
@@ -57,10 +60,18 @@ class CustomerPersonalData:
             for row in await session.execute(query):
                 found = {name: value for name, value in row._mapping.items() if name not in _OURS}
                 yield PersonalRecord(kind, str(found[key]), found)
+        connection = await connection_of(session)
+        for kind, key, rows in (
+            (_PERMIT, "contact_permit_id", await permits.of_persons(connection, customer_ids)),
+            ("customer.contact_hold", "reference_id", await contact_rules.holds_of(connection, customer_ids)),
+        ):
+            for row in rows:
+                yield PersonalRecord(kind, str(row[key]), dict(row))
 
     async def erase(self, uow: UnitOfWork, customer_ids: Sequence[uuid.UUID], held_kinds: frozenset[str]) -> Erasure:
         """Deletes the parts and empties the profile. The ledger stays as proof, without the person's own sign-in names."""
         done = Erasure()
+        await self._erase_permits(uow, customer_ids, done)
         for customer in await repository.locked(uow.session, customer_ids):
             await self._erase_one(uow, customer, held_kinds, done)
         kept = await uow.session.scalar(sa.select(sa.func.count()).where(ConsentEntry.customer_id.in_(customer_ids)))
@@ -72,6 +83,19 @@ class CustomerPersonalData:
                 .values(actor="erased")
             )
         return done
+
+    async def _erase_permits(self, uow: UnitOfWork, customer_ids: Sequence[uuid.UUID], done: Erasure) -> None:
+        """Voids and deletes permits; one under which a hand-over may be under way stays until it is old: ids only, no address."""
+        await repository.locked(uow.session, customer_ids)
+        connection = await connection_of(uow.session)
+        for customer_id in customer_ids:
+            await permits.withdraw(connection, customer_id)
+        gone, left = await permits.forget(connection, customer_ids)
+        _count(done, _PERMIT, gone)
+        if left:
+            done.retained.append(Retained(_PERMIT, left, "HAND_OVER_UNDER_WAY"))
+        holds = await contact_rules.forget_holds(uow.session, customer_ids)
+        _count(done, "customer.contact_hold", holds)
 
     async def _erase_one(self, uow: UnitOfWork, customer: Customer, held: frozenset[str], done: Erasure) -> None:
         mine = {"customer_id": customer.customer_id}

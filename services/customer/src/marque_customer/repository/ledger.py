@@ -12,8 +12,7 @@ from servicekit.paging import Page
 from servicekit.rpc.principal import Principal
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from marque_customer.models import ConsentEntry, Customer
-from marque_customer.repository.sight import visible_to
+from marque_customer.models import ConsentEntry
 from marque_customer.rules.consents import DEALER
 
 # A question must not be answered while an entry with an earlier known time is about to be committed: writers hold the lock alone
@@ -23,6 +22,13 @@ _ALONE = sa.text(f"SELECT pg_advisory_xact_lock({_LOCK})")
 _SHARED = sa.text(f"SELECT pg_advisory_xact_lock_shared({_LOCK})")
 _CLOCK = sa.text("SELECT clock_timestamp()")
 LEDGER = ConsentEntry.__table__
+# Written by a trigger with every change of status, whoever makes it (migration 0007): an answer as known then must find what it was.
+STANDINGS = sa.table(
+    "customer_standings",
+    sa.column("customer_id", sa.Uuid),
+    sa.column("known_time", sa.DateTime(True)),
+    sa.column("status", sa.SmallInteger),
+)
 
 
 async def lock(session: AsyncSession, customer_id: uuid.UUID, *, alone: bool) -> datetime:
@@ -50,12 +56,40 @@ async def deciding(
     return (await session.execute(query.order_by(LEDGER.c.known_time.desc()).limit(1))).one_or_none()
 
 
-async def standing(session: AsyncSession, principal: Principal, customer_id: uuid.UUID) -> sa.Row[Any] | None:
-    """Returns `status, status_time` of a customer in sight."""
-    query = sa.select(Customer.status, Customer.status_time).where(
-        Customer.customer_id == customer_id, visible_to(principal)
+async def standing(session: AsyncSession, customer_id: uuid.UUID, known: datetime) -> sa.Row[Any] | None:
+    """Returns `status, known_time` of a customer as known at an instant; none where they were active since they are known."""
+    columns = STANDINGS.c
+    query = sa.select(columns.status, columns.known_time).where(
+        columns.customer_id == customer_id, columns.known_time <= known
     )
-    return (await session.execute(query)).one_or_none()
+    return (await session.execute(query.order_by(columns.known_time.desc()).limit(1))).one_or_none()
+
+
+async def latest(session: AsyncSession, customer_id: uuid.UUID) -> datetime | None:
+    """Returns the latest known time of a customer's ledger and standings."""
+    times = sa.union_all(
+        sa.select(sa.func.max(LEDGER.c.known_time).label("known_time")).where(LEDGER.c.customer_id == customer_id),
+        sa.select(sa.func.max(STANDINGS.c.known_time)).where(STANDINGS.c.customer_id == customer_id),
+    ).subquery()
+    found: datetime | None = await session.scalar(sa.select(sa.func.max(times.c.known_time)))
+    return found
+
+
+async def present(
+    session: AsyncSession, customer_id: uuid.UUID, controller: tuple[int, str]
+) -> dict[tuple[int, int], sa.Row[Any]]:
+    """Returns the deciding entry of every purpose and channel that a customer ever spoke about to a controller."""
+    query = (
+        sa.select(LEDGER)
+        .distinct(LEDGER.c.purpose, LEDGER.c.channel)
+        .where(
+            LEDGER.c.customer_id == customer_id,
+            LEDGER.c.controller_kind == controller[0],
+            LEDGER.c.controller_id == controller[1],
+        )
+        .order_by(LEDGER.c.purpose, LEDGER.c.channel, LEDGER.c.known_time.desc())
+    )
+    return {(row.purpose, row.channel): row for row in await session.execute(query)}
 
 
 async def page(

@@ -70,9 +70,17 @@ class Note:
 
 
 async def connection_of(session: AsyncSession) -> Any:
-    """Returns the driver's connection of a session whose transaction has begun."""
-    raw = await (await session.connection()).get_raw_connection()
-    return raw.driver_connection
+    """Returns the driver's connection of a session, inside its transaction.
+
+    SQLAlchemy begins one with its own first statement, of which the driver's know nothing: without it each would commit by itself, and a
+    lock would be gone as soon as it was got.
+    """
+    found = await session.connection()
+    raw = await found.get_raw_connection()
+    driver: Any = raw.driver_connection
+    if not driver.is_in_transaction():
+        await found.exec_driver_sql("SELECT 1")
+    return driver
 
 
 async def lock(connection: Any, customer_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, int]:

@@ -12,6 +12,7 @@ from servicekit.paging import moment as token_moment
 from servicekit.paging import page_key, page_of
 from servicekit.rpc.call import Call
 
+from marque_customer.api.permits import ContactPermitApi, ContactRuleApi, PreferenceApi
 from marque_customer.errors import CustomerNotFound
 from marque_customer.mapping import consents as consent_mapping
 from marque_customer.mapping import customers as mapping
@@ -30,7 +31,9 @@ from marque_customer.repository import ledger, reads, timeline
 from marque_customer.repository.sight import sight_of, sight_of_dealers
 from marque_customer.rules.consents import GRANTED, WITHDRAWN
 from marque_customer.rules.kinds import MERGED
+from marque_customer.rules.permits import Windows
 from marque_customer.usecases import consents, contact_points, customers, finding, interactions, look_up
+from marque_customer.usecases.settling import settles
 
 
 class CustomerApi:
@@ -198,14 +201,16 @@ class ConsentApi:
 
     service = "marque.customer.v1.ConsentService"
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, work: Work, windows: Windows) -> None:
         self._work = work
+        self._windows = windows
 
     async def GrantConsent(self, request: Any, call: Call) -> Any:
         return await self._add(request, call, GRANTED)
 
     async def WithdrawConsent(self, request: Any, call: Call) -> Any:
-        return await self._add(request, call, WITHDRAWN)
+        async with settles(self._work, uuid.UUID(request.customer_id), self._windows):
+            return await self._add(request, call, WITHDRAWN)
 
     async def _add(self, request: Any, call: Call, action: int) -> Any:
         return await consents.add(
@@ -252,7 +257,8 @@ class ConsentApi:
         )
 
 
-def servicers(work: Work) -> list[Any]:
+def servicers(work: Work, windows: Windows) -> list[Any]:
     """Returns the servicers of this service but those of the kit."""
-    kinds = (CustomerApi, ContactPointApi, RelationApi, InteractionApi, ConsentApi)
-    return [kind(work) for kind in kinds]
+    kinds = (CustomerApi, ContactPointApi, RelationApi, InteractionApi, ContactRuleApi)
+    waiting = (ConsentApi, ContactPermitApi, PreferenceApi)
+    return [*(kind(work) for kind in kinds), *(kind(work, windows) for kind in waiting)]
