@@ -52,6 +52,15 @@ customer.consents: grant withdraw list check
 customer.preferences: read set
 customer.interactions: list log
 """
+# One person, one customer: what sources said, merges, the queue of duplicates. The maker's, as it goes across dealers.
+_IDENTITY_LOOK = """
+customer.customers: read_provenance
+customer.merges: list
+"""
+_IDENTITY = f"""{_IDENTITY_LOOK}
+customer.customers: merge unmerge
+customer.duplicates: list decide
+"""
 _COUNTER = "customer.customers: look_up"
 # How often and when people are contacted: who plans contacts reads the rules, who answers for them sets them.
 _CONTACT_RULES_LOOK = "customer.contact_rules: list"
@@ -143,13 +152,13 @@ _DESK = (_CUSTOMER_DESK, _CAR_DESK)
 _ALL = (
     _NETWORK_LOOK, _STAFF_LOOK, _CAR_LOOK, *_DESK, _COUNTER, _SALES, _WORKSHOP, _IMPORTS, _NETWORK_DESK, _NETWORK_IMPORTS,
     _PARTNER_LOOK, _PARTNER_CARE, _ASSIGNING, _LEAVING, _STATION_DIARY, _STATION,
-    _RECALLS, _CONTACT_RULES,
+    _RECALLS, _CONTACT_RULES, _IDENTITY,
 )  # fmt: skip
 
 PERMISSIONS: dict[str, frozenset[str]] = {
     "owner": _permissions(
         _NETWORK_LOOK, _OWN_PROFILE, "vehicle.vehicles: read list read_history", "vehicle.vins: check suggest", _SALES_LOOK, _WORKSHOP_LOOK,
-        "vehicle.ownerships: list read", _DIARY,
+        "vehicle.ownerships: list read", _DIARY, _IDENTITY_LOOK,
     ),
     "dealer.sales": _permissions(*_DEALER, *_DESK, _COUNTER, _SALES, _WORKSHOP_LOOK, _DIARY),
     "dealer.service": _permissions(*_DEALER, *_DESK, _COUNTER, _WORKSHOP, _STATION_DIARY),
@@ -160,9 +169,11 @@ PERMISSIONS: dict[str, frozenset[str]] = {
         _PARTNER_LOOK, _ASSIGNING, _LEAVING, _STATION_DIARY, _STATION,
     ),
     "dealer.system": _permissions(*_DEALER, *_DESK, _COUNTER, _SALES, _WORKSHOP, _IMPORTS, _STATION_DIARY, _STATION),
-    "oem.agent": _permissions(*_DEALER, *_DESK, _SALES_LOOK, _WORKSHOP_LOOK, _DIARY, _CONTACT_RULES_LOOK),
+    "oem.agent": _permissions(
+        *_DEALER, *_DESK, _IDENTITY, _SALES_LOOK, _WORKSHOP_LOOK, _DIARY, _CONTACT_RULES_LOOK,
+    ),
     "oem.technical": _permissions(_NETWORK_LOOK, _CAR_LOOK, "vehicle.vehicles: list", _WORKSHOP_LOOK, _RECALL_LOOK),
-    "oem.keyaccount": _permissions(*_DEALER, *_DESK, _SALES_LOOK, _WORKSHOP_LOOK),
+    "oem.keyaccount": _permissions(*_DEALER, *_DESK, _IDENTITY, _SALES_LOOK, _WORKSHOP_LOOK),
     "oem.marketing": _permissions(
         _NETWORK_LOOK, "customer.customers: list", "vehicle.vehicles: list read", _CONTACT_RULES_LOOK,
     ),

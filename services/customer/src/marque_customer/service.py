@@ -25,7 +25,7 @@ from marque_customer.repository import snapshots
 from marque_customer.rules.permits import Windows
 from marque_customer.settings import Settings
 from marque_customer.subscribers import subscriptions
-from marque_customer.usecases import permits, plates
+from marque_customer.usecases import duplicates, permits, plates
 from marque_customer.usecases.importing import CustomerImporter
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -57,6 +57,9 @@ def build(kit: Kit) -> Service:
         subscriptions=heard,
         due={**import_due(work, importers), permits.PRUNE: permits.pruning(settings.permit_days)},
         snapshots=readers,
-        sweeps={"plates": partial(plates.sweep, work=work, vehicles=vehicles)} if vehicles else {},
+        sweeps={
+            "duplicates": partial(duplicates.reopen, work=work),
+            **({"plates": partial(plates.sweep, work=work, vehicles=vehicles)} if vehicles else {}),
+        },
         closing=[vehicles] if vehicles else [],
     )

@@ -8,12 +8,14 @@ from __future__ import annotations
 import uuid
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
+from marque_customer.rules import merged_consents
 from marque_customer.rules import permits as rules
 from marque_customer.rules.kinds import EMAIL, FAX, MESSAGING, PHONE
+from marque_customer.rules.merged_consents import Edge
 from marque_customer.rules.permits import Address, Asked, Booking, Person
 
 _INTO = "SELECT from_customer_id, to_customer_id FROM customer_aliases WHERE known_until IS NULL AND from_customer_id = ANY($1)"
@@ -38,11 +40,17 @@ CROSS JOIN LATERAL (SELECT action, consent_entry_id FROM consent_entries c
     WHERE c.customer_id = q.customer_id AND c.purpose = q.purpose AND c.channel = q.channel AND c.controller_kind = q.kind
         AND c.controller_id = q.controller
     ORDER BY c.known_time DESC LIMIT 1) e"""
-# The first to be used of each kind: the primary one, then a verified one, then the newest.
+# The first to be used of each kind: a person's own before that of one merged into it, the primary one, then a verified one, the newest.
 _POINTS = """
-SELECT DISTINCT ON (customer_id, kind, app) customer_id, kind, value, provider, provider = 'app' AS app FROM contact_points
-WHERE customer_id = ANY($1)
-ORDER BY customer_id, kind, app, is_primary DESC, verify_time IS NULL, create_time DESC, contact_point_id"""
+SELECT DISTINCT ON (person_id, kind, app) person_id, kind, value, provider, provider = 'app' AS app
+FROM unnest($1::uuid[], $2::uuid[]) AS f (customer_id, person_id) JOIN contact_points c USING (customer_id)
+ORDER BY person_id, kind, app, customer_id <> person_id, is_primary DESC, verify_time IS NULL, create_time DESC, contact_point_id"""
+_SAID = """
+SELECT customer_id, purpose, channel, controller_kind, controller_id, action, known_time, consent_entry_id FROM consent_entries
+WHERE customer_id = ANY($1)"""
+_EDGES = """
+SELECT from_customer_id AS gone, to_customer_id AS into, known_from AS since FROM customer_aliases
+WHERE known_until IS NULL AND from_customer_id = ANY($1)"""
 _HAS_PLACE = "SELECT addresses <> '[]' FROM customers WHERE customer_id = $1"
 _BOOKED = """
 SELECT person_id, customer_id, occurrence_key, channel_class, purpose, contact_class, content_key, take_time FROM contact_permits
@@ -133,10 +141,11 @@ async def gather(
     """Fills in what is asked about of locked persons; `asked` holds each contact with its person, `family` is that of `families`."""
     ids = list(family)
     await _consents(connection, people, asked)
-    for row in await connection.fetch(_POINTS, list(people)):
+    await _merged_consents(connection, people, family)
+    for row in await connection.fetch(_POINTS, list(family), list(family.values())):
         for channel, (kind, app) in _REACH.items():
             if row["kind"] == kind and row["app"] == app:
-                people[row["customer_id"]].addresses[channel] = Address(row["value"], row["provider"])
+                people[row["person_id"]].addresses[channel] = Address(row["value"], row["provider"])
     contents = sorted({one.content_key for _, one in asked if one.content_key})
     long_ago = now - _LONGEST_REPEAT
     for row in await connection.fetch(_BOOKED, ids, now - rules.LONGEST_DAY, contents, long_ago):
@@ -157,9 +166,10 @@ async def gather(
         people[family[row["customer_id"]]].complains = True
 
 
-async def channels_of(connection: Any, customer_id: uuid.UUID) -> set[int]:
-    """Returns the channels by which a person can be reached."""
-    points = await connection.fetch(_POINTS, [customer_id])
+async def channels_of(connection: Any, family: Sequence[uuid.UUID]) -> set[int]:
+    """Returns the channels by which a person can be reached; `family` are those who are one with it, itself first."""
+    customer_id = family[0]
+    points = await connection.fetch(_POINTS, list(family), [customer_id] * len(family))
     found = {channel for channel, reach in _REACH.items() for row in points if reach == (row["kind"], row["app"])}
     return found | ({_POST} if await connection.fetchval(_HAS_PLACE, customer_id) else set())
 
@@ -175,3 +185,30 @@ async def _consents(
     for row in await connection.fetch(_CONSENTS, *columns) if uses else ():
         use = (row["purpose"], row["channel"], row["kind"], row["controller"])
         people[row["customer_id"]].consents[use] = (row["action"], row["consent_entry_id"])
+
+
+class _Entry(NamedTuple):
+    customer_id: uuid.UUID
+    action: int
+    known_time: datetime
+    consent_entry_id: uuid.UUID
+
+
+async def _merged_consents(
+    connection: Any, people: Mapping[uuid.UUID, Person], family: Mapping[uuid.UUID, uuid.UUID]
+) -> None:
+    """Of persons who are more than one customer, what their ledgers say together; few are."""
+    several = {person for customer_id, person in family.items() if customer_id != person}
+    ids = [customer_id for customer_id, person in family.items() if person in several]
+    if not ids:
+        return
+    edges = [Edge(row["gone"], row["into"], row["since"], None) for row in await connection.fetch(_EDGES, ids)]
+    said: dict[tuple[uuid.UUID, tuple[int, int, int, str]], list[_Entry]] = {}
+    for row in await connection.fetch(_SAID, ids):
+        use = (row["purpose"], row["channel"], row["controller_kind"], row["controller_id"])
+        entry = _Entry(row["customer_id"], row["action"], row["known_time"], row["consent_entry_id"])
+        said.setdefault((family[row["customer_id"]], use), []).append(entry)
+    for (person, use), entries in said.items():
+        decided = merged_consents.deciding(entries, edges)
+        assert decided is not None, "somebody said it"
+        people[person].consents[use] = (decided.action, decided.consent_entry_id)

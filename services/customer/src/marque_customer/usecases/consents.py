@@ -1,8 +1,13 @@
-"""The consent ledger: entries are added, never changed; an answer as known at an instant never changes either."""
+"""The consent ledger: entries are added, never changed; an answer as known at an instant never changes either.
+
+Each customer keeps a ledger of its own, also while it is merged; `rules.merged_consents` says what several say together.
+"""
 
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -17,59 +22,103 @@ from marque_customer.errors import ControllerNotOwn, CustomerNotFound
 from marque_customer.mapping.consents import refuse_future
 from marque_customer.models import ConsentEntry
 from marque_customer.repository import customers as repository
-from marque_customer.repository import ledger, permits, timeline
+from marque_customer.repository import families, ledger, permits
 from marque_customer.repository.notes import connection_of
 from marque_customer.rules import consents as rules
+from marque_customer.rules import merged_consents
 from marque_customer.rules.kinds import ACTIVE
+from marque_customer.rules.merged_consents import Edge
+
+_CONTACT_POINT = "customer.contact_point"
 
 
-class Place(NamedTuple):
-    """The end of a ledger that is held for writing: the last entry's sequence and known time, and the clock since the lock."""
+@dataclass
+class Place:
+    """The ends of the ledgers of a customer and those merged into it, held for writing: the last sequences and known time, and the clock
+    since the locks. The customer's own is the first of `family`.
+    """
 
-    sequence: int
+    family: Sequence[uuid.UUID]
+    sequences: dict[uuid.UUID, int]
     known_time: datetime | None
     clock: datetime
 
+    @property
+    def count(self) -> int:
+        """How many entries there are: the state that an etag stands for."""
+        return sum(self.sequences.values())
+
+
+class View(NamedTuple):
+    """As of when a question about consent is answered, for whom: the family as it stood then, its survivor first, and its merges."""
+
+    family: Sequence[uuid.UUID]
+    stood: Sequence[Edge]
+    moment: datetime
+
 
 async def add(*, uow: UnitOfWork, customer_id: uuid.UUID, values: dict[str, Any]) -> Any:
-    """Writes an entry. Raises ControllerNotOwn, CustomerNotFound, CustomerErased, CustomerMerged."""
+    """Writes an entry. Raises ControllerNotOwn, CustomerNotFound, CustomerErased, CustomerMerged.
+
+    Where others are merged into the customer, a withdrawal is written for each of them, and a grant for the one whose contact point proves
+    it (evidence `customer.contact_point`): so both stay right when they are two again. The customer's own entry is the answer.
+    """
     refuse_foreign(uow.principal, values["controller_kind"], values["controller_id"])
     async with uow:
-        before = await begin(uow, customer_id)
-        entry = await append(uow, customer_id, before, values)
-        return await uow.answer(entry)
+        place = await begin(uow, customer_id)
+        return await uow.answer(await append(uow, place, values))
 
 
 async def begin(uow: UnitOfWork, customer_id: uuid.UUID) -> Place:
-    """Takes the ledger of a customer for writing; returns where its end is. Raises CustomerNotFound, CustomerErased, CustomerMerged."""
+    """Takes the ledgers of a customer and its family for writing; returns where their ends are.
+
+    Raises CustomerNotFound, CustomerErased, CustomerMerged.
+    """
     customer = await repository.find(uow.session, uow.principal, customer_id, lock=True)
     if customer is None:
         raise CustomerNotFound(customer_id=customer_id)
     customer.refuse_if_gone()
-    clock = await ledger.lock(uow.session, customer_id, alone=True)
-    before = await ledger.last(uow.session, customer_id)
-    return Place(before.sequence if before else 0, before.known_time if before else None, clock)
+    family = await families.family(uow.session, customer_id)
+    clock = await ledger.lock_family(uow.session, family, alone=True)
+    last = await ledger.last_of(uow.session, family)
+    known = max((row.known_time for row in last.values()), default=None)
+    return Place(family, {one: row.sequence for one, row in last.items()}, known, clock)
 
 
-async def append(uow: UnitOfWork, customer_id: uuid.UUID, place: Place, values: dict[str, Any]) -> ConsentEntry:
-    """Writes the next entry of a ledger that was taken. A withdrawal voids what is permitted and not yet spent; whoever answers it waits
-    for the rest (`usecases.settling`).
+async def append(uow: UnitOfWork, place: Place, values: dict[str, Any]) -> ConsentEntry:
+    """Writes the next entry in each ledger that it belongs to, and returns the first; known times rise over the whole family, so that its
+    entries have one order. A withdrawal voids what is permitted and not yet spent; whoever answers it waits for the rest
+    (`usecases.settling`).
     """
-    entry = ConsentEntry(
-        consent_entry_id=new_uuid(),
-        customer_id=customer_id,
-        sequence=place.sequence + 1,
-        known_time=rules.next_known_time(place.clock, place.known_time),
-        actor=uow.principal.subject,
-        **values,
-    )
-    uow.add(entry)
+    withdrawn = values["action"] == rules.WITHDRAWN
+    entries = []
+    for customer_id in place.family if withdrawn else [await _giver(uow.session, place.family, values)]:
+        place.known_time = rules.next_known_time(place.clock, place.known_time)
+        place.sequences[customer_id] = place.sequences.get(customer_id, 0) + 1
+        entry = ConsentEntry(
+            consent_entry_id=new_uuid(),
+            customer_id=customer_id,
+            sequence=place.sequences[customer_id],
+            known_time=place.known_time,
+            actor=uow.principal.subject,
+            **values,
+        )
+        entries.append(entry)
+    uow.add(*entries)
     await uow.flush()
-    if entry.action == rules.WITHDRAWN:
-        await permits.withdraw(await connection_of(uow.session), customer_id)
-    uow.emit(_changed(entry))
-    uow.audit("grant" if entry.action == rules.GRANTED else "withdraw", "consent_entry", str(entry.consent_entry_id))
-    return entry
+    if withdrawn:
+        await permits.withdraw(await connection_of(uow.session), place.family[0])
+    for entry in entries:
+        uow.emit(_changed(entry))
+        uow.audit("withdraw" if withdrawn else "grant", "consent_entry", str(entry.consent_entry_id))
+    return entries[0]
+
+
+async def _giver(session: AsyncSession, family: Sequence[uuid.UUID], values: dict[str, Any]) -> uuid.UUID:
+    """Who gave a grant: whose contact point it was given by, else the customer."""
+    if len(family) == 1 or values["evidence_type"] != _CONTACT_POINT:
+        return family[0]
+    return await repository.whose_point(session, family, values["evidence_id"]) or family[0]
 
 
 def _changed(entry: ConsentEntry) -> consent_events_pb2.ConsentChanged:
@@ -105,18 +154,40 @@ async def check(
 
     Raises CustomerNotFound, and InvalidArgument for an instant in the future.
     """
-    clock = await ledger.lock(session, customer_id, alone=False)
-    if not await timeline.is_visible(session, principal, customer_id):
+    seen = await view(session, principal, customer_id, known)
+    proof = await ledger.deciding(session, seen.family, seen.stood, subject, seen.moment)
+    status, since = await standing(session, seen)
+    allowed, reason = rules.answer(proof.action if proof else None, status, since, seen.moment)
+    return allowed, reason, proof, seen.moment
+
+
+async def view(
+    session: AsyncSession, principal: Principal, customer_id: uuid.UUID, known: datetime | None = None
+) -> View:
+    """Returns whom a question is about, as known at an instant (none: now). Raises CustomerNotFound, InvalidArgument for the future.
+
+    Takes the ledgers of all who ever were one with the customer before it reads the clock: merging and writing hold them alone.
+    """
+    tied = families.everybody(customer_id, await families.edges(session, customer_id))
+    clock = await ledger.lock_family(session, tied, alone=False)
+    if not await families.seen(session, principal, customer_id):
         raise CustomerNotFound(customer_id=customer_id)
-    moment = refuse_future(known, await present(session, customer_id, clock))
-    proof = await ledger.deciding(session, customer_id, subject, moment)
-    standing = await ledger.standing(session, customer_id, moment)
-    status, since = (standing.status, standing.known_time) if standing else (ACTIVE, moment)
-    allowed, reason = rules.answer(proof.action if proof else None, status, since, moment)
-    return allowed, reason, proof, moment
+    edges = await families.edges(session, customer_id)  # a merge that was waited for
+    latest = await ledger.latest(session, families.everybody(customer_id, edges))
+    moment = refuse_future(known, clock if latest is None or clock > latest else latest)
+    stood = merged_consents.standing(edges, moment)
+    return View(merged_consents.family(customer_id, stood), stood, moment)
 
 
-async def present(session: AsyncSession, customer_id: uuid.UUID, clock: datetime) -> datetime:
-    """Returns the moment as of which everything is known: the clock, or the last entry's known time where the clock has stepped back."""
-    latest = await ledger.latest(session, customer_id)
-    return clock if latest is None or clock > latest else latest
+async def deciding(
+    session: AsyncSession, principal: Principal, customer_id: uuid.UUID, subject: dict[str, Any]
+) -> sa.Row[Any] | None:
+    """Returns the entry that decides over a use now; None where nobody was asked. Raises CustomerNotFound."""
+    seen = await view(session, principal, customer_id)
+    return await ledger.deciding(session, seen.family, seen.stood, subject, seen.moment)
+
+
+async def standing(session: AsyncSession, seen: View) -> tuple[int, datetime]:
+    """Returns the status of whom a question is about, and since when, as known at its instant."""
+    found = await ledger.standing(session, seen.family[0], seen.moment)
+    return (found.status, found.known_time) if found else (ACTIVE, seen.moment)

@@ -14,11 +14,9 @@ from servicekit.errors import EtagMismatch
 from servicekit.rpc.principal import Principal
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from marque_customer.errors import CustomerNotFound
-from marque_customer.repository import ledger, people, timeline
+from marque_customer.repository import ledger, people
 from marque_customer.repository.notes import connection_of
 from marque_customer.rules import consents as rules
-from marque_customer.rules.kinds import ACTIVE
 from marque_customer.usecases import consents
 
 Controller = tuple[int, str]
@@ -45,24 +43,19 @@ class Page:
 async def read(*, session: AsyncSession, principal: Principal, customer_id: uuid.UUID, controller: Controller) -> Page:
     """Returns the page. Raises CustomerNotFound, ControllerNotOwn."""
     consents.refuse_foreign(principal, *controller)
-    clock = await ledger.lock(session, customer_id, alone=False)
-    if not await timeline.is_visible(session, principal, customer_id):
-        raise CustomerNotFound(customer_id=customer_id)
-    return await _page(session, customer_id, controller, clock)
+    return await _page(session, await consents.view(session, principal, customer_id), controller)
 
 
-async def _page(session: AsyncSession, customer_id: uuid.UUID, controller: Controller, clock: datetime) -> Page:
-    moment = await consents.present(session, customer_id, clock)
-    standing = await ledger.standing(session, customer_id, moment)
-    last = await ledger.last(session, customer_id)
+async def _page(session: AsyncSession, seen: consents.View, controller: Controller) -> Page:
+    last = await ledger.last_of(session, seen.family)
     return Page(
-        customer_id,
+        seen.family[0],
         controller,
-        await ledger.present(session, customer_id, controller),
-        standing.status if standing is not None else ACTIVE,
-        moment,
-        frozenset(await people.channels_of(await connection_of(session), customer_id)),
-        etag_of(last.sequence if last is not None else 0),
+        await ledger.present(session, seen.family, seen.stood, controller),
+        (await consents.standing(session, seen))[0],
+        seen.moment,
+        frozenset(await people.channels_of(await connection_of(session), seen.family)),
+        etag_of(sum(row.sequence for row in last.values())),
     )
 
 
@@ -79,9 +72,10 @@ async def put(
     consents.refuse_foreign(uow.principal, *controller)
     async with uow:
         place = await consents.begin(uow, customer_id)
-        if etag and etag.strip('"') != etag_of(place.sequence):
+        if etag and etag.strip('"') != etag_of(place.count):
             raise EtagMismatch()
-        standing = await ledger.present(uow.session, customer_id, controller)
+        seen = await consents.view(uow.session, uow.principal, customer_id)
+        standing = await ledger.present(uow.session, seen.family, seen.stood, controller)
         for purpose, channel, allowed in changes:
             before = standing.get((purpose, channel))
             action = rules.GRANTED if allowed else rules.WITHDRAWN
@@ -89,6 +83,7 @@ async def put(
                 continue
             values = {"purpose": purpose, "channel": channel, "action": action, "given_time": uow.now, **said}
             subject = {"controller_kind": controller[0], "controller_id": controller[1]}
-            entry = await consents.append(uow, customer_id, place, {**values, **subject})
-            place = place._replace(sequence=entry.sequence, known_time=entry.known_time)
-        return await uow.answer(await _page(uow.session, customer_id, controller, place.clock))
+            await consents.append(uow, place, {**values, **subject})
+        return await uow.answer(
+            await _page(uow.session, await consents.view(uow.session, uow.principal, customer_id), controller)
+        )

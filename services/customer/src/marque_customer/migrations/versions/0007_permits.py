@@ -5,7 +5,7 @@ from servicekit.db.migrate import backfill
 from servicekit.db.tables import statements
 
 revision = "0007"
-down_revision = "0004"
+down_revision = "0005"
 
 TABLES = """
 CREATE TABLE contact_rules (
