@@ -12,6 +12,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from marquectl.contract import KINDS, method
 from marquectl.diaries import Diaries
 from marquectl.door import Caller, Door
+from marquectl.doubling import Doubles
 from marquectl.errors import CommandError
 from marquectl.importing import Counts, Feed, Rejected
 from marquectl.importing.feed import Chunk
@@ -57,6 +58,7 @@ class Loader:
         for granted in (True, False):
             await self._all(self._consent(one) for one in self._world.consents if one.granted is granted)
         await self._all(self._touch(one) for one in self._world.interactions)
+        await Doubles(self._agent, self._world, self._request).enter()
         await self._partners()
         await self._diaries()
         await Recalls(self._door, self._request).bring(self._world.cars)

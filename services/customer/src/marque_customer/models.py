@@ -73,7 +73,7 @@ class Customer(Aggregate, Model):
         return changed
 
     def merge_into(self, survivor: Customer, moment: datetime) -> None:
-        """Stands for the survivor from now on."""
+        """Stands for the survivor."""
         self.status, self.status_time, self.merged_into = MERGED, moment, survivor.customer_id
 
     def stand_alone(self, status: int, status_time: datetime) -> None:
@@ -247,10 +247,7 @@ class ContactRule(Aggregate, Model):
 
 
 class SourceRecord(Model):
-    """What one source said of a customer, field by field, as it said it last (`rules.survivorship`).
-
-    `said` holds columns of the customer and `contact_points`; `older` names the fields that were not said with the rest: [time, actor].
-    """
+    """What one source said of a customer last: columns and `contact_points`; `older`: the fields said before that, [time, actor]."""
 
     __tablename__ = "source_records"
 
@@ -291,7 +288,7 @@ class CustomerMerge(Aggregate, Model):
 
 
 class DuplicateCandidate(Aggregate, Model):
-    """Two customers that may be one; `left_id` is the smaller id, so the older customer. `carried_by` is the merge that brought it here."""
+    """Two customers that may be one; `left_id` is the older one. `carried_by` is the merge that brought the pair here, or took it away."""
 
     __tablename__ = "duplicate_candidates"
 

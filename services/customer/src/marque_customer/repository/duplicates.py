@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import orjson
 import sqlalchemy as sa
+from servicekit.db.engine import Reader
 from servicekit.ids import new_uuid
 from servicekit.paging import Page
 from servicekit.rpc.principal import Principal
@@ -41,6 +42,7 @@ ON CONFLICT (left_id, right_id) DO UPDATE SET score = excluded.score, reasons = 
     version = duplicate_candidates.version + 1, update_time = excluded.update_time
 WHERE duplicate_candidates.state IN (1, 4) AND CAST(:carried AS uuid) IS NULL
     AND (duplicate_candidates.score, duplicate_candidates.reasons) IS DISTINCT FROM (excluded.score, excluded.reasons)""")
+_DUE = "SELECT 1 FROM duplicate_candidates WHERE state = 4 AND review_time <= $1 LIMIT 1"
 _REOPEN = sa.text(
     "UPDATE duplicate_candidates SET state = 1, version = version + 1, update_time = :moment, review_time = NULL"
     " WHERE candidate_id IN (SELECT candidate_id FROM duplicate_candidates WHERE state = 4 AND review_time <= :moment"
@@ -212,6 +214,11 @@ async def resume(session: AsyncSession, merge_id: uuid.UUID, moment: datetime) -
 
 def _moved(state: int, moment: datetime) -> dict[str, Any]:
     return {"state": state, "version": DuplicateCandidate.version + 1, "update_time": moment}
+
+
+async def any_due(reader: Reader, moment: datetime) -> bool:
+    """Tells whether a pair was put off until now."""
+    return await reader.fetchrow(_DUE, moment) is not None
 
 
 async def reopen(session: AsyncSession, moment: datetime, most: int) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
+from servicekit.db.base import now
 from servicekit.db.uow import UnitOfWork, Work
 from servicekit.errors import InvalidArgument
 from servicekit.messaging.inbox import SYSTEM
@@ -127,5 +128,7 @@ async def _merge(
 
 async def reopen(*, work: Work) -> bool:
     """Puts pairs back into the queue whose time has come; returns whether more may be left."""
+    if not await repository.any_due(work.reader, now()):
+        return False
     async with work(Call(SYSTEM, _NAME)) as uow:
         return await repository.reopen(uow.session, uow.now, _AT_ONCE) == _AT_ONCE

@@ -186,6 +186,7 @@ class Chunk:
         ids = sorted({customer_id for _, _, customer_id in changed})
         tied = await hold_tied(self._uow, ids)
         drafts = _drafts(await repository.load(self._connection, ids))
+        tied = await hold_tied(self._uow, ids) or tied  # one may have been merged before its row was got
         related = await repository.entry_relations(self._connection, ids, RELATION_ENTRY)
         kept = Kept(await records.load(self._connection, ids), self._source, self._uow.now)
         touched: dict[uuid.UUID, set[str]] = {}
