@@ -63,6 +63,8 @@ NOT_DRIVEN_YET = frozenset(
         "marque.vehicle.v1.AppointmentMissed",
         "marque.vehicle.v1.AppointmentMoved",
         "marque.vehicle.v1.AppointmentReminderDue",
+        "marque.vehicle.v1.LemonLawReached",
+        "marque.vehicle.v1.LemonLawWarned",
         "marque.vehicle.v1.RecallClosed",
     }
 )

@@ -18,6 +18,7 @@ from servicekit.service import Kit, Service
 from marque_vehicle import due
 from marque_vehicle.api import (
     AppointmentApi,
+    LemonWatchApi,
     OwnershipApi,
     RecallApi,
     RepairOrderApi,
@@ -61,6 +62,7 @@ def build(kit: Kit) -> Service:
             AppointmentApi(work, customers, calendars, policy),
             ServiceResourceApi(work),
             RecallApi(work),
+            LemonWatchApi(work),
             ImportApi("vehicle", work, importers),
             PersonalDataApi("vehicle", work, _personal(kit)),
             HandOverApi("vehicle", work, VehicleHandOver()),

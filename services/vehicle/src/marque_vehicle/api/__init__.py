@@ -1,6 +1,7 @@
 """The servicers of the vehicle service: read the request, call the use case, render the answer."""
 
 from marque_vehicle.api.appointments import AppointmentApi
+from marque_vehicle.api.lemon import LemonWatchApi
 from marque_vehicle.api.ownerships import OwnershipApi
 from marque_vehicle.api.recalls import RecallApi
 from marque_vehicle.api.repair_orders import RepairOrderApi
@@ -10,6 +11,7 @@ from marque_vehicle.api.vehicles import VehicleApi
 
 __all__ = [
     "AppointmentApi",
+    "LemonWatchApi",
     "OwnershipApi",
     "RecallApi",
     "RepairOrderApi",

@@ -13,6 +13,7 @@ from marque_vehicle.errors.appointments import (
     ServiceResourceNotFound,
     SlotTaken,
 )
+from marque_vehicle.errors.lemon import LemonLawNotApplicable
 from marque_vehicle.errors.recalls import (
     RecallClosed,
     RecallCodeTaken,
@@ -78,6 +79,7 @@ __all__ = [
     "FilterMissing",
     "HolidaysNotKnown",
     "InvoiceAlreadyRecorded",
+    "LemonLawNotApplicable",
     "LinesMissing",
     "OdometerBelowLatest",
     "OdometerOutBelowIn",
