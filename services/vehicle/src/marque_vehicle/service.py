@@ -25,6 +25,7 @@ from marque_vehicle.api import (
     SaleApi,
     ServiceResourceApi,
     VehicleApi,
+    WarrantyApi,
 )
 from marque_vehicle.clients import Calendars, Customers
 from marque_vehicle.errors import CONSTRAINTS
@@ -63,6 +64,7 @@ def build(kit: Kit) -> Service:
             ServiceResourceApi(work),
             RecallApi(work),
             LemonWatchApi(work),
+            WarrantyApi(work),
             ImportApi("vehicle", work, importers),
             PersonalDataApi("vehicle", work, _personal(kit)),
             HandOverApi("vehicle", work, VehicleHandOver()),

@@ -8,6 +8,7 @@ from marque_vehicle.api.repair_orders import RepairOrderApi
 from marque_vehicle.api.sales import SaleApi
 from marque_vehicle.api.service_resources import ServiceResourceApi
 from marque_vehicle.api.vehicles import VehicleApi
+from marque_vehicle.api.warranty import WarrantyApi
 
 __all__ = [
     "AppointmentApi",
@@ -18,4 +19,5 @@ __all__ = [
     "SaleApi",
     "ServiceResourceApi",
     "VehicleApi",
+    "WarrantyApi",
 ]

@@ -52,6 +52,7 @@ from marque_vehicle.errors.records import (
     VinAlreadyRegistered,
     VinInvalid,
 )
+from marque_vehicle.errors.warranty import WarrantyTermInForce
 
 CONSTRAINTS: Constraints = {
     "vehicles_pkey": VinAlreadyRegistered,
@@ -110,4 +111,5 @@ __all__ = [
     "VehicleScrapped",
     "VinAlreadyRegistered",
     "VinInvalid",
+    "WarrantyTermInForce",
 ]
