@@ -48,6 +48,8 @@ NOT_DRIVEN_YET = frozenset(
         "marque.vehicle.v1.AppointmentMissed",
         "marque.vehicle.v1.AppointmentMoved",
         "marque.vehicle.v1.AppointmentReminderDue",
+        "marque.vehicle.v1.LemonLawReached",
+        "marque.vehicle.v1.LemonLawWarned",
         "marque.vehicle.v1.RecallClosed",
         "marque.customer.v1.CustomersMerged",
         "marque.customer.v1.CustomersUnmerged",

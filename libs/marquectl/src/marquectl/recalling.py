@@ -1,4 +1,4 @@
-"""Brings recalls of the sample's cars into a platform: real campaigns by their models and years. Every step may be repeated."""
+"""Brings recalls of the sample's cars (real campaigns by their models and years) and its warranty. Every step may be repeated."""
 
 from __future__ import annotations
 
@@ -31,6 +31,14 @@ def campaigns_of(cars: list[MadeCar]) -> dict[str, list[tuple[str, str, int]]]:
     return {number: sorted(covered[number]) for number in most}
 
 
+# The warranty of the sample's maker: (code, component, months, kilometres, clause), in every market.
+TERMS = (
+    ("BASE", "", 36, 60_000, "Three years or 60,000 km, whichever comes first."),
+    ("POWERTRAIN", "ENGINE", 60, 100_000, "The engine: five years or 100,000 km."),
+    ("PADS", "SERVICE BRAKES:PADS", 0, 0, "Parts that wear, such as brake pads, are not covered."),
+)
+
+
 class Recalls:
     """Writes them. `request` makes a request with a key of its own."""
 
@@ -39,9 +47,24 @@ class Recalls:
         self._request = request
 
     async def bring(self, cars: list[MadeCar]) -> None:
-        """Creates and opens the recalls of a world, one after another."""
+        """Writes the warranty, then creates and opens the recalls of a world, one after another."""
+        for market in ("CN", "US"):
+            for term in TERMS:
+                await self._term(market, *term)
         for number, kinds in campaigns_of(cars).items():
             await self._recall(number, kinds)
+
+    async def _term(self, market: str, code: str, component: str, months: int, km: int, clause: str) -> None:
+        name = "vehicle.v1.WarrantyService/PutWarrantyTerm"
+        term = {
+            "term_code": f"{market}-{code}",
+            "market": market,
+            "component_prefix": component,
+            "months": months,
+            "km": km,
+        }
+        term |= {"sold_from": {"year": 2010, "month": 1, "day": 1}, "clause": clause}
+        await self._door.call(name, self._request(name, f"term-{market}-{code}", warranty_term=term))
 
     async def _recall(self, number: str, kinds: list[tuple[str, str, int]]) -> None:
         listing = f"{_RECALLS}/ListRecalls"

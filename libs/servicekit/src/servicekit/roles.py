@@ -43,6 +43,7 @@ network.calendars: close_days
 _CAR_LOOK = """
 vehicle.vehicles: read search read_history
 vehicle.vins: check suggest
+vehicle.warranty_terms: list check
 """
 _CUSTOMER_DESK = """
 customer.customers: create read list search update
@@ -91,8 +92,12 @@ vehicle.appointments: list_slots book read list move cancel check_in
 vehicle.service_resources: list
 """
 _STATION = "vehicle.service_resources: create update list"
-_RECALL_LOOK = "vehicle.recalls: read list list_vehicles read_completion"
-_RECALLS = "vehicle.recalls: read list list_vehicles read_completion create update add_vehicles import open close record_remedy list_owners"
+_RECALL_LOOK = "vehicle.recalls: read list list_vehicles read_completion\nvehicle.lemon_watches: read list"
+_RECALLS = """
+vehicle.recalls: read list list_vehicles read_completion create update add_vehicles import open close record_remedy list_owners
+vehicle.lemon_watches: read list
+vehicle.warranty_terms: put
+"""
 _IMPORTS = """
 customer.customers: import
 customer.imports: upload read list cancel
@@ -158,7 +163,7 @@ _ALL = (
 PERMISSIONS: dict[str, frozenset[str]] = {
     "owner": _permissions(
         _NETWORK_LOOK, _OWN_PROFILE, "vehicle.vehicles: read list read_history", "vehicle.vins: check suggest", _SALES_LOOK, _WORKSHOP_LOOK,
-        "vehicle.ownerships: list read", _DIARY, _IDENTITY_LOOK,
+        "vehicle.ownerships: list read", _DIARY, _IDENTITY_LOOK, "vehicle.lemon_watches: read\nvehicle.warranty_terms: list check",
     ),
     "dealer.sales": _permissions(*_DEALER, *_DESK, _COUNTER, _SALES, _WORKSHOP_LOOK, _DIARY),
     "dealer.service": _permissions(*_DEALER, *_DESK, _COUNTER, _WORKSHOP, _STATION_DIARY),

@@ -18,12 +18,14 @@ from servicekit.service import Kit, Service
 from marque_vehicle import due
 from marque_vehicle.api import (
     AppointmentApi,
+    LemonWatchApi,
     OwnershipApi,
     RecallApi,
     RepairOrderApi,
     SaleApi,
     ServiceResourceApi,
     VehicleApi,
+    WarrantyApi,
 )
 from marque_vehicle.clients import Calendars, Customers
 from marque_vehicle.errors import CONSTRAINTS
@@ -61,6 +63,8 @@ def build(kit: Kit) -> Service:
             AppointmentApi(work, customers, calendars, policy),
             ServiceResourceApi(work),
             RecallApi(work),
+            LemonWatchApi(work),
+            WarrantyApi(work),
             ImportApi("vehicle", work, importers),
             PersonalDataApi("vehicle", work, _personal(kit)),
             HandOverApi("vehicle", work, VehicleHandOver()),

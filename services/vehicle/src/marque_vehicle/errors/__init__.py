@@ -13,6 +13,7 @@ from marque_vehicle.errors.appointments import (
     ServiceResourceNotFound,
     SlotTaken,
 )
+from marque_vehicle.errors.lemon import LemonLawNotApplicable
 from marque_vehicle.errors.recalls import (
     RecallClosed,
     RecallCodeTaken,
@@ -51,6 +52,7 @@ from marque_vehicle.errors.records import (
     VinAlreadyRegistered,
     VinInvalid,
 )
+from marque_vehicle.errors.warranty import WarrantyTermInForce
 
 CONSTRAINTS: Constraints = {
     "vehicles_pkey": VinAlreadyRegistered,
@@ -78,6 +80,7 @@ __all__ = [
     "FilterMissing",
     "HolidaysNotKnown",
     "InvoiceAlreadyRecorded",
+    "LemonLawNotApplicable",
     "LinesMissing",
     "OdometerBelowLatest",
     "OdometerOutBelowIn",
@@ -108,4 +111,5 @@ __all__ = [
     "VehicleScrapped",
     "VinAlreadyRegistered",
     "VinInvalid",
+    "WarrantyTermInForce",
 ]

@@ -6,6 +6,7 @@ from marque_vehicle.models.recalls import Recall, RecallScope
 from marque_vehicle.models.repair_orders import RepairOrder
 from marque_vehicle.models.sales import Ownership, Sale
 from marque_vehicle.models.vehicles import Vehicle, VehicleSearch
+from marque_vehicle.models.warranty import WarrantyTerm
 
 __all__ = [
     "Appointment",
@@ -19,4 +20,5 @@ __all__ = [
     "ServiceResource",
     "Vehicle",
     "VehicleSearch",
+    "WarrantyTerm",
 ]

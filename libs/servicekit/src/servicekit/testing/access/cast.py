@@ -189,7 +189,7 @@ async def _cars(cast: Cast) -> None:
     """A car sold at every place; one of nobody's; one that the owner has handed on to a stranger."""
     for index, place in enumerate(("own", "desk", "former", "group", "region", "other", "maker")):
         facts = {"engine": f"ENGX{cast.mark}{index}".upper(), "plate": f"沪A{cast.mark[:3].upper()}{index}9"}
-        vin = await cast.world.vehicle(engineNumber=facts["engine"], plateNumber=facts["plate"])
+        vin = await cast.world.vehicle(engineNumber=facts["engine"], plateNumber=facts["plate"], market="CN")
         cast.rows.setdefault("car", {})[place] = Row(place, vin, facts)
         if place != "maker":
             await _sell(cast, place, vin)
@@ -198,6 +198,8 @@ async def _cars(cast: Cast) -> None:
             made = await cast.post("oem.manager", f"/v1/vehicles/{vin}/ownerships", began)
             _own(cast, place, vin, made["ownershipId"])
     cast.rows["car at hand"] = cast.rows["car"]
+    sold = {place: row for place, row in cast.rows["car"].items() if place != "maker"}
+    cast.rows["car:sold in China"] = sold
     cast.unsold_vin = await cast.world.vehicle()
 
 

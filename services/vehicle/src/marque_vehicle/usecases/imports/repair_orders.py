@@ -22,7 +22,7 @@ from marque_vehicle.repository import bulk
 from marque_vehicle.repository import scope as scopes
 from marque_vehicle.rules import lines as line_rules
 from marque_vehicle.rules import stages
-from marque_vehicle.usecases import recalls
+from marque_vehicle.usecases import lemon, recalls
 from marque_vehicle.usecases.imports.lines import read_lines
 from marque_vehicle.usecases.imports.reading import Reading, ordered, waves
 from marque_vehicle.usecases.imports.shared import Dealers, dealers_of, take_customers, take_dealer
@@ -127,6 +127,7 @@ async def _apply(uow: UnitOfWork, wave: list[tuple[int, Reading]], outcomes: dic
             uow.emit(events.repair_order_closed(order), of=order)
         uow.audit("import", "repair_order", str(order.repair_order_id))
     await recalls.remedied_by(uow, [order for order, closed in changed if closed])
+    await lemon.look_later(uow, [order for order, _ in changed])
     inserted = await _insert(uow, [reading for _, reading in fresh])
     for place, reading in fresh:
         if reading.values["repair_order_id"] not in inserted:  # written by somebody else since it was looked for
@@ -199,6 +200,7 @@ async def _insert(uow: UnitOfWork, readings: list[Reading]) -> set[uuid.UUID]:
             uow.emit(event)
         uow.audit("import", "repair_order", str(row["repair_order_id"]))
     await recalls.remedied_by(uow, [order for order in orders if order.close_time])
+    await lemon.look_later(uow, orders)
     return inserted
 
 
