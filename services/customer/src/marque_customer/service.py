@@ -55,7 +55,7 @@ def build(kit: Kit) -> Service:
             OperationsApi("customer", work, readers, heard, kit=kit),
         ],
         subscriptions=heard,
-        due={**import_due(work, importers), permits.PRUNE: permits.pruning(settings.permit_days)},
+        due={**import_due(work, importers), permits.PRUNE: permits.pruning(settings.permit_days, settings.call_days)},
         snapshots=readers,
         sweeps={"plates": partial(plates.sweep, work=work, vehicles=vehicles)} if vehicles else {},
         closing=[vehicles] if vehicles else [],
