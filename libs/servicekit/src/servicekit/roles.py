@@ -63,6 +63,7 @@ customer.customers: merge unmerge
 customer.duplicates: list decide
 """
 _COUNTER = "customer.customers: look_up"
+_CALLS = "customer.calls: look_up read note wrap_up place"
 # How often and when people are contacted: who plans contacts reads the rules, who answers for them sets them.
 _CONTACT_RULES_LOOK = "customer.contact_rules: list"
 _CONTACT_RULES = "customer.contact_rules: list put"
@@ -153,7 +154,7 @@ def _permissions(*groups: str) -> frozenset[str]:
 
 
 _DEALER = (_PRESENCE, _ASSIGNMENT_LOOK, _NETWORK_LOOK, _STAFF_LOOK, _CAR_LOOK, _RECALL_LOOK)
-_DESK = (_CUSTOMER_DESK, _CAR_DESK)
+_DESK = (_CUSTOMER_DESK, _CAR_DESK, _CALLS)
 _ALL = (
     _NETWORK_LOOK, _STAFF_LOOK, _CAR_LOOK, *_DESK, _COUNTER, _SALES, _WORKSHOP, _IMPORTS, _NETWORK_DESK, _NETWORK_IMPORTS,
     _PARTNER_LOOK, _PARTNER_CARE, _ASSIGNING, _LEAVING, _STATION_DIARY, _STATION,
@@ -168,7 +169,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "dealer.sales": _permissions(*_DEALER, *_DESK, _COUNTER, _SALES, _WORKSHOP_LOOK, _DIARY),
     "dealer.service": _permissions(*_DEALER, *_DESK, _COUNTER, _WORKSHOP, _STATION_DIARY),
     "dealer.technician": _permissions(*_DEALER, "vehicle.repair_orders: read list update advance_stage", _DIARY_LOOK),
-    "dealer.care": _permissions(*_DEALER, _CUSTOMER_DESK, _COUNTER, _SALES_LOOK, _WORKSHOP_LOOK, "vehicle.vehicles: list", _DIARY),
+    "dealer.care": _permissions(*_DEALER, _CUSTOMER_DESK, _CALLS, _COUNTER, _SALES_LOOK, _WORKSHOP_LOOK, "vehicle.vehicles: list", _DIARY),
     "dealer.manager": _permissions(
         *_DEALER, *_DESK, _COUNTER, _SALES, _WORKSHOP, "network.staff: create update", "network.calendars: put copy",
         _PARTNER_LOOK, _ASSIGNING, _LEAVING, _STATION_DIARY, _STATION,

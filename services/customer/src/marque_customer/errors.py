@@ -104,6 +104,34 @@ class ControllerNotOwn(PermissionDenied):
     message = "You may read and write consents for your own dealer only."
 
 
+class CallNotFound(NotFound):
+    """No such call in the caller's sight."""
+
+    reason = "CALL_NOT_FOUND"
+    message = "There is no call {call_id}, or you may not see it."
+
+
+class CallWrappedUp(FailedPrecondition):
+    """A call is wrapped up once."""
+
+    reason = "CALL_WRAPPED_UP"
+    message = "The call was wrapped up already."
+
+
+class CallUnidentified(FailedPrecondition):
+    """A call without a customer goes on nobody's time line."""
+
+    reason = "CALL_UNIDENTIFIED"
+    message = "Say who it was: several customers share this number, or none is known by it."
+
+
+class ContactRefused(FailedPrecondition):
+    """The customer may not be called now; `refusal` is a ContactRefusalReason, `retry_time` before when asking again is of no use."""
+
+    reason = "CONTACT_REFUSED"
+    message = "This customer may not be called now: {refusal}."
+
+
 CONSTRAINTS: Constraints = {
     "uq_contact_points_verified_phone": ContactPointTaken,
     "pk_source_references": SourceReferenceTaken,

@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import Text
 
-from marque_customer.errors import CustomerErased, CustomerMerged, DuplicateDecided
+from marque_customer.errors import CallWrappedUp, CustomerErased, CustomerMerged, DuplicateDecided
 from marque_customer.rules.kinds import ACTIVE, DECIDED, ERASED, MERGED, UNDECIDED
 
 
@@ -314,3 +314,38 @@ class DuplicateCandidate(Aggregate, Model):
         """Records a decision. Raises DuplicateDecided where another one stands."""
         self.refuse_if_decided()
         self.state, self.decide_time, self.decider, self.review_time = state, moment, decider, review_time
+
+
+class PhoneCall(Aggregate, Model):
+    """A telephone call, folded from what the telephone system told (`rules.calls`), with what its agents wrote.
+
+    `staff_time` is when the present agent got it; `contact_permit_id` and `holding` are those of a call that was placed under a permit.
+    """
+
+    __tablename__ = "calls"
+
+    call_id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_uuid)
+    provider: Mapped[str]
+    provider_call_id: Mapped[str]
+    state: Mapped[int]
+    direction: Mapped[int]
+    number: Mapped[str] = mapped_column(default="")
+    line: Mapped[str] = mapped_column(default="")
+    staff_id: Mapped[uuid.UUID | None]
+    staff_time: Mapped[datetime | None]
+    dealer_id: Mapped[uuid.UUID | None]
+    customer_id: Mapped[uuid.UUID | None]
+    note: Mapped[str] = mapped_column(default="")
+    begin_time: Mapped[datetime]
+    answer_time: Mapped[datetime | None]
+    end_time: Mapped[datetime | None]
+    recording: Mapped[str] = mapped_column(default="")
+    transfers: Mapped[int] = mapped_column(default=0)
+    interaction_id: Mapped[uuid.UUID | None]
+    contact_permit_id: Mapped[uuid.UUID | None]
+    holding: Mapped[int] = mapped_column(default=0)
+
+    def refuse_if_wrapped_up(self) -> None:
+        """Raises CallWrappedUp where the call is on the time line already."""
+        if self.interaction_id is not None:
+            raise CallWrappedUp()

@@ -20,6 +20,7 @@ from marque_customer.models import (
     DealerCustomer,
     Interaction,
     KnownCar,
+    PhoneCall,
     Relation,
     SourceRecord,
     SourceReference,
@@ -41,10 +42,11 @@ _PARTS: dict[str, tuple[Any, str]] = {
     "customer.interaction": (Interaction, "interaction_id"),
     "customer.known_car": (KnownCar, "ownership_id"),
     "customer.source_record": (SourceRecord, "source"),
+    "customer.call": (PhoneCall, "call_id"),
 }
 _LEDGER = "customer.consent_entry"
 _PERMIT = "customer.contact_permit"
-_OURS = frozenset({"content_hash", "match_key", "version", "plate_stale_time"})
+_OURS = frozenset({"content_hash", "match_key", "version", "plate_stale_time", "holding"})
 
 
 class CustomerPersonalData:

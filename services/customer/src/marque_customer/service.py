@@ -55,7 +55,7 @@ def build(kit: Kit) -> Service:
             OperationsApi("customer", work, readers, heard, kit=kit),
         ],
         subscriptions=heard,
-        due={**import_due(work, importers), permits.PRUNE: permits.pruning(settings.permit_days)},
+        due={**import_due(work, importers), permits.PRUNE: permits.pruning(settings.permit_days, settings.call_days)},
         snapshots=readers,
         sweeps={
             "duplicates": partial(duplicates.reopen, work=work),

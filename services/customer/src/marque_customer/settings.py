@@ -13,13 +13,15 @@ class Settings(ServiceSettings):
 
     Contact permits (docs/adr/0010): seconds in which a permit must be spent, seconds after spending in which a hand-over may begin, and
     seconds by which two clocks may run apart in that time. A withdrawal waits at most for the last two together, so they stay well below
-    the deadline of the gateway. Ended permits are kept so many days: as proof, and because a cap or a repeat may reach so far back.
+    the deadline of the gateway. Ended permits are kept so many days: as proof, and because a cap or a repeat may reach so far back. Calls
+    are kept `call_days`; what the telephone system told of them a month, far longer than its messages are believed.
     """
 
     permit_take_seconds: float = Field(20.0, gt=0, le=120)
     permit_spend_seconds: float = Field(4.0, gt=0, le=6)
     permit_margin_seconds: float = Field(1.0, gt=0, le=3)
     permit_days: int = Field(400, ge=366)
+    call_days: int = Field(730, ge=31)
 
     @classmethod
     def of(cls, settings: ServiceSettings) -> Self:

@@ -12,6 +12,7 @@ from servicekit.paging import moment as token_moment
 from servicekit.paging import page_key, page_of
 from servicekit.rpc.call import Call
 
+from marque_customer.api.calls import CallApi
 from marque_customer.api.identity import IdentityApi
 from marque_customer.api.permits import ContactPermitApi, ContactRuleApi, PreferenceApi
 from marque_customer.errors import CustomerNotFound
@@ -279,5 +280,5 @@ class ConsentApi:
 def servicers(work: Work, windows: Windows) -> list[Any]:
     """Returns the servicers of this service but those of the kit."""
     kinds = (CustomerApi, ContactPointApi, RelationApi, InteractionApi, ContactRuleApi, IdentityApi)
-    waiting = (ConsentApi, ContactPermitApi, PreferenceApi)
+    waiting = (ConsentApi, ContactPermitApi, PreferenceApi, CallApi)
     return [*(kind(work) for kind in kinds), *(kind(work, windows) for kind in waiting)]

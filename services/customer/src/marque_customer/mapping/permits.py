@@ -129,6 +129,11 @@ def refusal(one: Refusal) -> contact_permit_pb2.ContactRefusal:
     return message
 
 
+def reason_name(one: Refusal) -> str:
+    """Returns the reason of a refusal as a constant, for example `WITHDRAWN`."""
+    return str(contact_permit_pb2.ContactRefusalReason.Name(one.reason)).removeprefix("CONTACT_REFUSAL_REASON_")  # type: ignore[arg-type]
+
+
 def outcomes(
     found: Sequence[tuple[uuid.UUID, int, Refusal | None]],
 ) -> list[contact_permit_service_pb2.ContactPermitOutcome]:

@@ -58,7 +58,7 @@ def page(accepted: str, found: Any) -> preference_pb2.Preferences:
     )
     for purpose, words in rules.PURPOSES.items():
         label, description = words[language]
-        part = rendered.purposes.add(purpose=purpose, label=label, description=description)  # type: ignore[arg-type]
+        part = rendered.purposes.add(purpose=purpose, label=label, description=description)
         part.channels.extend(_channel(found, purpose, channel, language) for channel in rules.switches(purpose))
     return rendered
 

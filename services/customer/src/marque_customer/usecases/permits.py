@@ -12,7 +12,7 @@ from servicekit.db.due import DueHandler
 from servicekit.db.uow import UnitOfWork
 from servicekit.ids import new_uuid
 
-from marque_customer.repository import contact_rules, people
+from marque_customer.repository import calls, contact_rules, people
 from marque_customer.repository import permits as repository
 from marque_customer.repository.notes import connection_of
 from marque_customer.repository.permits import Written
@@ -181,11 +181,12 @@ def _outcomes(
     return found
 
 
-def pruning(days: int) -> DueHandler:
-    """Returns the due work that deletes permits of an age; migration 0007 makes it due."""
+def pruning(permit_days: int, call_days: int) -> DueHandler:
+    """Returns the due work that deletes permits and calls of an age; migration 0007 makes it due."""
 
     async def prune(uow: UnitOfWork, key: str) -> datetime | None:
-        more = await repository.prune(uow.session, days)
+        more = await repository.prune(uow.session, permit_days)
+        more = await calls.prune(uow.session, call_days) or more
         return uow.now + (timedelta(seconds=1) if more else _EVERY)
 
     return prune

@@ -1,4 +1,4 @@
-"""Contact permits with their rules and holds, and the standing of customers as it was known at each moment."""
+"""Contact permits with their rules and holds, telephone calls, and the standing of customers as it was known at each moment."""
 
 from alembic import op
 from servicekit.db.migrate import backfill
@@ -29,6 +29,20 @@ CREATE TABLE contact_holds (
     version bigint NOT NULL, update_time timestamptz NOT NULL,
     CONSTRAINT pk_contact_holds PRIMARY KEY (reference_type, reference_id));
 CREATE INDEX ix_contact_holds_customer_id ON contact_holds (customer_id);
+CREATE TABLE calls (
+    call_id uuid PRIMARY KEY, version bigint NOT NULL, create_time timestamptz NOT NULL, update_time timestamptz NOT NULL,
+    provider text NOT NULL, provider_call_id text NOT NULL, state smallint NOT NULL, direction smallint NOT NULL,
+    number text NOT NULL, line text NOT NULL, staff_id uuid, staff_time timestamptz, dealer_id uuid, customer_id uuid,
+    note text NOT NULL DEFAULT '', begin_time timestamptz NOT NULL, answer_time timestamptz, end_time timestamptz,
+    recording text NOT NULL DEFAULT '', transfers integer NOT NULL DEFAULT 0, interaction_id uuid,
+    contact_permit_id uuid, holding bigint NOT NULL DEFAULT 0,
+    CONSTRAINT uq_calls_provider_call_id UNIQUE (provider, provider_call_id));
+CREATE INDEX ix_calls_customer_id ON calls (customer_id) WHERE customer_id IS NOT NULL;
+CREATE INDEX ix_calls_create_time ON calls (create_time);
+CREATE TABLE call_events (
+    provider text NOT NULL, event_id text NOT NULL, call_id uuid NOT NULL, kind smallint NOT NULL, event_time timestamptz NOT NULL,
+    create_time timestamptz NOT NULL, CONSTRAINT pk_call_events PRIMARY KEY (provider, event_id));
+CREATE INDEX ix_call_events_create_time ON call_events (create_time);
 CREATE TABLE customer_standings (
     customer_id uuid NOT NULL, known_time timestamptz NOT NULL, status smallint NOT NULL,
     CONSTRAINT pk_customer_standings PRIMARY KEY (customer_id, known_time))
