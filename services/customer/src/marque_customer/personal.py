@@ -20,8 +20,13 @@ from marque_customer.models import (
     DealerCustomer,
     Interaction,
     KnownCar,
+    Lead,
+    LeadChange,
+    LeadIntake,
+    LeadPromise,
     Relation,
     SourceReference,
+    Task,
 )
 from marque_customer.repository import customers as repository
 from marque_customer.rules.kinds import ERASED
@@ -36,9 +41,17 @@ _PARTS: dict[str, tuple[Any, str]] = {
     "customer.relation": (Relation, "relation_id"),
     "customer.interaction": (Interaction, "interaction_id"),
     "customer.known_car": (KnownCar, "ownership_id"),
+    "customer.task": (Task, "task_id"),
+    "customer.lead_intake": (LeadIntake, "intake_id"),
+    "customer.lead_promise": (LeadPromise, "promise_id"),
+    "customer.lead_change": (LeadChange, "sequence"),
+    "customer.lead": (Lead, "lead_id"),
 }
 _LEDGER = "customer.consent_entry"
-_OURS = frozenset({"content_hash", "match_key", "version", "plate_stale_time"})
+_OURS = frozenset(
+    {"content_hash", "match_key", "version", "plate_stale_time"}
+    | {"wish_key", "group_id", "route_time", "route_round", "passed_dealers", "traceparent", "change_count", "loss_by"}
+)
 
 
 class CustomerPersonalData:

@@ -16,8 +16,9 @@ from servicekit.personal_api import PersonalDataApi
 from servicekit.rpc.client import Peer
 from servicekit.service import Kit, Service
 
+from marque_customer import due
 from marque_customer.api import servicers
-from marque_customer.clients import Vehicles
+from marque_customer.clients import Network, Vehicles
 from marque_customer.errors import CONSTRAINTS
 from marque_customer.handover import CustomerHandOver
 from marque_customer.personal import CustomerPersonalData
@@ -25,6 +26,8 @@ from marque_customer.repository import snapshots
 from marque_customer.subscribers import subscriptions
 from marque_customer.usecases import plates
 from marque_customer.usecases.importing import CustomerImporter
+from marque_customer.usecases.leads import calendars, routing
+from marque_customer.usecases.leads.importing import LeadImporter
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -34,8 +37,17 @@ def build(kit: Kit) -> Service:
     work = Work(kit.database, kit.committed, CONSTRAINTS)
     address = kit.settings.peers.get("vehicle")
     vehicles = Vehicles(Peer("vehicle", address, kit.identity)) if address else None
+    address = kit.settings.peers.get("network")
+    network = Network(Peer("network", address, kit.identity)) if address else None
     heard, readers = subscriptions(), {"alias": aliases.snapshots, "customer": snapshots.customers}
-    importers: dict[str, Importer] = {"ImportCustomers": CustomerImporter()}
+    importers: dict[str, Importer] = {
+        "ImportCustomers": CustomerImporter(),
+        "ImportLeads": LeadImporter(),
+    }
+    sweeps = {"plates": partial(plates.sweep, work=work, vehicles=vehicles)} if vehicles else {}
+    if network:
+        sweeps["lead-routes"] = partial(routing.sweep, work=work, network=network)
+        sweeps["calendars"] = partial(calendars.sweep, work=work, network=network)
     return Service(
         name="customer",
         migrations=MIGRATIONS,
@@ -47,8 +59,8 @@ def build(kit: Kit) -> Service:
             OperationsApi("customer", work, readers, heard, kit=kit),
         ],
         subscriptions=heard,
-        due=import_due(work, importers),
+        due={**import_due(work, importers), **due.handlers()},
         snapshots=readers,
-        sweeps={"plates": partial(plates.sweep, work=work, vehicles=vehicles)} if vehicles else {},
-        closing=[vehicles] if vehicles else [],
+        sweeps=sweeps,
+        closing=[peer for peer in (vehicles, network) if peer],
     )

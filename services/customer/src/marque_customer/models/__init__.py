@@ -6,7 +6,7 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from servicekit.db.base import Aggregate, Base, metadata
+from servicekit.db.base import Aggregate
 from servicekit.ids import new_uuid
 from sqlalchemy import ForeignKey
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
@@ -14,14 +14,36 @@ from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import Text
 
 from marque_customer.errors import CustomerErased, CustomerMerged
+from marque_customer.models.base import Model
+from marque_customer.models.leads import (
+    KnownCalendar,
+    Lead,
+    LeadChange,
+    LeadIntake,
+    LeadPromise,
+    LeadRulesVersion,
+)
+from marque_customer.models.tasks import Task
 from marque_customer.rules.kinds import ACTIVE, ERASED, MERGED
 
-
-class Model(Base):
-    """Base of the customer service's tables."""
-
-    __abstract__ = True
-    metadata = metadata()
+__all__ = [
+    "TEXTS",
+    "ConsentEntry",
+    "ContactPoint",
+    "Customer",
+    "DealerCustomer",
+    "Interaction",
+    "KnownCalendar",
+    "KnownCar",
+    "Lead",
+    "LeadChange",
+    "LeadIntake",
+    "LeadPromise",
+    "LeadRulesVersion",
+    "Relation",
+    "SourceReference",
+    "Task",
+]
 
 
 class Customer(Aggregate, Model):

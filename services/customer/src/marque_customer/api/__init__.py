@@ -12,6 +12,8 @@ from servicekit.paging import moment as token_moment
 from servicekit.paging import page_key, page_of
 from servicekit.rpc.call import Call
 
+from marque_customer.api.leads import LeadApi, LeadIntakeApi, LeadPromiseApi, LeadRulesApi
+from marque_customer.api.tasks import TaskApi
 from marque_customer.errors import CustomerNotFound
 from marque_customer.mapping import consents as consent_mapping
 from marque_customer.mapping import customers as mapping
@@ -255,4 +257,5 @@ class ConsentApi:
 def servicers(work: Work) -> list[Any]:
     """Returns the servicers of this service but those of the kit."""
     kinds = (CustomerApi, ContactPointApi, RelationApi, InteractionApi, ConsentApi)
-    return [kind(work) for kind in kinds]
+    leads = (LeadApi, LeadPromiseApi, LeadRulesApi, LeadIntakeApi, TaskApi)
+    return [kind(work) for kind in (*kinds, *leads)]
