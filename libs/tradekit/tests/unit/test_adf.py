@@ -92,6 +92,7 @@ class TestLeniency:
             f"<!DOCTYPE adf><adf><prospect><!-- {BODY} -->{BODY}</prospect></adf>",
             f"<adf><prospect>{BODY.replace('Ann', '<![CDATA[Ann]]>')}</prospect></adf>",
             f"<adf><prospect>{BODY.replace('</customer>', '</custmer>')}</prospect></adf>",
+            f"<adf><prospect>{BODY.replace('</vehicle>', '')}</prospect></adf>",
         ],
     )
     def test_what_is_nearly_xml_is_read(self, text: str) -> None:

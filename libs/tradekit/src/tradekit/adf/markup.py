@@ -30,6 +30,8 @@ LEAVES = frozenset((
     "latestdate", "name", "email", "phone", "street", "apartment", "city", "regioncode", "postalcode", "country",
     "vendorname", "url", "service", "id", "leadtype",
 ))  # fmt: skip
+# Elements that stand in a prospect and nowhere below.
+_TOPS = frozenset(("vehicle", "customer", "vendor", "provider"))
 
 
 class Kind(Enum):
@@ -117,6 +119,9 @@ def _open(path: list[Element], token: Token, problems: Problems) -> None:
     if path[-1].name in LEAVES and len(path) > 1:
         problems.add(_where(path), "MALFORMED", "The element is not closed.")
         path.pop()
+    if token.name in _TOPS and len(path) > 1:
+        problems.add(_where(path), "MALFORMED", "The element is not closed.")
+        del path[1:]
     made = _element(token)
     if len(path) >= DEEPEST:
         problems.add(_where(path), "MALFORMED", "Elements are nested too deeply.")

@@ -102,13 +102,13 @@ async def _candidates(work: Work, network: Network, row: Any) -> Sequence[Choice
         return [Choice(one, ({"code": "KNOWN_THERE"},)) for one in known]
     brand = row["brand"] or ""
     found = await network.dealers_for(where, brand)
+    make: tuple[dict[str, Any], ...] = ({"code": "BRAND", "detail": brand},) if brand else ()
+    if brand and not found:  # a make that nobody there stands for, or that the person writes in a way of their own
+        found, make = await network.dealers_for(where, ""), ({"code": "ANY_BRAND"},)
     return [
         Choice(
             uuid.UUID(one.dealer.dealer_id),
-            (
-                {"code": _REASONS.get(one.reason, "NEAREST"), "detail": one.territory_code},
-                *(({"code": "BRAND", "detail": brand},) if brand else ()),
-            ),
+            ({"code": _REASONS.get(one.reason, "NEAREST"), "detail": one.territory_code}, *make),
         )
         for one in found
     ]
