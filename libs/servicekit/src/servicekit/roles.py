@@ -143,6 +143,26 @@ _OPERATIONS = "".join(
 # Who did what to whom: for who answers for it, not for who keeps the machines running.
 _AUDIT = "".join(f"{service}.audit_records: list\n" for service in ("customer", "network", "vehicle"))
 
+# Leads and tasks: what is worked with at a dealer, what its manager decides, and what the maker's people may do for any dealer.
+_TASKS = "customer.tasks: create read list complete reassign cancel"
+_LEAD_LOOK = """
+customer.leads: read list search
+customer.lead_promises: list
+customer.lead_rules: read
+"""
+_LEAD_DESK = """
+customer.leads: create update contact advance propose_loss win
+customer.lead_promises: add settle
+"""
+_LEAD_CARE = """
+customer.leads: assign decide_loss recycle
+customer.lead_calibration: read
+"""
+_LEAD_INTAKE = "customer.leads: receive import"
+_LEADS_WORKED = _LEAD_LOOK + _LEAD_DESK + _TASKS
+_LEADS_MANAGED = _LEADS_WORKED + _LEAD_CARE
+_LEADS_ALL = _LEADS_MANAGED + _LEAD_INTAKE + "\ncustomer.lead_rules: put"
+
 
 def _permissions(*groups: str) -> frozenset[str]:
     found = set()
@@ -158,7 +178,7 @@ _DESK = (_CUSTOMER_DESK, _CAR_DESK, _CALLS)
 _ALL = (
     _NETWORK_LOOK, _STAFF_LOOK, _CAR_LOOK, *_DESK, _COUNTER, _SALES, _WORKSHOP, _IMPORTS, _NETWORK_DESK, _NETWORK_IMPORTS,
     _PARTNER_LOOK, _PARTNER_CARE, _ASSIGNING, _LEAVING, _STATION_DIARY, _STATION,
-    _RECALLS, _CONTACT_RULES, _IDENTITY,
+    _RECALLS, _CONTACT_RULES, _IDENTITY, _LEADS_ALL,
 )  # fmt: skip
 
 PERMISSIONS: dict[str, frozenset[str]] = {
@@ -166,20 +186,25 @@ PERMISSIONS: dict[str, frozenset[str]] = {
         _NETWORK_LOOK, _OWN_PROFILE, "vehicle.vehicles: read list read_history", "vehicle.vins: check suggest", _SALES_LOOK, _WORKSHOP_LOOK,
         "vehicle.ownerships: list read", _DIARY, _IDENTITY_LOOK, "vehicle.lemon_watches: read\nvehicle.warranty_terms: list check",
     ),
-    "dealer.sales": _permissions(*_DEALER, *_DESK, _COUNTER, _SALES, _WORKSHOP_LOOK, _DIARY),
-    "dealer.service": _permissions(*_DEALER, *_DESK, _COUNTER, _WORKSHOP, _STATION_DIARY),
+    "dealer.sales": _permissions(*_DEALER, *_DESK, _COUNTER, _SALES, _WORKSHOP_LOOK, _DIARY, _LEADS_WORKED),
+    "dealer.service": _permissions(*_DEALER, *_DESK, _COUNTER, _WORKSHOP, _STATION_DIARY, _TASKS),
     "dealer.technician": _permissions(*_DEALER, "vehicle.repair_orders: read list update advance_stage", _DIARY_LOOK),
-    "dealer.care": _permissions(*_DEALER, _CUSTOMER_DESK, _CALLS, _COUNTER, _SALES_LOOK, _WORKSHOP_LOOK, "vehicle.vehicles: list", _DIARY),
+    "dealer.care": _permissions(
+        *_DEALER, _CUSTOMER_DESK, _CALLS, _COUNTER, _SALES_LOOK, _WORKSHOP_LOOK, "vehicle.vehicles: list", _DIARY, _TASKS,
+    ),
     "dealer.manager": _permissions(
         *_DEALER, *_DESK, _COUNTER, _SALES, _WORKSHOP, "network.staff: create update", "network.calendars: put copy",
-        _PARTNER_LOOK, _ASSIGNING, _LEAVING, _STATION_DIARY, _STATION,
+        _PARTNER_LOOK, _ASSIGNING, _LEAVING, _STATION_DIARY, _STATION, _LEADS_MANAGED,
     ),
-    "dealer.system": _permissions(*_DEALER, *_DESK, _COUNTER, _SALES, _WORKSHOP, _IMPORTS, _STATION_DIARY, _STATION),
+    "dealer.system": _permissions(
+        *_DEALER, *_DESK, _COUNTER, _SALES, _WORKSHOP, _IMPORTS, _STATION_DIARY, _STATION, _LEADS_WORKED, _LEAD_INTAKE,
+    ),
     "oem.agent": _permissions(
         *_DEALER, *_DESK, _IDENTITY, _SALES_LOOK, _WORKSHOP_LOOK, _DIARY, _CONTACT_RULES_LOOK,
+        _LEADS_WORKED, "customer.leads: assign",
     ),
     "oem.technical": _permissions(_NETWORK_LOOK, _CAR_LOOK, "vehicle.vehicles: list", _WORKSHOP_LOOK, _RECALL_LOOK),
-    "oem.keyaccount": _permissions(*_DEALER, *_DESK, _IDENTITY, _SALES_LOOK, _WORKSHOP_LOOK),
+    "oem.keyaccount": _permissions(*_DEALER, *_DESK, _IDENTITY, _SALES_LOOK, _WORKSHOP_LOOK, _LEADS_MANAGED),
     "oem.marketing": _permissions(
         _NETWORK_LOOK, "customer.customers: list", "vehicle.vehicles: list read", _CONTACT_RULES_LOOK,
     ),
@@ -189,6 +214,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "oem.region": _permissions(
         *_DEALER, "customer.customers: read list search", "customer.relations: list", "customer.interactions: list",
         "vehicle.vehicles: list", _SALES_LOOK, _WORKSHOP_LOOK, _PARTNER_LOOK, _PARTNER_CARE, _DIARY_LOOK,
+        _LEAD_LOOK, _LEAD_CARE, "customer.tasks: read list",
     ),
     "oem.manager": _permissions(*_ALL),
     "oem.research": _permissions("customer.customers: list", "vehicle.vehicles: list read"),
@@ -197,7 +223,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "plant": _permissions(
         "vehicle.vehicles: register read list update import", "vehicle.vins: check", "vehicle.imports: upload read list cancel",
     ),
-    "partner": _permissions("network.dealers: read list", "vehicle.vins: check"),
+    "partner": _permissions("network.dealers: read list", "vehicle.vins: check", "customer.leads: receive"),
     "provisioner": _permissions(_PROVISIONING),
     "service": _permissions(*_ALL, _OPERATIONS, _PROVISIONING),
 }  # fmt: skip

@@ -132,7 +132,92 @@ class ContactRefused(FailedPrecondition):
     message = "This customer may not be called now: {refusal}."
 
 
+class LeadNotFound(NotFound):
+    """No such lead in the caller's sight."""
+
+    reason = "LEAD_NOT_FOUND"
+    message = "There is no lead {lead_id}, or you may not see it."
+
+
+class LeadClosed(FailedPrecondition):
+    """A lead that is won or lost stays so."""
+
+    reason = "LEAD_CLOSED"
+    message = "The lead {lead_id} is won or lost already."
+
+
+class LeadStageWrong(FailedPrecondition):
+    """A verb that does not fit the stage."""
+
+    reason = "LEAD_STAGE_WRONG"
+    message = "The lead {lead_id} is not in a stage in which this can be done."
+
+
+class LeadWithoutDealer(FailedPrecondition):
+    """Nobody works on a lead that no dealer has."""
+
+    reason = "LEAD_WITHOUT_DEALER"
+    message = "The lead {lead_id} is with no dealer."
+
+
+class LeadTaken(AlreadyExists):
+    """The dealer has an open lead of the person for the same wish."""
+
+    reason = "LEAD_TAKEN"
+    message = "The dealer has an open lead of this person for the same wish."
+
+
+class LossNotYours(PermissionDenied):
+    """Four eyes: who gives a lead up does not approve of it."""
+
+    reason = "LOSS_NOT_YOURS"
+    message = "You proposed this loss; somebody else decides on it."
+
+
+class LeadRulesNotFound(NotFound):
+    """No such version."""
+
+    reason = "LEAD_RULES_NOT_FOUND"
+    message = "There is no version {version} of the rules for leads."
+
+
+class PromiseNotFound(NotFound):
+    """The lead has no such promise."""
+
+    reason = "PROMISE_NOT_FOUND"
+    message = "The lead has no promise {promise_id}."
+
+
+class PromiseSettled(FailedPrecondition):
+    """A promise is kept or broken once."""
+
+    reason = "PROMISE_SETTLED"
+    message = "The promise is settled already."
+
+
+class PromisesFull(FailedPrecondition):
+    """A lead has a bounded number of promises."""
+
+    reason = "PROMISES_FULL"
+    message = "The lead has {most} promises already."
+
+
+class TaskNotFound(NotFound):
+    """No such task in the caller's sight."""
+
+    reason = "TASK_NOT_FOUND"
+    message = "There is no task {task_id}, or you may not see it."
+
+
+class TaskEnded(FailedPrecondition):
+    """A task ends once."""
+
+    reason = "TASK_ENDED"
+    message = "The task {task_id} is done or cancelled already."
+
+
 CONSTRAINTS: Constraints = {
+    "uq_leads_open_wish": LeadTaken,
     "uq_contact_points_verified_phone": ContactPointTaken,
     "pk_source_references": SourceReferenceTaken,
     "pk_contact_rules": Aborted,

@@ -20,10 +20,15 @@ from marque_customer.models import (
     DealerCustomer,
     Interaction,
     KnownCar,
+    Lead,
+    LeadChange,
+    LeadIntake,
+    LeadPromise,
     PhoneCall,
     Relation,
     SourceRecord,
     SourceReference,
+    Task,
 )
 from marque_customer.repository import contact_rules, duplicates, families, permits
 from marque_customer.repository import customers as repository
@@ -43,10 +48,18 @@ _PARTS: dict[str, tuple[Any, str]] = {
     "customer.known_car": (KnownCar, "ownership_id"),
     "customer.source_record": (SourceRecord, "source"),
     "customer.call": (PhoneCall, "call_id"),
+    "customer.task": (Task, "task_id"),
+    "customer.lead_intake": (LeadIntake, "intake_id"),
+    "customer.lead_promise": (LeadPromise, "promise_id"),
+    "customer.lead_change": (LeadChange, "sequence"),
+    "customer.lead": (Lead, "lead_id"),
 }
 _LEDGER = "customer.consent_entry"
 _PERMIT = "customer.contact_permit"
-_OURS = frozenset({"content_hash", "match_key", "version", "plate_stale_time", "holding"})
+_OURS = frozenset(
+    {"content_hash", "match_key", "version", "plate_stale_time", "holding"}
+    | {"wish_key", "group_id", "route_time", "route_round", "passed_dealers", "traceparent", "change_count", "loss_by"}
+)
 
 
 class CustomerPersonalData:

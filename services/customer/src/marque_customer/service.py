@@ -16,9 +16,10 @@ from servicekit.operations import OperationsApi
 from servicekit.rpc.client import Peer
 from servicekit.service import Kit, Service
 
+from marque_customer import due
 from marque_customer.api import servicers
 from marque_customer.api.permits import PersonalApi
-from marque_customer.clients import Vehicles
+from marque_customer.clients import Network, Vehicles
 from marque_customer.errors import CONSTRAINTS
 from marque_customer.handover import CustomerHandOver
 from marque_customer.repository import snapshots
@@ -27,6 +28,8 @@ from marque_customer.settings import Settings
 from marque_customer.subscribers import subscriptions
 from marque_customer.usecases import duplicates, permits, plates
 from marque_customer.usecases.importing import CustomerImporter
+from marque_customer.usecases.leads import calendars, routing
+from marque_customer.usecases.leads.importing import LeadImporter
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -36,6 +39,8 @@ def build(kit: Kit) -> Service:
     work = Work(kit.database, kit.committed, CONSTRAINTS)
     address = kit.settings.peers.get("vehicle")
     vehicles = Vehicles(Peer("vehicle", address, kit.identity)) if address else None
+    address = kit.settings.peers.get("network")
+    network = Network(Peer("network", address, kit.identity)) if address else None
     settings = Settings.of(kit.settings)
     windows = Windows(
         timedelta(seconds=settings.permit_take_seconds),
@@ -43,7 +48,16 @@ def build(kit: Kit) -> Service:
         timedelta(seconds=settings.permit_margin_seconds),
     )
     heard, readers = subscriptions(), {"alias": aliases.snapshots, "customer": snapshots.customers}
-    importers: dict[str, Importer] = {"ImportCustomers": CustomerImporter()}
+    importers: dict[str, Importer] = {
+        "ImportCustomers": CustomerImporter(),
+        "ImportLeads": LeadImporter(),
+    }
+    sweeps = {"duplicates": partial(duplicates.reopen, work=work)}
+    if vehicles:
+        sweeps["plates"] = partial(plates.sweep, work=work, vehicles=vehicles)
+    if network:
+        sweeps["lead-routes"] = partial(routing.sweep, work=work, network=network)
+        sweeps["calendars"] = partial(calendars.sweep, work=work, network=network)
     return Service(
         name="customer",
         migrations=MIGRATIONS,
@@ -55,11 +69,12 @@ def build(kit: Kit) -> Service:
             OperationsApi("customer", work, readers, heard, kit=kit),
         ],
         subscriptions=heard,
-        due={**import_due(work, importers), permits.PRUNE: permits.pruning(settings.permit_days, settings.call_days)},
-        snapshots=readers,
-        sweeps={
-            "duplicates": partial(duplicates.reopen, work=work),
-            **({"plates": partial(plates.sweep, work=work, vehicles=vehicles)} if vehicles else {}),
+        due={
+            **import_due(work, importers),
+            **due.handlers(),
+            permits.PRUNE: permits.pruning(settings.permit_days, settings.call_days),
         },
-        closing=[vehicles] if vehicles else [],
+        snapshots=readers,
+        sweeps=sweeps,
+        closing=[peer for peer in (vehicles, network) if peer],
     )

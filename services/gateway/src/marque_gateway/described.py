@@ -12,6 +12,7 @@ from marque.type.v1 import import_pb2
 from servicekit import contract
 from servicekit.bulk.readers import ENDINGS
 
+from marque_gateway import adf
 from marque_gateway.openapi.constraints import keywords
 from marque_gateway.overview import PARTS
 from marque_gateway.upstream import method_of
@@ -111,6 +112,7 @@ def paths() -> dict[str, dict[str, Any]]:
             }
         },
         "/v1/telephony/{provider}/events": {"post": _telephony()},
+        adf.PATH: {"post": _adf()},
         **{f"/v1/{service}/imports": {"post": _upload(service)} for service in uploading()},
     }
 
@@ -151,6 +153,23 @@ def _telephony() -> dict[str, Any]:
             "content": {"application/json": {"schema": {"$ref": "#/components/schemas/CallEvent"}}},
         },
         "responses": {"200": _json("What the event changed.", "CallEventTaken"), **_PROBLEMS},
+    }
+
+
+def _adf() -> dict[str, Any]:
+    document = {"schema": {"type": "string", "maxLength": adf.LARGEST}}
+    return {
+        "operationId": "postAdf",
+        "tags": ["LeadIntakeService"],
+        "summary": "Takes an ADF 1.0 document as lead providers post it.",
+        "description": "Each prospect becomes one lead or gets one clear answer. A document that is not well-formed is read as far as"
+        " it goes; one that declares entities is refused.",
+        "parameters": [{"$ref": "#/components/parameters/IdempotencyKey"}, _LANGUAGE],
+        "requestBody": {
+            "required": True,
+            "content": dict.fromkeys(("application/x-adf+xml", "application/xml", "text/xml", "text/plain"), document),
+        },
+        "responses": {"200": _json("What became of each prospect.", "ReceiveAdfResponse"), **_PROBLEMS},
     }
 
 

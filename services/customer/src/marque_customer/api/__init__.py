@@ -14,7 +14,9 @@ from servicekit.rpc.call import Call
 
 from marque_customer.api.calls import CallApi
 from marque_customer.api.identity import IdentityApi
+from marque_customer.api.leads import LeadApi, LeadIntakeApi, LeadPromiseApi, LeadRulesApi
 from marque_customer.api.permits import ContactPermitApi, ContactRuleApi, PreferenceApi
+from marque_customer.api.tasks import TaskApi
 from marque_customer.errors import CustomerNotFound
 from marque_customer.mapping import consents as consent_mapping
 from marque_customer.mapping import customers as mapping
@@ -280,5 +282,6 @@ class ConsentApi:
 def servicers(work: Work, windows: Windows) -> list[Any]:
     """Returns the servicers of this service but those of the kit."""
     kinds = (CustomerApi, ContactPointApi, RelationApi, InteractionApi, ContactRuleApi, IdentityApi)
+    leads = (LeadApi, LeadPromiseApi, LeadRulesApi, LeadIntakeApi, TaskApi)
     waiting = (ConsentApi, ContactPermitApi, PreferenceApi, CallApi)
-    return [*(kind(work) for kind in kinds), *(kind(work, windows) for kind in waiting)]
+    return [*(kind(work) for kind in (*kinds, *leads)), *(kind(work, windows) for kind in waiting)]

@@ -6,22 +6,51 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from servicekit.db.base import Aggregate, Base, metadata
+from servicekit.db.base import Aggregate
 from servicekit.ids import new_uuid
 from sqlalchemy import ForeignKey
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import Text
 
-from marque_customer.errors import CallWrappedUp, CustomerErased, CustomerMerged, DuplicateDecided
-from marque_customer.rules.kinds import ACTIVE, DECIDED, ERASED, MERGED, UNDECIDED
+from marque_customer.errors import CustomerErased, CustomerMerged
+from marque_customer.models.base import Model
+from marque_customer.models.contacts import ContactRule, PhoneCall
+from marque_customer.models.identity import CustomerMerge, DuplicateCandidate, SourceRecord
+from marque_customer.models.leads import (
+    KnownCalendar,
+    Lead,
+    LeadChange,
+    LeadIntake,
+    LeadPromise,
+    LeadRulesVersion,
+)
+from marque_customer.models.tasks import Task
+from marque_customer.rules.kinds import ACTIVE, ERASED, MERGED
 
-
-class Model(Base):
-    """Base of the customer service's tables."""
-
-    __abstract__ = True
-    metadata = metadata()
+__all__ = [
+    "TEXTS",
+    "ConsentEntry",
+    "ContactPoint",
+    "ContactRule",
+    "Customer",
+    "CustomerMerge",
+    "DealerCustomer",
+    "DuplicateCandidate",
+    "Interaction",
+    "KnownCalendar",
+    "KnownCar",
+    "Lead",
+    "LeadChange",
+    "LeadIntake",
+    "LeadPromise",
+    "LeadRulesVersion",
+    "PhoneCall",
+    "Relation",
+    "SourceRecord",
+    "SourceReference",
+    "Task",
+]
 
 
 class Customer(Aggregate, Model):
@@ -229,123 +258,3 @@ class KnownCar(Model):
     version: Mapped[int]
     plate: Mapped[str] = mapped_column(default="")
     plate_stale_time: Mapped[datetime | None]
-
-
-class ContactRule(Aggregate, Model):
-    """How often and when people are contacted, by channel class and purpose; 0 stands for every one. Minutes are of the person's day."""
-
-    __tablename__ = "contact_rules"
-
-    channel_class: Mapped[int] = mapped_column(primary_key=True)
-    purpose: Mapped[int] = mapped_column(primary_key=True)
-    most_per_day: Mapped[int | None]
-    quiet_start_minute: Mapped[int | None]
-    quiet_end_minute: Mapped[int | None]
-    repeat_days: Mapped[int] = mapped_column(default=0)
-    held_by_complaint: Mapped[bool] = mapped_column(default=False)
-    actor: Mapped[str]
-
-
-class SourceRecord(Model):
-    """What one source said of a customer last: columns and `contact_points`; `older`: the fields said before that, [time, actor]."""
-
-    __tablename__ = "source_records"
-
-    customer_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
-    source: Mapped[str] = mapped_column(primary_key=True)
-    dealer_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
-    source_key: Mapped[str] = mapped_column(primary_key=True, default="")
-    origin: Mapped[int]
-    said: Mapped[dict[str, Any]] = mapped_column(JSONB)
-    older: Mapped[dict[str, Any]] = mapped_column(JSONB, default=dict)
-    verified: Mapped[list[str]] = mapped_column(ARRAY(Text), default=list)
-    first_time: Mapped[datetime]
-    last_time: Mapped[datetime]
-    actor: Mapped[str]
-
-
-class CustomerMerge(Aggregate, Model):
-    """That a customer was merged into another; `status_before` is what the merged one goes back to."""
-
-    __tablename__ = "customer_merges"
-
-    merge_id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_uuid)
-    customer_id: Mapped[uuid.UUID]
-    merged_customer_id: Mapped[uuid.UUID]
-    merge_time: Mapped[datetime]
-    source: Mapped[int]
-    reasons: Mapped[list[str]] = mapped_column(ARRAY(Text))
-    actor: Mapped[str]
-    status_before: Mapped[int]
-    status_time_before: Mapped[datetime]
-    unmerge_time: Mapped[datetime | None]
-    unmerge_reason: Mapped[str] = mapped_column(default="")
-    unmerge_actor: Mapped[str] = mapped_column(default="")
-
-    def undo(self, moment: datetime, reason: str, actor: str) -> None:
-        """Ends the merge."""
-        self.unmerge_time, self.unmerge_reason, self.unmerge_actor = moment, reason, actor
-
-
-class DuplicateCandidate(Aggregate, Model):
-    """Two customers that may be one; `left_id` is the older one. `carried_by` is the merge that brought the pair here, or took it away."""
-
-    __tablename__ = "duplicate_candidates"
-
-    candidate_id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_uuid)
-    left_id: Mapped[uuid.UUID]
-    right_id: Mapped[uuid.UUID]
-    score: Mapped[float]
-    reasons: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, default=list)
-    source: Mapped[int]
-    state: Mapped[int] = mapped_column(default=1)
-    decide_time: Mapped[datetime | None]
-    decider: Mapped[str] = mapped_column(default="")
-    review_time: Mapped[datetime | None]
-    merge_id: Mapped[uuid.UUID | None]
-    carried_by: Mapped[uuid.UUID | None]
-
-    def refuse_if_decided(self) -> None:
-        """Raises DuplicateDecided where a decision stands."""
-        if self.state not in UNDECIDED:
-            raise DuplicateDecided(decision=DECIDED.get(self.state, ""), decide_time=self.decide_time)
-
-    def decide(self, state: int, moment: datetime, decider: str, *, review_time: datetime | None = None) -> None:
-        """Records a decision. Raises DuplicateDecided where another one stands."""
-        self.refuse_if_decided()
-        self.state, self.decide_time, self.decider, self.review_time = state, moment, decider, review_time
-
-
-class PhoneCall(Aggregate, Model):
-    """A telephone call, folded from what the telephone system told (`rules.calls`), with what its agents wrote.
-
-    `staff_time` is when the present agent got it; `contact_permit_id` and `holding` are those of a call that was placed under a permit.
-    """
-
-    __tablename__ = "calls"
-
-    call_id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_uuid)
-    provider: Mapped[str]
-    provider_call_id: Mapped[str]
-    state: Mapped[int]
-    direction: Mapped[int]
-    number: Mapped[str] = mapped_column(default="")
-    line: Mapped[str] = mapped_column(default="")
-    staff_id: Mapped[uuid.UUID | None]
-    staff_time: Mapped[datetime | None]
-    dealer_id: Mapped[uuid.UUID | None]
-    customer_id: Mapped[uuid.UUID | None]
-    note: Mapped[str] = mapped_column(default="")
-    begin_time: Mapped[datetime]
-    answer_time: Mapped[datetime | None]
-    end_time: Mapped[datetime | None]
-    recording: Mapped[str] = mapped_column(default="")
-    transfers: Mapped[int] = mapped_column(default=0)
-    interaction_id: Mapped[uuid.UUID | None]
-    contact_permit_id: Mapped[uuid.UUID | None]
-    holding: Mapped[int] = mapped_column(default=0)
-
-    def refuse_if_wrapped_up(self) -> None:
-        """Raises CallWrappedUp where the call is on the time line already."""
-        if self.interaction_id is not None:
-            raise CallWrappedUp()
