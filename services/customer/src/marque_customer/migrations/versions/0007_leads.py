@@ -5,8 +5,8 @@ import json
 from alembic import op
 from servicekit.db.tables import statements
 
-revision = "0008"
-down_revision = "0007"
+revision = "0007"
+down_revision = "0006"
 
 TABLES = """
 CREATE TABLE lead_rules (

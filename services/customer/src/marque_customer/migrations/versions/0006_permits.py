@@ -4,7 +4,7 @@ from alembic import op
 from servicekit.db.migrate import backfill
 from servicekit.db.tables import statements
 
-revision = "0007"
+revision = "0006"
 down_revision = "0005"
 
 TABLES = """
