@@ -42,6 +42,7 @@ _PARTS: dict[str, tuple[Any, str]] = {
     "customer.source_record": (SourceRecord, "source"),
 }
 _LEDGER = "customer.consent_entry"
+_PAIR = "customer.duplicate_candidate"
 _OURS = frozenset({"content_hash", "match_key", "version", "plate_stale_time"})
 
 
@@ -67,7 +68,8 @@ class CustomerPersonalData:
         done = Erasure()
         for customer in await repository.locked(uow.session, customer_ids):
             await self._erase_one(uow, customer, held_kinds, done)
-        _count(done, "customer.duplicate_candidate", await duplicates.forget(uow.session, customer_ids))
+        if not held_kinds & {_ALL, _PAIR}:
+            _count(done, _PAIR, await duplicates.forget(uow.session, customer_ids))
         await _forget_above(uow, customer_ids)
         kept = await uow.session.scalar(sa.select(sa.func.count()).where(ConsentEntry.customer_id.in_(customer_ids)))
         if kept:
