@@ -87,7 +87,7 @@ class DuplicateDecided(FailedPrecondition):
     """Somebody else was faster: the answer names the decision."""
 
     reason = "DUPLICATE_DECIDED"
-    message = "This pair was decided at {decide_time}: {decision}."
+    message = "This pair is decided: {decision} ({decide_time})."
 
 
 class ConsentMissing(FailedPrecondition):

@@ -55,6 +55,7 @@ _PARTS: dict[str, tuple[Any, str]] = {
     "customer.lead": (Lead, "lead_id"),
 }
 _LEDGER = "customer.consent_entry"
+_PAIR = "customer.duplicate_candidate"
 _PERMIT = "customer.contact_permit"
 _OURS = frozenset(
     {"content_hash", "match_key", "version", "plate_stale_time", "holding"}
@@ -92,7 +93,8 @@ class CustomerPersonalData:
         await self._erase_permits(uow, customer_ids, done)
         for customer in await repository.locked(uow.session, customer_ids):
             await self._erase_one(uow, customer, held_kinds, done)
-        _count(done, "customer.duplicate_candidate", await duplicates.forget(uow.session, customer_ids))
+        if not held_kinds & {_ALL, _PAIR}:
+            _count(done, _PAIR, await duplicates.forget(uow.session, customer_ids))
         await _forget_above(uow, customer_ids)
         kept = await uow.session.scalar(sa.select(sa.func.count()).where(ConsentEntry.customer_id.in_(customer_ids)))
         if kept:

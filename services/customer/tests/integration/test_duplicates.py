@@ -120,7 +120,7 @@ class TestDecide:
         )
         (failure,) = [one for one in answers if isinstance(one, RpcFailure)]
         assert (failure.code, failure.reason) == ("FAILED_PRECONDITION", "DUPLICATE_DECIDED")
-        assert "decided at" in failure.details
+        assert "is decided" in failure.details
 
     async def test_pair_said_to_be_two_is_never_proposed_again(self, desk, session):
         one, other, candidate = await pair(desk)

@@ -336,6 +336,15 @@ class TestConsents:
         await unmerge(desk, merged.merge_id)
         assert (await reason(desk, into), await reason(desk, gone)) == ("WITHDRAWN", "WITHDRAWN")
 
+    async def test_an_old_link_of_the_merged_one_still_withdraws_for_both(self, desk, two):
+        into, gone, _ = two
+        await consent(desk, into, "Grant")
+        merged = await merge(desk, into, gone)
+        assert (await consent(desk, gone, "Withdraw")).customer_id == gone
+        assert await reason(desk, into) == "WITHDRAWN"
+        await unmerge(desk, merged.merge_id)
+        assert (await reason(desk, into), await reason(desk, gone)) == ("WITHDRAWN", "WITHDRAWN")
+
     async def test_ledger_of_the_survivor_lists_the_entries_of_both_once(self, desk, two):
         into, gone, _ = two
         await consent(desk, into, "Grant")

@@ -10,6 +10,7 @@ from marque.customer.v1 import customer_import_service_pb2 as rows_pb2
 from marque.customer.v1 import customer_service_pb2, identity_service_pb2, provenance_pb2
 from marque.type.v1 import import_pb2, person_name_pb2
 from servicekit.testing.client import RpcFailure
+from servicekit.testing.platform import until
 
 IDENTITY = "customer.v1.IdentityService"
 CUSTOMER, STAFF = provenance_pb2.STATEMENT_ORIGIN_CUSTOMER, provenance_pb2.STATEMENT_ORIGIN_MAKER_STAFF
@@ -62,6 +63,9 @@ class TestProvenance:
         with pytest.raises(RpcFailure) as caught:
             await update(desk.agent, made.customer_id, occupation="x", verified=["gender"])
         assert caught.value.fields == {"verified_fields": "FIELD_NOT_SAID"}
+        with pytest.raises(RpcFailure) as caught:
+            await update(owner, made.customer_id, occupation="x", verified=["occupation"])
+        assert caught.value.fields == {"verified_fields": "NOT_FOR_CUSTOMERS"}
 
     async def test_newer_word_of_equals_wins_and_repeating_is_no_statement(self, desk):
         dealer = await desk.known_dealer()
@@ -119,6 +123,8 @@ class TestProvenance:
         assert (await told(desk.owner(made.customer_id), made.customer_id))["name"][
             0
         ].name == person_name_pb2.PersonName(full_name="王伟")
+        reads = "SELECT 1 FROM audit_records WHERE resource_id = $1 AND action = 'read' AND method LIKE '%Provenance'"
+        await until(lambda: desk.platform.sql("customer", reads, made.customer_id), 20.0, "the reading is not recorded")
         stranger = await desk.create()
         for client, code in (
             (desk.owner(stranger.customer_id), "NOT_FOUND"),

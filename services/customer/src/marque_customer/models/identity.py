@@ -79,7 +79,7 @@ class DuplicateCandidate(Aggregate, Model):
     def refuse_if_decided(self) -> None:
         """Raises DuplicateDecided where a decision stands."""
         if self.state not in UNDECIDED:
-            raise DuplicateDecided(decision=DECIDED.get(self.state, ""), decide_time=self.decide_time)
+            raise DuplicateDecided(decision=DECIDED.get(self.state, ""), decide_time=self.decide_time or "")
 
     def decide(self, state: int, moment: datetime, decider: str, *, review_time: datetime | None = None) -> None:
         """Records a decision. Raises DuplicateDecided where another one stands."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -35,12 +35,11 @@ class Parts:
     plates: list[str] = field(default_factory=list)
     dealers: set[uuid.UUID] = field(default_factory=set)
 
-    def add_car(self, vin: str, plate: str) -> None:
-        """Adds a car, once."""
-        if vin not in self.vins:
-            self.vins.append(vin)
-        if plate and plate not in self.plates:
-            self.plates.append(plate)
+    def add_cars(self, cars: Iterable[tuple[str, str]]) -> None:
+        """Adds cars (VIN, plate), each once; a fleet has thousands."""
+        known = list(cars)
+        self.vins = list(dict.fromkeys(vin for vin, _ in known))
+        self.plates = list(dict.fromkeys(plate for _, plate in known if plate))
 
 
 async def find(
@@ -74,9 +73,11 @@ async def parts_of_all(session: AsyncSession, customer_ids: Sequence[uuid.UUID])
             parts.references.append(item)
     cars = sa.select(KnownCar.customer_id, KnownCar.vin, KnownCar.plate).distinct()
     cars = cars.where(KnownCar.customer_id.in_(of), ~KnownCar.voided, KnownCar.valid_end_time.is_(None))
+    owned: dict[uuid.UUID, list[tuple[str, str]]] = {}
     for car in await session.execute(cars.order_by(KnownCar.vin, KnownCar.plate)):
-        for parts in of[car.customer_id]:
-            parts.add_car(car.vin, car.plate)
+        owned.setdefault(car.customer_id, []).append((car.vin, car.plate))
+    for parts in found.values():
+        parts.add_cars(car for member in parts.family for car in owned.get(member, ()))
     shown = sa.select(DealerCustomer.customer_id, DealerCustomer.dealer_id)
     for row in await session.execute(shown.where(DealerCustomer.customer_id.in_(customer_ids))):
         found[row.customer_id].dealers.add(row.dealer_id)

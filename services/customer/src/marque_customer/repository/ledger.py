@@ -24,7 +24,7 @@ _ALONE = sa.text(f"SELECT pg_advisory_xact_lock({_LOCK})")
 _SHARED = sa.text(f"SELECT pg_advisory_xact_lock_shared({_LOCK})")
 _CLOCK = sa.text("SELECT clock_timestamp()")
 LEDGER = ConsentEntry.__table__
-# Written by a trigger with every change of status, whoever makes it (migration 0007): an answer as known then must find what it was.
+# Written by a trigger with every change of status, whoever makes it (migration 0006): an answer as known then must find what it was.
 STANDINGS = sa.table(
     "customer_standings",
     sa.column("customer_id", sa.Uuid),

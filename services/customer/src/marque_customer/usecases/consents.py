@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from marque.customer.v1 import consent_events_pb2
 from servicekit.db.uow import UnitOfWork
+from servicekit.errors import Aborted
 from servicekit.ids import new_uuid
 from servicekit.rpc.principal import Principal
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -60,8 +61,9 @@ class View(NamedTuple):
 async def add(*, uow: UnitOfWork, customer_id: uuid.UUID, values: dict[str, Any]) -> Any:
     """Writes an entry. Raises ControllerNotOwn, CustomerNotFound, CustomerErased, CustomerMerged.
 
-    Where others are merged into the customer, a withdrawal is written for each of them, and a grant for the one whose contact point proves
-    it (evidence `customer.contact_point`): so both stay right when they are two again. The customer's own entry is the answer.
+    Who is merged can still be named, by an old link. A withdrawal is written for all who are one with the customer, a grant for the one
+    whose contact point proves it (evidence `customer.contact_point`), else the one named: so all stay right when they are two again. The
+    entry of the one named, or of the giver, is the answer.
     """
     refuse_foreign(uow.principal, values["controller_kind"], values["controller_id"])
     async with uow:
@@ -70,15 +72,19 @@ async def add(*, uow: UnitOfWork, customer_id: uuid.UUID, values: dict[str, Any]
 
 
 async def begin(uow: UnitOfWork, customer_id: uuid.UUID) -> Place:
-    """Takes the ledgers of a customer and its family for writing; returns where their ends are.
+    """Takes the ledgers of a customer and its family for writing, its own first; returns where their ends are.
 
-    Raises CustomerNotFound, CustomerErased, CustomerMerged.
+    Raises CustomerNotFound, CustomerErased, Aborted.
     """
-    customer = await repository.find(uow.session, uow.principal, customer_id, lock=True)
+    root = (await families.roots(uow.session, [customer_id])).get(customer_id, customer_id)
+    customer = await repository.find(uow.session, uow.principal, root, lock=True)
     if customer is None:
         raise CustomerNotFound(customer_id=customer_id)
     customer.refuse_if_gone()
-    family = await families.family(uow.session, customer_id)
+    members = await families.family(uow.session, root)
+    if customer_id not in members:  # what it stands for changed before the lock was got
+        raise Aborted()
+    family = [customer_id, *(one for one in members if one != customer_id)]
     clock = await ledger.lock_family(uow.session, family, alone=True)
     last = await ledger.last_of(uow.session, family)
     known = max((row.known_time for row in last.values()), default=None)

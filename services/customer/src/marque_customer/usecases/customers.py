@@ -8,6 +8,7 @@ from typing import Any
 
 from marque.customer.v1 import customer_events_pb2, customer_pb2
 from servicekit.db.uow import UnitOfWork
+from servicekit.errors import InvalidArgument
 from servicekit.ids import new_uuid
 
 from marque_customer.errors import ContactPointTaken
@@ -95,6 +96,8 @@ async def update(
     customer_id = profiles.customer_id_of(message)
     paths = profiles.changed_paths(message, named)
     profiles.refuse_unsaid(sure, paths)
+    if sure and uow.principal.is_owner:
+        raise InvalidArgument.of("verified_fields", "NOT_FOR_CUSTOMERS", "Nobody vouches for what they say themselves.")
     async with uow:
         customer, parts = await for_change(uow, customer_id, message.etag)
         values = profiles.update_values(message, paths, named, customer)

@@ -182,7 +182,7 @@ def _outcomes(
 
 
 def pruning(permit_days: int, call_days: int) -> DueHandler:
-    """Returns the due work that deletes permits and calls of an age; migration 0007 makes it due."""
+    """Returns the due work that deletes permits and calls of an age; migration 0006 makes it due."""
 
     async def prune(uow: UnitOfWork, key: str) -> datetime | None:
         more = await repository.prune(uow.session, permit_days)

@@ -404,7 +404,7 @@ class UpdateCustomerRequest(_message.Message):
     @_builtins.property
     def verified_fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The fields of this change whose values a document or a code has shown to be so, for example `birth_date`. A verified
-        value is not displaced by one that is not.
+        value is not displaced by one that is not. Refused for customers themselves with NOT_FOR_CUSTOMERS.
         """
 
     def __init__(

@@ -43,7 +43,7 @@ CREATE OR REPLACE FUNCTION customer_root(asked uuid) RETURNS uuid LANGUAGE sql S
     WITH RECURSIVE chain AS (
         SELECT customer_id, merged_into, status, 0 AS depth FROM customers WHERE customer_id = asked
         UNION ALL SELECT n.customer_id, n.merged_into, n.status, depth + 1 FROM chain
-        JOIN customers n ON n.customer_id = chain.merged_into WHERE chain.status = 2 AND depth < 100)
+        JOIN customers n ON n.customer_id = chain.merged_into WHERE chain.status = 2 AND depth < 1000)
     SELECT customer_id FROM chain ORDER BY depth DESC LIMIT 1 $$
 """
 
