@@ -11,6 +11,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from marquectl.contract import KINDS, method
 from marquectl.door import Caller, Door
+from marquectl.doubling import Doubles
 from marquectl.errors import CommandError
 from marquectl.importing import Counts, Feed, Rejected
 from marquectl.importing.feed import Chunk
@@ -55,6 +56,7 @@ class Loader:
         for granted in (True, False):
             await self._all(self._consent(one) for one in self._world.consents if one.granted is granted)
         await self._all(self._touch(one) for one in self._world.interactions)
+        await Doubles(self._agent, self._world, self._request).enter()
         await self._partners()
 
     async def _rows(self, kind: str) -> None:

@@ -6,6 +6,7 @@ import json
 import pytest
 from marquectl.addresses import Addresses
 from marquectl.door import Door
+from marquectl.doubling import DOUBLES
 from marquectl.importing import Counts
 from marquectl.sample import Note, make_sample
 from marquectl.world import make_world
@@ -20,6 +21,7 @@ async def totals(services: Platform) -> dict[str, int]:
     tables = {
         "customers": ("customer", "customers"),
         "consents": ("customer", "consent_entries"),
+        "pairs": ("customer", "duplicate_candidates"),
         "cars": ("vehicle", "vehicles"),
         "sales": ("vehicle", "sales"),
         "orders": ("vehicle", "repair_orders"),
@@ -62,7 +64,8 @@ class TestMakeSample:
         assert Note.read(addresses.run) == Note(SEED, SIZE, finished=True)
 
         before = await totals(all_services)
-        assert before["customers"] == SIZE
+        assert before["customers"] == SIZE + DOUBLES
+        assert before["pairs"] >= DOUBLES
         assert before["sales"] == len(world.cars)
         assert before["orders"] == len(world.rows["repair-orders"])
         assert before["consents"] == len(world.consents)

@@ -51,6 +51,15 @@ customer.relations: list
 customer.consents: grant withdraw list check
 customer.interactions: list log
 """
+# One person, one customer: what sources said, merges, the queue of duplicates. The maker's, as it goes across dealers.
+_IDENTITY_LOOK = """
+customer.customers: read_provenance
+customer.merges: list
+"""
+_IDENTITY = f"""{_IDENTITY_LOOK}
+customer.customers: merge unmerge
+customer.duplicates: list decide
+"""
 _COUNTER = "customer.customers: look_up"
 _OWN_PROFILE = """
 customer.customers: read update
@@ -125,13 +134,13 @@ _DEALER = (_PRESENCE, _ASSIGNMENT_LOOK, _NETWORK_LOOK, _STAFF_LOOK, _CAR_LOOK)
 _DESK = (_CUSTOMER_DESK, _CAR_DESK)
 _ALL = (
     _NETWORK_LOOK, _STAFF_LOOK, _CAR_LOOK, *_DESK, _COUNTER, _SALES, _WORKSHOP, _IMPORTS, _NETWORK_DESK, _NETWORK_IMPORTS,
-    _PARTNER_LOOK, _PARTNER_CARE, _ASSIGNING, _LEAVING,
+    _PARTNER_LOOK, _PARTNER_CARE, _ASSIGNING, _LEAVING, _IDENTITY,
 )  # fmt: skip
 
 PERMISSIONS: dict[str, frozenset[str]] = {
     "owner": _permissions(
         _NETWORK_LOOK, _OWN_PROFILE, "vehicle.vehicles: read list read_history", "vehicle.vins: check", _SALES_LOOK, _WORKSHOP_LOOK,
-        "vehicle.ownerships: list read",
+        "vehicle.ownerships: list read", _IDENTITY_LOOK,
     ),
     "dealer.sales": _permissions(*_DEALER, *_DESK, _COUNTER, _SALES, _WORKSHOP_LOOK),
     "dealer.service": _permissions(*_DEALER, *_DESK, _COUNTER, _WORKSHOP),
@@ -142,9 +151,9 @@ PERMISSIONS: dict[str, frozenset[str]] = {
         _PARTNER_LOOK, _ASSIGNING, _LEAVING,
     ),
     "dealer.system": _permissions(*_DEALER, *_DESK, _COUNTER, _SALES, _WORKSHOP, _IMPORTS),
-    "oem.agent": _permissions(*_DEALER, *_DESK, _SALES_LOOK, _WORKSHOP_LOOK),
+    "oem.agent": _permissions(*_DEALER, *_DESK, _IDENTITY, _SALES_LOOK, _WORKSHOP_LOOK),
     "oem.technical": _permissions(_NETWORK_LOOK, _CAR_LOOK, "vehicle.vehicles: list", _WORKSHOP_LOOK),
-    "oem.keyaccount": _permissions(*_DEALER, *_DESK, _SALES_LOOK, _WORKSHOP_LOOK),
+    "oem.keyaccount": _permissions(*_DEALER, *_DESK, _IDENTITY, _SALES_LOOK, _WORKSHOP_LOOK),
     "oem.marketing": _permissions(_NETWORK_LOOK, "customer.customers: list", "vehicle.vehicles: list read"),
     "oem.quality": _permissions(_NETWORK_LOOK, _CAR_LOOK, "vehicle.vehicles: list", _WORKSHOP_LOOK),
     "oem.region": _permissions(

@@ -55,6 +55,41 @@ class CustomerMerged(FailedPrecondition):
     message = "The customer {customer_id} was merged into {merged_into}. Change that one."
 
 
+class CustomerRestricted(FailedPrecondition):
+    """Whose processing is restricted is neither merged nor unmerged: that is processing."""
+
+    reason = "CUSTOMER_RESTRICTED"
+    message = "The processing of the customer {customer_id} is restricted."
+
+
+class MergeCycle(FailedPrecondition):
+    """The survivor stands merged into the one that is to be merged into it."""
+
+    reason = "MERGE_CYCLE"
+    message = "The customer {customer_id} is merged into {from_customer_id} already. Undo that merge first."
+
+
+class MergeNotFound(NotFound):
+    """No such merge in the caller's sight."""
+
+    reason = "MERGE_NOT_FOUND"
+    message = "There is no merge {merge_id}, or you may not see it."
+
+
+class DuplicateNotFound(NotFound):
+    """No such pair in the caller's sight."""
+
+    reason = "DUPLICATE_NOT_FOUND"
+    message = "There is no pair {candidate_id}, or you may not see it."
+
+
+class DuplicateDecided(FailedPrecondition):
+    """Somebody else was faster: the answer names the decision."""
+
+    reason = "DUPLICATE_DECIDED"
+    message = "This pair was decided at {decide_time}: {decision}."
+
+
 class ConsentMissing(FailedPrecondition):
     """A web visit is kept only with consent to profiling."""
 

@@ -13,8 +13,8 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import Text
 
-from marque_customer.errors import CustomerErased, CustomerMerged
-from marque_customer.rules.kinds import ACTIVE, ERASED, MERGED
+from marque_customer.errors import CustomerErased, CustomerMerged, DuplicateDecided
+from marque_customer.rules.kinds import ACTIVE, DECIDED, ERASED, MERGED, UNDECIDED
 
 
 class Model(Base):
@@ -71,6 +71,14 @@ class Customer(Aggregate, Model):
         for name in changed:
             setattr(self, name, values[name])
         return changed
+
+    def merge_into(self, survivor: Customer, moment: datetime) -> None:
+        """Stands for the survivor from now on."""
+        self.status, self.status_time, self.merged_into = MERGED, moment, survivor.customer_id
+
+    def stand_alone(self, status: int, status_time: datetime) -> None:
+        """Is itself again, in the state that it had."""
+        self.status, self.status_time, self.merged_into = status, status_time, None
 
     def forget(self, moment: datetime) -> None:
         """Leaves the id, the kind and the fact of the erasure; nothing personal stays."""
@@ -221,3 +229,76 @@ class KnownCar(Model):
     version: Mapped[int]
     plate: Mapped[str] = mapped_column(default="")
     plate_stale_time: Mapped[datetime | None]
+
+
+class SourceRecord(Model):
+    """What one source said of a customer, field by field, as it said it last (`rules.survivorship`).
+
+    `said` holds columns of the customer and `contact_points`; `older` names the fields that were not said with the rest: [time, actor].
+    """
+
+    __tablename__ = "source_records"
+
+    customer_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    source: Mapped[str] = mapped_column(primary_key=True)
+    dealer_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    source_key: Mapped[str] = mapped_column(primary_key=True, default="")
+    origin: Mapped[int]
+    said: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    older: Mapped[dict[str, Any]] = mapped_column(JSONB, default=dict)
+    verified: Mapped[list[str]] = mapped_column(ARRAY(Text), default=list)
+    first_time: Mapped[datetime]
+    last_time: Mapped[datetime]
+    actor: Mapped[str]
+
+
+class CustomerMerge(Aggregate, Model):
+    """That a customer was merged into another; `status_before` is what the merged one goes back to."""
+
+    __tablename__ = "customer_merges"
+
+    merge_id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_uuid)
+    customer_id: Mapped[uuid.UUID]
+    merged_customer_id: Mapped[uuid.UUID]
+    merge_time: Mapped[datetime]
+    source: Mapped[int]
+    reasons: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    actor: Mapped[str]
+    status_before: Mapped[int]
+    status_time_before: Mapped[datetime]
+    unmerge_time: Mapped[datetime | None]
+    unmerge_reason: Mapped[str] = mapped_column(default="")
+    unmerge_actor: Mapped[str] = mapped_column(default="")
+
+    def undo(self, moment: datetime, reason: str, actor: str) -> None:
+        """Ends the merge."""
+        self.unmerge_time, self.unmerge_reason, self.unmerge_actor = moment, reason, actor
+
+
+class DuplicateCandidate(Aggregate, Model):
+    """Two customers that may be one; `left_id` is the smaller id, so the older customer. `carried_by` is the merge that brought it here."""
+
+    __tablename__ = "duplicate_candidates"
+
+    candidate_id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_uuid)
+    left_id: Mapped[uuid.UUID]
+    right_id: Mapped[uuid.UUID]
+    score: Mapped[float]
+    reasons: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, default=list)
+    source: Mapped[int]
+    state: Mapped[int] = mapped_column(default=1)
+    decide_time: Mapped[datetime | None]
+    decider: Mapped[str] = mapped_column(default="")
+    review_time: Mapped[datetime | None]
+    merge_id: Mapped[uuid.UUID | None]
+    carried_by: Mapped[uuid.UUID | None]
+
+    def refuse_if_decided(self) -> None:
+        """Raises DuplicateDecided where a decision stands."""
+        if self.state not in UNDECIDED:
+            raise DuplicateDecided(decision=DECIDED.get(self.state, ""), decide_time=self.decide_time)
+
+    def decide(self, state: int, moment: datetime, decider: str, *, review_time: datetime | None = None) -> None:
+        """Records a decision. Raises DuplicateDecided where another one stands."""
+        self.refuse_if_decided()
+        self.state, self.decide_time, self.decider, self.review_time = state, moment, decider, review_time

@@ -21,10 +21,13 @@ from marque_customer.models import (
     Interaction,
     KnownCar,
     Relation,
+    SourceRecord,
     SourceReference,
 )
 from marque_customer.repository import customers as repository
+from marque_customer.repository import duplicates, families
 from marque_customer.rules.kinds import ERASED
+from marque_customer.usecases.merging import recompose
 from marque_customer.usecases.saving import save
 
 _ALL = "*"
@@ -36,6 +39,7 @@ _PARTS: dict[str, tuple[Any, str]] = {
     "customer.relation": (Relation, "relation_id"),
     "customer.interaction": (Interaction, "interaction_id"),
     "customer.known_car": (KnownCar, "ownership_id"),
+    "customer.source_record": (SourceRecord, "source"),
 }
 _LEDGER = "customer.consent_entry"
 _OURS = frozenset({"content_hash", "match_key", "version", "plate_stale_time"})
@@ -63,6 +67,8 @@ class CustomerPersonalData:
         done = Erasure()
         for customer in await repository.locked(uow.session, customer_ids):
             await self._erase_one(uow, customer, held_kinds, done)
+        _count(done, "customer.duplicate_candidate", await duplicates.forget(uow.session, customer_ids))
+        await _forget_above(uow, customer_ids)
         kept = await uow.session.scalar(sa.select(sa.func.count()).where(ConsentEntry.customer_id.in_(customer_ids)))
         if kept:
             done.retained.append(Retained(_LEDGER, kept, "CONSENT_PROOF"))
@@ -99,6 +105,16 @@ class CustomerPersonalData:
         event.status = customer.status  # type: ignore[assignment]
         uow.emit(event, of=customer)
         _count(done, _CUSTOMER, 1)
+
+
+async def _forget_above(uow: UnitOfWork, customer_ids: Sequence[uuid.UUID]) -> None:
+    """Lets survivors, who showed what an erased customer had, show only what is their own."""
+    await uow.flush()
+    above = [
+        one for one in await families.upwards(uow.session, customer_ids) if one.customer_id not in set(customer_ids)
+    ]
+    for customer in above:
+        await recompose(uow, customer)
 
 
 def _count(done: Erasure, kind: str, rows: int) -> None:

@@ -23,7 +23,7 @@ from marque_customer.handover import CustomerHandOver
 from marque_customer.personal import CustomerPersonalData
 from marque_customer.repository import snapshots
 from marque_customer.subscribers import subscriptions
-from marque_customer.usecases import plates
+from marque_customer.usecases import duplicates, plates
 from marque_customer.usecases.importing import CustomerImporter
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -49,6 +49,9 @@ def build(kit: Kit) -> Service:
         subscriptions=heard,
         due=import_due(work, importers),
         snapshots=readers,
-        sweeps={"plates": partial(plates.sweep, work=work, vehicles=vehicles)} if vehicles else {},
+        sweeps={
+            "duplicates": partial(duplicates.reopen, work=work),
+            **({"plates": partial(plates.sweep, work=work, vehicles=vehicles)} if vehicles else {}),
+        },
         closing=[vehicles] if vehicles else [],
     )

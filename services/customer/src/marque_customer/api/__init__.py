@@ -12,6 +12,7 @@ from servicekit.paging import moment as token_moment
 from servicekit.paging import page_key, page_of
 from servicekit.rpc.call import Call
 
+from marque_customer.api.identity import IdentityApi
 from marque_customer.errors import CustomerNotFound
 from marque_customer.mapping import consents as consent_mapping
 from marque_customer.mapping import customers as mapping
@@ -26,7 +27,7 @@ from marque_customer.mapping.interactions import (
 )
 from marque_customer.mapping.requests import ledger_filters, listing, relation_filters, touch_filter
 from marque_customer.mapping.times import stamp
-from marque_customer.repository import ledger, reads, timeline
+from marque_customer.repository import families, ledger, reads, timeline
 from marque_customer.repository.sight import sight_of, sight_of_dealers
 from marque_customer.rules.consents import GRANTED, WITHDRAWN
 from marque_customer.rules.kinds import MERGED
@@ -44,7 +45,7 @@ class CustomerApi:
     async def CreateCustomer(self, request: Any, call: Call) -> Any:
         values, contacts = profiles.new_values(request.customer)
         return await customers.create(
-            uow=self._work(call, _customer_for(call)),
+            uow=self._work(call, _written_for(call)),
             values=values,
             contacts=contacts,
             references=request.customer.source_references,
@@ -77,8 +78,10 @@ class CustomerApi:
         return await finding.search(reader=self._work.reader, call=call, request=request)
 
     async def UpdateCustomer(self, request: Any, call: Call) -> Any:
-        uow = self._work(call, _customer_for(call))
-        return await customers.update(uow=uow, message=request.customer, mask=request.update_mask.paths)
+        uow = self._work(call, _written_for(call))
+        return await customers.update(
+            uow=uow, message=request.customer, mask=request.update_mask.paths, verified=request.verified_fields
+        )
 
     async def LookUpCustomer(self, request: Any, call: Call) -> Any:
         return await look_up.look_up(
@@ -95,6 +98,19 @@ class CustomerApi:
 
 def _customer_for(call: Call) -> Any:
     return lambda customer: mapping.shown(call, customer.card)
+
+
+def _written_for(call: Call) -> Any:
+    """Renders a customer that was written, with the others who have something exactly the same."""
+
+    def render(written: Any) -> Any:
+        customer, matches = written
+        message = mapping.shown(call, customer.card)
+        for match in matches:
+            message.possible_duplicates.add(customer_id=str(match.customer_id), reasons=match.codes)
+        return message
+
+    return render
 
 
 def _matches_for(call: Call) -> Any:
@@ -121,7 +137,7 @@ class ContactPointApi:
 
     async def AddContactPoint(self, request: Any, call: Call) -> Any:
         return await contact_points.add(
-            uow=self._work(call, _customer_for(call)),
+            uow=self._work(call, _written_for(call)),
             customer_id=uuid.UUID(request.customer_id),
             message=request.contact_point,
             etag=request.etag,
@@ -158,10 +174,11 @@ class RelationApi:
         page, customer_id = page_of(request), uuid.UUID(request.customer_id)
         after, descending = page_key(page, token_moment, uuid.UUID), request.order_by != "start_time"
         async with self._work.read() as session:
-            if not await timeline.is_visible(session, call.principal, customer_id):
+            family = await families.seen(session, call.principal, customer_id)
+            if not family:
                 raise CustomerNotFound(customer_id=request.customer_id)
             rows = await timeline.relations(
-                session, call.principal, customer_id, relation_filters(request), page, descending, after
+                session, call.principal, family, relation_filters(request), page, descending, after
             )
         return relation_page(call, *page.cut(rows, lambda row: (row.start_time, str(row.relation_id))))
 
@@ -185,10 +202,11 @@ class InteractionApi:
         page, customer_id = page_of(request), uuid.UUID(request.customer_id)
         after, descending = page_key(page, token_moment, uuid.UUID), request.order_by != "occur_time"
         async with self._work.read() as session:
-            if not await timeline.is_visible(session, call.principal, customer_id):
+            family = await families.seen(session, call.principal, customer_id)
+            if not family:
                 raise CustomerNotFound(customer_id=request.customer_id)
             rows = await timeline.touches(
-                session, call.principal, customer_id, touch_filter(request), page, descending, after
+                session, call.principal, family, touch_filter(request), page, descending, after
             )
         return touch_page(call, *page.cut(rows, lambda row: (row.occur_time, str(row.interaction_id))))
 
@@ -216,20 +234,21 @@ class ConsentApi:
 
     async def ListConsents(self, request: Any, call: Call) -> Any:
         page, customer_id = page_of(request), uuid.UUID(request.customer_id)
-        (after,) = page_key(page, token_moment) or (None,)
+        after = page_key(page, token_moment, uuid.UUID)
         async with self._work.read() as session:
-            if not await timeline.is_visible(session, call.principal, customer_id):
+            family = await families.seen(session, call.principal, customer_id)
+            if not family:
                 raise CustomerNotFound(customer_id=request.customer_id)
             rows = await ledger.page(
                 session,
                 call.principal,
-                customer_id,
+                family,
                 ledger_filters(request),
                 page,
                 request.order_by != "known_time",
                 after,
             )
-        shown, token = page.cut(rows, lambda row: (row.known_time,))
+        shown, token = page.cut(rows, lambda row: (row.known_time, str(row.consent_entry_id)))
         entries = [consent_mapping.entry_for(call)(row) for row in shown]
         return consent_service_pb2.ListConsentsResponse(entries=entries, next_page_token=token)
 
@@ -254,5 +273,5 @@ class ConsentApi:
 
 def servicers(work: Work) -> list[Any]:
     """Returns the servicers of this service but those of the kit."""
-    kinds = (CustomerApi, ContactPointApi, RelationApi, InteractionApi, ConsentApi)
+    kinds = (CustomerApi, ContactPointApi, RelationApi, InteractionApi, ConsentApi, IdentityApi)
     return [kind(work) for kind in kinds]
