@@ -123,7 +123,9 @@ class Run:
         began = time.monotonic()
         told = before() if before else None
         with self._transaction():
-            answer = work() or told
+            answer = work()
+            if before:
+                answer = told
             seconds = time.monotonic() - began
             self.database.execute("INSERT INTO done VALUES (?, ?, ?)", [stage, json.dumps(answer), seconds])
         self._tell(stage, seconds)
