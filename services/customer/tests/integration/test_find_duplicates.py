@@ -62,7 +62,9 @@ async def states(desk, ids):
 
 async def queued(desk, customer_id):
     request = identity_service_pb2.ListDuplicateCandidatesRequest(customer_id=customer_id)
-    page = await desk.agent.call("customer.v1.IdentityService/ListDuplicateCandidates", request, language="zh-CN")
+    page = await desk.agent.call(
+        "customer.v1.IdentityService/ListDuplicateCandidates", request, metadata=[("accept-language", "zh-CN")]
+    )
     return list(page.candidates)
 
 
@@ -84,9 +86,6 @@ class TestFindDuplicates:
         assert not folder.exists()
         assert {"read", "merged", "queued"} <= {step.get("step") for step in steps}
         assert "Novak" not in json.dumps(steps)
-
-        again = await due.find_duplicates(**parts, folder=folder, tell=steps.append)
-        assert again.merged == 0, "what was applied is applied"
 
     async def test_second_run_at_the_same_time_is_refused(self, parts, tmp_path):
         async with due._alone(parts["database"]):

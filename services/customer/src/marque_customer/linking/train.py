@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 from typing import Any
 
@@ -44,21 +43,28 @@ def model(database: duckdb.DuckDBPyConnection, profile: Profile, features: list[
         "probability_two_random_records_match": min(1 / max(profile.rows, 1), 0.3),
         "max_iterations": ROUNDS,
     }
-    # What it logs of levels without weights is settled by `completed`.
-    linker = Linker(DuckDBAPI(connection=database).register("people"), settings, log_level=logging.CRITICAL)
+    linker = _linker(database, settings)
     linker.training.estimate_u_using_random_sampling(RANDOM_PAIRS, SEED, min_count_per_level=LEAST_SEEN, num_chunks=4)
+    written: dict[str, Any] = linker.misc.save_model_to_json()
     for rule in [rule for rule in RULES if all(name in profile.filled for name in rule)][:ENOUGH_RULES]:
-        # A rule that brings no pair together teaches nothing; another one may.
-        with contextlib.suppress(SplinkException, ZeroDivisionError):
+        try:
             linker.training.estimate_parameters_using_expectation_maximisation(
                 block_on(*rule),
                 estimate_without_term_frequencies=True,
                 max_pairs=TRAINING_PAIRS,
                 record_sample_proportion=min(1.0, 20_000 / max(profile.rows, 1)),
             )
-    written = linker.misc.save_model_to_json()
-    linker.table_management.invalidate_cache()
+            written = linker.misc.save_model_to_json()
+        except (SplinkException, ZeroDivisionError):
+            # A rule that brings no pair together teaches nothing, another one may; what broke off leaves the linker without what it
+            # was blocked on, so that it is made anew as it was before.
+            linker = _linker(database, written)
     return completed(written, features)
+
+
+def _linker(database: duckdb.DuckDBPyConnection, settings: dict[str, Any]) -> Linker:
+    """Makes a linker over `people`. What it logs of levels without weights is settled by `completed`."""
+    return Linker(DuckDBAPI(connection=database).register("people"), settings, log_level=logging.CRITICAL)
 
 
 def completed(model: dict[str, Any], features: list[Feature]) -> dict[str, Any]:
