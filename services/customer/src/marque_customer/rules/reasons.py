@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from tradekit import names
 
+from marque_customer.rules import likeness
 from marque_customer.rules.kinds import EMAIL, FAX, MESSAGING, PHONE
 
 OF_CONTACT = {PHONE: "SAME_PHONE", EMAIL: "SAME_EMAIL", MESSAGING: "SAME_MESSAGING_ID", FAX: "SAME_FAX"}
@@ -50,8 +51,10 @@ _TEXTS = {
 
 
 def text(code: str, language: str) -> str:
-    """Returns a reason in the reader's language; one that is not known in words of its code."""
-    english, chinese = _TEXTS.get(code, (code.replace("_", " ").capitalize(),) * 2)
+    """Returns a reason in the reader's language: of exact matches from here, of the batch as `likeness` says it."""
+    if code not in _TEXTS:
+        return likeness.text(code, language)
+    english, chinese = _TEXTS[code]
     return chinese if language.lower().startswith("zh") else english
 
 
