@@ -14,6 +14,7 @@ from marquectl.door import Caller, Door
 from marquectl.errors import CommandError
 from marquectl.importing import Counts, Feed, Rejected
 from marquectl.importing.feed import Chunk
+from marquectl.leading import Leads
 from marquectl.partnering import Partners
 from marquectl.world import World
 from marquectl.world.cars import Transfer
@@ -56,6 +57,8 @@ class Loader:
             await self._all(self._consent(one) for one in self._world.consents if one.granted is granted)
         await self._all(self._touch(one) for one in self._world.interactions)
         await self._partners()
+        leads = Leads(self._door, self.dealer_ids, self.customer_ids, self._request)
+        await self._all(leads.works(self._world.leads))
 
     async def _rows(self, kind: str) -> None:
         rows = self._world.rows[kind]
@@ -107,7 +110,7 @@ class Loader:
         world = self._world
         needed = {one.customer_key for one in world.consents} | {one.customer_key for one in world.interactions}
         needed |= {key for transfer in world.transfers for key in (transfer.from_key, transfer.to_key)}
-        needed |= {made.row.source_key for made in world.customers[:2]}
+        needed |= {made.row.source_key for made in world.customers[:2]} | {one.customer_key for one in world.leads}
         name = "customer.v1.CustomerService/ListCustomers"
         async for found in self._door.pages(
             name, "customers", method(name).input(page_size=1000, order_by="create_time")
