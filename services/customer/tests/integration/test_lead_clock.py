@@ -43,7 +43,7 @@ class Clockwork:
 
     async def come(self, leads: list[str], column: str) -> None:
         """Lets a moment of leads be now; the due row comes with it."""
-        change = f"UPDATE leads SET {column} = now() - interval '1 second' WHERE lead_id = ANY($1)"
+        change = f"UPDATE leads SET {column} = now() - interval '1 second' WHERE stage = 2 AND lead_id = ANY($1)"
         await self.sql("customer", change, [uuid.UUID(lead) for lead in leads])
         await self.sql("customer", _DUE, leads)
 
