@@ -6,6 +6,7 @@ up for the National Day holiday, and on Sunday the 25th the clocks of Germany sh
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -171,8 +172,7 @@ class TestAdfLead:
             *("CREATED", "ASSIGNED", "REMINDED", "LAPSED", "RECYCLED", "ASSIGNED", "CONTACTED", "WON"),
         ]
         trace = int(answer.headers["x-trace-id"], 16)
-        missing = await until(lambda: _complete(scene, trace), 10, "the trace is not whole")
-        assert missing == "whole"
+        assert await _missing(scene, trace) == set(), "steps that are not in the trace of the request"
 
     async def test_what_cannot_be_read_is_refused_in_words_and_nothing_is_kept(self, scene: Scene) -> None:
         bomb = b'<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><adf><prospect>&x;</prospect></adf>'
@@ -226,6 +226,17 @@ async def _sell(scene: Scene, lead_id: str, dealer: str, customer: str) -> None:
     assert (reached.status_code, sold.status_code) == (200, 200), (reached.text, sold.text)
 
 
-async def _complete(scene: Scene, trace: int) -> str:
-    names = {span.name for span in scene.world.spans.get_finished_spans() if span.context.trace_id == trace}
-    return "" if WAY - names else "whole"
+async def _missing(scene: Scene, trace: int) -> set[str]:
+    """The steps of the way that are not among the spans of a trace, when all of them have had the time to be there."""
+
+    async def left() -> set[str]:
+        names = {span.name for span in scene.world.spans.get_finished_spans() if span.context.trace_id == trace}
+        return WAY - names
+
+    with contextlib.suppress(AssertionError):
+        await until(lambda: _none(left), 10, "the trace is not whole")
+    return await left()
+
+
+async def _none(left: Any) -> bool:
+    return not await left()

@@ -16,6 +16,7 @@ from marquectl.doubling import Doubles
 from marquectl.errors import CommandError
 from marquectl.importing import Counts, Feed, Rejected
 from marquectl.importing.feed import Chunk
+from marquectl.leading import Leads
 from marquectl.partnering import Partners
 from marquectl.recalling import Recalls
 from marquectl.world import World
@@ -62,6 +63,8 @@ class Loader:
         await self._partners()
         await self._diaries()
         await Recalls(self._door, self._request).bring(self._world.cars)
+        leads = Leads(self._door, self.dealer_ids, self.customer_ids, self._request)
+        await self._all(leads.works(self._world.leads))
 
     async def _rows(self, kind: str) -> None:
         rows = self._world.rows[kind]
@@ -118,7 +121,7 @@ class Loader:
         world = self._world
         needed = {one.customer_key for one in world.consents} | {one.customer_key for one in world.interactions}
         needed |= {key for transfer in world.transfers for key in (transfer.from_key, transfer.to_key)}
-        needed |= {made.row.source_key for made in world.customers[:2]}
+        needed |= {made.row.source_key for made in world.customers[:2]} | {one.customer_key for one in world.leads}
         name = "customer.v1.CustomerService/ListCustomers"
         async for found in self._door.pages(
             name, "customers", method(name).input(page_size=1000, order_by="create_time")

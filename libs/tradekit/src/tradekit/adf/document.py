@@ -72,7 +72,7 @@ def parse(data: bytes, charset: str = "") -> AdfDocument:
     text = decode(data, charset)
     if _ENTITY.search(text):
         raise AdfError(AdfReason.FORBIDDEN, "The document declares a document type of its own or entities.")
-    found = []
+    found: list[AdfProspect] = []
     for group in _prospects(text):
         if len(found) == MOST_PROSPECTS:
             raise AdfError(AdfReason.TOO_LARGE, f"The document holds more than {MOST_PROSPECTS} prospects.")

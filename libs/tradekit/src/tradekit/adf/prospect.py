@@ -194,7 +194,10 @@ class Reading:
             status = ""
         colours = found.first("colorcombination")
         finance = found.first("finance")
-        text = lambda name, most=_SHORT: self._text(found, name, most, f"{place}/")  # noqa: E731
+
+        def text(name: str, most: int = _SHORT) -> str:
+            return self._text(found, name, most, f"{place}/")
+
         return AdfVehicle(
             interest=interest,
             condition=status,
@@ -214,7 +217,10 @@ class Reading:
         phones = [(one.attributes.get("type", "").lower(), one.text[:64]) for one in found.all("phone") if one.text]
         address = found.first("address")
         inside = f"{place}/address/"
-        get = lambda name, most=_SHORT: self._text(address, name, most, inside) if address else ""  # noqa: E731
+
+        def get(name: str, most: int = _SHORT) -> str:
+            return self._text(address, name, most, inside) if address else ""
+
         streets = address.all("street") if address else []
         return AdfContact(
             full_name=names.get("full", ""),
