@@ -35,6 +35,7 @@ class TestResources:
         assert (await diary.make_resource(dealer, 3, "B1", vin="lsvaa4180 12345678")).vin == "LSVAA418012345678"
         assert await refused(diary.make_resource(dealer, 1, "B2", staff_id=str(uuid.uuid4()))) == "INVALID_ARGUMENT"
         assert await refused(diary.make_resource(dealer, 2, "A1", vin="LSVAA418012345678")) == "INVALID_ARGUMENT"
+        assert await refused(diary.make_resource(dealer, 3, "B2", vin="LSVAA4180123456789")) == "INVALID_ARGUMENT"
         assert await refused(diary.make_resource(dealer, 0, "X")) == "INVALID_ARGUMENT"
 
     async def test_one_that_is_put_away_takes_no_more_and_keeps_what_it_has(self, diary: Any) -> None:

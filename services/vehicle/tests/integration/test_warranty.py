@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -61,6 +62,10 @@ class TestWarranty:
         with pytest.raises(RpcFailure) as reversed_:
             await put(garage, "STANDS", sold_before=garage.day(date(2020, 1, 1)))
         assert reversed_.value.fields == {"warranty_term.sold_before": "RANGE_REVERSED"}
+
+    async def test_many_who_write_one_clause_at_once_write_it_once(self, garage: Any) -> None:
+        answers = await asyncio.gather(*(put(garage, "ONCE", market="KP") for _ in range(8)))
+        assert len({one.update_time.ToNanoseconds() for one in answers}) == 1
 
     async def test_clauses_are_read_in_pages(self, garage: Any) -> None:
         for code in ("C", "A", "B"):

@@ -33,13 +33,22 @@ def _values(message: service_resource_pb2.ServiceResource, paths: list[str]) -> 
     read = {
         "name": lambda: message.name.strip(),
         "staff_id": lambda: common.uuid_or_none(message.staff_id),
-        "vin": lambda: vins.tidy(message.vin),
+        "vin": lambda: _vin(message.vin),
         "active": lambda: message.active,
     }
     found = {path: read[path]() for path in paths}
     if found.get("name") == "":
         raise InvalidArgument.of("service_resource.name", "REQUIRED", "This field must not be empty.")
     return found
+
+
+def _vin(typed: str) -> str:
+    """A loan car need not be registered, but what stands for its VIN has the shape of one."""
+    found = vins.check(typed, "")
+    if typed and not found.shape:
+        first = found.problems[0]
+        raise InvalidArgument.of("service_resource.vin", first.reason, first.description)
+    return found.vin if typed else ""
 
 
 def resource_for(call: Call) -> Callable[[common.Row], service_resource_pb2.ServiceResource]:

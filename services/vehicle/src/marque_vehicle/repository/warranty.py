@@ -9,6 +9,7 @@ import asyncpg
 import sqlalchemy as sa
 from servicekit.db.engine import Reader
 from servicekit.paging import Page
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marque_vehicle.models import WarrantyTerm
@@ -42,7 +43,13 @@ async def list_terms(reader: Reader, market: str, page: Page, after: tuple[Any, 
     return await query.page(reader, "warranty_terms", COLUMNS, conditions, order, page, None)
 
 
-async def lock_term(session: AsyncSession, term_code: str, sold_from: date) -> WarrantyTerm | None:
-    """Returns a clause for change."""
+async def add_term(session: AsyncSession, values: dict[str, Any]) -> bool:
+    """Writes a clause, unless there is one of its key, which another may be writing just now; tells whether it did."""
+    row = insert(WarrantyTerm).values(**values).on_conflict_do_nothing().returning(WarrantyTerm.term_code)
+    return await session.scalar(row) is not None
+
+
+async def lock_term(session: AsyncSession, term_code: str, sold_from: date) -> WarrantyTerm:
+    """Returns a clause that is there for change."""
     found = sa.select(WarrantyTerm).where(WarrantyTerm.term_code == term_code, WarrantyTerm.sold_from == sold_from)
-    return (await session.scalars(found.with_for_update())).one_or_none()
+    return (await session.scalars(found.with_for_update())).one()
