@@ -14,6 +14,7 @@ from servicekit.ids import new_uuid
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marque_customer.rules.documents import dealer_token
+from marque_customer.rules.kinds import MERGED
 
 _NO_DIRECTION = interaction_pb2.INTERACTION_DIRECTION_NONE
 
@@ -92,12 +93,16 @@ async def lock(
     """Locks customers, and the survivors of those that are merged, in the order of their ids; returns the status of those that exist, and
     who stands for whom.
     """
-    asked = list(customer_ids)
-    while True:
+    asked = sorted(customer_ids)
+    found = {row["customer_id"]: row["status"] for row in await connection.fetch(_LOCK, asked)}
+    survivors: dict[uuid.UUID, uuid.UUID] = {}
+    while MERGED in found.values():  # hardly ever
         survivors = await _survivors(connection, asked)
         rows = await connection.fetch(_LOCK, sorted({*asked, *survivors.values()}))
+        found = {row["customer_id"]: row["status"] for row in rows}
         if await _survivors(connection, asked) == survivors:
-            return {row["customer_id"]: row["status"] for row in rows}, survivors
+            break
+    return found, survivors
 
 
 async def _survivors(connection: Any, customer_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, uuid.UUID]:

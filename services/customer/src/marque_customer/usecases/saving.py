@@ -16,6 +16,7 @@ from marque_customer.repository import families
 from marque_customer.repository.customers import Parts
 from marque_customer.rules import documents
 from marque_customer.rules.families import shown_points
+from marque_customer.rules.kinds import MERGED
 
 
 async def for_change(uow: UnitOfWork, customer_id: uuid.UUID, etag: str = "") -> tuple[Customer, Parts]:
@@ -30,11 +31,13 @@ async def for_change(uow: UnitOfWork, customer_id: uuid.UUID, etag: str = "") ->
 
 async def standing(uow: UnitOfWork, customer_ids: Sequence[uuid.UUID]) -> list[Customer]:
     """Returns customers, and the survivors of those that are merged, under lock in the order of their ids."""
-    while True:
+    found = await repository.locked(uow.session, customer_ids)
+    while any(customer.status == MERGED for customer in found):  # hardly ever: who is not merged stands for itself
         before = await families.roots(uow.session, customer_ids)
         found = await repository.locked(uow.session, sorted({*before, *before.values()}))
         if await families.roots(uow.session, customer_ids) == before:
-            return found
+            break
+    return found
 
 
 async def save(uow: UnitOfWork, customer: Customer, parts: Parts) -> None:
