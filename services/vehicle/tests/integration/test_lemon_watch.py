@@ -50,7 +50,8 @@ class Watched:
 
         async def done() -> bool:
             return not await self.garage.sql(
-                "SELECT 1 FROM due_work WHERE kind = 'lemon.check' AND key = $1 AND due_time <= now()", self.vin
+                "SELECT 1 FROM due_work WHERE kind = 'lemon.check' AND key LIKE $1 || '%' AND due_time <= now()",
+                self.vin,
             )
 
         await until(done, 20, "the car was not looked at")

@@ -48,15 +48,20 @@ async def look_later(uow: UnitOfWork, orders: Sequence[Any]) -> None:
 
 
 async def check(uow: UnitOfWork, key: str) -> datetime | None:
-    """Looks at a car; again when a day more in the workshop would count."""
-    sale, visits = await repository.read_now(uow.session, key)
+    """Looks at a car; again, under its VIN alone, when a day more in the workshop would count."""
+    vin, _, mark = key.partition("/")
+    sale, visits = await repository.read_now(uow.session, vin)
     watch = watch_of(sale, visits, uow.now)
     if watch is None:
         return None
-    version = await repository.keep(uow.session, key, watch, uow.now)
+    if (
+        mark and watch.next_change is not None
+    ):  # before anything of the car is held: another worker may be looking at it
+        await uow.schedule(CHECK, vin, watch.next_change)
+    version = await repository.keep(uow.session, vin, watch, uow.now)
     for standing in watch.standings:
         if standing.state != rules.CLEAR and await repository.mark(
-            uow.session, key, watch.pack.pack, standing, uow.now
+            uow.session, vin, watch.pack.pack, standing, uow.now
         ):
-            uow.emit(events.threshold(key, version, watch.pack.pack, standing))
-    return watch.next_change
+            uow.emit(events.threshold(vin, version, watch.pack.pack, standing))
+    return None if mark else watch.next_change
