@@ -26,7 +26,7 @@ FROM vehicles v JOIN sales s ON s.vin = v.vin AND s.state = 1 AND s.use = 1 LEFT
 WHERE v.vin = {vin} ORDER BY s.start_time, s.sale_id LIMIT 1
 """
 _VISITS = f"""
-SELECT repair_order_id, open_time, close_time, odometer_in_km, lines FROM repair_orders
+SELECT repair_order_id, open_time, close_time, odometer_in_km, lines, create_time FROM repair_orders
 WHERE vin = {{vin}} AND state <> 3 ORDER BY open_time LIMIT {_MOST_VISITS}
 """  # noqa: S608 - our own words
 
