@@ -50,7 +50,8 @@ class Watched:
 
         async def done() -> bool:
             return not await self.garage.sql(
-                "SELECT 1 FROM due_work WHERE kind = 'lemon.check' AND key = $1 AND due_time <= now()", self.vin
+                "SELECT 1 FROM due_work WHERE kind = 'lemon.check' AND key LIKE $1 || '%' AND due_time <= now()",
+                self.vin,
             )
 
         await until(done, 20, "the car was not looked at")
@@ -92,6 +93,8 @@ class TestWatch:
     async def test_a_car_in_the_workshop_is_looked_at_again_when_a_day_more_counts(self, garage: Any) -> None:
         car = await sold(garage)
         await car.visit(23, close=False)
+        await garage.sql("UPDATE repair_orders SET create_time = now() - interval '2 hours' WHERE vin = $1", car.vin)
+        await garage.sql("UPDATE due_work SET due_time = now() WHERE key LIKE $1 || '/%'", car.vin)
         await car.looked_at()
         assert ((await car.watch()).repair_days, (await car.watch()).state) == (24, WARNED)
         (event,) = await car.told("LemonLawWarned", 1)

@@ -9,6 +9,7 @@ from typing import Any
 import asyncpg
 import sqlalchemy as sa
 from servicekit.db.engine import Reader
+from servicekit.ids import new_uuid
 from servicekit.paging import Page
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -25,7 +26,7 @@ FROM vehicles v JOIN sales s ON s.vin = v.vin AND s.state = 1 AND s.use = 1 LEFT
 WHERE v.vin = {vin} ORDER BY s.start_time, s.sale_id LIMIT 1
 """
 _VISITS = f"""
-SELECT repair_order_id, open_time, close_time, odometer_in_km, lines FROM repair_orders
+SELECT repair_order_id, open_time, close_time, odometer_in_km, lines, create_time FROM repair_orders
 WHERE vin = {{vin}} AND state <> 3 ORDER BY open_time LIMIT {_MOST_VISITS}
 """  # noqa: S608 - our own words
 
@@ -74,14 +75,17 @@ async def mark(session: AsyncSession, vin: str, pack: str, standing: Standing, m
 async def look_at(
     session: AsyncSession, kind: str, vins: Iterable[str], markets: Iterable[str], moment: datetime
 ) -> None:
-    """Makes the look at some cars due, of those that are made for a market with such a law; one statement for all."""
+    """Makes the look at some cars due, of those that are made for a market with such a law; one statement for all.
+
+    Each transaction has rows of its own: whoever holds a car must not wait for the worker that looks at it, and needs the car.
+    """
     statement = sa.text(
-        "INSERT INTO due_work (kind, key, due_time, attempts) SELECT :kind, v.vin, :moment, 0 FROM vehicles v "
+        "INSERT INTO due_work (kind, key, due_time, attempts) SELECT :kind, v.vin || '/' || :mark, :moment, 0 FROM vehicles v "
         "WHERE v.vin = ANY(:vins) AND v.market = ANY(:markets) ORDER BY v.vin "
-        "ON CONFLICT (kind, key) DO UPDATE SET due_time = excluded.due_time, attempts = 0, failure = NULL"
+        "ON CONFLICT DO NOTHING"
     )
     values = {"kind": kind, "vins": sorted(set(vins)), "markets": sorted(set(markets)), "moment": moment}
-    await session.execute(statement, values)
+    await session.execute(statement, {**values, "mark": str(new_uuid())})
 
 
 async def list_watches(

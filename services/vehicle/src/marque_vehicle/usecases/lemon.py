@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from servicekit.db.uow import UnitOfWork
@@ -15,6 +15,7 @@ from marque_vehicle.rules import days
 from marque_vehicle.rules import lemon as rules
 
 CHECK = "lemon.check"
+_LATE_ENTRY = timedelta(hours=1)
 
 
 def watch_of(sale: Any, visits: Iterable[Any], now: datetime) -> rules.Watch | None:
@@ -34,7 +35,7 @@ def watch_of(sale: Any, visits: Iterable[Any], now: datetime) -> rules.Watch | N
             faults=rules.faults_of(json_of(row["lines"]), pack.pay_types),
         )
         for row in visits
-        if row["open_time"] <= now
+        if row["open_time"] <= now and (row["close_time"] or row["create_time"] <= now - _LATE_ENTRY)
     ]
     return rules.evaluate(pack, start, days.zone(sale["time_zone"]), sale["odometer_km"], counted, now)
 
@@ -44,19 +45,27 @@ async def look_later(uow: UnitOfWork, orders: Sequence[Any]) -> None:
     paid = frozenset().union(*(pack.pay_types for pack in rules.packs()))
     vins = [order.vin for order in orders if any(line["pay_type"] in paid for line in order.lines)]
     if vins:
-        await repository.look_at(uow.session, CHECK, vins, (pack.market for pack in rules.packs()), uow.now)
+        # A visit that is entered late is open for a moment, since long ago: it is not looked at before it can be closed.
+        still_there = any(order.close_time is None for order in orders)
+        moment = uow.now + _LATE_ENTRY if still_there else uow.now
+        await repository.look_at(uow.session, CHECK, vins, (pack.market for pack in rules.packs()), moment)
 
 
 async def check(uow: UnitOfWork, key: str) -> datetime | None:
-    """Looks at a car; again when a day more in the workshop would count."""
-    sale, visits = await repository.read_now(uow.session, key)
+    """Looks at a car; again, under its VIN alone, when a day more in the workshop would count."""
+    vin, _, mark = key.partition("/")
+    sale, visits = await repository.read_now(uow.session, vin)
     watch = watch_of(sale, visits, uow.now)
     if watch is None:
         return None
-    version = await repository.keep(uow.session, key, watch, uow.now)
+    if (
+        mark and watch.next_change is not None
+    ):  # before anything of the car is held: another worker may be looking at it
+        await uow.schedule(CHECK, vin, watch.next_change)
+    version = await repository.keep(uow.session, vin, watch, uow.now)
     for standing in watch.standings:
         if standing.state != rules.CLEAR and await repository.mark(
-            uow.session, key, watch.pack.pack, standing, uow.now
+            uow.session, vin, watch.pack.pack, standing, uow.now
         ):
-            uow.emit(events.threshold(key, version, watch.pack.pack, standing))
-    return watch.next_change
+            uow.emit(events.threshold(vin, version, watch.pack.pack, standing))
+    return None if mark else watch.next_change
