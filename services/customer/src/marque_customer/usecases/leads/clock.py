@@ -11,7 +11,7 @@ from servicekit.telemetry import logs, spans
 
 from marque_customer.errors import LeadNotFound
 from marque_customer.models import Lead, Task
-from marque_customer.repository import lead_work, tasks
+from marque_customer.repository import families, lead_work, tasks
 from marque_customer.repository import leads as repository
 from marque_customer.rules import leads as rules
 from marque_customer.usecases.leads import common
@@ -123,9 +123,12 @@ async def won_by_sale(uow: UnitOfWork, sales: list[tuple[uuid.UUID, uuid.UUID, s
 
     The buyers' rows must be locked.
     """
-    leads = await repository.open_of(uow.session, sorted({customer for customer, _, _ in sales}))
+    buyers = sorted({customer for customer, _, _ in sales})
+    leads = await repository.open_of(uow.session, await families.whole(uow.session, buyers))
+    person = await families.roots(uow.session, {*buyers, *(lead.customer_id for lead in leads)})
     for customer_id, dealer_id, sale_id in sales:
-        mine = [one for one in leads if one.customer_id == customer_id and one.stage not in rules.CLOSED]
+        same = [one for one in leads if person[one.customer_id] == person[customer_id]]
+        mine = [one for one in same if one.stage not in rules.CLOSED]
         won = [one for one in mine if one.dealer_id == dealer_id and not one.wish_key.startswith("sell")]
         groups = {one.group_id for one in won}
         for lead in won:
