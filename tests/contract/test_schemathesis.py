@@ -24,7 +24,7 @@ from servicekit.testing.access.call import rule_of
 from servicekit.testing.access.cast import Cast
 
 SEED = int(os.environ.get("MARQUE_SEED", "20261122"))
-SHORT = 12  # random cases an operation in the short size, and of its boundary cases every twelfth
+SHORT, STEP = 6, 24  # random cases an operation in the short size, and of its boundary cases each so many-th
 RANDOM, LONG = 100, 300  # in the long size: random cases an operation at least, and all cases
 SERVICES = [name for name in contract.services() if any(rule_of(one)[0] for one in contract.methods(name).values())]
 BY_HAND = {"watchEvents": "a stream without an end, which the engine would read to its end; see TestLive"}
@@ -145,7 +145,7 @@ def sampled() -> Any:
         if case.meta is None or case.meta.phase.name.value != "coverage":
             return True
         seen[case.operation.label] += 1
-        return seen[case.operation.label] % SHORT == 1
+        return seen[case.operation.label] % STEP == 1
 
     return keeps
 

@@ -36,7 +36,7 @@ from servicekit.testing.platform import Platform, until
 from servicekit.testing.world import World
 
 SERVICES = rebuild.services()
-MANY = 1_300  # rows of each aggregate: several steps of a republication (servicekit.republish.STEP)
+MANY = 700  # rows of each aggregate: two steps of a republication (servicekit.republish.STEP)
 UNLIMITED = 10_000_000
 
 
@@ -197,7 +197,7 @@ class TestRebuildBesideLife:
     """Emptied and said again while people go on working and processes die."""
 
     @pytest.mark.soak
-    @pytest.mark.slow
+    @pytest.mark.timeout(900)
     async def test_killed_again_and_again_beside_living_changes_it_ends_at_the_same_state(
         self, scene: Scene, soaking: bool
     ) -> None:

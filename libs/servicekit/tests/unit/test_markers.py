@@ -10,7 +10,7 @@ from urllib.parse import quote
 import pytest
 from pypinyin import lazy_pinyin
 from servicekit import contract
-from servicekit.testing.markers.planting import leaves, planted
+from servicekit.testing.markers.planting import leaves, planted, together
 from servicekit.testing.markers.words import Markers, found_in, unique
 
 BROUGHT: dict[str, Callable[[str], bytes]] = {
@@ -77,7 +77,16 @@ class TestPlanting:
     def test_the_mask_of_a_change_names_what_is_planted(self) -> None:
         method = contract.methods("marque.customer.v1.CustomerService")["UpdateCustomer"]
         base = {"customer": {"customer_id": "x", "etag": "stale"}, "update_mask": "language"}
-        masks = {leaf.name: request["update_mask"] for leaf, request in planted(method, base, Markers())}
+        masks = {leaf.name: request["update_mask"] for leaf, request in planted(method, lambda: base, Markers())}
         assert masks["customer.name.given_name"] == "name"
         assert masks["customer.occupation"] == "occupation"
         assert base["customer"]["etag"] == "stale", "the fixture was changed"
+
+    def test_one_request_holds_every_personal_field_that_can_carry_a_marker(self) -> None:
+        method = contract.methods("marque.customer.v1.CustomerService")["CreateCustomer"]
+        asked, request = together(method, lambda: {"customer": {"kind": 1}}, Markers(), ("customer.addresses.",))
+        names = {leaf.name for leaf in asked}
+        assert names >= {"customer.name.given_name", "customer.contact_points.label", "customer.occupation"}
+        assert not any(name.startswith("customer.addresses.") or name.endswith("_id") for name in names)
+        (point,) = request["customer"]["contact_points"]
+        assert {"kind", "provider", "value", "label"} <= set(point)

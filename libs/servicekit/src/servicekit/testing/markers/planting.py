@@ -123,7 +123,8 @@ def together(
 def planted(method: Method, make: Callable[[], Any], markers: Markers) -> Iterator[tuple[Leaf, Any]]:
     """Yields requests, each a new valid one of `make` with one field more; of a stream it is the last message that is changed."""
     for leaf in leaves(method.input.DESCRIPTOR):
-        for value in values(leaf, markers, method.path):
+        every = values(leaf, markers, method.path)
+        for value in every if leaf.personal else every[:1]:
             yield leaf, put(method, make(), leaf, value)
 
 
