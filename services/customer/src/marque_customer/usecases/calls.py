@@ -19,7 +19,7 @@ from marque_customer.mapping.interactions import staff_of
 from marque_customer.mapping.permits import reason_name
 from marque_customer.models import Customer, PhoneCall
 from marque_customer.repository import calls as repository
-from marque_customer.repository import customers, timeline
+from marque_customer.repository import customers, families
 from marque_customer.rules import calls as rules
 from marque_customer.rules import consents as consent_rules
 from marque_customer.rules import contacts
@@ -186,7 +186,7 @@ async def place(
     if not consent_rules.needs_channel(purpose):
         raise InvalidArgument.of("purpose", "PURPOSE_NOT_CONTACTED", "This purpose reaches nobody by a channel.")
     async with uow:
-        if not await timeline.is_visible(uow.session, uow.principal, customer_id):
+        if not await families.seen(uow.session, uow.principal, customer_id):
             raise CustomerNotFound(customer_id=customer_id)
         call_id = new_uuid()
         asked = Asked(
