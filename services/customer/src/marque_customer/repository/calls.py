@@ -68,10 +68,11 @@ async def tell(session: AsyncSession, values: dict[str, Any]) -> bool:
 async def candidates(session: AsyncSession, principal: Principal, match_key: str) -> list[Customer]:
     """Returns the live customers in sight with a phone number, those who were shown to have it first, at most 10."""
     verified = sa.func.bool_or(ContactPoint.verify_time.isnot(None)).label("verified")
+    person = sa.func.customer_root(ContactPoint.customer_id).label("customer_id")
     phones = (
-        sa.select(ContactPoint.customer_id, verified)
+        sa.select(person, verified)
         .where(ContactPoint.match_key == match_key, ContactPoint.kind == PHONE)
-        .group_by(ContactPoint.customer_id)
+        .group_by(person)
         .subquery()
     )
     query = (
@@ -98,20 +99,20 @@ async def matters_of(session: AsyncSession, ids: Collection[uuid.UUID]) -> Seque
     return (await session.execute(_MATTERS, {"ids": list(ids)})).all()
 
 
-async def touches_of(session: AsyncSession, principal: Principal, customer_id: uuid.UUID) -> Sequence[Any]:
-    """Returns the last touches of a customer that the caller may see."""
+async def touches_of(session: AsyncSession, principal: Principal, family: Sequence[uuid.UUID]) -> Sequence[Any]:
+    """Returns the last touches of a customer and those merged into it that the caller may see."""
     table = Interaction.__table__
-    query = sa.select(table).where(table.c.customer_id == customer_id, own_dealers(principal, table.c.dealer_id))
+    query = sa.select(table).where(table.c.customer_id.in_(family), own_dealers(principal, table.c.dealer_id))
     return (await session.execute(query.order_by(table.c.occur_time.desc()).limit(TOUCHES))).all()
 
 
 async def promises_of(
-    session: AsyncSession, principal: Principal, customer_id: uuid.UUID, since: datetime
+    session: AsyncSession, principal: Principal, family: Sequence[uuid.UUID], since: datetime
 ) -> Sequence[Any]:
     """Returns touches whose next step is due after a moment, soonest first."""
     table = Interaction.__table__
     mine = (
-        table.c.customer_id == customer_id,
+        table.c.customer_id.in_(family),
         own_dealers(principal, table.c.dealer_id),
         table.c.next_step_time > since,
     )

@@ -61,17 +61,21 @@ async def look_up(*, uow: UnitOfWork, number: str) -> Any:
     async with uow:
         found = await repository.candidates(uow.session, uow.principal, key)
         ids = [one.customer_id for one in found]
-        cars, matters = await repository.cars_of(uow.session, ids), await repository.matters_of(uow.session, ids)
+        families_of = await families.members(uow.session, ids)
+        everybody = [*ids, *(one for below in families_of.values() for one in below)]
+        cars = await repository.cars_of(uow.session, everybody)
+        matters = await repository.matters_of(uow.session, everybody)
         callers = []
         for one in found:
             uow.audit("look_up_caller", "customer", str(one.customer_id), ("phone",))
+            family = [one.customer_id, *families_of[one.customer_id]]
             callers.append(
                 Candidate(
                     one,
-                    [row for row in cars if row.customer_id == one.customer_id][: repository.CARS],
-                    [row for row in matters if row.customer_id == one.customer_id][: repository.MATTERS],
-                    list(await repository.touches_of(uow.session, uow.principal, one.customer_id)),
-                    list(await repository.promises_of(uow.session, uow.principal, one.customer_id, uow.now - _OVERDUE)),
+                    [row for row in cars if row.customer_id in family][: repository.CARS],
+                    [row for row in matters if row.customer_id in family][: repository.MATTERS],
+                    list(await repository.touches_of(uow.session, uow.principal, family)),
+                    list(await repository.promises_of(uow.session, uow.principal, family, uow.now - _OVERDUE)),
                 )
             )
         if not found:
