@@ -112,7 +112,7 @@ def judge(name: str, linked: Linked, truth: Mapping[str, str], f1: float | None)
 
 
 async def linking(quick: bool) -> list[Figure]:
-    """Every set of `MARQUE_DATA` that is there, two made-up ones that no setting was chosen on, and growth."""
+    """Every set of `MARQUE_DATA` that is there, and two made-up ones of other seeds than the linker was developed with."""
     return await asyncio.to_thread(_linking, quick)
 
 
