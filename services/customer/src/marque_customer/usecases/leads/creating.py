@@ -14,7 +14,7 @@ from servicekit.telemetry import propagation
 
 from marque_customer.errors import CustomerNotFound
 from marque_customer.models import Customer, Lead
-from marque_customer.repository import customers, lead_work
+from marque_customer.repository import customers, families, lead_work
 from marque_customer.repository import leads as repository
 from marque_customer.rules.leads import same_wish, wish_key
 from marque_customer.usecases.leads import common
@@ -50,9 +50,8 @@ async def create(*, uow: UnitOfWork, customer_id: uuid.UUID, wish: Wish, dealer_
 async def begin(uow: UnitOfWork, customer: Customer, wish: Wish, dealer_id: uuid.UUID | None) -> tuple[Lead, bool]:
     """Returns the lead of a wish, and whether it is new. The person's row must be locked, so that a wish is never doubled."""
     key = wish_key(wish.interest)
-    others = [
-        one for one in await repository.open_of(uow.session, [customer.customer_id]) if same_wish(one.wish_key, key)
-    ]
+    person = await families.family(uow.session, customer.customer_id)
+    others = [one for one in await repository.open_of(uow.session, person) if same_wish(one.wish_key, key)]
     # With the dealer who is named; with nobody yet; and where none is named, wherever the person is looked after already.
     known = [one for one in others if one.dealer_id == dealer_id]
     known = known or [one for one in others if dealer_id is None]
