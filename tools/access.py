@@ -26,7 +26,8 @@ Made from `servicekit/roles.py` and the contracts by `make proto`; do not edit.
 | customer | self | with a relation to their dealer or group (a counter look-up makes one) | relations of its dealers | all |
 | car, technical history | cars owned, without persons | by exact VIN, without others' prices and persons | the same | all, masked |
 | sale, ownership | own | own dealer or group | its dealers | all |
-| repair order | own visits | own station or group | its dealers | all |
+| repair order, appointment | own visits | own station or group | its dealers | all |
+| recall, once opened | by VIN, as anybody | all; its cars where related | the same | all, drafts too |
 | consent, interaction | own | where the dealer is controller / own dealer's | its dealers' | contact centre, managers |
 | dealer | all | all | all | all |
 | staff, calendar | – | own dealer | its dealers | all |

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 
-from bench.benches import events, growth, imports, reads, standing, tracing, transcoding
+from bench.benches import contacts, events, growth, imports, linking, reads, standing, tracing, transcoding
 from bench.report import Figure
 from bench.world import World
 
@@ -17,7 +17,12 @@ ON_WORLD: Mapping[str, Bench] = {
     "tracing": tracing.tracing,
     "import": imports.imports,
     "events": events.events,
+    "contacts": contacts.contacts,
     "growth": growth.growth,
 }
-ALONE: Mapping[str, Callable[[bool], Awaitable[list[Figure]]]] = {"standing": standing.standing}
+ALONE: Mapping[str, Callable[[bool], Awaitable[list[Figure]]]] = {
+    "standing": standing.standing,
+    "linking": linking.linking,
+    "linking-growth": linking.linking_growth,
+}
 NAMES = (*ON_WORLD, *ALONE)

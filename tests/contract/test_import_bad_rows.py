@@ -1,6 +1,6 @@
 """Files with bad rows, of every kind of import in the contracts: told row by row with column and reason, and the good rows land.
 
-A kind joins by one fixture in `servicekit.testing.import_files`; the suite fails for a kind without one.
+A kind joins by one fixture in `servicekit.testing.import_kinds`; the suite fails for a kind without one.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ import asyncio
 import pytest
 from servicekit import contract
 from servicekit.testing.access.cast import Cast
-from servicekit.testing.import_files import FORMULA, KINDS, TEXT_FORMS, Desk, counts, written
+from servicekit.testing.import_files import TEXT_FORMS, Desk, counts, written
+from servicekit.testing.import_kinds import FORMULA, KINDS
 
 LONG = "长" * 140_000  # longer than any reader of tables takes for one value
 

@@ -37,9 +37,24 @@ UNLIMITED = 10_000_000
 NOT_SAID_YET = frozenset(
     {
         "marque.customer.v1.CustomerErased",
+    }
+)
+# Events that this run does not bring about, or only by chance. Whoever drives one on purpose takes it from here.
+NOT_DRIVEN_YET = frozenset(
+    {
+        # Vehicle: what only time or a person who comes brings about; tests of the vehicle service drive them.
+        "marque.vehicle.v1.AppointmentArrived",
+        "marque.vehicle.v1.AppointmentCancelled",
+        "marque.vehicle.v1.AppointmentMissed",
+        "marque.vehicle.v1.AppointmentMoved",
+        "marque.vehicle.v1.AppointmentReminderDue",
+        "marque.vehicle.v1.LemonLawReached",
+        "marque.vehicle.v1.LemonLawWarned",
+        "marque.vehicle.v1.RecallClosed",
         "marque.customer.v1.CustomersMerged",
         "marque.customer.v1.CustomersUnmerged",
         "marque.customer.v1.CustomerAliasSnapshot",
+        "marque.customer.v1.LeadLapsed",  # hours after a lead; driven by test_adf_lead.py
     }
 )
 # Platform tables that hold what callers wrote, for as long as docs/retention.md says: answers for retries, uploaded files, their rows'
@@ -177,5 +192,5 @@ class TestMarkers:
             if event.get_id() != (message.headers or {}).get("Nats-Msg-Id") or event.get_time() is None:
                 wrong.append(event)
         assert wrong == []
-        assert {event.name for event in contract.events()} - NOT_SAID_YET - types == set()
+        assert {event.name for event in contract.events()} - NOT_SAID_YET - NOT_DRIVEN_YET - types == set()
         assert types & NOT_SAID_YET == set(), "take it from the list"

@@ -10,11 +10,15 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from marquectl.contract import KINDS, method
+from marquectl.diaries import Diaries
 from marquectl.door import Caller, Door
+from marquectl.doubling import Doubles
 from marquectl.errors import CommandError
 from marquectl.importing import Counts, Feed, Rejected
 from marquectl.importing.feed import Chunk
+from marquectl.leading import Leads
 from marquectl.partnering import Partners
+from marquectl.recalling import Recalls
 from marquectl.world import World
 from marquectl.world.cars import Transfer
 from marquectl.world.make import SOURCE
@@ -55,7 +59,12 @@ class Loader:
         for granted in (True, False):
             await self._all(self._consent(one) for one in self._world.consents if one.granted is granted)
         await self._all(self._touch(one) for one in self._world.interactions)
+        await Doubles(self._agent, self._world, self._request).enter()
         await self._partners()
+        await self._diaries()
+        await Recalls(self._door, self._request).bring(self._world.cars)
+        leads = Leads(self._door, self.dealer_ids, self.customer_ids, self._request)
+        await self._all(leads.works(self._world.leads))
 
     async def _rows(self, kind: str) -> None:
         rows = self._world.rows[kind]
@@ -102,12 +111,17 @@ class Loader:
         await self._rows("targets")
         await self._all(partners.works(await partners.visitor()))
 
+    async def _diaries(self) -> None:
+        diaries = Diaries(self._door, self.dealer_ids, self._request)
+        await self._all(diaries.stations())
+        await diaries.visits(self._world.cars)
+
     async def _find_customers(self) -> None:
         """Asks for all customers, page by page, until those that something below is about are known."""
         world = self._world
         needed = {one.customer_key for one in world.consents} | {one.customer_key for one in world.interactions}
         needed |= {key for transfer in world.transfers for key in (transfer.from_key, transfer.to_key)}
-        needed |= {made.row.source_key for made in world.customers[:2]}
+        needed |= {made.row.source_key for made in world.customers[:2]} | {one.customer_key for one in world.leads}
         name = "customer.v1.CustomerService/ListCustomers"
         async for found in self._door.pages(
             name, "customers", method(name).input(page_size=1000, order_by="create_time")

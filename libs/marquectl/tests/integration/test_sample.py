@@ -6,6 +6,7 @@ import json
 import pytest
 from marquectl.addresses import Addresses
 from marquectl.door import Door
+from marquectl.doubling import DOUBLES
 from marquectl.importing import Counts
 from marquectl.sample import Note, make_sample
 from marquectl.world import make_world
@@ -20,10 +21,14 @@ async def totals(services: Platform) -> dict[str, int]:
     tables = {
         "customers": ("customer", "customers"),
         "consents": ("customer", "consent_entries"),
+        "pairs": ("customer", "duplicate_candidates"),
         "cars": ("vehicle", "vehicles"),
         "sales": ("vehicle", "sales"),
         "orders": ("vehicle", "repair_orders"),
         "ownerships": ("vehicle", "ownerships"),
+        "resources": ("vehicle", "service_resources"),
+        "appointments": ("vehicle", "appointments"),
+        "recalled cars": ("vehicle", "recall_vehicles"),
     }
     return {
         name: (await services.sql(service, f"SELECT count(*) AS n FROM {table}"))[0]["n"]
@@ -62,10 +67,13 @@ class TestMakeSample:
         assert Note.read(addresses.run) == Note(SEED, SIZE, finished=True)
 
         before = await totals(all_services)
-        assert before["customers"] == SIZE
+        assert before["customers"] == SIZE + DOUBLES
+        assert before["pairs"] >= DOUBLES
         assert before["sales"] == len(world.cars)
         assert before["orders"] == len(world.rows["repair-orders"])
         assert before["consents"] == len(world.consents)
+        assert before["appointments"] > 0
+        assert before["recalled cars"] > 0
 
         seen.clear()
         await make_sample(

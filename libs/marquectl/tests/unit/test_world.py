@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from marquectl.world import make_world, nhtsa, vins
 from marquectl.world.cars import WORLD_DAY
+from marquectl.world.leads import WAYS
 from marquectl.world.network import POSTS, STATIONS
 from marquectl.world.personas import people
 from tradekit import email, phone, plate, vin
@@ -160,3 +161,11 @@ class TestLargeWorld:
     def test_twenty_thousand_customers_still_have_unique_vins(self) -> None:
         world = make_world(3, 20_000)
         assert len({row.vin for row in world.rows["vehicles"]}) == len(world.rows["vehicles"])
+
+
+class TestLeads:
+    def test_every_way_of_a_lead_is_shown_and_the_same_seed_gives_the_same(self) -> None:
+        world = make_world(7, 40)
+        assert {made.way for made in world.leads} == set(WAYS)
+        assert len({made.customer_key for made in world.leads}) == len(world.leads) == 36
+        assert world.leads == make_world(7, 60).leads

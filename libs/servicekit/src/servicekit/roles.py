@@ -42,21 +42,37 @@ network.calendars: close_days
 """
 _CAR_LOOK = """
 vehicle.vehicles: read search read_history
-vehicle.vins: check
+vehicle.vins: check suggest
+vehicle.warranty_terms: list check
 """
 _CUSTOMER_DESK = """
 customer.customers: create read list search update
 customer.contact_points: add remove verify
 customer.relations: list
 customer.consents: grant withdraw list check
+customer.preferences: read set
 customer.interactions: list log
 """
+# One person, one customer: what sources said, merges, the queue of duplicates. The maker's, as it goes across dealers.
+_IDENTITY_LOOK = """
+customer.customers: read_provenance
+customer.merges: list
+"""
+_IDENTITY = f"""{_IDENTITY_LOOK}
+customer.customers: merge unmerge
+customer.duplicates: list decide
+"""
 _COUNTER = "customer.customers: look_up"
+_CALLS = "customer.calls: look_up read note wrap_up place"
+# How often and when people are contacted: who plans contacts reads the rules, who answers for them sets them.
+_CONTACT_RULES_LOOK = "customer.contact_rules: list"
+_CONTACT_RULES = "customer.contact_rules: list put"
 _OWN_PROFILE = """
 customer.customers: read update
 customer.contact_points: add remove verify
 customer.relations: list
 customer.consents: grant withdraw list check
+customer.preferences: read set
 customer.interactions: list
 """
 _CAR_DESK = """
@@ -67,6 +83,22 @@ _SALES = "vehicle.sales: record read list reverse"
 _SALES_LOOK = "vehicle.sales: read list"
 _WORKSHOP = "vehicle.repair_orders: open read list update advance_stage close"
 _WORKSHOP_LOOK = "vehicle.repair_orders: read list"
+_DIARY_LOOK = """
+vehicle.appointments: list_slots read list
+vehicle.service_resources: list
+"""
+_DIARY = "vehicle.appointments: list_slots book read list move cancel"
+_STATION_DIARY = """
+vehicle.appointments: list_slots book read list move cancel check_in
+vehicle.service_resources: list
+"""
+_STATION = "vehicle.service_resources: create update list"
+_RECALL_LOOK = "vehicle.recalls: read list list_vehicles read_completion\nvehicle.lemon_watches: read list"
+_RECALLS = """
+vehicle.recalls: read list list_vehicles read_completion create update add_vehicles import open close record_remedy list_owners
+vehicle.lemon_watches: read list
+vehicle.warranty_terms: put
+"""
 _IMPORTS = """
 customer.customers: import
 customer.imports: upload read list cancel
@@ -111,6 +143,26 @@ _OPERATIONS = "".join(
 # Who did what to whom: for who answers for it, not for who keeps the machines running.
 _AUDIT = "".join(f"{service}.audit_records: list\n" for service in ("customer", "network", "vehicle"))
 
+# Leads and tasks: what is worked with at a dealer, what its manager decides, and what the maker's people may do for any dealer.
+_TASKS = "customer.tasks: create read list complete reassign cancel"
+_LEAD_LOOK = """
+customer.leads: read list search
+customer.lead_promises: list
+customer.lead_rules: read
+"""
+_LEAD_DESK = """
+customer.leads: create update contact advance propose_loss win
+customer.lead_promises: add settle
+"""
+_LEAD_CARE = """
+customer.leads: assign decide_loss recycle
+customer.lead_calibration: read
+"""
+_LEAD_INTAKE = "customer.leads: receive import"
+_LEADS_WORKED = _LEAD_LOOK + _LEAD_DESK + _TASKS
+_LEADS_MANAGED = _LEADS_WORKED + _LEAD_CARE
+_LEADS_ALL = _LEADS_MANAGED + _LEAD_INTAKE + "\ncustomer.lead_rules: put"
+
 
 def _permissions(*groups: str) -> frozenset[str]:
     found = set()
@@ -121,35 +173,48 @@ def _permissions(*groups: str) -> frozenset[str]:
     return frozenset(found)
 
 
-_DEALER = (_PRESENCE, _ASSIGNMENT_LOOK, _NETWORK_LOOK, _STAFF_LOOK, _CAR_LOOK)
-_DESK = (_CUSTOMER_DESK, _CAR_DESK)
+_DEALER = (_PRESENCE, _ASSIGNMENT_LOOK, _NETWORK_LOOK, _STAFF_LOOK, _CAR_LOOK, _RECALL_LOOK)
+_DESK = (_CUSTOMER_DESK, _CAR_DESK, _CALLS)
 _ALL = (
     _NETWORK_LOOK, _STAFF_LOOK, _CAR_LOOK, *_DESK, _COUNTER, _SALES, _WORKSHOP, _IMPORTS, _NETWORK_DESK, _NETWORK_IMPORTS,
-    _PARTNER_LOOK, _PARTNER_CARE, _ASSIGNING, _LEAVING,
+    _PARTNER_LOOK, _PARTNER_CARE, _ASSIGNING, _LEAVING, _STATION_DIARY, _STATION,
+    _RECALLS, _CONTACT_RULES, _IDENTITY, _LEADS_ALL,
 )  # fmt: skip
 
 PERMISSIONS: dict[str, frozenset[str]] = {
     "owner": _permissions(
-        _NETWORK_LOOK, _OWN_PROFILE, "vehicle.vehicles: read list read_history", "vehicle.vins: check", _SALES_LOOK, _WORKSHOP_LOOK,
-        "vehicle.ownerships: list read",
+        _NETWORK_LOOK, _OWN_PROFILE, "vehicle.vehicles: read list read_history", "vehicle.vins: check suggest", _SALES_LOOK, _WORKSHOP_LOOK,
+        "vehicle.ownerships: list read", _DIARY, _IDENTITY_LOOK, "vehicle.lemon_watches: read\nvehicle.warranty_terms: list check",
     ),
-    "dealer.sales": _permissions(*_DEALER, *_DESK, _COUNTER, _SALES, _WORKSHOP_LOOK),
-    "dealer.service": _permissions(*_DEALER, *_DESK, _COUNTER, _WORKSHOP),
-    "dealer.technician": _permissions(*_DEALER, "vehicle.repair_orders: read list update advance_stage"),
-    "dealer.care": _permissions(*_DEALER, _CUSTOMER_DESK, _COUNTER, _SALES_LOOK, _WORKSHOP_LOOK, "vehicle.vehicles: list"),
+    "dealer.sales": _permissions(*_DEALER, *_DESK, _COUNTER, _SALES, _WORKSHOP_LOOK, _DIARY, _LEADS_WORKED),
+    "dealer.service": _permissions(*_DEALER, *_DESK, _COUNTER, _WORKSHOP, _STATION_DIARY, _TASKS),
+    "dealer.technician": _permissions(*_DEALER, "vehicle.repair_orders: read list update advance_stage", _DIARY_LOOK),
+    "dealer.care": _permissions(
+        *_DEALER, _CUSTOMER_DESK, _CALLS, _COUNTER, _SALES_LOOK, _WORKSHOP_LOOK, "vehicle.vehicles: list", _DIARY, _TASKS,
+    ),
     "dealer.manager": _permissions(
         *_DEALER, *_DESK, _COUNTER, _SALES, _WORKSHOP, "network.staff: create update", "network.calendars: put copy",
-        _PARTNER_LOOK, _ASSIGNING, _LEAVING,
+        _PARTNER_LOOK, _ASSIGNING, _LEAVING, _STATION_DIARY, _STATION, _LEADS_MANAGED,
     ),
-    "dealer.system": _permissions(*_DEALER, *_DESK, _COUNTER, _SALES, _WORKSHOP, _IMPORTS),
-    "oem.agent": _permissions(*_DEALER, *_DESK, _SALES_LOOK, _WORKSHOP_LOOK),
-    "oem.technical": _permissions(_NETWORK_LOOK, _CAR_LOOK, "vehicle.vehicles: list", _WORKSHOP_LOOK),
-    "oem.keyaccount": _permissions(*_DEALER, *_DESK, _SALES_LOOK, _WORKSHOP_LOOK),
-    "oem.marketing": _permissions(_NETWORK_LOOK, "customer.customers: list", "vehicle.vehicles: list read"),
-    "oem.quality": _permissions(_NETWORK_LOOK, _CAR_LOOK, "vehicle.vehicles: list", _WORKSHOP_LOOK),
+    "dealer.system": _permissions(
+        *_DEALER, *_DESK, _COUNTER, _SALES, _WORKSHOP, _IMPORTS, _STATION_DIARY, _STATION, _LEADS_WORKED, _LEAD_INTAKE,
+    ),
+    "oem.agent": _permissions(
+        *_DEALER, *_DESK, _IDENTITY, _SALES_LOOK, _WORKSHOP_LOOK, _DIARY, _CONTACT_RULES_LOOK,
+        _LEADS_WORKED, "customer.leads: assign",
+    ),
+    "oem.technical": _permissions(_NETWORK_LOOK, _CAR_LOOK, "vehicle.vehicles: list", _WORKSHOP_LOOK, _RECALL_LOOK),
+    "oem.keyaccount": _permissions(*_DEALER, *_DESK, _IDENTITY, _SALES_LOOK, _WORKSHOP_LOOK, _LEADS_MANAGED),
+    "oem.marketing": _permissions(
+        _NETWORK_LOOK, "customer.customers: list", "vehicle.vehicles: list read", _CONTACT_RULES_LOOK,
+    ),
+    "oem.quality": _permissions(
+        _NETWORK_LOOK, _CAR_LOOK, "vehicle.vehicles: list", _WORKSHOP_LOOK, _RECALLS,
+    ),
     "oem.region": _permissions(
         *_DEALER, "customer.customers: read list search", "customer.relations: list", "customer.interactions: list",
-        "vehicle.vehicles: list", _SALES_LOOK, _WORKSHOP_LOOK, _PARTNER_LOOK, _PARTNER_CARE,
+        "vehicle.vehicles: list", _SALES_LOOK, _WORKSHOP_LOOK, _PARTNER_LOOK, _PARTNER_CARE, _DIARY_LOOK,
+        _LEAD_LOOK, _LEAD_CARE, "customer.tasks: read list",
     ),
     "oem.manager": _permissions(*_ALL),
     "oem.research": _permissions("customer.customers: list", "vehicle.vehicles: list read"),
@@ -158,7 +223,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "plant": _permissions(
         "vehicle.vehicles: register read list update import", "vehicle.vins: check", "vehicle.imports: upload read list cancel",
     ),
-    "partner": _permissions("network.dealers: read list", "vehicle.vins: check"),
+    "partner": _permissions("network.dealers: read list", "vehicle.vins: check", "customer.leads: receive"),
     "provisioner": _permissions(_PROVISIONING),
     "service": _permissions(*_ALL, _OPERATIONS, _PROVISIONING),
 }  # fmt: skip

@@ -232,13 +232,18 @@ def near_misses(text: str) -> Iterator[str]:
     `text` may hold I, O or Q (read as 1, 0, 0). Texts that are not 17 characters long yield nothing. Order: the text
     itself when only I, O, Q were wrong, swaps, look-alikes, then every other single character.
     """
-    vin = _clean(text).translate(str.maketrans("IOQ", "100"))
+    yield from (candidate for candidate in one_slip_away(text) if check_digit_holds(candidate))
+
+
+def one_slip_away(text: str) -> Iterator[str]:
+    """Yields as `near_misses` does, whatever the check digit: where the right one is known by other means, or no law asks for it."""
+    given = _clean(text)
+    vin = given.translate(str.maketrans("IOQ", "100"))
     if not _SHAPE.fullmatch(vin):
         return
-    given = _clean(text)
     seen = {given}
     for candidate in _variants(vin):
-        if candidate not in seen and check_digit_holds(candidate):
+        if candidate not in seen:
             seen.add(candidate)
             yield candidate
 

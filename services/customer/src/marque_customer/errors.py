@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from servicekit.db.uow import Constraints
-from servicekit.errors import AlreadyExists, FailedPrecondition, NotFound, PermissionDenied
+from servicekit.errors import Aborted, AlreadyExists, FailedPrecondition, NotFound, PermissionDenied
 
 
 class CustomerNotFound(NotFound):
@@ -55,6 +55,41 @@ class CustomerMerged(FailedPrecondition):
     message = "The customer {customer_id} was merged into {merged_into}. Change that one."
 
 
+class CustomerRestricted(FailedPrecondition):
+    """Whose processing is restricted is neither merged nor unmerged: that is processing."""
+
+    reason = "CUSTOMER_RESTRICTED"
+    message = "The processing of the customer {customer_id} is restricted."
+
+
+class MergeCycle(FailedPrecondition):
+    """The survivor stands merged into the one that is to be merged into it."""
+
+    reason = "MERGE_CYCLE"
+    message = "The customer {customer_id} is merged into {from_customer_id} already. Undo that merge first."
+
+
+class MergeNotFound(NotFound):
+    """No such merge in the caller's sight."""
+
+    reason = "MERGE_NOT_FOUND"
+    message = "There is no merge {merge_id}, or you may not see it."
+
+
+class DuplicateNotFound(NotFound):
+    """No such pair in the caller's sight."""
+
+    reason = "DUPLICATE_NOT_FOUND"
+    message = "There is no pair {candidate_id}, or you may not see it."
+
+
+class DuplicateDecided(FailedPrecondition):
+    """Somebody else was faster: the answer names the decision."""
+
+    reason = "DUPLICATE_DECIDED"
+    message = "This pair is decided: {decision} ({decide_time})."
+
+
 class ConsentMissing(FailedPrecondition):
     """A web visit is kept only with consent to profiling."""
 
@@ -69,7 +104,121 @@ class ControllerNotOwn(PermissionDenied):
     message = "You may read and write consents for your own dealer only."
 
 
+class CallNotFound(NotFound):
+    """No such call in the caller's sight."""
+
+    reason = "CALL_NOT_FOUND"
+    message = "There is no call {call_id}, or you may not see it."
+
+
+class CallWrappedUp(FailedPrecondition):
+    """A call is wrapped up once."""
+
+    reason = "CALL_WRAPPED_UP"
+    message = "The call was wrapped up already."
+
+
+class CallUnidentified(FailedPrecondition):
+    """A call without a customer goes on nobody's time line."""
+
+    reason = "CALL_UNIDENTIFIED"
+    message = "Say who it was: several customers share this number, or none is known by it."
+
+
+class ContactRefused(FailedPrecondition):
+    """The customer may not be called now; `refusal` is a ContactRefusalReason, `retry_time` before when asking again is of no use."""
+
+    reason = "CONTACT_REFUSED"
+    message = "This customer may not be called now: {refusal}."
+
+
+class LeadNotFound(NotFound):
+    """No such lead in the caller's sight."""
+
+    reason = "LEAD_NOT_FOUND"
+    message = "There is no lead {lead_id}, or you may not see it."
+
+
+class LeadClosed(FailedPrecondition):
+    """A lead that is won or lost stays so."""
+
+    reason = "LEAD_CLOSED"
+    message = "The lead {lead_id} is won or lost already."
+
+
+class LeadStageWrong(FailedPrecondition):
+    """A verb that does not fit the stage."""
+
+    reason = "LEAD_STAGE_WRONG"
+    message = "The lead {lead_id} is not in a stage in which this can be done."
+
+
+class LeadWithoutDealer(FailedPrecondition):
+    """Nobody works on a lead that no dealer has."""
+
+    reason = "LEAD_WITHOUT_DEALER"
+    message = "The lead {lead_id} is with no dealer."
+
+
+class LeadTaken(AlreadyExists):
+    """The dealer has an open lead of the person for the same wish."""
+
+    reason = "LEAD_TAKEN"
+    message = "The dealer has an open lead of this person for the same wish."
+
+
+class LossNotYours(PermissionDenied):
+    """Four eyes: who gives a lead up does not approve of it."""
+
+    reason = "LOSS_NOT_YOURS"
+    message = "You proposed this loss; somebody else decides on it."
+
+
+class LeadRulesNotFound(NotFound):
+    """No such version."""
+
+    reason = "LEAD_RULES_NOT_FOUND"
+    message = "There is no version {version} of the rules for leads."
+
+
+class PromiseNotFound(NotFound):
+    """The lead has no such promise."""
+
+    reason = "PROMISE_NOT_FOUND"
+    message = "The lead has no promise {promise_id}."
+
+
+class PromiseSettled(FailedPrecondition):
+    """A promise is kept or broken once."""
+
+    reason = "PROMISE_SETTLED"
+    message = "The promise is settled already."
+
+
+class PromisesFull(FailedPrecondition):
+    """A lead has a bounded number of promises."""
+
+    reason = "PROMISES_FULL"
+    message = "The lead has {most} promises already."
+
+
+class TaskNotFound(NotFound):
+    """No such task in the caller's sight."""
+
+    reason = "TASK_NOT_FOUND"
+    message = "There is no task {task_id}, or you may not see it."
+
+
+class TaskEnded(FailedPrecondition):
+    """A task ends once."""
+
+    reason = "TASK_ENDED"
+    message = "The task {task_id} is done or cancelled already."
+
+
 CONSTRAINTS: Constraints = {
+    "uq_leads_open_wish": LeadTaken,
     "uq_contact_points_verified_phone": ContactPointTaken,
     "pk_source_references": SourceReferenceTaken,
+    "pk_contact_rules": Aborted,
 }

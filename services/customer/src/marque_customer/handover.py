@@ -1,7 +1,6 @@
-"""What somebody who has left had at the customer service: nothing that goes to others.
+"""What somebody who has left had at the customer service: open leads and open tasks go to their successors.
 
-Relations and interactions name who caused or had them: that is what happened, and stays. What is still to be done for a customer
-joins here with its tables.
+Relations and interactions name who caused or had them: that is what happened, and stays. Whoever takes a lead takes its customer with it.
 """
 
 from __future__ import annotations
@@ -12,10 +11,26 @@ from collections.abc import Sequence
 from servicekit.db.uow import UnitOfWork
 from servicekit.handover import Moved, Successor
 
+from marque_customer.repository import leads, tasks
+from marque_customer.usecases.leads import common
+
+_LEAD, _TASK = "customer.lead", "customer.task"
+
 
 class CustomerHandOver:
     """Implements `servicekit.handover.HandOver`."""
 
     async def move(self, uow: UnitOfWork, staff_id: uuid.UUID, successor: Successor, limit: int) -> Sequence[Moved]:
-        """Moves nothing."""
-        return ()
+        """Moves leads first, then tasks; what goes to nobody is the dealer's, and on its manager's lists."""
+        moved = []
+        for lead in await leads.of_adviser(uow.session, staff_id, limit):
+            lead.adviser_staff_id = successor()
+            common.write_down(uow, lead, "HANDED_OVER")
+            await uow.flush()
+            if lead.dealer_id is not None:
+                common.say_assigned(uow, lead)
+            moved.append(Moved(_LEAD, str(lead.lead_id), lead.adviser_staff_id))
+        for task in await tasks.of_staff(uow.session, staff_id, limit - len(moved)):
+            task.give_to(successor())
+            moved.append(Moved(_TASK, str(task.task_id), task.staff_id))
+        return moved

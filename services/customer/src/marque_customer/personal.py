@@ -20,11 +20,21 @@ from marque_customer.models import (
     DealerCustomer,
     Interaction,
     KnownCar,
+    Lead,
+    LeadChange,
+    LeadIntake,
+    LeadPromise,
+    PhoneCall,
     Relation,
+    SourceRecord,
     SourceReference,
+    Task,
 )
+from marque_customer.repository import contact_rules, duplicates, families, permits
 from marque_customer.repository import customers as repository
+from marque_customer.repository.notes import connection_of
 from marque_customer.rules.kinds import ERASED
+from marque_customer.usecases.merging import recompose
 from marque_customer.usecases.saving import save
 
 _ALL = "*"
@@ -36,9 +46,21 @@ _PARTS: dict[str, tuple[Any, str]] = {
     "customer.relation": (Relation, "relation_id"),
     "customer.interaction": (Interaction, "interaction_id"),
     "customer.known_car": (KnownCar, "ownership_id"),
+    "customer.source_record": (SourceRecord, "source"),
+    "customer.call": (PhoneCall, "call_id"),
+    "customer.task": (Task, "task_id"),
+    "customer.lead_intake": (LeadIntake, "intake_id"),
+    "customer.lead_promise": (LeadPromise, "promise_id"),
+    "customer.lead_change": (LeadChange, "sequence"),
+    "customer.lead": (Lead, "lead_id"),
 }
 _LEDGER = "customer.consent_entry"
-_OURS = frozenset({"content_hash", "match_key", "version", "plate_stale_time"})
+_PAIR = "customer.duplicate_candidate"
+_PERMIT = "customer.contact_permit"
+_OURS = frozenset(
+    {"content_hash", "match_key", "version", "plate_stale_time", "holding"}
+    | {"wish_key", "group_id", "route_time", "route_round", "passed_dealers", "traceparent", "change_count", "loss_by"}
+)
 
 
 class CustomerPersonalData:
@@ -57,12 +79,23 @@ class CustomerPersonalData:
             for row in await session.execute(query):
                 found = {name: value for name, value in row._mapping.items() if name not in _OURS}
                 yield PersonalRecord(kind, str(found[key]), found)
+        connection = await connection_of(session)
+        for kind, key, rows in (
+            (_PERMIT, "contact_permit_id", await permits.of_persons(connection, customer_ids)),
+            ("customer.contact_hold", "reference_id", await contact_rules.holds_of(connection, customer_ids)),
+        ):
+            for row in rows:
+                yield PersonalRecord(kind, str(row[key]), dict(row))
 
     async def erase(self, uow: UnitOfWork, customer_ids: Sequence[uuid.UUID], held_kinds: frozenset[str]) -> Erasure:
         """Deletes the parts and empties the profile. The ledger stays as proof, without the person's own sign-in names."""
         done = Erasure()
+        await self._erase_permits(uow, customer_ids, done)
         for customer in await repository.locked(uow.session, customer_ids):
             await self._erase_one(uow, customer, held_kinds, done)
+        if not held_kinds & {_ALL, _PAIR}:
+            _count(done, _PAIR, await duplicates.forget(uow.session, customer_ids))
+        await _forget_above(uow, customer_ids)
         kept = await uow.session.scalar(sa.select(sa.func.count()).where(ConsentEntry.customer_id.in_(customer_ids)))
         if kept:
             done.retained.append(Retained(_LEDGER, kept, "CONSENT_PROOF"))
@@ -72,6 +105,19 @@ class CustomerPersonalData:
                 .values(actor="erased")
             )
         return done
+
+    async def _erase_permits(self, uow: UnitOfWork, customer_ids: Sequence[uuid.UUID], done: Erasure) -> None:
+        """Voids and deletes permits; one under which a hand-over may be under way stays until it is old: ids only, no address."""
+        await repository.locked(uow.session, customer_ids)
+        connection = await connection_of(uow.session)
+        for customer_id in customer_ids:
+            await permits.withdraw(connection, customer_id)
+        gone, left = await permits.forget(connection, customer_ids)
+        _count(done, _PERMIT, gone)
+        if left:
+            done.retained.append(Retained(_PERMIT, left, "HAND_OVER_UNDER_WAY"))
+        holds = await contact_rules.forget_holds(uow.session, customer_ids)
+        _count(done, "customer.contact_hold", holds)
 
     async def _erase_one(self, uow: UnitOfWork, customer: Customer, held: frozenset[str], done: Erasure) -> None:
         mine = {"customer_id": customer.customer_id}
@@ -99,6 +145,16 @@ class CustomerPersonalData:
         event.status = customer.status  # type: ignore[assignment]
         uow.emit(event, of=customer)
         _count(done, _CUSTOMER, 1)
+
+
+async def _forget_above(uow: UnitOfWork, customer_ids: Sequence[uuid.UUID]) -> None:
+    """Lets survivors, who showed what an erased customer had, show only what is their own."""
+    await uow.flush()
+    above = [
+        one for one in await families.upwards(uow.session, customer_ids) if one.customer_id not in set(customer_ids)
+    ]
+    for customer in above:
+        await recompose(uow, customer)
 
 
 def _count(done: Erasure, kind: str, rows: int) -> None:

@@ -19,8 +19,12 @@ from marque_customer.errors import CONSTRAINTS
 from marque_customer.repository.notes import Note
 from marque_customer.rules.kinds import RELATION_SALE, RELATION_VISIT
 from marque_customer.usecases import interactions, plates
+from marque_customer.usecases.leads import calendars
+from marque_customer.usecases.leads import clock as leads
 
 _PLATE = "plate_number"
+_SOLD = "marque.vehicle.v1.SaleRecorded"
+_LEAD_TABLES = frozenset({"leads", "lead_changes", "tasks"})
 _SALE, _SERVICE = interaction_pb2.INTERACTION_KIND_SALE, interaction_pb2.INTERACTION_KIND_SERVICE
 
 
@@ -32,6 +36,26 @@ async def on_touches(uow: UnitOfWork, events: Sequence[Event]) -> None:
     found = [_NOTES[event.type](event.data) for event in events if event.data.customer_id]  # type: ignore[attr-defined]
     if found:
         await interactions.note(uow=uow, notes=found)
+        sales = [event.data for event in events if event.type == _SOLD and event.data.customer_id]  # type: ignore[attr-defined]
+        if sales:
+            await leads.won_by_sale(uow, [_sold(sale) for sale in sales])
+
+
+def _sold(sale: Any) -> tuple[uuid.UUID, uuid.UUID, str]:
+    return uuid.UUID(sale.customer_id), uuid.UUID(sale.dealer_id), sale.sale_id
+
+
+async def on_assignment_made(uow: UnitOfWork, event: Event) -> None:
+    """Network found an adviser for a lead that had waited in its dealer's queue."""
+    data: Any = event.data
+    if data.item_type == "customer.lead" and data.dealer_id and data.staff_id:
+        await leads.take_adviser(uow, uuid.UUID(data.item_id), uuid.UUID(data.dealer_id), uuid.UUID(data.staff_id))
+
+
+async def on_calendar_changed(uow: UnitOfWork, event: Event) -> None:
+    """A dealer has other hours: the clocks of its leads are computed anew when they were asked for."""
+    data: Any = event.data
+    await calendars.mark_stale(uow=uow, dealer_id=uuid.UUID(data.dealer_id), department=data.department)
 
 
 def _sale_recorded(sale: Any) -> Note:
@@ -158,13 +182,19 @@ def subscriptions() -> list[Subscription]:
             lane="customer_id",
             groups=dict.fromkeys(_NOTES, on_touches),
             rebuilds={"known_cars": "marque.vehicle.v1.OwnershipSnapshot"},
-            effects=frozenset({"customers", "interactions", "relations", "dealer_customers"}),
+            effects=frozenset({"customers", "interactions", "relations", "dealer_customers"}) | _LEAD_TABLES,
         ),
         Subscription(
             "customer_network",
             "network",
-            {**dealers.handlers(), **staff.handlers()},
+            {
+                **dealers.handlers(),
+                **staff.handlers(),
+                "marque.network.v1.AssignmentMade": on_assignment_made,
+                "marque.network.v1.CalendarChanged": on_calendar_changed,
+            },
             CONSTRAINTS,
             rebuilds={**dealers.REBUILDS, **staff.REBUILDS},
+            effects=_LEAD_TABLES | {"known_calendars"},
         ),
     ]

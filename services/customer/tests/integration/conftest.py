@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC
 from typing import Any
 
@@ -196,3 +196,9 @@ class Publisher:
 async def publisher(desk: Desk) -> Publisher:
     """Other services' voice."""
     return Publisher(desk.platform)
+
+
+@pytest.fixture(scope="session")
+def publisher_of() -> Callable[[Desk], Publisher]:
+    """Other services' voice, for a module that starts its services otherwise."""
+    return lambda desk: Publisher(desk.platform)

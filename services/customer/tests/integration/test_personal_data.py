@@ -47,7 +47,8 @@ class TestPersonalData:
         request = personal_data_pb2.ExportPersonalDataRequest(customer_id=made.customer_id)
         records = [record async for record in desk.service.stream(f"{SERVICE}/ExportPersonalData", request)]
         kinds = {record.kind.removeprefix("customer.") for record in records}
-        assert kinds == {"customer", "contact_point", "source_reference", "relation", "interaction", "consent_entry"}
+        parts = {"contact_point", "source_reference", "source_record", "relation", "interaction", "consent_entry"}
+        assert kinds == {"customer", *parts}
         assert "a secret wish" in "".join(record.json.decode() for record in records)
         assert all(isinstance(json.loads(record.json), dict) for record in records)
 

@@ -10,6 +10,7 @@ import orjson
 from fastapi import FastAPI
 from fastapi.openapi.docs import get_swagger_ui_html
 from servicekit.contract import Method
+from servicekit.rpc.tokens import ServiceIdentity
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
@@ -18,7 +19,7 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
-from marque_gateway import described, scim
+from marque_gateway import adf, described, scim
 from marque_gateway.admission import Admission
 from marque_gateway.answers import language, problem_for, problem_response
 from marque_gateway.binding import bindings_of
@@ -29,6 +30,7 @@ from marque_gateway.openapi import build_document
 from marque_gateway.overview import Overview
 from marque_gateway.routes import RpcRoutes, Shortcut
 from marque_gateway.settings import Settings
+from marque_gateway.telephony import ROUTE, Telephony, read_secrets
 from marque_gateway.uploads import Uploads
 from marque_gateway.upstream import Upstreams, method_of
 
@@ -42,7 +44,9 @@ _GZIP = {"minimum_size": 2048, "compresslevel": 4}
 _ABOUT = "One truth about each customer and each car, for a car maker and its dealers. The same methods are served over gRPC."
 
 
-def make_app(settings: Settings, upstreams: Upstreams, admission: Admission, live: Live) -> ASGIApp:
+def make_app(
+    settings: Settings, upstreams: Upstreams, admission: Admission, live: Live, identity: ServiceIdentity
+) -> ASGIApp:
     """Returns the application of the HTTP door. Raises UnsupportedBinding for a contract that it cannot carry."""
     contracts = Contracts.installed()
     bindings = bindings_of(contracts.methods())
@@ -62,6 +66,9 @@ def make_app(settings: Settings, upstreams: Upstreams, admission: Admission, liv
     app.router.routes.insert(0, routes)
     app.add_route("/v1/customers/{customer_id}/overview", Overview(upstreams).answer, methods=["GET"])
     app.add_route("/v1/events", live.answer, methods=["GET"])
+    telephony = Telephony(upstreams, identity, read_secrets(settings.telephony_secrets))
+    app.add_route(ROUTE, telephony.answer, methods=["POST"])
+    app.add_route(adf.PATH, adf.AdfDoor(upstreams).answer, methods=["POST"])
     app.add_route("/v1/{service}/imports", Uploads(upstreams).answer, methods=["POST"])
     app.add_route(f"{scim.PREFIX}/{{path:path}}", scim.Scim(upstreams, settings).answer, methods=list(_SCIM_METHODS))
     if settings.docs:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
+from google.api import field_behavior_pb2
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from marque.customer.v1 import call_service_pb2
 from marque.type.v1 import import_pb2
 from servicekit import contract
 from servicekit.bulk.readers import ENDINGS
 
+from marque_gateway import adf
 from marque_gateway.openapi.constraints import keywords
 from marque_gateway.overview import PARTS
 from marque_gateway.upstream import method_of
@@ -39,7 +44,34 @@ def schemas() -> dict[str, Any]:
         "properties": properties,
         "required": ["customerId", "missing", "withheld"],
     }
-    return {"CustomerOverview": overview}
+    told, changed = call_service_pb2.RecordCallEventRequest, call_service_pb2.RecordCallEventResponse
+    return {
+        "CustomerOverview": overview,
+        "CallEvent": _flat(told.DESCRIPTOR, "One event of a call.", ("provider",)),
+        "CallEventTaken": _flat(changed.DESCRIPTOR, "What an event of a call changed."),
+    }
+
+
+def _flat(descriptor: Descriptor, text: str, without: Collection[str] = ()) -> dict[str, Any]:
+    """The schema of a message of texts, truths, choices and moments that no RPC of the door takes or gives."""
+    shown = [field for field in descriptor.fields if field.name not in without]
+    needed = [field.json_name for field in shown if field_behavior_pb2.REQUIRED in _behavior(field)]
+    properties = {field.json_name: _simple(field) for field in shown}
+    return {"type": "object", "description": text, "properties": properties, **({"required": needed} if needed else {})}
+
+
+def _behavior(field: FieldDescriptor) -> Collection[int]:
+    found: Collection[int] = field.GetOptions().Extensions[field_behavior_pb2.field_behavior]
+    return found
+
+
+def _simple(field: FieldDescriptor) -> dict[str, Any]:
+    if field.enum_type is not None:
+        return {"type": "string", "enum": [value.name for value in field.enum_type.values if value.number]}
+    if field.message_type is not None:
+        return {"type": "string", "format": "date-time"}
+    kind = "boolean" if field.type == FieldDescriptor.TYPE_BOOL else "string"
+    return {"type": kind, **keywords(field)}
 
 
 def paths() -> dict[str, dict[str, Any]]:
@@ -79,7 +111,65 @@ def paths() -> dict[str, dict[str, Any]]:
                 },
             }
         },
+        "/v1/telephony/{provider}/events": {"post": _telephony()},
+        adf.PATH: {"post": _adf()},
         **{f"/v1/{service}/imports": {"post": _upload(service)} for service in uploading()},
+    }
+
+
+def _telephony() -> dict[str, Any]:
+    header = {"in": "header", "required": True}
+    return {
+        "operationId": "recordTelephonyEvent",
+        "tags": ["CallService"],
+        "summary": "Takes what a telephone system tells of a call.",
+        "description": "Signed with the secret shared with the system, and believed for five minutes. The same event "
+        "twice changes nothing; events may come in any order.",
+        "security": [],
+        "parameters": [
+            {
+                "name": "provider",
+                "in": "path",
+                "required": True,
+                "description": "The telephone system, as it is configured.",
+                "schema": {"type": "string", "pattern": "^[a-z0-9][a-z0-9-]{0,31}$"},
+            },
+            {
+                **header,
+                "name": "X-Marque-Timestamp",
+                "description": "Seconds since 1970.",
+                "schema": {"type": "string", "pattern": "^[0-9]{1,12}$"},
+            },
+            {
+                **header,
+                "name": "X-Marque-Signature",
+                "description": "`v1=` and the HMAC-SHA-256 of `<timestamp>.<body>` in hex; several parted by commas.",
+                "schema": {"type": "string", "maxLength": 500},
+            },
+            _LANGUAGE,
+        ],
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/CallEvent"}}},
+        },
+        "responses": {"200": _json("What the event changed.", "CallEventTaken"), **_PROBLEMS},
+    }
+
+
+def _adf() -> dict[str, Any]:
+    document = {"schema": {"type": "string", "maxLength": adf.LARGEST}}
+    return {
+        "operationId": "postAdf",
+        "tags": ["LeadIntakeService"],
+        "summary": "Takes an ADF 1.0 document as lead providers post it.",
+        "description": "Each prospect becomes one lead or gets one clear answer. A document that is not well-formed is read as far as"
+        " it goes; one that declares entities is refused.",
+        "parameters": [{"$ref": "#/components/parameters/IdempotencyKey"}, _LANGUAGE],
+        "requestBody": {
+            "required": True,
+            "content": dict.fromkeys(("application/x-adf+xml", "application/xml", "text/xml", "text/plain"), document),
+        },
+        "responses": {"200": _json("What became of each prospect.", "ReceiveAdfResponse"), **_PROBLEMS},
     }
 
 

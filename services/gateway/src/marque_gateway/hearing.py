@@ -148,10 +148,12 @@ class Hearing:
 
 @cache
 def readers_of(event_type: str) -> frozenset[str]:
-    """Returns the permissions to read what an event tells of: those of its aggregate's collection."""
+    """Returns the permissions to read what an event tells of: those of its aggregate's collection, or of a part of another's."""
     event = contract.event(contract.message(event_type).DESCRIPTOR)
-    collections = (event.aggregate, f"{event.aggregate}s")  # `staff` has no plural
-    return frozenset(f"{event.owner}.{name}.{verb}" for name in collections for verb in ("read", "list"))
+    collections = (event.aggregate, f"{event.aggregate}s", f"{event.aggregate}es")  # staff, dealers, lemon_watches
+    whole, _, part = event.aggregate.partition("_")  # recall_vehicle: vehicle.recalls.list_vehicles
+    parts = {f"{event.owner}.{whole}s.list_{part}s"} if part else set()
+    return frozenset(f"{event.owner}.{name}.{verb}" for name in collections for verb in ("read", "list")) | parts
 
 
 def read_positions(text: str) -> Positions:

@@ -45,13 +45,14 @@ class Gateway:
         )
         self._verifier = TokenVerifier(settings.issuer_url, settings.audience, settings.token_algorithms)
         self._upstreams = Upstreams(settings.peers, settings.upstream_deadline)
-        self._roster = GatewayRoster(self._upstreams, _identity(settings), lambda keys: self._live.judge_again(keys))
+        identity = _identity(settings)
+        self._roster = GatewayRoster(self._upstreams, identity, lambda keys: self._live.judge_again(keys))
         admission = Admission(self._verifier, settings.principal_rate, settings.address_rate, self._roster)
         per_principal = settings.live_connections_per_principal
         self._live = Live(settings.peers, settings.live_buffer, per_principal, self._roster.present)
         self._passthrough = Passthrough(settings, admission, self._upstreams)
         self._http = Server(
-            make_app(settings, self._upstreams, admission, self._live),
+            make_app(settings, self._upstreams, admission, self._live, identity),
             address=settings.http_host,
             port=settings.http_port,
             interface=Interfaces.ASGINL,

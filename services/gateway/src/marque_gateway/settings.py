@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
@@ -24,5 +25,8 @@ class Settings(ServiceSettings):
     upstream_deadline: float = 10.0
     live_buffer: int = 10_000
     live_connections_per_principal: int = 10
+    telephony_secrets: dict[str, Path] = Field(
+        default_factory=dict
+    )  # telephone system → file with the secret that it signs by
     docs: bool = True
     scim_subject: Literal["externalId", "userName"] = "externalId"  # which attribute is the `sub` of people's tokens

@@ -5,13 +5,18 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable, Sequence
 
+import grpc
+import grpc.aio
 from marque.customer.v1 import customer_pb2, customer_service_pb2
+from marque.network.v1 import calendar_pb2, calendar_service_pb2
 from servicekit.errors import Unavailable
 from servicekit.rpc.client import Peer
 
-from marque_vehicle.errors import CustomerNotFound
+from marque_vehicle.errors import CalendarMissing, CustomerNotFound
+from marque_vehicle.rules.diary import Hours
 
 _BATCH = "/marque.customer.v1.CustomerService/BatchGetCustomers"
+_CALENDAR = "/marque.network.v1.CalendarService/GetDealerCalendar"
 _BATCH_SIZE = 1000
 DealerIds = Sequence[uuid.UUID] | None
 _LONGEST_KEY = 100  # of the contract; no customer has a longer one
@@ -81,3 +86,48 @@ class Customers:
         if self._peer is None:
             raise Unavailable(dependency="The customer service", retry_after=1)
         return self._peer
+
+
+class Calendars:
+    """What the network service is asked. Without an address every question is answered by Unavailable, as when it is down."""
+
+    def __init__(self, peer: Peer | None) -> None:
+        self._peer = peer
+
+    async def close(self) -> None:
+        """Closes the channel."""
+        if self._peer is not None:
+            await self._peer.close()
+
+    async def hours(self, dealer_id: uuid.UUID, department: str, time_zone: str) -> Hours:
+        """Returns the latest hours of a department, else of the dealer as a whole; `time_zone` is the dealer's.
+
+        Raises:
+            CalendarMissing: the dealer has none.
+            Unavailable: the network service does not answer.
+        """
+        if self._peer is None:
+            raise Unavailable(dependency="The network service", retry_after=1)
+        request = calendar_service_pb2.GetDealerCalendarRequest(dealer_id=str(dealer_id), department=department)
+        try:
+            found: calendar_pb2.WorkCalendar = await self._peer.call(_CALENDAR, request)
+        except grpc.aio.AioRpcError as error:
+            if error.code() != grpc.StatusCode.NOT_FOUND:
+                raise
+            raise CalendarMissing() from None
+        return Hours(
+            dealer_id=dealer_id,
+            department=found.department,
+            version=found.version,
+            time_zone=found.time_zone or time_zone or "UTC",
+            week={str(int(one.day)): _texts(one.intervals) for one in found.week},
+            holiday_country=found.holiday_country,
+            exceptions={
+                f"{one.date.year:04}-{one.date.month:02}-{one.date.day:02}": _texts(one.intervals)
+                for one in found.exceptions
+            },
+        )
+
+
+def _texts(intervals: Iterable[calendar_pb2.WorkInterval]) -> list[str]:
+    return [f"{one.start}-{one.end}" for one in intervals]

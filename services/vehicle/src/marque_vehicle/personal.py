@@ -1,7 +1,7 @@
-"""A customer's rights over sales, ownerships and repair orders.
+"""A customer's rights over sales, ownerships, repair orders and appointments.
 
 What is kept, and why: a sale for the tax office, the present ownership while the car's warranty may run (recalls must reach the owner),
-an open repair order until it is closed. The car's own history stays without the person.
+an open repair order until it is closed, an appointment that is to come. The car's own history stays without the person.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from marque_vehicle import events
 from marque_vehicle.repository import personal as repository
 
 SALE, OWNERSHIP, REPAIR_ORDER, PLATE = "vehicle.sale", "vehicle.ownership", "vehicle.repair_order", "vehicle.plate"
+APPOINTMENT = "vehicle.appointment"
 
 
 class VehiclePersonalData:
@@ -35,6 +36,7 @@ class VehiclePersonalData:
             (SALE, repository.sales),
             (OWNERSHIP, repository.ownerships),
             (REPAIR_ORDER, repository.repair_orders),
+            (APPOINTMENT, repository.appointments),
         ):
             async for key, fields in read(session, customer_ids):
                 yield PersonalRecord(kind, key, fields)
@@ -49,6 +51,7 @@ class VehiclePersonalData:
             (SALE, repository.erase_sales, sold_since, "TAX_RECORD"),
             (OWNERSHIP, repository.erase_ownerships, owned_since, "WARRANTY_OPEN"),
             (REPAIR_ORDER, repository.erase_repair_orders, None, "REPAIR_ORDER_OPEN"),
+            (APPOINTMENT, repository.erase_appointments, None, "APPOINTMENT_TO_COME"),
         )
         for kind, erase, since, reason in steps:
             if kind in held_kinds or "*" in held_kinds:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 from servicekit.bulk.api import ImportApi
@@ -14,14 +15,26 @@ from servicekit.personal_api import PersonalDataApi
 from servicekit.rpc.client import Peer
 from servicekit.service import Kit, Service
 
-from marque_vehicle.api import OwnershipApi, RepairOrderApi, SaleApi, VehicleApi
-from marque_vehicle.clients import Customers
+from marque_vehicle import due
+from marque_vehicle.api import (
+    AppointmentApi,
+    LemonWatchApi,
+    OwnershipApi,
+    RecallApi,
+    RepairOrderApi,
+    SaleApi,
+    ServiceResourceApi,
+    VehicleApi,
+    WarrantyApi,
+)
+from marque_vehicle.clients import Calendars, Customers
 from marque_vehicle.errors import CONSTRAINTS
 from marque_vehicle.handover import VehicleHandOver
 from marque_vehicle.personal import VehiclePersonalData
+from marque_vehicle.rules.diary import Policy
 from marque_vehicle.settings import Settings
 from marque_vehicle.subscribers import subscriptions
-from marque_vehicle.usecases.imports import RepairOrderImporter, SaleImporter, VehicleImporter
+from marque_vehicle.usecases.imports import RecallVehicleImporter, RepairOrderImporter, SaleImporter, VehicleImporter
 from marque_vehicle.usecases.snapshots import READERS
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -30,12 +43,13 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 def build(kit: Kit) -> Service:
     """Returns the service on the given parts."""
     work = Work(kit.database, kit.committed, CONSTRAINTS)
-    address = kit.settings.peers.get("customer")
-    customers = Customers(Peer("customer", address, kit.identity) if address else None)
+    customers, calendars = Customers(_peer(kit, "customer")), Calendars(_peer(kit, "network"))
+    policy = _policy(_own(kit))
     importers: dict[str, Importer] = {
         "ImportVehicles": VehicleImporter(work),
         "ImportSales": SaleImporter(work, customers),
         "ImportRepairOrders": RepairOrderImporter(work, customers),
+        "ImportRecallVehicles": RecallVehicleImporter(),
     }
     heard = subscriptions()
     return Service(
@@ -46,19 +60,39 @@ def build(kit: Kit) -> Service:
             SaleApi(work, customers),
             OwnershipApi(work, customers),
             RepairOrderApi(work, customers),
+            AppointmentApi(work, customers, calendars, policy),
+            ServiceResourceApi(work),
+            RecallApi(work),
+            LemonWatchApi(work),
+            WarrantyApi(work),
             ImportApi("vehicle", work, importers),
             PersonalDataApi("vehicle", work, _personal(kit)),
             HandOverApi("vehicle", work, VehicleHandOver()),
             OperationsApi("vehicle", work, READERS, heard, kit=kit),
         ],
-        due=import_due(work, importers),
+        due={**import_due(work, importers), **due.handlers(policy)},
         subscriptions=heard,
         snapshots=READERS,
-        closing=[customers],
+        closing=[customers, calendars],
+    )
+
+
+def _peer(kit: Kit, name: str) -> Peer | None:
+    address = kit.settings.peers.get(name)
+    return Peer(name, address, kit.identity) if address else None
+
+
+def _own(kit: Kit) -> Settings:
+    """The service's own settings; the migrate step comes with settings of any service."""
+    return kit.settings if isinstance(kit.settings, Settings) else Settings()
+
+
+def _policy(own: Settings) -> Policy:
+    return Policy(
+        reminder=timedelta(hours=own.appointment_reminder_hours), grace=timedelta(minutes=own.appointment_grace_minutes)
     )
 
 
 def _personal(kit: Kit) -> VehiclePersonalData:
-    """The periods are the service's own settings; the migrate step comes with settings of any service."""
-    own = kit.settings if isinstance(kit.settings, Settings) else Settings()
+    own = _own(kit)
     return VehiclePersonalData(sale_retention_years=own.sale_retention_years, warranty_years=own.warranty_years)

@@ -5,14 +5,17 @@ from __future__ import annotations
 import itertools
 import uuid
 from collections.abc import AsyncIterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 import pytest_asyncio
 from google.type import date_pb2
 from marque.customer.v1 import customer_pb2, customer_service_pb2
+from marque.network.v1 import calendar_pb2, calendar_service_pb2, dealer_pb2, dealer_service_pb2
 from marque.vehicle.v1 import (
+    appointment_pb2,
     ownership_pb2,
     ownership_service_pb2,
     repair_line_pb2,
@@ -21,9 +24,13 @@ from marque.vehicle.v1 import (
     repair_order_types_pb2,
     sale_pb2,
     sale_service_pb2,
+    service_resource_pb2,
+    service_resource_service_pb2,
     vehicle_pb2,
     vehicle_service_pb2,
 )
+from servicekit import contract
+from servicekit.service import Running
 from servicekit.testing.client import Client
 from servicekit.testing.platform import Platform
 from tradekit import vin as vins
@@ -154,10 +161,18 @@ class Garage:
             request.known_time.FromDatetime(known)
         return await (client or self.agent).call(f"{OWNERSHIPS}/GetOwnersAt", request)
 
+    async def ask(self, rpc: str, client: Client | None = None, **fields: Any) -> Any:
+        """Calls an RPC (`RecallService/OpenRecall`) with its fields, moments as such; for the maker where nobody is named."""
+        service, _, name = rpc.partition("/")
+        method = contract.methods(f"marque.vehicle.v1.{service}")[name]
+        request = method.input()
+        for key in [key for key, value in fields.items() if isinstance(value, datetime)]:
+            getattr(request, key).FromDatetime(fields.pop(key).astimezone(UTC).replace(tzinfo=None))
+        request.MergeFrom(method.input(**fields))
+        return await (client or self.manager).call(f"vehicle.v1.{rpc}", request)
+
     async def events(self, kind: str, key: str) -> list[Any]:
         """The events of a type about an aggregate, oldest first."""
-        from servicekit import contract
-
         rows = await self.sql(
             "SELECT payload FROM outbox_messages WHERE event_type = $1 AND aggregate_id = $2 ORDER BY position",
             f"marque.vehicle.v1.{kind}", key,
@@ -174,6 +189,76 @@ async def garage(platform: Platform) -> AsyncIterator[Garage]:
     await platform.start("customer")
     await platform.start("vehicle")
     yield Garage(platform)
+
+
+class Diary:
+    """A garage whose stations have hours: the network service beside, and the requests of appointments."""
+
+    def __init__(self, platform: Platform, network: Running) -> None:
+        self.garage = Garage(platform)
+        self.platform = platform
+        self.network_service = network
+        self.network = platform.client("network", "oem.manager")
+
+    async def make_station(self, bays: int = 1, advisers: int = 0, loan_cars: int = 0, **hours: Any) -> str:
+        """A dealer in Shanghai that is open from nine to twelve and one to five on every day, with what it gives away."""
+        request = dealer_service_pb2.CreateDealerRequest(
+            dealer=dealer_pb2.Dealer(
+                code=f"W{next(_numbers)}",
+                names={"en": "Station"},
+                kinds=[2],
+                time_zone="Asia/Shanghai",
+                **hours.pop("dealer", {}),
+            )
+        )
+        dealer = str((await self.network.call("network.v1.DealerService/CreateDealer", request)).dealer_id)
+        await self.garage.sql(
+            "INSERT INTO known_dealers (dealer_id, code, region_code, group_code, time_zone, status, version) "
+            "VALUES ($1, $2, '', '', 'Asia/Shanghai', 1, 1) ON CONFLICT DO NOTHING",
+            dealer, request.dealer.code,
+        )  # fmt: skip
+        if hours.get("open", True):
+            await self.put_hours(dealer)
+        for kind, count in ((1, bays), (2, advisers), (3, loan_cars)):
+            for number in range(count):
+                await self.make_resource(dealer, kind, f"{'?BAL'[kind]}{number + 1}")
+        return dealer
+
+    async def put_hours(self, dealer: str, *intervals: str) -> int:
+        parts = [text.split("-") for text in intervals or ("09:00-12:00", "13:00-17:00")]
+        week = [{"day": day, "intervals": [{"start": a, "end": b} for a, b in parts]} for day in range(1, 8)]
+        calendar = calendar_pb2.WorkCalendar(dealer_id=dealer, week=week)
+        request = calendar_service_pb2.PutDealerCalendarRequest(calendar=calendar)
+        return int((await self.network.call("network.v1.CalendarService/PutDealerCalendar", request)).version)
+
+    async def make_resource(self, dealer: str, kind: int, name: str, **fields: Any) -> Any:
+        resource = service_resource_pb2.ServiceResource(dealer_id=dealer, kind=kind, name=name, **fields)  # type: ignore[arg-type]
+        request = service_resource_service_pb2.CreateServiceResourceRequest(service_resource=resource)
+        return await self.garage.manager.call("vehicle.v1.ServiceResourceService/CreateServiceResource", request)
+
+    def at(self, hour: int, minute: int = 0, days: int = 3) -> datetime:
+        """A time of a day to come, on the clocks of Shanghai."""
+        day_ = datetime.now(ZoneInfo("Asia/Shanghai")).date() + timedelta(days=days)
+        return datetime(day_.year, day_.month, day_.day, hour, minute, tzinfo=ZoneInfo("Asia/Shanghai"))
+
+    async def ask(self, rpc: str, client: Client | None = None, **fields: Any) -> Any:
+        """Calls an RPC of appointments; moments are given as such."""
+        return await self.garage.ask(f"AppointmentService/{rpc}", client, **fields)
+
+    async def book(self, dealer: str, start: datetime, client: Client | None = None, **fields: Any) -> Any:
+        vin = fields.pop("vin", None) or (await self.garage.make_car()).vin
+        beside = {name: fields.pop(name, "") for name in ("request_id", "wish")}
+        message = appointment_pb2.Appointment(**{"dealer_id": dealer, "vin": vin, "kind": 1, **fields})
+        message.start_time.FromDatetime(start.astimezone(UTC).replace(tzinfo=None))
+        return await self.ask("BookAppointment", client, appointment=message, **beside)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def diary(platform: Platform) -> AsyncIterator[Diary]:
+    network = await platform.start("network")
+    await platform.start("customer")
+    await platform.start("vehicle")
+    yield Diary(platform, network)
 
 
 @pytest.fixture(scope="session")

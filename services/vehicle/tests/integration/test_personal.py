@@ -154,6 +154,12 @@ class TestSnapshots:
         dealer, buyer, car = await garage.make_dealer(), await garage.make_customer(), await garage.make_car()
         await garage.make_sale(dealer, car.vin, buyer)
         await garage.make_order(dealer, car.vin)
+        await garage.sql(
+            "INSERT INTO appointments (appointment_id, version, create_time, update_time, dealer_id, vin, kind, state, start_time, "
+            "end_time, calendar_department, calendar_version) "
+            "VALUES (gen_random_uuid(), 1, now(), now(), $1, $2, 1, 1, now(), now() + interval '1h', '', 1)",
+            dealer, car.vin,
+        )  # fmt: skip
         database = Database(garage.platform.databases["vehicle"], pool_size=1)
         try:
             for name, read in READERS.items():

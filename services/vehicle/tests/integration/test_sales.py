@@ -235,7 +235,11 @@ class TestVisibility:
             "INSERT INTO customer_aliases (from_customer_id, known_from, to_customer_id, version) VALUES ($1, now(), $2, 1)",
             merged, survivor,
         )  # fmt: skip
-        owner = garage.client("owner", customer=survivor)
-        assert [one.sale_id for one in (await owner.call(f"{S}/ListSales", sales.ListSalesRequest())).sales] == [
-            made.sale_id
-        ]
+        theirs = await garage.make_sale(dealer, (await garage.make_car()).vin, survivor)
+        both = {made.sale_id, theirs.sale_id}
+        agent = garage.client("oem.agent")
+        for customer_id in (survivor, merged):  # who asks by the merged id, or signed in under it, means the survivor
+            owner = garage.client("owner", customer=customer_id)
+            assert {one.sale_id for one in (await owner.call(f"{S}/ListSales", sales.ListSalesRequest())).sales} == both
+            request = sales.ListSalesRequest(buyer_customer_id=customer_id)
+            assert {one.sale_id for one in (await agent.call(f"{S}/ListSales", request)).sales} == both

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import uuid
 from typing import Any
 
@@ -10,8 +11,16 @@ import pytest
 from marque.vehicle.v1 import vehicle_history_pb2, vehicle_pb2, vin_pb2
 from marque.vehicle.v1 import vehicle_service_pb2 as cars
 from servicekit.testing.client import RpcFailure
+from tradekit import vin as vins
 
 V = "vehicle.v1.VehicleService"
+_serials = itertools.count(700_000)
+
+
+def new_checked(head: str) -> str:
+    """A VIN with its check digit that begins so, far from those of other tests."""
+    bare = f"{head}02R{next(_serials):06d}"
+    return bare[:8] + vins.check_digit(bare) + bare[9:]
 
 
 def update(vin: str, mask: list[str] | None = None, **fields: Any) -> cars.UpdateVehicleRequest:
@@ -99,6 +108,47 @@ class TestCheckVin:
     async def test_a_known_car_is_told_to_be_registered(self, garage: Any) -> None:
         made = await garage.make_car()
         assert (await self.check(garage, made.vin)).registered
+
+
+def wrong(vin: str, place: int) -> str:
+    return vin[:place] + ("A" if vin[place] != "A" else "B") + vin[place + 1 :]
+
+
+def swapped(vin: str) -> str:
+    return vin[:7] + vin[8] + vin[7] + vin[9:]
+
+
+class TestSuggestVins:
+    async def suggest(self, client: Any, typed: str) -> list[tuple[str, str, int]]:
+        answer = await client.call(f"{V}/SuggestVins", vin_pb2.SuggestVinsRequest(vin=typed))
+        return [(one.vin, one.slip, one.position) for one in answer.suggestions]
+
+    async def test_one_wrong_or_swapped_character_leads_to_the_car(self, garage: Any) -> None:
+        made = await garage.make_car(vin=new_checked("LSVAA41Z"))
+        for place in (0, 3, 8, 13, 16):
+            found = await self.suggest(garage.manager, wrong(made.vin, place).lower())
+            assert (made.vin, "CONFUSED_CHARACTER", place + 1) in found
+        assert (made.vin, "SWAPPED_CHARACTERS", 8) == (await self.suggest(garage.manager, swapped(made.vin)))[0]
+
+    async def test_a_car_whose_market_asks_for_no_check_digit_is_found_too(self, garage: Any) -> None:
+        vin = f"WVWZZZ1KZ8W{garage.new_vin()[-6:]}"
+        await garage.make_car(vin=vin, market="DE")
+        assert [one[0] for one in await self.suggest(garage.manager, wrong(vin, 4))] == [vin]
+
+    async def test_the_car_itself_two_slips_and_another_length_lead_nowhere(self, garage: Any) -> None:
+        made = await garage.make_car(vin=new_checked("LSVCC41Z"))
+        for typed in (made.vin, wrong(wrong(made.vin, 4), 6), made.vin[:16], made.vin + "1", "?"):
+            assert made.vin not in [one[0] for one in await self.suggest(garage.manager, typed)]
+
+    async def test_a_dealer_and_an_owner_are_led_to_their_own_cars_only(self, garage: Any) -> None:
+        dealer, customer = await garage.make_dealer(), await garage.make_customer()
+        sold, other = [await garage.make_car(vin=new_checked(f"LSVDD4{mark}Z")) for mark in (1, 2)]
+        await garage.make_sale(dealer, sold.vin, customer)
+        desk = garage.client("dealer.service", dealers=[dealer])
+        owner = garage.client("owner", customer=customer)
+        for client in (desk, owner):
+            assert [one[0] for one in await self.suggest(client, wrong(sold.vin, 8))] == [sold.vin]
+            assert await self.suggest(client, wrong(other.vin, 8)) == []
 
 
 class TestVisibility:

@@ -135,6 +135,15 @@ class TestVins:
         if typed != vin and not vin_tools.check_digit_holds(typed):
             assert vin in [one.vin for one in vins.near_misses(typed)]
 
+    @given(st.sampled_from(VALID), st.integers(0, 16), st.sampled_from(vin_tools.ALPHABET))
+    def test_every_slip_leads_back_whatever_the_check_digit(self, vin: str, place: int, other: str) -> None:
+        typed = vin[:place] + other + vin[place + 1 :]
+        assert (vin in [one.vin for one in vins.slips(typed)]) == (typed != vin)
+        assert typed not in [one.vin for one in vins.slips(typed)]
+
+    def test_the_year_of_the_decoder_goes_before_the_latest_one(self) -> None:
+        assert vins.model_years("JTEZU11F88K007763", 2040) == [2008, 2038]  # position 7 decides nothing in Japan
+
     @given(st.text(max_size=32))
     def test_any_text_is_judged_without_a_crash(self, text: str) -> None:
         found = vins.check(text, "CN")

@@ -8,6 +8,7 @@ from google.protobuf.message import Message
 
 from marquectl.world import touches
 from marquectl.world.cars import MadeCar, Transfer, cars_of
+from marquectl.world.leads import MadeLead, leads
 from marquectl.world.network import dealer_rows, staff_rows
 from marquectl.world.partners import kpi_rows, target_rows
 from marquectl.world.people import MadeCustomer, customer
@@ -28,6 +29,7 @@ class World:
     transfers: list[Transfer]
     consents: list[touches.MadeConsent]
     interactions: list[touches.MadeInteraction]
+    leads: list[MadeLead]
 
 
 def make_world(seed: int, size: int) -> World:
@@ -61,4 +63,5 @@ def make_world(seed: int, size: int) -> World:
         transfers=transfers,
         consents=list(touches.consents(seed, size)),
         interactions=list(touches.interactions(seed, [made.home.country for made in customers])),
+        leads=list(leads(seed, [made.home.country for made in customers])),
     )

@@ -24,6 +24,7 @@ Pairs = Iterator[tuple[Target | None, Any]]
 Record = tuple[Pairs | None, list[FieldViolation]]
 Reader = Callable[[BinaryIO, Columns, int], Iterator[Record]]
 
+_LONGEST_CELL = 131_072  # characters: what Python's reader takes by default
 LINE_LIMIT = 1024 * 1024
 _SLICE = 10_000
 _SHEET_LIMIT = 2 * 1024**3
@@ -94,6 +95,9 @@ def _table(file: BinaryIO, columns: Columns, delimiter: str) -> Iterator[Record]
     first = next((line for line in stream if line.strip()), "")
     if not first:
         raise FileUnreadable("IMPORT_FILE_EMPTY")
+    csv.field_size_limit(
+        _LONGEST_CELL
+    )  # the limit is the process's: whoever else reads tables in it may have set another
     reader = csv.reader(itertools.chain([first], stream), delimiter=delimiter or _delimiter(first))
     try:
         targets = columns.header(next(reader))

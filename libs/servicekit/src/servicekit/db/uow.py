@@ -67,7 +67,7 @@ class UnitOfWork:
         self._render = render
         self._constraints = constraints or {}
         self._committed = committed
-        self._events: list[tuple[Message, Aggregate | None]] = []
+        self._events: list[tuple[Message, Aggregate | None, str | None]] = []
         self._audits: list[dict[str, Any]] = []
         self._answered = False
         self._claimed = False
@@ -128,8 +128,12 @@ class UnitOfWork:
         self.session.add_all(models)
 
     def emit(self, event: Message, *, of: Aggregate | None = None) -> None:
-        """Publishes an event with this transaction; `of` is the aggregate whose version it carries."""
-        self._events.append((event, of))
+        """Publishes an event with this transaction; `of` is the aggregate whose version it carries.
+
+        It belongs to the trace that goes on here, which need not be the one in which the transaction ends.
+        """
+        with spans.producer_create_span(contract.event(event.DESCRIPTOR).name):
+            self._events.append((event, of, propagation.inject()))
 
     def audit(self, action: str, resource_type: str, resource_id: str, fields: tuple[str, ...] = ()) -> None:
         """Records a write: ids and the names of fields, never values."""
@@ -205,7 +209,7 @@ class UnitOfWork:
         await self.session.flush()
         if self._events:
             await self.session.execute(
-                insert(outbox_messages), [self._outbox_row(event, of) for event, of in self._events]
+                insert(outbox_messages), [self._outbox_row(*emitted) for emitted in self._events]
             )
         if self._audits:
             await self.session.execute(insert(audit_records), self._audits)
@@ -213,14 +217,12 @@ class UnitOfWork:
         if self._events and self._committed is not None:
             self._committed.set()
 
-    def _outbox_row(self, event: Message, of: Aggregate | None) -> dict[str, Any]:
+    def _outbox_row(self, event: Message, of: Aggregate | None, traceparent: str | None) -> dict[str, Any]:
         kind = contract.event(event.DESCRIPTOR)
         if of is not None:
             event.aggregate_version = of.version  # type: ignore[attr-defined]
         if not event.HasField("occur_time"):
             event.occur_time.FromDatetime(self.now)  # type: ignore[attr-defined]
-        with spans.producer_create_span(kind.name):
-            traceparent = propagation.inject()
         return {
             "event_id": new_uuid(),
             "event_type": kind.name,

@@ -32,6 +32,7 @@ __all__ = [
     "inject",
     "producer_create_span",
     "publish_span",
+    "resumed_span",
     "server_span",
     "sweep_span",
     "traceparent_of",
@@ -125,6 +126,19 @@ def consumer_span(
 def sweep_span(name: str, links: Iterable[str | None] = ()) -> SpanScope:
     """Work that time makes due, once there is some (not the poll that looks for it): a root of its own."""
     return _scope(_start_linked(name, SpanKind.INTERNAL, {}, _recorded_of(links)))
+
+
+def resumed_span(name: str, traceparent: str | None) -> SpanScope:
+    """Work on one thing that waited for its time: goes on in the trace in which the thing began, with a link to what woke it.
+
+    :param traceparent: the trace context that was kept with the thing; without a recorded one the span is a child of the present one.
+    """
+    parent = parse(traceparent) if traceparent else None
+    if parent is None or not _recorded(parent):
+        return _scope(current.tracer.start_span(name)) if trace.get_current_span().is_recording() else PASSIVE
+    woken = trace.get_current_span().get_span_context()
+    links = (Link(woken),) if woken.is_valid and woken.trace_id != parent.trace_id else ()
+    return _scope(_start(name, SpanKind.INTERNAL, None, parent, links))
 
 
 def _recorded(parent: SpanContext) -> bool:

@@ -25,6 +25,7 @@ REFERENCES = "source_references"
 # A resource is read, changed and sent back whole: what only the platform writes is then passed over, as AIP-203 has it.
 _IGNORED = frozenset(
     {"customer_id", "kind", "status", "merged_into_customer_id", "create_time", "update_time", "etag", "masked_fields"}
+    | {"possible_duplicates"}
 )
 
 
@@ -111,6 +112,16 @@ def changed_paths(message: customer_pb2.Customer, mask: Iterable[str]) -> list[s
             faults.add("update_mask", "FIELD_UNKNOWN", f"{path[:100]!r} cannot be changed by itself.")
     faults.check()
     return paths
+
+
+def refuse_unsaid(verified: Iterable[str], paths: Iterable[str]) -> None:
+    """Raises InvalidArgument where a field is said to be verified that the update does not change."""
+    faults = Faults()
+    for name in sorted(set(verified) - set(paths)):
+        faults.add(
+            "verified_fields", "FIELD_NOT_SAID", f"The update says nothing of {name}; nothing of it was verified."
+        )
+    faults.check()
 
 
 def update_values(message: customer_pb2.Customer, paths: list[str], mask: Iterable[str], row: Any) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 from tradekit import names
 
 from marque_customer.mapping.times import moment
-from marque_customer.rules.questions import Listing, TouchFilter
+from marque_customer.rules.questions import LeadFilter, Listing, TouchFilter
 
 
 def listing(request: Any) -> Listing:
@@ -43,4 +43,20 @@ def touch_filter(request: Any) -> TouchFilter:
         from_time=moment(request.from_time, "from_time") if request.HasField("from_time") else None,
         to_time=moment(request.to_time, "to_time") if request.HasField("to_time") else None,
         vin=names.tidy(request.vin).upper(),
+    )
+
+
+def lead_filter(request: Any) -> LeadFilter:
+    """Returns what a list of leads is narrowed to. Raises InvalidArgument for a time that is none."""
+    ids = ("dealer_id", "adviser_staff_id", "customer_id")
+    equal: dict[str, Any] = {name: uuid.UUID(text) for name in ids if (text := getattr(request, name))}
+    equal |= {name: value for name in ("stage", "grade", "source") if (value := getattr(request, name))}
+    return LeadFilter(
+        equal=equal,
+        open_only=request.open_only,
+        overdue_only=request.overdue_only,
+        due_before=moment(request.due_before_time, "due_before_time") if request.HasField("due_before_time") else None,
+        never_contacted=request.never_contacted_only,
+        never_by_manager=request.never_contacted_by_manager_only,
+        held_only=request.held_only,
     )

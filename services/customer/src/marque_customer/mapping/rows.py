@@ -15,6 +15,7 @@ from tradekit import names
 from marque_customer.mapping.profiles import zones
 from marque_customer.rules import birth, contacts, documents
 from marque_customer.rules.kinds import EMAIL, MESSAGING, ORGANISATION, PERSON, PHONE
+from marque_customer.rules.records import CONTACTS
 
 Row = customer_import_service_pb2.CustomerImportRow
 _GENDERS = {
@@ -44,6 +45,13 @@ class ReadRow:
     values: dict[str, Any] = field(default_factory=dict)
     contacts: list[contacts.Contact] = field(default_factory=list)
     faults: list[FieldViolation] = field(default_factory=list)
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """What the row says, as a source record keeps it."""
+        if not self.contacts:
+            return self.values
+        return {**self.values, CONTACTS: [(point.kind, point.value, point.provider) for point in self.contacts]}
 
 
 def read(message: Any, today: date) -> ReadRow:

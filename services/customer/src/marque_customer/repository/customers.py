@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -14,23 +14,32 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marque_customer.models import ContactPoint, Customer, DealerCustomer, KnownCar, Relation, SourceReference
+from marque_customer.repository import families
 from marque_customer.repository.sight import visible_to
-from marque_customer.rules.kinds import LISTED, PHONE
+from marque_customer.rules.kinds import LISTED, MERGED, PHONE
 
 _PHONE_LOCK = sa.text("SELECT pg_advisory_xact_lock(hashtextextended('phone:' || :key, 0))")
 LOOKED_UP = 10
+_REACHED = (*LISTED, MERGED)  # what a merged customer has, its survivor has
 OWNING = (ownership_pb2.OWNERSHIP_ROLE_OWNER, ownership_pb2.OWNERSHIP_ROLE_LESSEE)
 
 
 @dataclass
 class Parts:
-    """What belongs to a customer beside its own row."""
+    """What belongs to a customer beside its own row, and to those merged into it: `family` names them, the customer first."""
 
+    family: list[uuid.UUID] = field(default_factory=list)
     points: list[ContactPoint] = field(default_factory=list)
     references: list[SourceReference] = field(default_factory=list)
     vins: list[str] = field(default_factory=list)
     plates: list[str] = field(default_factory=list)
     dealers: set[uuid.UUID] = field(default_factory=set)
+
+    def add_cars(self, cars: Iterable[tuple[str, str]]) -> None:
+        """Adds cars (VIN, plate), each once; a fleet has thousands."""
+        known = list(cars)
+        self.vins = list(dict.fromkeys(vin for vin, _ in known))
+        self.plates = list(dict.fromkeys(plate for _, plate in known if plate))
 
 
 async def find(
@@ -47,20 +56,28 @@ async def parts_of(session: AsyncSession, customer_id: uuid.UUID) -> Parts:
 
 
 async def parts_of_all(session: AsyncSession, customer_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Parts]:
-    """Returns the parts of customers, oldest first; four statements whatever the number."""
-    found = {customer_id: Parts() for customer_id in customer_ids}
-    points = sa.select(ContactPoint).where(ContactPoint.customer_id.in_(customer_ids))
+    """Returns the parts of customers, oldest first; five statements whatever the number."""
+    below = await families.members(session, customer_ids)
+    found = {customer_id: Parts(family=[customer_id, *below[customer_id]]) for customer_id in customer_ids}
+    of: dict[uuid.UUID, list[Parts]] = {}
+    for parts in found.values():
+        for member in parts.family:
+            of.setdefault(member, []).append(parts)
+    points = sa.select(ContactPoint).where(ContactPoint.customer_id.in_(of))
     for point in await session.scalars(points.order_by(ContactPoint.create_time, ContactPoint.contact_point_id)):
-        found[point.customer_id].points.append(point)
-    references = sa.select(SourceReference).where(SourceReference.customer_id.in_(customer_ids))
+        for parts in of[point.customer_id]:
+            parts.points.append(point)
+    references = sa.select(SourceReference).where(SourceReference.customer_id.in_(of))
     for item in await session.scalars(references.order_by(SourceReference.source, SourceReference.source_key)):
-        found[item.customer_id].references.append(item)
+        for parts in of[item.customer_id]:
+            parts.references.append(item)
     cars = sa.select(KnownCar.customer_id, KnownCar.vin, KnownCar.plate).distinct()
-    cars = cars.where(KnownCar.customer_id.in_(customer_ids), ~KnownCar.voided, KnownCar.valid_end_time.is_(None))
+    cars = cars.where(KnownCar.customer_id.in_(of), ~KnownCar.voided, KnownCar.valid_end_time.is_(None))
+    owned: dict[uuid.UUID, list[tuple[str, str]]] = {}
     for car in await session.execute(cars.order_by(KnownCar.vin, KnownCar.plate)):
-        found[car.customer_id].vins.append(car.vin)
-        if car.plate:
-            found[car.customer_id].plates.append(car.plate)
+        owned.setdefault(car.customer_id, []).append((car.vin, car.plate))
+    for parts in found.values():
+        parts.add_cars(car for member in parts.family for car in owned.get(member, ()))
     shown = sa.select(DealerCustomer.customer_id, DealerCustomer.dealer_id)
     for row in await session.execute(shown.where(DealerCustomer.customer_id.in_(customer_ids))):
         found[row.customer_id].dealers.add(row.dealer_id)
@@ -87,9 +104,9 @@ async def lock_phone(session: AsyncSession, match_key: str) -> None:
 
 
 async def verified_elsewhere(
-    session: AsyncSession, match_keys: Sequence[str], customer_id: uuid.UUID | None, *, unshared_only: bool
+    session: AsyncSession, match_keys: Sequence[str], family: Sequence[uuid.UUID], *, unshared_only: bool
 ) -> bool:
-    """Tells whether another live customer has one of these phones verified."""
+    """Tells whether a live customer but those of a family has one of these phones verified, itself or by one merged into it."""
     if not match_keys:
         return False
     other = (
@@ -99,14 +116,26 @@ async def verified_elsewhere(
             ContactPoint.match_key.in_(match_keys),
             ContactPoint.kind == PHONE,
             ContactPoint.verify_time.isnot(None),
-            Customer.status.in_(LISTED),
+            Customer.status.in_(_REACHED),
         )
     )
-    if customer_id is not None:
-        other = other.where(ContactPoint.customer_id != customer_id)
+    if family:
+        other = other.where(ContactPoint.customer_id.not_in(family))
     if unshared_only:
         other = other.where(~ContactPoint.shared)
     return bool(await session.scalar(sa.select(other.exists())))
+
+
+async def whose_point(
+    session: AsyncSession, customer_ids: Sequence[uuid.UUID], contact_point_id: str
+) -> uuid.UUID | None:
+    """Returns to which of some customers a contact point belongs; none for a text that names none of theirs."""
+    query = sa.select(ContactPoint.customer_id).where(
+        sa.cast(ContactPoint.contact_point_id, sa.Text) == contact_point_id.lower(),
+        ContactPoint.customer_id.in_(customer_ids),
+    )
+    found: uuid.UUID | None = await session.scalar(query)
+    return found
 
 
 async def by_phone(session: AsyncSession, match_key: str) -> list[uuid.UUID]:
@@ -114,11 +143,11 @@ async def by_phone(session: AsyncSession, match_key: str) -> list[uuid.UUID]:
     query = (
         sa.select(ContactPoint.customer_id)
         .join(Customer, Customer.customer_id == ContactPoint.customer_id)
-        .where(ContactPoint.match_key == match_key, ContactPoint.kind == PHONE, Customer.status.in_(LISTED))
+        .where(ContactPoint.match_key == match_key, ContactPoint.kind == PHONE, Customer.status.in_(_REACHED))
         .order_by(ContactPoint.verify_time.is_(None), ContactPoint.customer_id)
         .limit(LOOKED_UP)
     )
-    return list(await session.scalars(query))
+    return await _survivors(session, query)
 
 
 async def by_vin(session: AsyncSession, vin: str) -> list[uuid.UUID]:
@@ -126,12 +155,19 @@ async def by_vin(session: AsyncSession, vin: str) -> list[uuid.UUID]:
     query = (
         sa.select(KnownCar.customer_id)
         .join(Customer, Customer.customer_id == KnownCar.customer_id)
-        .where(KnownCar.vin == vin, KnownCar.role.in_(OWNING), *_current(), Customer.status.in_(LISTED))
+        .where(KnownCar.vin == vin, KnownCar.role.in_(OWNING), *_current(), Customer.status.in_(_REACHED))
         .distinct()
         .order_by(KnownCar.customer_id)
         .limit(LOOKED_UP)
     )
-    return list(await session.scalars(query))
+    return await _survivors(session, query)
+
+
+async def _survivors(session: AsyncSession, query: sa.Select[tuple[uuid.UUID]]) -> list[uuid.UUID]:
+    """The customers of a query, each once; of a merged one the survivor."""
+    found = list(await session.scalars(query))
+    standing = await families.roots(session, found)
+    return list(dict.fromkeys(standing[customer_id] for customer_id in found))
 
 
 async def locked(session: AsyncSession, customer_ids: Sequence[uuid.UUID]) -> list[Customer]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -14,10 +14,14 @@ from servicekit.ids import new_uuid
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marque_customer.rules.documents import dealer_token
+from marque_customer.rules.kinds import MERGED
 
 _NO_DIRECTION = interaction_pb2.INTERACTION_DIRECTION_NONE
 
 _LOCK = "SELECT customer_id, status FROM customers WHERE customer_id = ANY($1) ORDER BY customer_id FOR UPDATE"
+_SURVIVORS = (
+    "SELECT customer_id, customer_root(customer_id) AS root FROM customers WHERE customer_id = ANY($1) AND status = 2"
+)
 _TOUCHES = """
 INSERT INTO interactions (interaction_id, customer_id, kind, direction, occur_time, subject_key, subject_params, dealer_id, vin,
     reference_type, reference_id, create_time)
@@ -70,14 +74,39 @@ class Note:
 
 
 async def connection_of(session: AsyncSession) -> Any:
-    """Returns the driver's connection of a session whose transaction has begun."""
-    raw = await (await session.connection()).get_raw_connection()
-    return raw.driver_connection
+    """Returns the driver's connection of a session, inside its transaction.
+
+    SQLAlchemy begins one with its own first statement, of which the driver's know nothing: without it each would commit by itself, and a
+    lock would be gone as soon as it was got.
+    """
+    found = await session.connection()
+    raw = await found.get_raw_connection()
+    driver: Any = raw.driver_connection
+    if not driver.is_in_transaction():
+        await found.exec_driver_sql("SELECT 1")
+    return driver
 
 
-async def lock(connection: Any, customer_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, int]:
-    """Locks customers in the order of their ids; returns the status of those that exist."""
-    return {row["customer_id"]: row["status"] for row in await connection.fetch(_LOCK, sorted(customer_ids))}
+async def lock(
+    connection: Any, customer_ids: Iterable[uuid.UUID]
+) -> tuple[dict[uuid.UUID, int], dict[uuid.UUID, uuid.UUID]]:
+    """Locks customers, and the survivors of those that are merged, in the order of their ids; returns the status of those that exist, and
+    who stands for whom.
+    """
+    asked = sorted(customer_ids)
+    found = {row["customer_id"]: row["status"] for row in await connection.fetch(_LOCK, asked)}
+    survivors: dict[uuid.UUID, uuid.UUID] = {}
+    while MERGED in found.values():  # hardly ever
+        survivors = await _survivors(connection, asked)
+        rows = await connection.fetch(_LOCK, sorted({*asked, *survivors.values()}))
+        found = {row["customer_id"]: row["status"] for row in rows}
+        if await _survivors(connection, asked) == survivors:
+            break
+    return found, survivors
+
+
+async def _survivors(connection: Any, customer_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, uuid.UUID]:
+    return {row["customer_id"]: row["root"] for row in await connection.fetch(_SURVIVORS, customer_ids)}
 
 
 async def add_touches(connection: Any, notes: Sequence[Note], moment: datetime) -> list[tuple[uuid.UUID, Note]]:
@@ -103,8 +132,12 @@ async def add_touches(connection: Any, notes: Sequence[Note], moment: datetime) 
     return [(row["interaction_id"], made[row["interaction_id"]]) for row in rows]
 
 
-async def begin_relations(connection: Any, notes: Sequence[Note], moment: datetime) -> list[tuple[uuid.UUID, Note]]:
-    """Begins the relations that are not there yet, and lets their dealers see and find the customers; returns them with their ids."""
+async def begin_relations(
+    connection: Any, notes: Sequence[Note], survivors: Mapping[uuid.UUID, uuid.UUID], moment: datetime
+) -> list[tuple[uuid.UUID, Note]]:
+    """Begins the relations that are not there yet, and lets their dealers see and find the customers and their survivors; returns them
+    with their ids.
+    """
     made = {new_uuid(): note for note in notes if note.relation_kind}
     if not made:
         return []
@@ -121,6 +154,7 @@ async def begin_relations(connection: Any, notes: Sequence[Note], moment: dateti
     )
     begun = [(row["relation_id"], made[row["relation_id"]]) for row in rows]
     pairs = {(note.customer_id, note.dealer_id) for _, note in begun}
+    pairs |= {(survivors[customer_id], dealer) for customer_id, dealer in pairs if customer_id in survivors}
     if pairs:
         shown = await connection.fetch(_SHOWN, [pair[0] for pair in pairs], [pair[1] for pair in pairs])
         if shown:

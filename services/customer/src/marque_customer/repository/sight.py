@@ -14,7 +14,9 @@ from servicekit.dealers import in_scope
 from servicekit.rpc.principal import Principal
 from sqlalchemy.dialects.postgresql import ARRAY
 
-_RULE = """(CAST({everything} AS boolean) OR {table}.customer_id = CAST({own} AS uuid) OR EXISTS (
+# Who signed in before being merged sees the survivor: `own` stands for both. The subquery is worked out once for a statement.
+_RULE = """(CAST({everything} AS boolean) OR {table}.customer_id = CAST({own} AS uuid)
+    OR {table}.customer_id = (SELECT customer_root(CAST({own} AS uuid)) WHERE CAST({own} AS uuid) IS NOT NULL) OR EXISTS (
     SELECT 1 FROM dealer_customers v WHERE v.customer_id = {table}.customer_id AND (v.dealer_id = ANY(CAST({dealers} AS uuid[]))
     OR v.dealer_id IN (SELECT k.dealer_id FROM known_dealers k
         WHERE k.group_code = CAST({group} AS text) OR k.region_code = CAST({region} AS text)))))"""

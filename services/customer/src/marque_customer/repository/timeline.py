@@ -11,32 +11,28 @@ from servicekit.paging import Page
 from servicekit.rpc.principal import Principal
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from marque_customer.models import Customer, Interaction, Relation
-from marque_customer.repository.sight import own_dealers, visible_to
+from marque_customer.models import Interaction, Relation
+from marque_customer.repository.sight import own_dealers
 from marque_customer.rules.questions import TouchFilter
 
 TOUCHES = Interaction.__table__
 RELATIONS = Relation.__table__
 
 
-async def is_visible(session: AsyncSession, principal: Principal, customer_id: uuid.UUID) -> bool:
-    """Tells whether a caller may see a customer."""
-    found = sa.select(Customer.customer_id).where(Customer.customer_id == customer_id, visible_to(principal))
-    return bool(await session.scalar(sa.select(found.exists())))
-
-
 async def touches(
     session: AsyncSession,
     principal: Principal,
-    customer_id: uuid.UUID,
+    family: Sequence[uuid.UUID],
     wanted: TouchFilter,
     page: Page,
     descending: bool,
     after: tuple[Any, ...] | None,
 ) -> Sequence[sa.Row[Any]]:
-    """Returns a page of the time line, and one more; for a dealer its own touches and the maker's that name it."""
+    """Returns a page of the time line, and one more; for a dealer its own touches and the maker's that name it. `family` are the customer
+    and those merged into it.
+    """
     columns = TOUCHES.c
-    query = sa.select(TOUCHES).where(columns.customer_id == customer_id, own_dealers(principal, columns.dealer_id))
+    query = sa.select(TOUCHES).where(_of(columns.customer_id, family), own_dealers(principal, columns.dealer_id))
     if wanted.kinds:
         query = query.where(columns.kind.in_(wanted.kinds))
     if wanted.direction:
@@ -53,20 +49,32 @@ async def touches(
 async def relations(
     session: AsyncSession,
     principal: Principal,
-    customer_id: uuid.UUID,
+    family: Sequence[uuid.UUID],
     filters: dict[str, Any],
     page: Page,
     descending: bool,
     after: tuple[Any, ...] | None,
 ) -> Sequence[sa.Row[Any]]:
-    """Returns a page of a customer's relations, and one more; for a dealer only its own."""
+    """Returns a page of a customer's relations, and one more; for a dealer only its own. `family` are the customer and those merged into
+    it: of relations of a kind that a dealer has with several of them the oldest is told.
+    """
     columns = RELATIONS.c
     query = sa.select(RELATIONS).where(
-        columns.customer_id == customer_id,
+        _of(columns.customer_id, family),
         own_dealers(principal, columns.dealer_id),
         *(columns[name] == value for name, value in filters.items()),
     )
+    if len(family) > 1:
+        older = RELATIONS.alias("older")
+        mine, theirs = (sa.tuple_(table.start_time, table.relation_id) for table in (columns, older.c))
+        same = (older.c.dealer_id == columns.dealer_id, older.c.kind == columns.kind, theirs < mine)
+        query = query.where(~sa.exists().where(older.c.customer_id.in_(family), *same))
     return await _page(session, query, (columns.start_time, columns.relation_id), page, descending, after)
+
+
+def _of(column: sa.ColumnElement[uuid.UUID], family: Sequence[uuid.UUID]) -> sa.ColumnElement[bool]:
+    """The condition for rows of a customer and those merged into it: of one alone the index gives them in order."""
+    return column == family[0] if len(family) == 1 else column.in_(family)
 
 
 async def _page(

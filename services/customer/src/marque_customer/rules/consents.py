@@ -35,8 +35,11 @@ def controller_problem(kind: int, controller_id: str) -> str:
 
 
 def next_known_time(clock: datetime, last: datetime | None) -> datetime:
-    """Returns the known time of the next entry: the clock's, but always after the last one, even if the clock stepped back."""
-    return clock if last is None or clock > last else last + TICK
+    """Returns the known time of the next entry: after the clock, and after the last one even if the clock stepped back.
+
+    A tick after the clock, because a question answered just before may have read the very same microsecond: its answer stays.
+    """
+    return (clock if last is None or clock > last else last) + TICK
 
 
 def answer(action: int | None, status: int, status_time: datetime, known: datetime) -> tuple[bool, str]:

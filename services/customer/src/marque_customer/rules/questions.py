@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,3 +30,16 @@ class TouchFilter:
     from_time: datetime | None
     to_time: datetime | None
     vin: str
+
+
+@dataclass(frozen=True, slots=True)
+class LeadFilter:
+    """What a list of leads is narrowed to; columns that must equal, and the conditions that are more."""
+
+    equal: dict[str, Any]
+    open_only: bool = False
+    overdue_only: bool = False
+    due_before: datetime | None = None
+    never_contacted: bool = False
+    never_by_manager: bool = False
+    held_only: bool = False

@@ -14,7 +14,10 @@ from marque_customer.models import ContactPoint, Customer
 from marque_customer.repository import customers as repository
 from marque_customer.repository.customers import Parts
 from marque_customer.rules.kinds import PHONE
+from marque_customer.rules.sources import speaker_of
 from marque_customer.usecases.customers import add_point, new_point
+from marque_customer.usecases.duplicates import met
+from marque_customer.usecases.golden import Said
 from marque_customer.usecases.saving import for_change, save_changed
 
 _CHANGED = ["contact_points"]
@@ -30,22 +33,26 @@ async def add(*, uow: UnitOfWork, customer_id: uuid.UUID, message: contact_point
             if len(parts.points) >= MOST:
                 raise ContactPointsFull(most=MOST)
             keys = [contact.match_key] if contact.kind == PHONE else []
-            if await repository.verified_elsewhere(uow.session, keys, customer_id, unshared_only=True):
+            if await repository.verified_elsewhere(uow.session, keys, parts.family, unshared_only=True):
                 raise ContactPointTaken()
             point = new_point(customer, contact, message, uow)
             add_point(parts, point, primary=message.primary)
             uow.add(point)
+            said = await Said.of(uow, [customer_id])
+            said.say_contacts(speaker_of(uow.principal), [contact])
             await save_changed(uow, customer, parts, _CHANGED)
-        return await uow.answer(customer)
+        matches = await met(uow, customer, parts, [(contact.kind, contact.match_key)], born=False)
+        return await uow.answer((customer, matches))
 
 
 async def remove(*, uow: UnitOfWork, customer_id: uuid.UUID, contact_point_id: uuid.UUID, etag: str) -> Any:
     """Removes a contact point. Raises ContactPointNotFound."""
     async with uow:
         customer, parts = await for_change(uow, customer_id, etag)
-        point = _of(parts, contact_point_id)
-        parts.points.remove(point)
-        await uow.session.delete(point)
+        gone = _of(parts, contact_point_id)
+        for point in [one for one in parts.points if (one.kind, one.match_key) == (gone.kind, gone.match_key)]:
+            parts.points.remove(point)  # of each who is merged here, or it would be seen again at once
+            await uow.session.delete(point)
         await save_changed(uow, customer, parts, _CHANGED)
         return await uow.answer(customer)
 
@@ -65,7 +72,7 @@ async def verify(
         if point.kind == PHONE:
             await repository.lock_phone(uow.session, point.match_key)
             if not shared and await repository.verified_elsewhere(
-                uow.session, [point.match_key], customer_id, unshared_only=False
+                uow.session, [point.match_key], parts.family, unshared_only=False
             ):
                 raise ContactPointTaken()
         point.verify(method, shared, uow.now)

@@ -47,12 +47,22 @@ class Newcomer(NamedTuple):
     owner: uuid.UUID
 
 
+class Source(NamedTuple):
+    """Who imports: the rank of the word (`rules.survivorship`), the source's name, the caller's subject."""
+
+    origin: int
+    name: str
+    actor: str
+
+
 class Creation:
     """The customers of some rows of one source, made at one moment. `ids` are theirs, in the order of the rows."""
 
-    def __init__(self, newcomers: Sequence[Newcomer], source: str, moment: datetime, traceparent: str | None) -> None:
+    def __init__(
+        self, newcomers: Sequence[Newcomer], source: Source, moment: datetime, traceparent: str | None
+    ) -> None:
         self._newcomers = newcomers
-        self._source = source
+        self._origin, self._source, self._actor = source
         self._moment = moment
         self._now = binary.moment(moment)
         self._trace = binary.NULL if traceparent is None else binary.sized(traceparent.encode())
@@ -64,7 +74,13 @@ class Creation:
         related = [index for index, one in enumerate(self._newcomers) if one.dealer_id is not None]
         relations = new_block(len(related))
         point_keys = [new_block(len(one.row.contacts)) for one in self._newcomers]
-        found = [self._customers(point_keys), self._points(point_keys), self._references(), self._created()]
+        found = [
+            self._customers(point_keys),
+            self._points(point_keys),
+            self._references(),
+            self._said(),
+            self._created(),
+        ]
         if related:
             found += (self._relations(related, relations), self._shown(related), self._started(related, relations))
         return found
@@ -123,6 +139,20 @@ class Creation:
             "content_hash": binary.blobs([one.row.digest for one in self._newcomers]),
         }
         return self._copy("source_references", columns)
+
+    def _said(self) -> Copy:
+        """What the source said, kept as said (`models.SourceRecord`)."""
+        columns: dict[str, Column | bytes] = {
+            "customer_id": binary.uuids(self._keys),
+            "source": binary.sized(self._source.encode()),
+            "dealer_id": binary.uuids([one.owner.bytes for one in self._newcomers]),
+            "source_key": binary.texts([one.row.key for one in self._newcomers]),
+            "origin": _SMALL[self._origin],
+            "said": _json(one.row.said for one in self._newcomers),
+            **dict.fromkeys(("first_time", "last_time"), self._now),
+            "actor": binary.sized(self._actor.encode()),
+        }
+        return self._copy("source_records", columns)
 
     def _relations(self, related: list[int], relations: list[bytes]) -> Copy:
         columns: dict[str, Column | bytes] = {

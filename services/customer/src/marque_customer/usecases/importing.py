@@ -24,12 +24,16 @@ from marque_customer.mapping import rows as reading
 from marque_customer.mapping.rows import ReadRow
 from marque_customer.mapping.times import stamp
 from marque_customer.repository import imports as repository
+from marque_customer.repository import records
 from marque_customer.repository.imports import POINT_COLUMNS
 from marque_customer.repository.sight import sight_of
-from marque_customer.rules.kinds import ERASED, MERGED, RELATION_ENTRY
+from marque_customer.rules.kinds import ERASED, RELATION_ENTRY
 from marque_customer.rules.sources import MAKER
-from marque_customer.usecases.creating import Creation, Newcomer
+from marque_customer.rules.survivorship import DEALER_SYSTEM, IMPORT
+from marque_customer.usecases.creating import Creation, Newcomer, Source
 from marque_customer.usecases.drafts import Draft, Point, Reference
+from marque_customer.usecases.import_records import Kept
+from marque_customer.usecases.merging import hold_tied, recompose_tied
 
 _TAKEN = FieldViolation(
     "source_key", "SOURCE_REFERENCE_TAKEN", "This key belongs to a customer that you may not change."
@@ -84,6 +88,9 @@ class Chunk:
         self._copies: dict[str, list[tuple[Any, ...]]] = {}
         self._trace = (propagation.inject(), propagation.current_trace_id() or "")
         self._trail: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+        principal = options.principal
+        origin = DEALER_SYSTEM if "dealer.system" in principal.roles else IMPORT
+        self._source = Source(origin, options.source, principal.subject)
 
     async def begin(self) -> None:
         """Takes the source, so that two imports of it never write the same key at once."""
@@ -117,9 +124,14 @@ class Chunk:
         await self._create(newcomers)
         await self._change(changed)
         self._copies["audit_records"] = self._audit_records()
-        for table, records in self._copies.items():
-            await repository.copy(self._connection, table, records)
+        await self._flush()
         return outcomes
+
+    async def _flush(self) -> None:
+        """Writes the rows that wait to be copied."""
+        for table, rows in self._copies.items():
+            await repository.copy(self._connection, table, rows)
+        self._copies = {table: [] for table in repository.TABLES}
 
     async def _dealers(self, rows: list[ReadRow]) -> dict[str, uuid.UUID]:
         """The dealers that rows name and the caller may name; the caller's own stands under the empty code."""
@@ -141,14 +153,14 @@ class Chunk:
             return _DEALER if row.dealer_code else _NO_DEALER
         if before is None:
             return None
-        if not before["visible"] or before["status"] in (MERGED, ERASED):
+        if not before["visible"] or before["status"] == ERASED:
             return _TAKEN
         return _KIND if before["kind"] != row.kind else None
 
     async def _create(self, newcomers: list[Newcomer]) -> None:
         if not newcomers:
             return
-        creation = Creation(newcomers, self._options.source, self._uow.now, self._trace[0])
+        creation = Creation(newcomers, self._source, self._uow.now, self._trace[0])
         for copy in creation.copies():
             await copy.send(self._connection)
         self._trail.setdefault(("create", ()), []).extend(creation.ids)
@@ -172,13 +184,16 @@ class Chunk:
         if not changed:
             return
         ids = sorted({customer_id for _, _, customer_id in changed})
+        tied = await hold_tied(self._uow, ids)
         drafts = _drafts(await repository.load(self._connection, ids))
+        tied = await hold_tied(self._uow, ids) or tied  # one may have been merged before its row was got
         related = await repository.entry_relations(self._connection, ids, RELATION_ENTRY)
+        kept = Kept(await records.load(self._connection, ids), self._source, self._uow.now)
         touched: dict[uuid.UUID, set[str]] = {}
         for row, dealer_id, customer_id in changed:
             draft = drafts[customer_id]
             fields = touched.setdefault(customer_id, set())
-            fields.update(draft.take(row.values))
+            fields.update(draft.take(kept.say(draft, row, self._owner(dealer_id))))
             points = draft.add_points(row, self._options.source, self._uow.now)
             self._copies["contact_points"] += points
             if points:
@@ -190,15 +205,19 @@ class Chunk:
                 draft.shown_to.add(dealer_id)
         digests = [(row.key, self._owner(dealer_id), row.digest) for row, dealer_id, _ in changed]
         await repository.seen(self._connection, self._options.source, digests, self._uow.now)
-        records = []
+        await records.put(self._connection, kept.rows())
+        written = []
         for customer_id, fields in touched.items():
             draft = drafts[customer_id]
-            records.append(draft.record(draft.version + 1, self._uow.now))
+            written.append(draft.record(draft.version + 1, self._uow.now))
             updated = customer_events_pb2.CustomerUpdated(changed_fields=sorted(fields) or ["source_references"])
             updated.status = draft.status  # type: ignore[assignment]
             self._event(updated, str(customer_id), draft.version + 1)
             self._audit("update", customer_id, tuple(sorted(fields)))
-        await repository.change(self._connection, records)
+        await repository.change(self._connection, written)
+        if tied:
+            await self._flush()
+            await recompose_tied(self._uow, ids)
 
     def _event(self, event: Any, key: str, version: int) -> None:
         kind = contract.event(event.DESCRIPTOR)

@@ -13,13 +13,14 @@ from servicekit.ids import new_uuid
 from marque_customer.errors import ConsentMissing, CustomerNotFound
 from marque_customer.mapping.interactions import WEB
 from marque_customer.models import Interaction
-from marque_customer.repository import cars, ledger
+from marque_customer.repository import cars
 from marque_customer.repository import customers as repository
 from marque_customer.repository import notes as written
 from marque_customer.repository.notes import Note
 from marque_customer.rules import consents as rules
 from marque_customer.rules.kinds import ERASED
-from marque_customer.usecases.saving import refresh_search
+from marque_customer.usecases import consents
+from marque_customer.usecases.saving import refresh_found, standing
 
 
 async def log(*, uow: UnitOfWork, customer_id: uuid.UUID, values: dict[str, Any]) -> Any:
@@ -40,14 +41,13 @@ async def log(*, uow: UnitOfWork, customer_id: uuid.UUID, values: dict[str, Any]
 
 
 async def _require_profiling(uow: UnitOfWork, customer_id: uuid.UUID, dealer_id: uuid.UUID | None) -> None:
-    clock = await ledger.lock(uow.session, customer_id, alone=False)
     subject = {
         "purpose": consent_pb2.CONSENT_PURPOSE_PROFILING,
         "channel": 0,
         "controller_kind": rules.DEALER if dealer_id else rules.OEM,
         "controller_id": str(dealer_id or ""),
     }
-    proof = await ledger.deciding(uow.session, customer_id, subject, clock)
+    proof = await consents.deciding(uow.session, uow.principal, customer_id, subject)
     if proof is None or proof.action != rules.GRANTED:
         raise ConsentMissing()
 
@@ -74,14 +74,14 @@ async def note(*, uow: UnitOfWork, notes: Sequence[Note]) -> None:
     """
     async with uow:
         connection = await written.connection_of(uow.session)
-        statuses = await written.lock(connection, {item.customer_id for item in notes})
+        statuses, survivors = await written.lock(connection, {item.customer_id for item in notes})
         for item in notes:
             if item.customer_id not in statuses:
                 raise CustomerNotFound(customer_id=item.customer_id)
         living = [item for item in notes if statuses[item.customer_id] != ERASED]
         for touch_id, item in await written.add_touches(connection, living, uow.now):
             uow.emit(_logged(touch_id, item.customer_id, item.values))
-        for relation_id, item in await written.begin_relations(connection, living, uow.now):
+        for relation_id, item in await written.begin_relations(connection, living, survivors, uow.now):
             started = relation_events_pb2.RelationStarted(
                 relation_id=str(relation_id), customer_id=str(item.customer_id), dealer_id=str(item.dealer_id)
             )
@@ -94,8 +94,8 @@ async def note_car(*, uow: UnitOfWork, values: dict[str, Any], whole: bool = Fal
     written any more, though the other service may have to keep the ownership for some years.
     """
     async with uow:
-        found = await repository.locked(uow.session, [values["customer_id"]])
-        if found and found[0].status == ERASED:
+        found = await standing(uow, [values["customer_id"]])
+        if any(one.customer_id == values["customer_id"] and one.status == ERASED for one in found):
             return
         if await cars.keep(uow.session, values, whole=whole) and found:
-            await refresh_search(uow, found[0], await repository.parts_of(uow.session, found[0].customer_id))
+            await refresh_found(uow, found)

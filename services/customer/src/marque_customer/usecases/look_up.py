@@ -12,8 +12,8 @@ from tradekit import vin
 from marque_customer.mapping.interactions import staff_of
 from marque_customer.repository import customers as repository
 from marque_customer.rules import contacts
-from marque_customer.rules.kinds import PHONE, RELATION_LOOK_UP
-from marque_customer.usecases.saving import begin_relation
+from marque_customer.rules.kinds import MERGED, PHONE, RELATION_LOOK_UP
+from marque_customer.usecases.saving import begin_relation, standing
 
 # Dealers do not tell their country: a number without country code is read as dialled in the platform's home market.
 HOME_REGION = "CN"
@@ -28,7 +28,9 @@ async def look_up(*, uow: UnitOfWork, phone: str, typed_vin: str, dealer_id: uui
     async with uow:
         find = repository.by_phone if phone else repository.by_vin
         matches = []
-        for customer in await repository.locked(uow.session, await find(uow.session, key)):
+        for customer in await standing(uow, await find(uow.session, key)):
+            if customer.status == MERGED:  # since it was found; its survivor is here too
+                continue
             relation = None
             if dealer_id is not None:
                 staff = staff_of(uow.principal)

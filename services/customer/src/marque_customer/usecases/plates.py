@@ -8,10 +8,9 @@ from servicekit.rpc.call import Call
 
 from marque_customer.clients import Vehicles
 from marque_customer.repository import cars
-from marque_customer.repository import customers as repository
 from marque_customer.rules import documents
 from marque_customer.rules.kinds import ERASED
-from marque_customer.usecases.saving import refresh_search
+from marque_customer.usecases.saving import refresh_found, standing
 
 AT_ONCE = 500
 _NAME = "sweep:plates"
@@ -36,7 +35,7 @@ async def sweep(*, work: Work, vehicles: Vehicles) -> bool:
     async with work(Call(SYSTEM, _NAME)) as uow:
         # Only whose plate differs is held, in the order of ids: a car is mostly sold before it has a plate.
         touched = sorted({row["customer_id"] for row, plate in answers if row["plate"] != plate})
-        live = [one for one in await repository.locked(uow.session, touched) if one.status != ERASED]
+        live = [one for one in await standing(uow, touched) if one.status != ERASED]
         gone = set(touched) - {one.customer_id for one in live}
         await cars.keep_plates(
             uow.session,
@@ -45,7 +44,5 @@ async def sweep(*, work: Work, vehicles: Vehicles) -> bool:
                 for row, plate in answers
             ],
         )
-        parts = await repository.parts_of_all(uow.session, [one.customer_id for one in live])
-        for customer in live:
-            await refresh_search(uow, customer, parts[customer.customer_id])
+        await refresh_found(uow, live)
     return len(rows) == AT_ONCE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 
 from marque.customer.v1 import customer_events_pb2, relation_events_pb2
 from servicekit.db.uow import UnitOfWork
@@ -11,8 +12,11 @@ from marque_customer.errors import CustomerNotFound
 from marque_customer.mapping.customers import card
 from marque_customer.models import Customer, Relation
 from marque_customer.repository import customers as repository
+from marque_customer.repository import families
 from marque_customer.repository.customers import Parts
 from marque_customer.rules import documents
+from marque_customer.rules.families import shown_points
+from marque_customer.rules.kinds import MERGED
 
 
 async def for_change(uow: UnitOfWork, customer_id: uuid.UUID, etag: str = "") -> tuple[Customer, Parts]:
@@ -25,12 +29,27 @@ async def for_change(uow: UnitOfWork, customer_id: uuid.UUID, etag: str = "") ->
     return customer, await repository.parts_of(uow.session, customer_id)
 
 
+async def standing(uow: UnitOfWork, customer_ids: Sequence[uuid.UUID]) -> list[Customer]:
+    """Returns customers, and the survivors of those that are merged, under lock in the order of their ids."""
+    found = await repository.locked(uow.session, customer_ids)
+    while any(customer.status == MERGED for customer in found):  # hardly ever: who is not merged stands for itself
+        before = await families.roots(uow.session, customer_ids)
+        found = await repository.locked(uow.session, sorted({*before, *before.values()}))
+        if await families.roots(uow.session, customer_ids) == before:
+            break
+    return found
+
+
 async def save(uow: UnitOfWork, customer: Customer, parts: Parts) -> None:
     """Writes a changed customer. Nothing of it may have been flushed before: the card holds the version that this flush gives."""
     customer.search_text, customer.search_tokens = _document(customer, parts)
     customer.update_time = uow.now
     message = card(
-        customer, parts.points, parts.references, version=(customer.version or 0) + 1, update_time=customer.update_time
+        customer,
+        shown_points(parts.points, customer.customer_id),
+        parts.references,
+        version=(customer.version or 0) + 1,
+        update_time=customer.update_time,
     )
     customer.card = message.SerializeToString()
     await uow.flush()
@@ -47,6 +66,13 @@ async def save_changed(uow: UnitOfWork, customer: Customer, parts: Parts, fields
     uow.audit("update", "customer", str(customer.customer_id), tuple(fields))
 
 
+async def refresh_found(uow: UnitOfWork, customers: Sequence[Customer]) -> None:
+    """Rebuilds what customers are found by, and the survivors of those that are merged; their rows must be locked, survivors' too."""
+    parts = await repository.parts_of_all(uow.session, [customer.customer_id for customer in customers])
+    for customer in customers:
+        await refresh_search(uow, customer, parts[customer.customer_id])
+
+
 async def refresh_search(uow: UnitOfWork, customer: Customer, parts: Parts) -> None:
     """Rebuilds only what a customer is found by; the customer's row must be locked."""
     await repository.set_search(uow.session, customer.customer_id, *_document(customer, parts))
@@ -55,7 +81,7 @@ async def refresh_search(uow: UnitOfWork, customer: Customer, parts: Parts) -> N
 def _document(customer: Customer, parts: Parts) -> tuple[str, list[str]]:
     return documents.build(
         row=customer,
-        points=parts.points,
+        points=shown_points(parts.points, customer.customer_id),
         keys=[reference.source_key for reference in parts.references],
         vins=parts.vins,
         plates=parts.plates,

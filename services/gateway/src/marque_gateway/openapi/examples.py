@@ -54,6 +54,7 @@ _CANDIDATES = (
     "example",
     "EXAMPLE",
     "A1",
+    "A",
     "a1",
     "1",
     "CN",

@@ -1,8 +1,23 @@
 """The servicers of the vehicle service: read the request, call the use case, render the answer."""
 
+from marque_vehicle.api.appointments import AppointmentApi
+from marque_vehicle.api.lemon import LemonWatchApi
 from marque_vehicle.api.ownerships import OwnershipApi
+from marque_vehicle.api.recalls import RecallApi
 from marque_vehicle.api.repair_orders import RepairOrderApi
 from marque_vehicle.api.sales import SaleApi
+from marque_vehicle.api.service_resources import ServiceResourceApi
 from marque_vehicle.api.vehicles import VehicleApi
+from marque_vehicle.api.warranty import WarrantyApi
 
-__all__ = ["OwnershipApi", "RepairOrderApi", "SaleApi", "VehicleApi"]
+__all__ = [
+    "AppointmentApi",
+    "LemonWatchApi",
+    "OwnershipApi",
+    "RecallApi",
+    "RepairOrderApi",
+    "SaleApi",
+    "ServiceResourceApi",
+    "VehicleApi",
+    "WarrantyApi",
+]

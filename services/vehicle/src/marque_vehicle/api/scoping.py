@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Sequence
 
 from servicekit.db.engine import Reader
-from servicekit.errors import InvalidArgument
+from servicekit.errors import DomainError, InvalidArgument
 
 from marque_vehicle.errors import DealerNotFound
 from marque_vehicle.repository import scope as scopes
@@ -27,6 +27,14 @@ async def dealer_of(reader: Reader, scope: Scope, named: str, field: str) -> tup
     if zone is None or not (scope.everything or dealer in scope.dealers):
         raise DealerNotFound()
     return dealer, zone
+
+
+def id_of(value: str, missing: DomainError) -> uuid.UUID:
+    """Reads the id of a resource in a body: a text that is none names nothing that anybody could see, and raises `missing`."""
+    try:
+        return uuid.UUID(value)
+    except ValueError:
+        raise missing from None
 
 
 async def customers_of(reader: Reader, named: str) -> Sequence[uuid.UUID]:

@@ -121,6 +121,12 @@ class VehicleApi:
         registered = found.shape and await repository.exists(self._work.reader, found.vin)
         return mapping.check_response(request.vin, found, registered=registered, this_year=now().year)
 
+    async def SuggestVins(self, request: Any, call: Call) -> Any:
+        reader, found = self._work.reader, vins.slips(request.vin)
+        scope = await scopes.visible_to(reader, call.principal)
+        rows = await repository.at_hand(reader, scope, [miss.vin for miss in found])
+        return mapping.suggestions(found, rows, vins.MAX_NEAR_MISSES)
+
     async def ExportVehicles(self, request: Any, call: Call) -> AsyncIterator[Any]:
         changed_after, cursor = common.as_moment(request, "updated_after_time"), vins.tidy(request.cursor)
         while True:

@@ -34,6 +34,8 @@ _LINE = (
     "technician_staff_id",
     "pay_type",
     "safety_relevant",
+    "replaced_unit",
+    "early_defect",
 )
 _LABOUR = ("operation_code", "description", "minutes")
 _PART = ("part_number", "description", "quantity", "serial_number", "causal", "supplier_batch")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from marque.vehicle.v1 import vehicle_pb2, vin_pb2
@@ -129,17 +129,26 @@ def check_response(typed: str, found: vins.Check, *, registered: bool, this_year
     return answer
 
 
+def suggestions(found: list[vins.NearMiss], rows: Iterable[common.Row], limit: int) -> vin_pb2.SuggestVinsResponse:
+    """Returns the cars that may have been meant, the likeliest slip first."""
+    known = {row["vin"]: row for row in rows}
+    answer = vin_pb2.SuggestVinsResponse()
+    for miss in found:
+        if (row := known.get(miss.vin)) is not None and len(answer.suggestions) < limit:
+            car = {name: row[name] for name in ("make", "model", "model_year")}
+            answer.suggestions.add(vin=miss.vin, slip=miss.slip, position=miss.position, **car)
+    return answer
+
+
 def _decoding(vin: str, this_year: int) -> vin_pb2.VinDecoding:
-    years = vin_tools.model_year(vin, this_year)
-    ordered = sorted(years.candidates, key=lambda year: (year != years.likely, -year))
-    make, model = vins.make_and_model(vin)
+    decoded = vins.decode(vin)
     return vin_pb2.VinDecoding(
         maker_code=vin[:3],
         maker=vins.maker(vin),
         country_code=vins.country(vin),
-        model_years=ordered,
+        model_years=vins.model_years(vin, this_year),
         plant_code=vin[10],
         serial=vin[11:],
-        make=make,
-        model=model,
+        make=decoded.make,
+        model=decoded.model,
     )

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from marque_vehicle.models import Model, Ownership, RepairOrder, Sale
+from marque_vehicle.models import Appointment, Model, Ownership, RepairOrder, Sale
 
 Ids = Sequence[uuid.UUID]
 _PRESENT = (
@@ -21,6 +21,7 @@ _COUNTS = {
     "sale": "SELECT count(*) FROM sales WHERE buyer_customer_id = ANY(:ids)",
     "ownership": "SELECT count(*) FROM ownerships WHERE customer_id = ANY(:ids)",
     "repair_order": "SELECT count(*) FROM repair_orders WHERE customer_id = ANY(:ids)",
+    "appointment": "SELECT count(*) FROM appointments WHERE customer_id = ANY(:ids)",
     "plate": f"SELECT count(*) FROM vehicles WHERE plate_number <> '' AND vin IN ({_PRESENT.replace(':now', 'now()')})",  # noqa: S608
 }
 
@@ -51,6 +52,11 @@ def ownerships(session: AsyncSession, ids: Ids) -> AsyncIterator[tuple[str, dict
 def repair_orders(session: AsyncSession, ids: Ids) -> AsyncIterator[tuple[str, dict[str, Any]]]:
     """The visits of the person."""
     return _records(session, RepairOrder, RepairOrder.customer_id.in_(ids), "repair_order_id")
+
+
+def appointments(session: AsyncSession, ids: Ids) -> AsyncIterator[tuple[str, dict[str, Any]]]:
+    """The person's appointments."""
+    return _records(session, Appointment, Appointment.customer_id.in_(ids), "appointment_id")
 
 
 async def _done(
@@ -117,5 +123,18 @@ async def erase_repair_orders(
         "(SELECT coalesce(jsonb_agg(line - 'complaint'), '[]') FROM jsonb_array_elements(lines) AS line), "
         "version = version + 1, update_time = :now WHERE customer_id = ANY(:ids) AND state <> 1",
         "SELECT count(*), CAST(NULL AS timestamptz) FROM repair_orders WHERE customer_id = ANY(:ids)",
+        {"ids": list(ids), "now": now},
+    )
+
+
+async def erase_appointments(
+    session: AsyncSession, ids: Ids, since: Any, now: datetime
+) -> tuple[int, int, datetime | None]:
+    """Takes the person and what they said out of appointments that are not to come."""
+    return await _done(
+        session,
+        "UPDATE appointments SET customer_id = NULL, wish = '', version = version + 1, update_time = :now "
+        "WHERE customer_id = ANY(:ids) AND state <> 1",
+        "SELECT count(*), CAST(NULL AS timestamptz) FROM appointments WHERE customer_id = ANY(:ids)",
         {"ids": list(ids), "now": now},
     )

@@ -13,9 +13,14 @@ _DEALERS = """
 SELECT dealer_id FROM known_dealers
 WHERE ($1 <> '' AND group_code = $1) OR ($2 <> '' AND region_code = $2)
 """
+# Up to who survived, then down to all who were merged. A circle can stand until all its events are heard, so the way up has an end.
 _FAMILY = """
-WITH RECURSIVE family AS (
-    SELECT $1::uuid AS customer_id
+WITH RECURSIVE up AS (
+    SELECT $1::uuid AS customer_id, 0 AS depth
+    UNION ALL SELECT a.to_customer_id, u.depth + 1 FROM up u JOIN customer_aliases a ON a.from_customer_id = u.customer_id
+    WHERE a.known_until IS NULL AND u.depth < 32),
+family AS (
+    SELECT customer_id FROM (SELECT customer_id FROM up ORDER BY depth DESC LIMIT 1) top
     UNION SELECT a.from_customer_id FROM customer_aliases a JOIN family f ON a.to_customer_id = f.customer_id
     WHERE a.known_until IS NULL)
 SELECT customer_id FROM family
@@ -59,7 +64,7 @@ async def visible_to(reader: Reader, principal: Principal) -> Scope:
 
 
 async def family(reader: Reader, customer_id: uuid.UUID) -> tuple[uuid.UUID, ...]:
-    """Returns every id under which rows of this customer may stand: itself and all that were merged into it."""
+    """Returns every id under which rows of this customer may stand: of who survived, and all that were merged into it."""
     return tuple(row["customer_id"] for row in await reader.fetch(_FAMILY, customer_id))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from marque_vehicle.models import Ownership, RepairOrder, Sale, Vehicle
+from marque_vehicle.models import Appointment, Ownership, RepairOrder, Sale, Vehicle
 
 
 async def next_vehicles(session: AsyncSession, after: str, limit: int) -> Sequence[Vehicle]:
@@ -27,6 +27,11 @@ async def next_sales(session: AsyncSession, after: str, limit: int) -> Sequence[
 async def next_repair_orders(session: AsyncSession, after: str, limit: int) -> Sequence[RepairOrder]:
     """Repair orders by id."""
     return await _by_id(session, RepairOrder, RepairOrder.repair_order_id, after, limit)
+
+
+async def next_appointments(session: AsyncSession, after: str, limit: int) -> Sequence[Appointment]:
+    """Appointments by id."""
+    return await _by_id(session, Appointment, Appointment.appointment_id, after, limit)
 
 
 async def next_ownerships(session: AsyncSession, after: str, limit: int) -> Sequence[Ownership]:

@@ -71,6 +71,21 @@ async def exists(reader: Reader, vin: str) -> bool:
     return bool(await reader.fetchval("SELECT EXISTS (SELECT FROM vehicles WHERE vin = $1)", vin))
 
 
+async def at_hand(reader: Reader, scope: Scope, vins: Sequence[str]) -> list[asyncpg.Record]:
+    """Returns those of some VINs whose cars the caller may list: its dealers', or those that the person has."""
+    conditions = query.Conditions()
+    conditions.add("vin = ANY({})", list(vins))
+    if not scope.everything:
+        related = "EXISTS (SELECT FROM dealer_vehicles d WHERE d.vin = v.vin AND d.dealer_id = ANY({}))"
+        own = (
+            "EXISTS (SELECT FROM ownerships o WHERE o.vin = v.vin AND o.customer_id = ANY({}) AND o.known_until IS NULL "
+            "AND o.role <> 3 AND o.valid_from <= now())"
+        )
+        conditions.add(f"({related} OR {own})", list(scope.dealers), list(scope.customers))
+    sql = f"SELECT vin, make, model, model_year FROM vehicles v WHERE {conditions.sql}"  # noqa: S608 - our own words
+    return list(await reader.fetch(sql, *conditions.arguments))
+
+
 async def list_vehicles(
     reader: Reader,
     scope: Scope,

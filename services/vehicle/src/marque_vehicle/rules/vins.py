@@ -132,15 +132,7 @@ def near_misses(text: str) -> list[NearMiss]:
 
 def _candidates(typed: str, text: str) -> Iterator[NearMiss]:
     if len(typed) == vins.LENGTH:
-        for vin in vins.near_misses(text):
-            positions = [index for index in range(vins.LENGTH) if vin[index] != typed[index]]
-            swapped = (
-                len(positions) == 2
-                and positions[1] == positions[0] + 1
-                and vin[positions[0]] == typed[positions[1]]
-                and vin[positions[1]] == typed[positions[0]]
-            )
-            yield NearMiss(vin, "SWAPPED_CHARACTERS" if swapped else "CONFUSED_CHARACTER", positions[0] + 1)
+        yield from (_slip(vin, typed) for vin in vins.near_misses(text))
     elif len(typed) == vins.LENGTH + 1:
         for index in range(len(typed)):
             yield from _whole(typed[:index] + typed[index + 1 :], "EXTRA_CHARACTER", index)
@@ -159,9 +151,44 @@ def _whole(vin: str, slip: str, index: int) -> Iterator[NearMiss]:
         yield NearMiss(vin, slip, index + 1)
 
 
-def make_and_model(vin: str) -> tuple[str, str]:
-    """Returns make and model by the offline decoder (US vPIC), empty where unknown; makes of China come from the maker's table."""
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """What tables tell of a car by its VIN: empty, and 0, where none does."""
+
+    make: str
+    model: str
+    model_year: int
+
+
+def decode(vin: str) -> Decoded:
+    """Returns what the offline decoder knows (US vPIC); makes of China come from the maker's table."""
     known = wmi.maker(vin)
     decoded = ultravin.decode(vin)["attributes"] if vins.check_digit_holds(vin) else {}
     make = str(decoded.get("Make") or "") or (known.makes[0] if known else "")
-    return make, str(decoded.get("Model") or "")
+    year = str(decoded.get("Model Year") or "")
+    return Decoded(make, str(decoded.get("Model") or ""), int(year) if year.isdecimal() else 0)
+
+
+def model_years(vin: str, this_year: int) -> list[int]:
+    """Returns the years that position 10 may stand for, the likeliest first: that of the decoder, which knows the maker's models, else
+    that of position 7, else the latest. None where the code is not in use.
+    """
+    years = vins.model_year(vin, this_year)
+    told = decode(vin).model_year
+    likely = told if told in years.candidates else years.likely
+    return sorted(years.candidates, key=lambda year: (year != likely, -year))
+
+
+def slips(text: str) -> list[NearMiss]:
+    """Returns every VIN one wrong character or one swap of neighbours away from a typed one, swaps and look-alikes first, whatever the
+    check digit: for a car that is looked for and not found. None where 17 characters cannot be made out (I, O and Q count as 1, 0, 0).
+    """
+    typed = tidy(text)
+    return [_slip(vin, typed) for vin in vins.one_slip_away(text)] if len(typed) == vins.LENGTH else []
+
+
+def _slip(vin: str, typed: str) -> NearMiss:
+    positions = [index for index in range(vins.LENGTH) if vin[index] != typed[index]]
+    first = positions[0]
+    swapped = positions == [first, first + 1] and vin[first] == typed[first + 1] and vin[first + 1] == typed[first]
+    return NearMiss(vin, "SWAPPED_CHARACTERS" if swapped else "CONFUSED_CHARACTER", first + 1)

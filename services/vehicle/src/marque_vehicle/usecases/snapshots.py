@@ -10,6 +10,7 @@ from servicekit.snapshots import SnapshotReader
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marque_vehicle import events
+from marque_vehicle.events.appointments import appointment_snapshot
 from marque_vehicle.repository import snapshots
 
 _Rows = Callable[[AsyncSession, str, int], Awaitable[Sequence[Any]]]
@@ -26,5 +27,6 @@ READERS: dict[str, SnapshotReader] = {
     "vehicle": _reader(snapshots.next_vehicles, "vin", events.vehicle_snapshot),
     "sale": _reader(snapshots.next_sales, "sale_id", events.sale_snapshot),
     "ownership": _reader(snapshots.next_ownerships, "ownership_id", events.ownership_snapshot),
+    "appointment": _reader(snapshots.next_appointments, "appointment_id", appointment_snapshot),
     "repair_order": _reader(snapshots.next_repair_orders, "repair_order_id", events.repair_order_snapshot),
 }

@@ -185,6 +185,34 @@ class SourceReference(_message.Message):
 Global___SourceReference: _TypeAlias = SourceReference  # noqa: Y015
 
 @_typing.final
+class PossibleDuplicate(_message.Message):
+    """Another customer with something exactly the same."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CUSTOMER_ID_FIELD_NUMBER: _builtins.int
+    REASONS_FIELD_NUMBER: _builtins.int
+    customer_id: _builtins.str
+    """The other customer, whom the caller may see."""
+    @_builtins.property
+    def reasons(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What is the same, as codes, for example `SAME_PHONE`."""
+
+    def __init__(
+        self,
+        *,
+        customer_id: _builtins.str = ...,
+        reasons: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_id", b"customer_id", "reasons", b"reasons"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PossibleDuplicate: _TypeAlias = PossibleDuplicate  # noqa: Y015
+
+@_typing.final
 class Customer(_message.Message):
     """A person or an organisation that has, had or may have to do with the make."""
 
@@ -213,6 +241,7 @@ class Customer(_message.Message):
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
     MASKED_FIELDS_FIELD_NUMBER: _builtins.int
+    POSSIBLE_DUPLICATES_FIELD_NUMBER: _builtins.int
     customer_id: _builtins.str
     """The id, UUID text."""
     kind: Global___CustomerKind.ValueType
@@ -287,6 +316,12 @@ class Customer(_message.Message):
     def masked_fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The paths of the fields that are absent because the caller may not see them, for example `contact_points`."""
 
+    @_builtins.property
+    def possible_duplicates(self) -> _containers.RepeatedCompositeFieldContainer[Global___PossibleDuplicate]:
+        """In the answer to a write only: other customers, in the caller's sight, with something exactly the same. The pairs
+        stand in the queue of duplicates too.
+        """
+
     def __init__(
         self,
         *,
@@ -313,10 +348,11 @@ class Customer(_message.Message):
         update_time: _timestamp_pb2.Timestamp | None = ...,
         etag: _builtins.str = ...,
         masked_fields: _abc.Iterable[_builtins.str] | None = ...,
+        possible_duplicates: _abc.Iterable[Global___PossibleDuplicate] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["birth_date", b"birth_date", "create_time", b"create_time", "name", b"name", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["addresses", b"addresses", "birth_date", b"birth_date", "contact_points", b"contact_points", "create_time", b"create_time", "customer_id", b"customer_id", "etag", b"etag", "gender", b"gender", "income_band", b"income_band", "industry", b"industry", "interests", b"interests", "kind", b"kind", "language", b"language", "masked_fields", b"masked_fields", "merged_into_customer_id", b"merged_into_customer_id", "name", b"name", "occupation", b"occupation", "organisation_name", b"organisation_name", "preferred_channel", b"preferred_channel", "source_references", b"source_references", "status", b"status", "tags", b"tags", "time_zone", b"time_zone", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["addresses", b"addresses", "birth_date", b"birth_date", "contact_points", b"contact_points", "create_time", b"create_time", "customer_id", b"customer_id", "etag", b"etag", "gender", b"gender", "income_band", b"income_band", "industry", b"industry", "interests", b"interests", "kind", b"kind", "language", b"language", "masked_fields", b"masked_fields", "merged_into_customer_id", b"merged_into_customer_id", "name", b"name", "occupation", b"occupation", "organisation_name", b"organisation_name", "possible_duplicates", b"possible_duplicates", "preferred_channel", b"preferred_channel", "source_references", b"source_references", "status", b"status", "tags", b"tags", "time_zone", b"time_zone", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -386,6 +386,7 @@ class UpdateCustomerRequest(_message.Message):
     CUSTOMER_FIELD_NUMBER: _builtins.int
     UPDATE_MASK_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    VERIFIED_FIELDS_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """A key of the caller's choice, which makes a retry give the first answer and change nothing; over HTTP the
     `Idempotency-Key` header. Another request under the same key is refused with REQUEST_ID_REUSED.
@@ -400,16 +401,23 @@ class UpdateCustomerRequest(_message.Message):
         unknown, output-only or masked field is refused.
         """
 
+    @_builtins.property
+    def verified_fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The fields of this change whose values a document or a code has shown to be so, for example `birth_date`. A verified
+        value is not displaced by one that is not. Refused for customers themselves with NOT_FOR_CUSTOMERS.
+        """
+
     def __init__(
         self,
         *,
         customer: _customer_pb2.Customer | None = ...,
         update_mask: _field_mask_pb2.FieldMask | None = ...,
         request_id: _builtins.str = ...,
+        verified_fields: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["customer", b"customer", "update_mask", b"update_mask"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer", b"customer", "request_id", b"request_id", "update_mask", b"update_mask"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer", b"customer", "request_id", b"request_id", "update_mask", b"update_mask", "verified_fields", b"verified_fields"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

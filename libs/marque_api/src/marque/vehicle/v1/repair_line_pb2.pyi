@@ -122,6 +122,8 @@ class RepairLine(_message.Message):
     LABOURS_FIELD_NUMBER: _builtins.int
     PARTS_FIELD_NUMBER: _builtins.int
     SAFETY_RELEVANT_FIELD_NUMBER: _builtins.int
+    REPLACED_UNIT_FIELD_NUMBER: _builtins.int
+    EARLY_DEFECT_FIELD_NUMBER: _builtins.int
     line_number: _builtins.int
     """The place in the order, from 1; given by the platform where 0."""
     complaint: _builtins.str
@@ -140,6 +142,10 @@ class RepairLine(_message.Message):
     """Who pays for the line."""
     safety_relevant: _builtins.bool
     """True where the fault could have hurt somebody; counted by the 三包 watch."""
+    replaced_unit: _repair_order_types_pb2.ReplacedUnit.ValueType
+    """What of the component was replaced; counted by the 三包 watch."""
+    early_defect: _repair_order_types_pb2.EarlyDefect.ValueType
+    """What the fault was, where it is one that gives a right at once while the car is new; counted by the 三包 watch."""
     @_builtins.property
     def fault_codes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Fault codes read from the car, for example `P0301`."""
@@ -167,10 +173,12 @@ class RepairLine(_message.Message):
         labours: _abc.Iterable[Global___LabourItem] | None = ...,
         parts: _abc.Iterable[Global___PartItem] | None = ...,
         safety_relevant: _builtins.bool = ...,
+        replaced_unit: _repair_order_types_pb2.ReplacedUnit.ValueType = ...,
+        early_defect: _repair_order_types_pb2.EarlyDefect.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cause", b"cause", "complaint", b"complaint", "complaint_code", b"complaint_code", "component_code", b"component_code", "correction", b"correction", "fault_codes", b"fault_codes", "labours", b"labours", "line_number", b"line_number", "parts", b"parts", "pay_type", b"pay_type", "safety_relevant", b"safety_relevant", "technician_staff_id", b"technician_staff_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cause", b"cause", "complaint", b"complaint", "complaint_code", b"complaint_code", "component_code", b"component_code", "correction", b"correction", "early_defect", b"early_defect", "fault_codes", b"fault_codes", "labours", b"labours", "line_number", b"line_number", "parts", b"parts", "pay_type", b"pay_type", "replaced_unit", b"replaced_unit", "safety_relevant", b"safety_relevant", "technician_staff_id", b"technician_staff_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

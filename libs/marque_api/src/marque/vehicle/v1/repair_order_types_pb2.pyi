@@ -139,3 +139,63 @@ PAY_TYPE_INTERNAL: PayType.ValueType  # 5
 PAY_TYPE_INSURANCE: PayType.ValueType  # 6
 """An insurer."""
 Global___PayType: _TypeAlias = PayType  # noqa: Y015
+
+class _ReplacedUnit:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ReplacedUnitEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ReplacedUnit.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    REPLACED_UNIT_UNSPECIFIED: _ReplacedUnit.ValueType  # 0
+    """Nothing that counts."""
+    REPLACED_UNIT_MAIN_PART: _ReplacedUnit.ValueType  # 1
+    """A main part of it."""
+    REPLACED_UNIT_ASSEMBLY: _ReplacedUnit.ValueType  # 2
+    """The whole assembly."""
+
+class ReplacedUnit(_ReplacedUnit, metaclass=_ReplacedUnitEnumTypeWrapper):
+    """What of a component was replaced."""
+
+REPLACED_UNIT_UNSPECIFIED: ReplacedUnit.ValueType  # 0
+"""Nothing that counts."""
+REPLACED_UNIT_MAIN_PART: ReplacedUnit.ValueType  # 1
+"""A main part of it."""
+REPLACED_UNIT_ASSEMBLY: ReplacedUnit.ValueType  # 2
+"""The whole assembly."""
+Global___ReplacedUnit: _TypeAlias = ReplacedUnit  # noqa: Y015
+
+class _EarlyDefect:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _EarlyDefectEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_EarlyDefect.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    EARLY_DEFECT_UNSPECIFIED: _EarlyDefect.ValueType  # 0
+    """None of these."""
+    EARLY_DEFECT_STEERING_LOST: _EarlyDefect.ValueType  # 1
+    """The steering was lost."""
+    EARLY_DEFECT_BRAKES_LOST: _EarlyDefect.ValueType  # 2
+    """The brakes were lost."""
+    EARLY_DEFECT_BODY_CRACKED: _EarlyDefect.ValueType  # 3
+    """The body cracked."""
+    EARLY_DEFECT_FUEL_LEAK: _EarlyDefect.ValueType  # 4
+    """Fuel leaked."""
+    EARLY_DEFECT_BATTERY_FIRE: _EarlyDefect.ValueType  # 5
+    """The traction battery burnt."""
+
+class EarlyDefect(_EarlyDefect, metaclass=_EarlyDefectEnumTypeWrapper):
+    """A fault that gives the right to another car at once while the car is new."""
+
+EARLY_DEFECT_UNSPECIFIED: EarlyDefect.ValueType  # 0
+"""None of these."""
+EARLY_DEFECT_STEERING_LOST: EarlyDefect.ValueType  # 1
+"""The steering was lost."""
+EARLY_DEFECT_BRAKES_LOST: EarlyDefect.ValueType  # 2
+"""The brakes were lost."""
+EARLY_DEFECT_BODY_CRACKED: EarlyDefect.ValueType  # 3
+"""The body cracked."""
+EARLY_DEFECT_FUEL_LEAK: EarlyDefect.ValueType  # 4
+"""Fuel leaked."""
+EARLY_DEFECT_BATTERY_FIRE: EarlyDefect.ValueType  # 5
+"""The traction battery burnt."""
+Global___EarlyDefect: _TypeAlias = EarlyDefect  # noqa: Y015

@@ -26,27 +26,35 @@ from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bmarque/vehicle/v1/vin.proto\x12\x11marque.vehicle.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\"C\n\nVinProblem\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x10\n\x08position\x18\x02 \x01(\x05\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\":\n\x0bVinNearMiss\x12\x0b\n\x03vin\x18\x01 \x01(\t\x12\x0c\n\x04slip\x18\x02 \x01(\t\x12\x10\n\x08position\x18\x03 \x01(\x05\"\x9c\x01\n\x0bVinDecoding\x12\x12\n\nmaker_code\x18\x01 \x01(\t\x12\r\n\x05maker\x18\x02 \x01(\t\x12\x14\n\x0c\x63ountry_code\x18\x03 \x01(\t\x12\x13\n\x0bmodel_years\x18\x04 \x03(\x05\x12\x12\n\nplant_code\x18\x05 \x01(\t\x12\x0e\n\x06serial\x18\x06 \x01(\t\x12\x0c\n\x04make\x18\x07 \x01(\t\x12\r\n\x05model\x18\x08 \x01(\t\"T\n\x0f\x43heckVinRequest\x12\x1b\n\x03vin\x18\x01 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x02\x18 \xc8\x01\x01\x12$\n\x06market\x18\x02 \x01(\tB\x14\xbaH\x11r\x0c\x32\n^[A-Z]{2}$\xd8\x01\x01\"\xb9\x02\n\x10\x43heckVinResponse\x12\x0b\n\x03vin\x18\x01 \x01(\t\x12\r\n\x05valid\x18\x02 \x01(\x08\x12/\n\x08problems\x18\x03 \x03(\x0b\x32\x1d.marque.vehicle.v1.VinProblem\x12?\n\x12\x63heck_digit_policy\x18\x04 \x01(\x0e\x32#.marque.vehicle.v1.CheckDigitPolicy\x12\x1c\n\x14\x65xpected_check_digit\x18\x05 \x01(\t\x12\x33\n\x0bnear_misses\x18\x06 \x03(\x0b\x32\x1e.marque.vehicle.v1.VinNearMiss\x12\x30\n\x08\x64\x65\x63oding\x18\x07 \x01(\x0b\x32\x1e.marque.vehicle.v1.VinDecoding\x12\x12\n\nregistered\x18\x08 \x01(\x08*\x99\x01\n\x10\x43heckDigitPolicy\x12\"\n\x1e\x43HECK_DIGIT_POLICY_UNSPECIFIED\x10\x00\x12\x1f\n\x1b\x43HECK_DIGIT_POLICY_REQUIRED\x10\x01\x12\x1f\n\x1b\x43HECK_DIGIT_POLICY_ADVISORY\x10\x02\x12\x1f\n\x1b\x43HECK_DIGIT_POLICY_NOT_USED\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bmarque/vehicle/v1/vin.proto\x12\x11marque.vehicle.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\"C\n\nVinProblem\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x10\n\x08position\x18\x02 \x01(\x05\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\":\n\x0bVinNearMiss\x12\x0b\n\x03vin\x18\x01 \x01(\t\x12\x0c\n\x04slip\x18\x02 \x01(\t\x12\x10\n\x08position\x18\x03 \x01(\x05\"\x9c\x01\n\x0bVinDecoding\x12\x12\n\nmaker_code\x18\x01 \x01(\t\x12\r\n\x05maker\x18\x02 \x01(\t\x12\x14\n\x0c\x63ountry_code\x18\x03 \x01(\t\x12\x13\n\x0bmodel_years\x18\x04 \x03(\x05\x12\x12\n\nplant_code\x18\x05 \x01(\t\x12\x0e\n\x06serial\x18\x06 \x01(\t\x12\x0c\n\x04make\x18\x07 \x01(\t\x12\r\n\x05model\x18\x08 \x01(\t\"m\n\rVinSuggestion\x12\x0b\n\x03vin\x18\x01 \x01(\t\x12\x0c\n\x04slip\x18\x02 \x01(\t\x12\x10\n\x08position\x18\x03 \x01(\x05\x12\x0c\n\x04make\x18\x04 \x01(\t\x12\r\n\x05model\x18\x05 \x01(\t\x12\x12\n\nmodel_year\x18\x06 \x01(\x05\"1\n\x12SuggestVinsRequest\x12\x1b\n\x03vin\x18\x01 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x02\x18 \xc8\x01\x01\"L\n\x13SuggestVinsResponse\x12\x35\n\x0bsuggestions\x18\x01 \x03(\x0b\x32 .marque.vehicle.v1.VinSuggestion\"T\n\x0f\x43heckVinRequest\x12\x1b\n\x03vin\x18\x01 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x02\x18 \xc8\x01\x01\x12$\n\x06market\x18\x02 \x01(\tB\x14\xbaH\x11r\x0c\x32\n^[A-Z]{2}$\xd8\x01\x01\"\xb9\x02\n\x10\x43heckVinResponse\x12\x0b\n\x03vin\x18\x01 \x01(\t\x12\r\n\x05valid\x18\x02 \x01(\x08\x12/\n\x08problems\x18\x03 \x03(\x0b\x32\x1d.marque.vehicle.v1.VinProblem\x12?\n\x12\x63heck_digit_policy\x18\x04 \x01(\x0e\x32#.marque.vehicle.v1.CheckDigitPolicy\x12\x1c\n\x14\x65xpected_check_digit\x18\x05 \x01(\t\x12\x33\n\x0bnear_misses\x18\x06 \x03(\x0b\x32\x1e.marque.vehicle.v1.VinNearMiss\x12\x30\n\x08\x64\x65\x63oding\x18\x07 \x01(\x0b\x32\x1e.marque.vehicle.v1.VinDecoding\x12\x12\n\nregistered\x18\x08 \x01(\x08*\x99\x01\n\x10\x43heckDigitPolicy\x12\"\n\x1e\x43HECK_DIGIT_POLICY_UNSPECIFIED\x10\x00\x12\x1f\n\x1b\x43HECK_DIGIT_POLICY_REQUIRED\x10\x01\x12\x1f\n\x1b\x43HECK_DIGIT_POLICY_ADVISORY\x10\x02\x12\x1f\n\x1b\x43HECK_DIGIT_POLICY_NOT_USED\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'marque.vehicle.v1.vin_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_SUGGESTVINSREQUEST'].fields_by_name['vin']._loaded_options = None
+  _globals['_SUGGESTVINSREQUEST'].fields_by_name['vin']._serialized_options = b'\342A\001\002\272H\007r\002\030 \310\001\001'
   _globals['_CHECKVINREQUEST'].fields_by_name['vin']._loaded_options = None
   _globals['_CHECKVINREQUEST'].fields_by_name['vin']._serialized_options = b'\342A\001\002\272H\007r\002\030 \310\001\001'
   _globals['_CHECKVINREQUEST'].fields_by_name['market']._loaded_options = None
   _globals['_CHECKVINREQUEST'].fields_by_name['market']._serialized_options = b'\272H\021r\0142\n^[A-Z]{2}$\330\001\001'
-  _globals['_CHECKDIGITPOLICY']._serialized_start=803
-  _globals['_CHECKDIGITPOLICY']._serialized_end=956
+  _globals['_CHECKDIGITPOLICY']._serialized_start=1043
+  _globals['_CHECKDIGITPOLICY']._serialized_end=1196
   _globals['_VINPROBLEM']._serialized_start=112
   _globals['_VINPROBLEM']._serialized_end=179
   _globals['_VINNEARMISS']._serialized_start=181
   _globals['_VINNEARMISS']._serialized_end=239
   _globals['_VINDECODING']._serialized_start=242
   _globals['_VINDECODING']._serialized_end=398
-  _globals['_CHECKVINREQUEST']._serialized_start=400
-  _globals['_CHECKVINREQUEST']._serialized_end=484
-  _globals['_CHECKVINRESPONSE']._serialized_start=487
-  _globals['_CHECKVINRESPONSE']._serialized_end=800
+  _globals['_VINSUGGESTION']._serialized_start=400
+  _globals['_VINSUGGESTION']._serialized_end=509
+  _globals['_SUGGESTVINSREQUEST']._serialized_start=511
+  _globals['_SUGGESTVINSREQUEST']._serialized_end=560
+  _globals['_SUGGESTVINSRESPONSE']._serialized_start=562
+  _globals['_SUGGESTVINSRESPONSE']._serialized_end=638
+  _globals['_CHECKVINREQUEST']._serialized_start=640
+  _globals['_CHECKVINREQUEST']._serialized_end=724
+  _globals['_CHECKVINRESPONSE']._serialized_start=727
+  _globals['_CHECKVINRESPONSE']._serialized_end=1040
 # @@protoc_insertion_point(module_scope)

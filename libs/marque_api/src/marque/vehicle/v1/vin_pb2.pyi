@@ -160,6 +160,94 @@ class VinDecoding(_message.Message):
 Global___VinDecoding: _TypeAlias = VinDecoding  # noqa: Y015
 
 @_typing.final
+class VinSuggestion(_message.Message):
+    """A car that may have been meant by a VIN under which none is found."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VIN_FIELD_NUMBER: _builtins.int
+    SLIP_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    MAKE_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
+    MODEL_YEAR_FIELD_NUMBER: _builtins.int
+    vin: _builtins.str
+    """The VIN of the car."""
+    slip: _builtins.str
+    """The slip, as a constant: CONFUSED_CHARACTER or SWAPPED_CHARACTERS."""
+    position: _builtins.int
+    """Where the slip is, counted from 1 in what was typed."""
+    make: _builtins.str
+    """The make of the car."""
+    model: _builtins.str
+    """Its model."""
+    model_year: _builtins.int
+    """Its model year; 0 where unknown."""
+    def __init__(
+        self,
+        *,
+        vin: _builtins.str = ...,
+        slip: _builtins.str = ...,
+        position: _builtins.int = ...,
+        make: _builtins.str = ...,
+        model: _builtins.str = ...,
+        model_year: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["make", b"make", "model", b"model", "model_year", b"model_year", "position", b"position", "slip", b"slip", "vin", b"vin"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___VinSuggestion: _TypeAlias = VinSuggestion  # noqa: Y015
+
+@_typing.final
+class SuggestVinsRequest(_message.Message):
+    """Asks which cars may have been meant by a VIN."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VIN_FIELD_NUMBER: _builtins.int
+    vin: _builtins.str
+    """The VIN as typed; spaces, hyphens and small letters are understood."""
+    def __init__(
+        self,
+        *,
+        vin: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["vin", b"vin"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SuggestVinsRequest: _TypeAlias = SuggestVinsRequest  # noqa: Y015
+
+@_typing.final
+class SuggestVinsResponse(_message.Message):
+    """The cars that may have been meant."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUGGESTIONS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def suggestions(self) -> _containers.RepeatedCompositeFieldContainer[Global___VinSuggestion]:
+        """The cars, at most 10, the likeliest slip first: swapped neighbours, characters that look alike, any other character."""
+
+    def __init__(
+        self,
+        *,
+        suggestions: _abc.Iterable[Global___VinSuggestion] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["suggestions", b"suggestions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SuggestVinsResponse: _TypeAlias = SuggestVinsResponse  # noqa: Y015
+
+@_typing.final
 class CheckVinRequest(_message.Message):
     """Asks whether a VIN is right."""
 

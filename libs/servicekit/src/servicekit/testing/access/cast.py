@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 
-from servicekit.testing.access import partners
+from servicekit.testing.access import leads, partners, recalls, visits
 from servicekit.testing.access.registry import Row
 from servicekit.testing.access.rows import Seat, seats
 from servicekit.testing.platform import until
@@ -124,9 +124,12 @@ async def make(world: World, http: httpx.AsyncClient) -> Cast:
     cast.guest = guest["customerId"]
     await _people(cast)
     await partners.make(cast, PLACES)
+    await leads.make(cast, PLACES)
     await _customers(cast)
     await _cars(cast)
     await _visits(cast)
+    await visits.make(cast, PLACES)
+    await recalls.make(cast)
     await asyncio.gather(*(_imports(cast, service) for service in ("customer", "network", "vehicle")))
     await _settled(cast)
     return cast
@@ -187,7 +190,7 @@ async def _cars(cast: Cast) -> None:
     """A car sold at every place; one of nobody's; one that the owner has handed on to a stranger."""
     for index, place in enumerate(("own", "desk", "former", "group", "region", "other", "maker")):
         facts = {"engine": f"ENGX{cast.mark}{index}".upper(), "plate": f"沪A{cast.mark[:3].upper()}{index}9"}
-        vin = await cast.world.vehicle(engineNumber=facts["engine"], plateNumber=facts["plate"])
+        vin = await cast.world.vehicle(engineNumber=facts["engine"], plateNumber=facts["plate"], market="CN")
         cast.rows.setdefault("car", {})[place] = Row(place, vin, facts)
         if place != "maker":
             await _sell(cast, place, vin)
@@ -196,6 +199,8 @@ async def _cars(cast: Cast) -> None:
             made = await cast.post("oem.manager", f"/v1/vehicles/{vin}/ownerships", began)
             _own(cast, place, vin, made["ownershipId"])
     cast.rows["car at hand"] = cast.rows["car"]
+    sold = {place: row for place, row in cast.rows["car"].items() if place != "maker"}
+    cast.rows["car:sold in China"] = sold
     cast.unsold_vin = await cast.world.vehicle()
 
 

@@ -109,6 +109,14 @@ TABLE: dict[str, dict[str, Sight]] = {
         "region": _sight("own desk region"),
         "maker": _sight(_ALL),
     },
+    # A station's diary, to book in: a person may go to any station; staff keep their own.
+    "diary": {
+        "owner": _sight(_ALL),
+        "dealer": _sight("own"),
+        "group": _sight("own group"),
+        "region": _sight("own region"),
+        "maker": _sight(_ALL),
+    },
     # Dealers are known to everybody who may ask at all.
     "dealer": dict.fromkeys(("owner", "dealer", "group", "region", "maker"), _sight(_ALL)),
     # Staff and calendars: a dealer's own, its group's, a region's; `maker` are the maker's own people.

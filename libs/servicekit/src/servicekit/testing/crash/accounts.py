@@ -24,7 +24,7 @@ _WAITING = """
 SELECT (SELECT count(*) FROM outbox_messages WHERE publish_time IS NULL) AS outbox,
     (SELECT count(*) FROM imports WHERE end_time IS NULL) AS imports,
     (SELECT count(*) FROM republishes WHERE end_time IS NULL) AS republishes,
-    (SELECT count(*) FROM due_work WHERE kind <> 'housekeeping' OR attempts > 0) AS due"""
+    (SELECT count(*) FROM due_work WHERE attempts > 0 OR (kind <> 'housekeeping' AND due_time < now() + interval '10 seconds')) AS due"""
 _DOUBLED = """
 SELECT event_type, aggregate_id, aggregate_version, count(*) AS times FROM outbox_messages
 GROUP BY 1, 2, 3 HAVING count(*) > 1 LIMIT 5"""

@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from google.protobuf.message import Message
-from marque.customer.v1 import customer_events_pb2, customer_import_service_pb2
+from marque.customer.v1 import customer_events_pb2, customer_import_service_pb2, lead_import_rows_pb2
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from servicekit.bulk.api import ImportApi
@@ -87,6 +87,14 @@ class LabImporter:
         return RowOutcome(row.row, row.source_key, outcome)
 
 
+class LabLeadImporter(LabImporter):
+    """The other kind that the contract has."""
+
+    kind = "leads"
+    permission = "customer.leads.import"
+    row: type[Message] = lead_import_rows_pb2.LeadImportRow
+
+
 class LabPersonal:
     """A person's row in the scratch table."""
 
@@ -137,7 +145,10 @@ def build(kit: Kit) -> Service:
     """Returns the laboratory on the given parts."""
     work = Work(kit.database, kit.committed, {})
     settings = kit.settings if isinstance(kit.settings, LabSettings) else LabSettings()
-    importers: dict[str, Importer] = {"ImportCustomers": LabImporter(settings.lab_pause)}
+    importers: dict[str, Importer] = {
+        "ImportCustomers": LabImporter(settings.lab_pause),
+        "ImportLeads": LabLeadImporter(settings.lab_pause),
+    }
     snapshots: dict[str, SnapshotReader] = {"customer": snapshots_of}
     subscriptions = [Subscription("customer_vehicle", "vehicle", {"marque.vehicle.v1.SaleRecorded": on_sale})]
     return Service(

@@ -25,7 +25,7 @@ from servicekit.testing.platform import Platform, until
 
 # Contact points have RPCs of their own.
 NOT_WRITTEN = (("customer.v1.CustomerService/UpdateCustomer", "customer.contact_points."),)
-LAST = ("Remove", "Reverse", "Close", "End", "Transfer", "Cancel", "Erase", "Release")
+LAST = ("Remove", "Reverse", "Close", "End", "Transfer", "Cancel", "Erase", "Release", "Win", "Decide")
 JSON = {"content-type": "application/json"}
 
 

@@ -1,7 +1,8 @@
 """Imports of cars, sales and repair orders: a chunk of rows in a few statements, whatever its size."""
 
+from marque_vehicle.usecases.imports.recalls import RecallVehicleImporter
 from marque_vehicle.usecases.imports.repair_orders import RepairOrderImporter
 from marque_vehicle.usecases.imports.sales import SaleImporter
 from marque_vehicle.usecases.imports.vehicles import VehicleImporter
 
-__all__ = ["RepairOrderImporter", "SaleImporter", "VehicleImporter"]
+__all__ = ["RecallVehicleImporter", "RepairOrderImporter", "SaleImporter", "VehicleImporter"]

@@ -22,6 +22,7 @@ from marque_vehicle.repository import bulk
 from marque_vehicle.repository import scope as scopes
 from marque_vehicle.rules import lines as line_rules
 from marque_vehicle.rules import stages
+from marque_vehicle.usecases import lemon, recalls
 from marque_vehicle.usecases.imports.lines import read_lines
 from marque_vehicle.usecases.imports.reading import Reading, ordered, waves
 from marque_vehicle.usecases.imports.shared import Dealers, dealers_of, take_customers, take_dealer
@@ -125,6 +126,8 @@ async def _apply(uow: UnitOfWork, wave: list[tuple[int, Reading]], outcomes: dic
         if closed:
             uow.emit(events.repair_order_closed(order), of=order)
         uow.audit("import", "repair_order", str(order.repair_order_id))
+    await recalls.remedied_by(uow, [order for order, closed in changed if closed])
+    await lemon.look_later(uow, [order for order, _ in changed])
     inserted = await _insert(uow, [reading for _, reading in fresh])
     for place, reading in fresh:
         if reading.values["repair_order_id"] not in inserted:  # written by somebody else since it was looked for
@@ -188,14 +191,16 @@ async def _insert(uow: UnitOfWork, readings: list[Reading]) -> set[uuid.UUID]:
     inserted: set[uuid.UUID] = await bulk.insert_new(uow.session, RepairOrder, rows, "repair_order_id")
     written = [row for row in rows if row["repair_order_id"] in inserted]
     await bulk.relate_all(uow.session, [(row["dealer_id"], row["vin"]) for row in written])
-    for row in written:
-        order = SimpleNamespace(**{**row, "adviser_staff_id": None})
+    orders = [SimpleNamespace(**{**row, "adviser_staff_id": None}) for row in written]
+    for row, order in zip(written, orders, strict=True):
         told: list[Any] = [events.repair_order_opened(order)]
         told += [events.repair_order_closed(order)] if row["close_time"] else []
         for event in told:
             event.aggregate_version = 1
             uow.emit(event)
         uow.audit("import", "repair_order", str(row["repair_order_id"]))
+    await recalls.remedied_by(uow, [order for order in orders if order.close_time])
+    await lemon.look_later(uow, orders)
     return inserted
 
 

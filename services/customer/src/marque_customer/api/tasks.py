@@ -1,0 +1,85 @@
+"""The servicer of tasks."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from servicekit.db.uow import Work
+from servicekit.errors import InvalidArgument
+from servicekit.paging import moment as token_moment
+from servicekit.paging import page_key, page_of
+from servicekit.rpc.call import Call
+
+from marque_customer.errors import TaskNotFound
+from marque_customer.mapping import tasks as mapping
+from marque_customer.mapping.interactions import own_dealer, staff_of
+from marque_customer.mapping.leads import missing, optional_id
+from marque_customer.mapping.times import moment
+from marque_customer.repository import tasks as repository
+from marque_customer.usecases import tasks as usecases
+
+_RESERVED = (4, 5)  # what the platform alone makes
+_NOBODY = uuid.UUID(int=0)
+
+
+class TaskApi:
+    """marque.customer.v1.TaskService."""
+
+    service = "marque.customer.v1.TaskService"
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+
+    async def CreateTask(self, request: Any, call: Call) -> Any:
+        message = request.task
+        if not message.title.strip():
+            raise missing("task.title")
+        if message.kind in _RESERVED and not call.principal.is_service:
+            raise InvalidArgument.of("task.kind", "TASK_KIND_RESERVED", "Tasks of this kind are made by the platform.")
+        caller = staff_of(call.principal)
+        values = {
+            "kind": message.kind,
+            "title": message.title.strip(),
+            "customer_id": optional_id(message.customer_id),
+            "lead_id": optional_id(message.lead_id),
+            "dealer_id": own_dealer(message.dealer_id, call.principal, "task.dealer_id"),
+            "staff_id": optional_id(message.staff_id) or caller,
+            "own_staff": not message.staff_id or message.staff_id == str(caller),
+            "due_time": moment(message.due_time, "task.due_time"),
+        }
+        return await usecases.create(uow=self._work(call, mapping.task_for(call)), values=values)
+
+    async def GetTask(self, request: Any, call: Call) -> Any:
+        async with self._work.read() as session:
+            row = await repository.read(session, call.principal, uuid.UUID(request.task_id))
+        if row is None:
+            raise TaskNotFound(task_id=request.task_id)
+        return mapping.task_for(call)(row)
+
+    async def ListTasks(self, request: Any, call: Call) -> Any:
+        page = page_of(request)
+        after, descending = page_key(page, token_moment, uuid.UUID), request.order_by == "due_time desc"
+        names = ("staff_id", "dealer_id", "customer_id", "lead_id")
+        equal: dict[str, Any] = {name: uuid.UUID(text) for name in names if (text := getattr(request, name))}
+        if request.mine_only:
+            mine = staff_of(call.principal) or _NOBODY
+            equal["staff_id"] = mine if equal.get("staff_id", mine) == mine else _NOBODY
+        if request.state:
+            equal["state"] = request.state
+        async with self._work.read() as session:
+            rows = await repository.page(session, call.principal, equal, request.overdue_only, descending, page, after)
+        return mapping.task_page(call, *page.cut(rows, lambda row: (row.due_time, str(row.task_id))))
+
+    async def CompleteTask(self, request: Any, call: Call) -> Any:
+        return await usecases.complete(**self._one(request, call), outcome=request.outcome)
+
+    async def ReassignTask(self, request: Any, call: Call) -> Any:
+        return await usecases.reassign(**self._one(request, call), staff_id=uuid.UUID(request.staff_id))
+
+    async def CancelTask(self, request: Any, call: Call) -> Any:
+        return await usecases.cancel(**self._one(request, call), reason=request.reason)
+
+    def _one(self, request: Any, call: Call) -> dict[str, Any]:
+        uow = self._work(call, mapping.task_for(call))
+        return {"uow": uow, "task_id": uuid.UUID(request.task_id), "etag": request.etag}

@@ -1,0 +1,69 @@
+"""SQL of tasks: the maker's, and each dealer's own."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from servicekit.paging import Page
+from servicekit.rpc.principal import Principal
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from marque_customer.models import Task
+from marque_customer.repository.leads import visible_to as scoped
+
+_tasks: sa.Table = Task.__table__  # type: ignore[assignment]
+
+
+def visible_to(principal: Principal) -> sa.ColumnElement[bool]:
+    """The rows that a caller may see, by their dealer; the maker's tasks are seen by who sees all."""
+    return scoped(principal, _tasks.c.dealer_id)
+
+
+async def locked(session: AsyncSession, principal: Principal, task_id: uuid.UUID) -> Task | None:
+    """Returns a task in sight, to change."""
+    query = sa.select(Task).where(Task.task_id == task_id, visible_to(principal))
+    return (await session.scalars(query.with_for_update())).one_or_none()
+
+
+async def read(session: AsyncSession, principal: Principal, task_id: uuid.UUID) -> Any:
+    """Returns the row of a task in sight, or None."""
+    query = sa.select(_tasks).where(_tasks.c.task_id == task_id, visible_to(principal))
+    return (await session.execute(query)).one_or_none()
+
+
+async def page(
+    session: AsyncSession,
+    principal: Principal,
+    equal: dict[str, Any],
+    overdue_only: bool,
+    descending: bool,
+    page: Page,
+    after: tuple[Any, ...] | None,
+) -> Sequence[Any]:
+    """Returns a page of tasks and one more."""
+    c = _tasks.c
+    query = sa.select(_tasks).where(visible_to(principal), *(c[name] == value for name, value in equal.items()))
+    if overdue_only:
+        query = query.where(c.state == Task.OPEN, c.due_time < sa.func.now())
+    key = sa.tuple_(c.due_time, c.task_id)
+    if after is not None:
+        query = query.where(key < after if descending else key > after)
+    order = (c.due_time.desc(), c.task_id.desc()) if descending else (c.due_time, c.task_id)
+    return (await session.execute(query.order_by(*order).limit(page.size + 1))).all()
+
+
+async def end_answers(session: AsyncSession, lead_id: uuid.UUID, state: int, moment: datetime) -> None:
+    """Ends what reminded of answering a lead."""
+    c = _tasks.c
+    change = sa.update(_tasks).where(c.lead_id == lead_id, c.kind == Task.ANSWER_LEAD, c.state == Task.OPEN)
+    await session.execute(change.values(state=state, end_time=moment, update_time=moment, version=c.version + 1))
+
+
+async def of_staff(session: AsyncSession, staff_id: uuid.UUID, limit: int) -> list[Task]:
+    """Returns open tasks of somebody, to change, in the order of their ids."""
+    query = sa.select(Task).where(Task.staff_id == staff_id, Task.state == Task.OPEN)
+    return list(await session.scalars(query.order_by(Task.task_id).limit(limit).with_for_update()))

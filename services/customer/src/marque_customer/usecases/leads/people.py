@@ -1,0 +1,53 @@
+"""The person of a lead from outside: somebody known by phone or e-mail and name, else somebody new."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marque.customer.v1 import contact_point_pb2
+from servicekit.db.uow import UnitOfWork
+
+from marque_customer.models import Customer
+from marque_customer.repository import customers as repository
+from marque_customer.repository import families, lead_work
+from marque_customer.rules import lead_people as rules
+from marque_customer.rules.kinds import LISTED, ORGANISATION, PERSON
+from marque_customer.rules.lead_people import Told
+from marque_customer.usecases import customers
+
+
+async def person_of(uow: UnitOfWork, told: Told, source: str) -> Customer:
+    """Returns the person, locked. Phones and e-mails are held, so that two messages of one newcomer make one person."""
+    keys = [(contact.kind, contact.match_key) for contact in told.contacts]
+    await lead_work.lock_contacts(uow.session, keys)
+    known = rules.holder(told.name, await lead_work.holders(uow.session, keys))
+    if known is not None:
+        root = (await families.roots(uow.session, [known.customer_id]))[known.customer_id]
+        people = await repository.locked(uow.session, [root])
+        if people and people[0].status in LISTED:
+            return people[0]
+    values: dict[str, Any] = {"kind": ORGANISATION if told.business else PERSON}
+    if told.business:
+        values["organisation_name"] = told.name
+    elif told.name:
+        values |= {"given_name": told.given_name, "family_name": told.family_name, "full_name": told.name}
+    if told.lines or told.city or told.postal_code:
+        values["addresses"] = [_address(told)]
+    points = [
+        (contact, contact_point_pb2.ContactPoint(source=source, primary=index == 0))
+        for index, contact in enumerate(told.contacts)
+    ]
+    customer, _ = await customers.begin(uow, values=values, contacts=points)
+    return customer
+
+
+def _address(told: Told) -> dict[str, Any]:
+    address: dict[str, Any] = {
+        "country_code": told.country,
+        "province": told.province,
+        "city": told.city,
+        "postal_code": told.postal_code,
+        "lines": list(told.lines),
+    }
+    given = {name: value for name, value in address.items() if value}
+    return {"address": given, "label": "", "primary": True, "source": ""}

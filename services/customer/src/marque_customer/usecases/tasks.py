@@ -1,0 +1,83 @@
+"""What is done with tasks."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from servicekit.db.uow import UnitOfWork
+from servicekit.errors import InvalidArgument
+
+from marque_customer.errors import CustomerNotFound, LeadNotFound, TaskNotFound
+from marque_customer.models import Task
+from marque_customer.repository import customers, lead_work
+from marque_customer.repository import leads as lead_rows
+from marque_customer.repository import tasks as repository
+
+
+async def create(*, uow: UnitOfWork, values: dict[str, Any]) -> Any:
+    """Makes a task. Raises CustomerNotFound, LeadNotFound, InvalidArgument."""
+    async with uow:
+        lead_id, customer_id = values["lead_id"], values["customer_id"]
+        if lead_id is not None:
+            lead = await lead_rows.read(uow.session, uow.principal, lead_id)
+            if lead is None:
+                raise LeadNotFound(lead_id=lead_id)
+            if customer_id not in (None, lead.customer_id):
+                raise CustomerNotFound(customer_id=customer_id)
+            values = {**values, "customer_id": lead.customer_id}
+        elif customer_id is not None:
+            customer = await customers.find(uow.session, uow.principal, customer_id)
+            if customer is None:
+                raise CustomerNotFound(customer_id=customer_id)
+            customer.refuse_if_gone()
+        await _check_staff(uow, values["staff_id"], values["dealer_id"], "task.staff_id", own=values.pop("own_staff"))
+        task = Task(create_time=uow.now, **values)
+        uow.add(task)
+        await uow.flush()
+        uow.audit("create", "task", str(task.task_id))
+        return await uow.answer(task)
+
+
+async def complete(*, uow: UnitOfWork, task_id: uuid.UUID, etag: str, outcome: str) -> Any:
+    """Says that a task is done. Raises TaskNotFound, TaskEnded, EtagMismatch."""
+    async with uow:
+        task = await _found(uow, task_id, etag)
+        task.end(Task.DONE, outcome, uow.now)
+        uow.audit("complete", "task", str(task_id))
+        return await uow.answer(task)
+
+
+async def cancel(*, uow: UnitOfWork, task_id: uuid.UUID, etag: str, reason: str) -> Any:
+    """Calls a task off. Raises TaskNotFound, TaskEnded, EtagMismatch."""
+    async with uow:
+        task = await _found(uow, task_id, etag)
+        task.end(Task.CANCELLED, reason, uow.now)
+        uow.audit("cancel", "task", str(task_id))
+        return await uow.answer(task)
+
+
+async def reassign(*, uow: UnitOfWork, task_id: uuid.UUID, etag: str, staff_id: uuid.UUID) -> Any:
+    """Gives a task to somebody else. Raises TaskNotFound, TaskEnded, EtagMismatch, InvalidArgument."""
+    async with uow:
+        task = await _found(uow, task_id, etag)
+        await _check_staff(uow, staff_id, task.dealer_id, "staff_id")
+        task.give_to(staff_id)
+        uow.audit("reassign", "task", str(task_id), ("staff_id",))
+        return await uow.answer(task)
+
+
+async def _found(uow: UnitOfWork, task_id: uuid.UUID, etag: str) -> Task:
+    task = await repository.locked(uow.session, uow.principal, task_id)
+    if task is None:
+        raise TaskNotFound(task_id=task_id)
+    task.check_etag(etag)
+    return task
+
+
+async def _check_staff(
+    uow: UnitOfWork, staff_id: uuid.UUID | None, dealer_id: uuid.UUID | None, path: str, *, own: bool = False
+) -> None:
+    """Refuses somebody who works elsewhere; callers without a record of staff may name themselves."""
+    if staff_id is not None and not own and await lead_work.staff_dealer(uow.session, staff_id) != (True, dealer_id):
+        raise InvalidArgument.of(path, "STAFF_UNKNOWN", "Name somebody who works for the dealer whose task it is.")

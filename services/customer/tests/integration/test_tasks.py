@@ -1,0 +1,123 @@
+"""Tasks, and what a leaver leaves."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from marque.customer.v1 import lead_pb2, lead_service_pb2, task_pb2
+from marque.customer.v1 import task_service_pb2 as rpc
+from marque.type.v1 import hand_over_pb2
+
+TASKS = "customer.v1.TaskService"
+
+
+def task(hours: float = 1, **fields: Any) -> task_pb2.Task:
+    made = task_pb2.Task(**{"kind": task_pb2.TASK_KIND_CALL, "title": "回电", **fields})
+    made.due_time.FromDatetime(datetime.now(UTC) + timedelta(hours=hours))
+    return made
+
+
+async def create(client: Any, hours: float = 1, **fields: Any) -> Any:
+    return await client.call(f"{TASKS}/CreateTask", rpc.CreateTaskRequest(task=task(hours, **fields)))
+
+
+async def listed(client: Any, **wanted: Any) -> list[str]:
+    found, token = [], ""
+    while True:
+        page = await client.call(f"{TASKS}/ListTasks", rpc.ListTasksRequest(page_size=2, page_token=token, **wanted))
+        found += [one.task_id for one in page.tasks]
+        token = page.next_page_token
+        if not token:
+            return found
+
+
+class TestTasks:
+    async def test_lists_show_mine_and_what_is_overdue_in_the_order_of_time(self, desk: Any) -> None:
+        dealer = await desk.known_dealer()
+        me, colleague = desk.dealer(dealer), desk.dealer(dealer)
+        mine = [await create(me, hours) for hours in (3, -2, 1)]
+        theirs = await create(colleague, -1)
+
+        assert await listed(me, mine_only=True) == [mine[1].task_id, mine[2].task_id, mine[0].task_id]
+        assert await listed(me, overdue_only=True) == [mine[1].task_id, theirs.task_id]
+        assert len(await listed(me)) == 4
+        assert await listed(desk.dealer(await desk.known_dealer())) == []
+
+    async def test_a_task_ends_once_and_a_stale_word_is_refused(self, desk: Any) -> None:
+        me = desk.dealer(await desk.known_dealer())
+        made = await create(me)
+        with pytest.raises(desk.failure) as stale:
+            await me.call(f"{TASKS}/CompleteTask", rpc.CompleteTaskRequest(task_id=made.task_id, etag="v9"))
+        done = await me.call(f"{TASKS}/CompleteTask", rpc.CompleteTaskRequest(task_id=made.task_id, outcome="好"))
+        with pytest.raises(desk.failure) as again:
+            await me.call(f"{TASKS}/CancelTask", rpc.CancelTaskRequest(task_id=made.task_id, reason="No"))
+
+        assert stale.value.reason == "ETAG_MISMATCH"
+        assert (done.state, done.outcome) == (task_pb2.TASK_STATE_DONE, "好")
+        assert again.value.reason == "TASK_ENDED"
+
+    @pytest.mark.parametrize(
+        ("fields", "wrong"),
+        [
+            ({"kind": task_pb2.TASK_KIND_RECALL}, {"task.kind": "TASK_KIND_RESERVED"}),
+            ({"title": "  "}, {"task.title": "FIELD_REQUIRED"}),
+            ({"staff_id": str(uuid.uuid4())}, {"task.staff_id": "STAFF_UNKNOWN"}),
+            ({"dealer_id": str(uuid.uuid4())}, {"task.dealer_id": "DEALER_NOT_YOURS"}),
+        ],
+    )
+    async def test_bad_input_names_its_field(self, desk: Any, fields: dict[str, Any], wrong: dict[str, str]) -> None:
+        with pytest.raises(desk.failure) as refused:
+            await create(desk.dealer(await desk.known_dealer()), **fields)
+        assert refused.value.fields == wrong
+
+    async def test_a_task_about_a_hidden_lead_is_refused_as_if_there_were_none(self, desk: Any) -> None:
+        person = await desk.create()
+        wish = lead_pb2.Lead(customer_id=person.customer_id, source=lead_pb2.LEAD_SOURCE_CALL)
+        request = lead_service_pb2.CreateLeadRequest(lead=wish, dealer_id=await desk.known_dealer())
+        lead = await desk.agent.call("customer.v1.LeadService/CreateLead", request)
+        with pytest.raises(desk.failure) as refused:
+            await create(desk.dealer(await desk.known_dealer()), lead_id=lead.lead_id)
+        assert refused.value.reason == "LEAD_NOT_FOUND"
+
+
+class TestHandOver:
+    async def test_open_leads_and_tasks_go_to_successors_in_turn_and_the_past_stays(self, desk: Any) -> None:
+        dealer, leaver = await desk.known_dealer(), str(uuid.uuid4())
+        client = desk.platform.client("customer", "dealer.sales", subject=leaver, dealers=[dealer])
+        leads = []
+        for _ in range(3):
+            wish = lead_pb2.Lead(customer_id=(await desk.create(client)).customer_id, source=lead_pb2.LEAD_SOURCE_CALL)
+            request = lead_service_pb2.CreateLeadRequest(lead=wish)
+            leads.append(uuid.UUID((await client.call("customer.v1.LeadService/CreateLead", request)).lead_id))
+        await desk.platform.sql(
+            "customer", "UPDATE leads SET adviser_staff_id = $1 WHERE lead_id = ANY($2)", uuid.UUID(leaver), leads
+        )
+        won = lead_service_pb2.WinLeadRequest(lead_id=str(leads[2]))
+        await client.call("customer.v1.LeadService/WinLead", won)
+        tasks = [await create(client), await create(client)]
+        await client.call(f"{TASKS}/CompleteTask", rpc.CompleteTaskRequest(task_id=tasks[1].task_id))
+        successors = [str(uuid.uuid4()), str(uuid.uuid4())]
+        moved, position = [], 0
+        while True:
+            request = hand_over_pb2.HandOverRequest(
+                hand_over_id="0192f7a0-0000-7000-8000-0000000000aa",
+                from_staff_id=leaver,
+                successor_staff_ids=successors,
+                after_position=position,
+                limit=2,
+            )
+            answer = await desk.service.call("customer.v1.CustomerHandOverService/HandOver", request)
+            moved += answer.rows
+            if not answer.rows:
+                break
+            position = answer.rows[-1].position
+
+        assert sorted((row.kind, row.to_staff_id) for row in moved) == sorted(
+            [("customer.lead", successors[0]), ("customer.lead", successors[1]), ("customer.task", successors[0])]
+        )
+        (kept,) = await desk.platform.sql("customer", "SELECT adviser_staff_id FROM leads WHERE lead_id = $1", leads[2])
+        assert str(kept["adviser_staff_id"]) == leaver
+        assert len(await desk.events("LeadAssigned", str(leads[0]))) == 2

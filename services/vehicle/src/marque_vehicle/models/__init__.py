@@ -1,0 +1,24 @@
+"""The tables of the vehicle service, with their behaviour."""
+
+from marque_vehicle.models.appointments import Appointment, DealerHours, ServiceResource
+from marque_vehicle.models.base import Model
+from marque_vehicle.models.recalls import Recall, RecallScope
+from marque_vehicle.models.repair_orders import RepairOrder
+from marque_vehicle.models.sales import Ownership, Sale
+from marque_vehicle.models.vehicles import Vehicle, VehicleSearch
+from marque_vehicle.models.warranty import WarrantyTerm
+
+__all__ = [
+    "Appointment",
+    "DealerHours",
+    "Model",
+    "Ownership",
+    "Recall",
+    "RecallScope",
+    "RepairOrder",
+    "Sale",
+    "ServiceResource",
+    "Vehicle",
+    "VehicleSearch",
+    "WarrantyTerm",
+]

@@ -1,0 +1,149 @@
+"""The watch of the law of replacement and return on real visits: told of once, read anew, and seen by who may."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from google.type import money_pb2
+from marque.vehicle.v1 import repair_order_service_pb2 as orders
+from servicekit.testing.client import RpcFailure
+from servicekit.testing.platform import until
+
+CLEAR, WARNED, REACHED = 1, 2, 3
+SAME_FAULT, REPAIR_DAYS = 2, 1
+
+
+class Watched:
+    """A car that a dealer sold some days ago for private use, and its visits."""
+
+    def __init__(self, garage: Any, dealer: str, vin: str, customer: str) -> None:
+        self.garage, self.dealer, self.vin, self.customer = garage, dealer, vin, customer
+        self.owner = garage.client("owner", customer=customer)
+        self.station = garage.client("dealer.service", dealers=[dealer])
+
+    async def visit(self, days_ago: int, hours: int = 5, close: bool = True, **line: Any) -> Any:
+        given = {"component_code": "SEATS", "pay_type": 2, **line}
+        begin = datetime.now(UTC) - timedelta(days=days_ago)
+        made = await self.garage.make_order(
+            self.dealer, self.vin, open_time=begin, odometer_in_km=5000, lines=[self.garage.line(**given)]
+        )
+        if close:
+            request = orders.CloseRepairOrderRequest(repair_order_id=made.repair_order_id)
+            request.close_time.FromDatetime(begin + timedelta(hours=hours))
+            made = await self.station.call("vehicle.v1.RepairOrderService/CloseRepairOrder", request)
+        return made
+
+    async def watch(self, client: Any = None) -> Any:
+        return await self.garage.ask("LemonWatchService/GetLemonWatch", client, vin=self.vin)
+
+    async def told(self, kind: str, count: int) -> list[Any]:
+        async def there() -> bool:
+            return len(await self.garage.events(kind, self.vin)) >= count
+
+        await until(there, 20, f"{kind} was not told")
+        return list(await self.garage.events(kind, self.vin))
+
+    async def looked_at(self) -> None:
+        """Waits until nothing is due for the car."""
+
+        async def done() -> bool:
+            return not await self.garage.sql(
+                "SELECT 1 FROM due_work WHERE kind = 'lemon.check' AND key LIKE $1 || '%' AND due_time <= now()",
+                self.vin,
+            )
+
+        await until(done, 20, "the car was not looked at")
+
+
+async def sold(garage: Any, days_ago: int = 300, market: str = "CN", **sale: Any) -> Watched:
+    dealer, customer = await garage.make_dealer(), await garage.make_customer()
+    car = await garage.make_car(market=market)
+    day = (datetime.now(UTC) - timedelta(days=days_ago)).date()
+    price = money_pb2.Money(currency_code="CNY", units=200_000)
+    await garage.make_sale(dealer, car.vin, customer, invoice_date=garage.day(day), **{"price": price, **sale})
+    return Watched(garage, dealer, car.vin, customer)
+
+
+class TestWatch:
+    async def test_the_fourth_repair_of_a_fault_warns_and_the_fifth_reaches_each_once(self, garage: Any) -> None:
+        car = await sold(garage)
+        for ago in (200, 180, 160):
+            await car.visit(ago)
+        await car.looked_at()
+        assert await garage.events("LemonLawWarned", car.vin) == []
+        fourth = await car.visit(140)
+        (warned,) = await car.told("LemonLawWarned", 1)
+        assert (warned.rule_pack, warned.trigger, warned.count, warned.limit) == ("CN-2021", SAME_FAULT, 4, 4)
+        assert warned.repair_order_ids[-1] == fourth.repair_order_id
+
+        await car.visit(120)
+        await car.visit(100)
+        await car.looked_at()
+        (reached,) = await car.told("LemonLawReached", 1)
+        assert (reached.trigger, reached.count >= 5) == (SAME_FAULT, True)
+        assert len(await garage.events("LemonLawWarned", car.vin)) == 1
+
+        shown = await car.watch()
+        assert (shown.state, shown.repair_days, shown.km_left) == (REACHED, 6, 45_000)
+        listed = await garage.ask("LemonWatchService/ListLemonWatches", car.station)
+        assert [(one.vin, one.state) for one in listed.vehicles] == [(car.vin, REACHED)]
+
+    async def test_a_car_in_the_workshop_is_looked_at_again_when_a_day_more_counts(self, garage: Any) -> None:
+        car = await sold(garage)
+        await car.visit(23, close=False)
+        await garage.sql("UPDATE repair_orders SET create_time = now() - interval '2 hours' WHERE vin = $1", car.vin)
+        await garage.sql("UPDATE due_work SET due_time = now() WHERE key LIKE $1 || '/%'", car.vin)
+        await car.looked_at()
+        assert ((await car.watch()).repair_days, (await car.watch()).state) == (24, WARNED)
+        (event,) = await car.told("LemonLawWarned", 1)
+        assert (event.trigger, event.count) == (REPAIR_DAYS, 24)
+        (row,) = await garage.sql(
+            "SELECT due_time > now() AS later FROM due_work WHERE kind = 'lemon.check' AND key = $1", car.vin
+        )
+        assert row["later"]
+
+    async def test_what_the_owner_pays_and_what_was_done_before_the_sale_does_not_count(self, garage: Any) -> None:
+        car = await sold(garage)
+        await car.visit(350)
+        for ago in (200, 180, 160, 140, 120):
+            await car.visit(ago, pay_type=1)
+        shown = await car.watch()
+        assert (shown.state, shown.repair_days, len(shown.standings)) == (CLEAR, 0, 0)
+
+
+class TestSight:
+    @pytest.mark.parametrize(
+        "sale",
+        [{"market": "US"}, {"use": 2}, {"days_ago": 365 * 20}],
+        ids=["another market", "company car", "before the law"],
+    )
+    async def test_where_no_law_holds_it_says_so(self, garage: Any, sale: Any) -> None:
+        car = await sold(garage, **sale)
+        with pytest.raises(RpcFailure) as failure:
+            await car.watch()
+        assert failure.value.reason == "LEMON_LAW_NOT_APPLICABLE"
+
+    async def test_the_price_of_use_is_of_the_seller_the_buyer_and_the_maker(self, garage: Any) -> None:
+        car = await sold(garage)
+        await car.visit(100)
+        stranger = garage.client("dealer.service", dealers=[await garage.make_dealer()])
+        for client, seen in ((None, True), (car.owner, True), (car.station, True), (stranger, False)):
+            assert (await car.watch(client)).HasField("use_compensation") == seen
+        assert (await car.watch()).use_compensation.units == 5_000  # 200,000 at 5,000 km and 0.5 %
+        other = garage.client("owner", customer=await garage.make_customer())
+        with pytest.raises(RpcFailure) as failure:
+            await car.watch(other)
+        assert failure.value.reason == "VEHICLE_NOT_FOUND"
+
+    async def test_who_gave_the_car_away_sees_what_had_happened_by_then(self, garage: Any) -> None:
+        car = await sold(garage)
+        await car.visit(200)
+        page = await garage.ask("OwnershipService/ListOwnerships", vin=car.vin)
+        given = datetime.now(UTC) - timedelta(days=100)
+        await garage.transfer(page.ownerships[0].ownership_id, await garage.make_customer(), given)
+        await car.visit(50)
+        assert (await car.watch()).repair_days == 2
+        former = await car.watch(car.owner)
+        assert (former.repair_days, former.HasField("use_compensation")) == (1, False)
