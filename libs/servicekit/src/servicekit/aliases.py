@@ -5,7 +5,11 @@ An alias has the interval in which it was known, so that unmerging ends it and q
 
 from __future__ import annotations
 
+import itertools
 import uuid
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -28,127 +32,113 @@ LANE = "merged_customer_id"
 _KEY = ("from_customer_id", "known_from")
 
 
-async def begin(session: AsyncSession, gone: uuid.UUID, into: uuid.UUID, moment: datetime, version: int) -> None:
-    """Begins an alias; what is older than what is known changes nothing. `version` is the survivor's.
+@dataclass
+class _Facts:
+    """What was heard of one merged customer: begins (moment → survivor, version) and ends ((moment, survivor) → version).
 
-    Merges of different survivors are heard in any order. What begins later ends what was open before; what is heard late gets the interval
-    up to what followed.
+    Facts are only added, and the rows follow from them alone (`rows`); so every order of events leaves the same rows. A row's known_until
+    that is no begin's moment is an end, and an end that closes nothing yet stands as an empty interval.
     """
-    await _one_at_a_time(session, gone)
-    columns = customer_aliases.c
-    mine = columns.from_customer_id == gone
-    following = sa.select(sa.func.min(columns.known_from)).where(mine, columns.known_from > moment)
-    later = await session.scalar(following)
-    ended = await session.scalar(_ended_beyond(gone, into, moment, version))
-    if later is None and ended is None and await _known_newer(session, gone, into, version):
-        return
-    later = min((known for known in (later, ended) if known is not None), default=None)
-    before = sa.update(customer_aliases).where(mine, columns.known_from < moment, _ends_after(moment))
-    await session.execute(before.values(known_until=moment))
-    row = insert(customer_aliases).values(
-        from_customer_id=gone, to_customer_id=into, known_from=moment, known_until=later, version=version
-    )
-    await session.execute(row.on_conflict_do_nothing())
+
+    begins: dict[datetime, tuple[uuid.UUID, int]]
+    ends: dict[tuple[datetime, uuid.UUID], int]
+
+    @classmethod
+    def of(cls, kept: Sequence[Any]) -> _Facts:
+        """Reads them out of rows."""
+        begins = {
+            row.known_from: (row.to_customer_id, row.version)
+            for row in kept
+            if row.known_until is None or row.known_until > row.known_from
+        }
+        ends = {
+            (row.known_until, row.to_customer_id): row.version
+            for row in kept
+            if row.known_until is not None and row.known_until not in begins
+        }
+        return cls(begins, ends)
+
+    def begin(self, into: uuid.UUID, moment: datetime, version: int) -> None:
+        """Adds a merging. One that its survivor undid by a clock that had stepped back never stood."""
+        undone = [seen for (end, whom), seen in self.ends.items() if whom == into and end <= moment and seen > version]
+        if undone:
+            self.ends[moment, into] = max(undone)
+        else:
+            self.begins[moment] = (into, version)
+
+    def end(self, into: uuid.UUID, moment: datetime, version: int) -> None:
+        """Adds an unmerging; by its version it also undoes what a clock that has stepped back since says is later."""
+        self.ends[moment, into] = version
+        for began, (whom, seen) in list(self.begins.items()):
+            if whom == into and began >= moment and seen < version:
+                del self.begins[began]
+                self.ends[began, into] = version
+
+    def rows(self) -> dict[datetime, tuple[uuid.UUID, datetime | None, int]]:
+        """Returns known_from → survivor, known_until, version: each begin reaches to its own next end or the next begin of anyone."""
+        found: dict[datetime, tuple[uuid.UUID, datetime | None, int]] = {}
+        loose = dict(self.ends)
+        moments = sorted(self.begins)
+        for moment, following in itertools.zip_longest(moments, moments[1:]):
+            into, version = self.begins[moment]
+            own = min((end for end, whom in self.ends if whom == into and end > moment), default=None)
+            if own is not None and (following is None or own < following):
+                del loose[own, into]
+                found[moment] = (into, own, version)
+            else:
+                found[moment] = (into, following, version)
+        for (moment, into), version in loose.items():
+            found.setdefault(moment, (into, moment, version))
+        return found
+
+
+async def begin(session: AsyncSession, gone: uuid.UUID, into: uuid.UUID, moment: datetime, version: int) -> None:
+    """Begins an alias; `version` is the survivor's. Heard late, it gets the interval up to what followed."""
+    async with _heard(session, gone) as facts:
+        facts.begin(into, moment, version)
 
 
 async def end(session: AsyncSession, gone: uuid.UUID, into: uuid.UUID, moment: datetime, version: int) -> None:
-    """Ends the alias of the customer that stands by itself again.
-
-    An unmerging heard before its merging leaves an empty interval, so that the merging finds how far it reached; so it does where a later
-    merge of the same two is known already.
-    """
-    await _one_at_a_time(session, gone)
-    columns = customer_aliases.c
-    mine = sa.and_(columns.from_customer_id == gone, columns.to_customer_id == into)
-    older = sa.or_(columns.version < version, columns.known_from < moment)
-    hit = sa.select(customer_aliases).where(mine, _ends_after(moment), older).with_for_update()
-    ended = (await session.execute(hit)).all()
-    for row in ended:
-        values = {"known_until": moment, "version": max(row.version, version)}
-        this = sa.and_(columns.from_customer_id == gone, columns.known_from == row.known_from)
-        await session.execute(sa.update(customer_aliases).where(this).values(values))
-        if (
-            row.version > version and row.known_until is not None
-        ):  # ended before by what ends a merge that is not heard yet
-            await _leave_end(session, gone, into, row.known_until, row.version)
-    if not ended and not await _known_end(session, mine, moment):
-        await _leave_end(session, gone, into, moment, version)
-
-
-async def _leave_end(session: AsyncSession, gone: uuid.UUID, into: uuid.UUID, moment: datetime, version: int) -> None:
-    """Leaves the empty interval by which a merging that is heard later finds its end."""
-    row = insert(customer_aliases).values(
-        from_customer_id=gone, to_customer_id=into, known_from=moment, known_until=moment, version=version
-    )
-    await session.execute(row.on_conflict_do_nothing())
-
-
-def _ended_beyond(gone: uuid.UUID, into: uuid.UUID, moment: datetime, version: int) -> sa.Select[tuple[datetime]]:
-    """The end that an earlier merge of the same two was given by what is newer than this one: it is this one's."""
-    columns = customer_aliases.c
-    return sa.select(sa.func.min(columns.known_until)).where(
-        columns.from_customer_id == gone,
-        columns.to_customer_id == into,
-        columns.known_from < moment,
-        columns.known_until > moment,
-        columns.version > version,
-    )
-
-
-async def _known_end(session: AsyncSession, mine: sa.ColumnElement[bool], moment: datetime) -> bool:
-    """Tells whether an alias is known to have ended at a moment."""
-    found = sa.select(customer_aliases.c.known_from).where(mine, customer_aliases.c.known_until == moment)
-    return (await session.execute(found.limit(1))).first() is not None
+    """Ends the alias of a customer that stands by itself again. Heard before its merging, it waits for it as an empty interval."""
+    async with _heard(session, gone) as facts:
+        facts.end(into, moment, version)
 
 
 async def restore(
     session: AsyncSession, gone: uuid.UUID, into: uuid.UUID, span: tuple[datetime, datetime | None], version: int
 ) -> None:
-    """Puts an alias back as its owner knows it, into whatever is known already: `span` is since when and until when it was known.
-
-    Where its end was heard first, the empty interval that this left goes into the whole one.
-    """
+    """Puts an alias back as its owner knows it, into whatever is known already: `span` is since when and until when it was known."""
     moment, until = span
+    async with _heard(session, gone) as facts:
+        if until is None or until > moment:
+            facts.begin(into, moment, version)
+        if until is not None and until not in facts.begins:
+            facts.ends[until, into] = max(version, facts.ends.get((until, into), 0))
+
+
+@asynccontextmanager
+async def _heard(session: AsyncSession, gone: uuid.UUID) -> AsyncIterator[_Facts]:
+    """Gives what is known of a customer, to be added to, and writes the rows that follow from it."""
     await _one_at_a_time(session, gone)
     columns = customer_aliases.c
     mine = columns.from_customer_id == gone
-    heard = await _take_end(session, gone, into, (moment, until), version)
-    if heard is not None:
-        until, version = heard
-    if until is None:
-        following = sa.select(sa.func.min(columns.known_from)).where(mine, columns.known_from > moment)
-        until = await session.scalar(following)
-    before = sa.update(customer_aliases).where(mine, columns.known_from < moment, _ends_after(moment))
-    await session.execute(before.values(known_until=moment))
-    values = {"to_customer_id": into, "known_until": until, "version": version}
-    row = insert(customer_aliases).values(from_customer_id=gone, known_from=moment, **values)
-    newer = sa.or_(
-        columns.version < version, sa.and_(columns.version == version, columns.known_until.is_distinct_from(until))
-    )
-    await session.execute(row.on_conflict_do_update(index_elements=[*_KEY], set_=values, where=newer))
-
-
-async def _take_end(
-    session: AsyncSession, gone: uuid.UUID, into: uuid.UUID, span: tuple[datetime, datetime | None], version: int
-) -> tuple[datetime, int] | None:
-    """Takes away the empty interval that the end of an alias left where its beginning was not known; returns (moment, version) of the end.
-
-    Of an alias that stood when it was told this is the next end that was heard: later ones end later merges of the same two.
-    """
-    columns, (moment, until) = customer_aliases.c, span
-    found = sa.select(columns.known_from, columns.version).where(
-        columns.from_customer_id == gone,
-        columns.to_customer_id == into,
-        columns.known_from == columns.known_until,
-        columns.version >= version,
-        columns.known_from > moment if until is None else columns.known_from == until,
-    )
-    row = (await session.execute(found.order_by(columns.known_from).limit(1))).one_or_none()
-    if row is None:
-        return None
-    mine = sa.and_(columns.from_customer_id == gone, columns.known_from == row.known_from)
-    await session.execute(sa.delete(customer_aliases).where(mine))
-    return row.known_from, row.version
+    kept = (await session.execute(sa.select(customer_aliases).where(mine))).all()
+    facts = _Facts.of(kept)
+    yield facts
+    before = {row.known_from: (row.to_customer_id, row.known_until, row.version) for row in kept}
+    after = facts.rows()
+    if gone_moments := before.keys() - after.keys():
+        await session.execute(sa.delete(customer_aliases).where(mine, columns.known_from.in_(gone_moments)))
+    names = ("to_customer_id", "known_until", "version")
+    changed = [
+        {"from_customer_id": gone, "known_from": moment, **dict(zip(names, row, strict=True))}
+        for moment, row in after.items()
+        if before.get(moment) != row
+    ]
+    if changed:
+        rows = insert(customer_aliases).values(changed)
+        written = {name: rows.excluded[name] for name in names}
+        await session.execute(rows.on_conflict_do_update(index_elements=[*_KEY], set_=written))
 
 
 async def on_merged(uow: UnitOfWork, event: Event) -> None:
@@ -209,15 +199,6 @@ def _parties(event: Event) -> tuple[uuid.UUID, uuid.UUID, datetime]:
 async def _one_at_a_time(session: AsyncSession, gone: uuid.UUID) -> None:
     """Lets events about one merged customer wait for each other: they come by the survivors' keys, so in several lanes."""
     await session.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(f"alias:{gone}", 0))))
-
-
-async def _known_newer(session: AsyncSession, gone: uuid.UUID, into: uuid.UUID, version: int) -> bool:
-    """Tells whether an event of the same survivor about the same customer is known that is not older."""
-    columns = customer_aliases.c
-    found = sa.select(columns.version).where(
-        columns.from_customer_id == gone, columns.to_customer_id == into, columns.version >= version
-    )
-    return (await session.execute(found.limit(1))).first() is not None
 
 
 def handlers() -> dict[str, Handler]:
