@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest_asyncio
 import sqlalchemy as sa
 from devstack import ports
 from devstack.postgres import EmbeddedPostgres
+from servicekit.db import engine
 from servicekit.db.engine import Database
 from servicekit.db.uow import UnitOfWork
 from servicekit.errors import Unavailable
@@ -112,6 +115,21 @@ class TestOutage:
         await asyncio.to_thread(server.start)
         await until(await works(lambda: read(store)), 20, "reads did not recover")
         assert await read(store) == before
+
+    async def test_a_server_process_that_hangs_does_not_hold_up_the_end(
+        self, server: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(engine, "CLOSING_SECONDS", 0.2)
+        store = Database(await asyncio.to_thread(server.create_role_and_database, "hanging"), pool_size=1)
+        await store.start()
+        backend = await store.reader.fetchval("SELECT pg_backend_pid()")
+        os.kill(backend, signal.SIGSTOP)
+        try:
+            await store.stop()
+        finally:
+            os.kill(backend, signal.SIGCONT)
+        with pytest.raises(RuntimeError, match="not started"):
+            _ = store.reader
 
     async def test_an_address_that_does_not_exist_is_unavailable(self) -> None:
         nowhere = Database("postgresql://u:p@no-such-host.invalid:5432/d")

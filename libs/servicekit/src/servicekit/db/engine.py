@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import Awaitable
 from typing import Any
 
@@ -10,6 +12,11 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async_engine
 
 from servicekit.telemetry.database import db_span
+
+log = logging.getLogger(__name__)
+
+# How long a stopping service waits until the server closed its connections.
+CLOSING_SECONDS = 5.0
 
 # A client that vanished without a word (a lost machine, a cut network) gives its locks back after 25 seconds, not after hours.
 _KEEPALIVE = {"tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3"}
@@ -60,8 +67,13 @@ class Reader:
         return self._pool.acquire(timeout=timeout)
 
     async def close(self) -> None:
-        """Closes the pool."""
-        await self._pool.close()
+        """Closes the pool. A connection whose server does not say goodbye is cut: stopping is not held up by it, nor made to fail."""
+        try:
+            async with asyncio.timeout(CLOSING_SECONDS):
+                await self._pool.close()
+        except TimeoutError:
+            log.warning("connections were cut, the server did not close them", extra={"seconds": CLOSING_SECONDS})
+            self._pool.terminate()
 
     @property
     def in_use(self) -> int:
