@@ -42,6 +42,7 @@ class Addresses:
     http_port: int | None = None
     secret_files: Mapping[str, Path] = field(default_factory=dict)
     audit_keys: Path | None = None
+    sealing_keys: Path | None = None
 
     def peers(self) -> str:
         """MARQUE_PEERS: JSON of domain service → host:port of its gRPC server."""
@@ -71,6 +72,8 @@ class Addresses:
             told["MARQUE_DATABASE_URL"] = self.databases[name]
             if self.audit_keys is not None:
                 told["MARQUE_AUDIT_KEYS"] = str(self.audit_keys)
+            if self.sealing_keys is not None:
+                told["MARQUE_SEALING_KEYS"] = str(self.sealing_keys)
         if name == GATEWAY and self.http_port is not None:
             told["MARQUE_HTTP_PORT"] = str(self.http_port)
         return told

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -69,6 +71,13 @@ class Layout:
             made = Ed25519PrivateKey.generate()
             pem = made.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
             write_private(folder / "development-1.pem", pem.decode())
+        return folder
+
+    def sealing_keys(self) -> Path:
+        """The folder with the key that seals sensitive columns, generated on first use: outside the database and its backups."""
+        folder = self.secrets / "sealing"
+        if not any(folder.glob("*.key")):
+            write_private(folder / "development-1.key", base64.b64encode(os.urandom(32)).decode() + "\n")
         return folder
 
     def client_secrets(self) -> dict[str, str]:

@@ -132,6 +132,7 @@ class DevStack:
             http_port=http,
             secret_files={name: self.layout.client_secret_file(name) for name in (*self.services, "marquectl")},
             audit_keys=self.layout.audit_keys(),
+            sealing_keys=self.layout.sealing_keys(),
         )
 
     def _database(self, name: str) -> str:

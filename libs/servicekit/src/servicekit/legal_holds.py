@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from marque.type.v1 import personal_data_pb2
@@ -23,17 +24,26 @@ async def lock_person(session: AsyncSession, customer_id: uuid.UUID) -> None:
     await session.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(str(customer_id), 0))))
 
 
-async def held_kinds(session: AsyncSession, customer_ids: Sequence[uuid.UUID]) -> frozenset[str]:
-    """Returns the kinds of record that holds keep now; `*` where one of them keeps all."""
+class Ground(NamedTuple):
+    """Why a hold keeps records, and until when (None: until it is released)."""
+
+    reason: str
+    until: datetime | None
+
+
+async def grounds(session: AsyncSession, customer_ids: Sequence[uuid.UUID]) -> dict[str, Ground]:
+    """Returns the kinds of record that holds keep now, `*` where one of them keeps all, each with the ground that lasts longest."""
     columns = legal_holds.c
-    found = await session.scalars(
-        sa.select(columns.kinds).where(
+    found = await session.execute(
+        sa.select(columns.kinds, columns.reason, columns.until_time)
+        .where(
             columns.customer_id.in_(list(customer_ids)),
             columns.release_time.is_(None),
             sa.or_(columns.until_time.is_(None), columns.until_time > now()),
         )
+        .order_by(columns.until_time.nulls_last(), columns.set_time.desc(), columns.hold_id)
     )
-    return frozenset(kind for kinds in found for kind in (kinds or [ALL_KINDS]))
+    return {kind: Ground(row.reason, row.until_time) for row in found for kind in (row.kinds or [ALL_KINDS])}
 
 
 async def add(uow: UnitOfWork, values: dict[str, Any]) -> tuple[Any, bool]:

@@ -12,6 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from servicekit.db.uow import UnitOfWork
 
+# What a service says of kinds that a hold keeps; the kit puts the hold's own reason in its place.
+LEGAL_HOLD = "LEGAL_HOLD"
+
 
 @dataclass(frozen=True, slots=True)
 class PersonalRecord:

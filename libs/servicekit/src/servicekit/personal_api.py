@@ -6,7 +6,7 @@ What a service holds of a person stands under the person's own id and under the 
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC
 from typing import Any
 
@@ -20,7 +20,8 @@ from servicekit import aliases, legal_holds
 from servicekit.db.tables import erasures, idempotency_keys
 from servicekit.db.uow import UnitOfWork, Work
 from servicekit.errors import InvalidArgument, NotFound
-from servicekit.personal import Erasure, PersonalData
+from servicekit.legal_holds import Ground
+from servicekit.personal import LEGAL_HOLD, Erasure, PersonalData
 from servicekit.rpc.call import Call
 
 
@@ -66,8 +67,9 @@ class PersonalDataApi:
             family = await aliases.family(uow.session, customer_id)
             # A hold on the person that this one was merged into holds here too: it may be about these very records.
             related = {*family, *await aliases.family(uow.session, living)}
-            held = await legal_holds.held_kinds(uow.session, sorted(related))
-            answer = _answer(erasure_id, await self._personal.erase(uow, family, held), uow)
+            grounds = await legal_holds.grounds(uow.session, sorted(related))
+            done = await self._personal.erase(uow, family, frozenset(grounds))
+            answer = _answer(erasure_id, done, grounds, uow)
             await uow.session.execute(
                 sa.update(erasures).where(erasures.c.erasure_id == erasure_id).values(answer=answer.SerializeToString())
             )
@@ -136,11 +138,17 @@ async def _find(session: AsyncSession, erasure_id: uuid.UUID) -> Any:
     return (await session.execute(sa.select(erasures).where(erasures.c.erasure_id == erasure_id))).one()
 
 
-def _answer(erasure_id: uuid.UUID, done: Erasure, uow: UnitOfWork) -> personal_data_pb2.ErasePersonalDataResponse:
+def _answer(
+    erasure_id: uuid.UUID, done: Erasure, grounds: Mapping[str, Ground], uow: UnitOfWork
+) -> personal_data_pb2.ErasePersonalDataResponse:
+    """Renders what was done; what a hold keeps is named by the hold's own reason and end."""
     answer = personal_data_pb2.ErasePersonalDataResponse(erasure_id=str(erasure_id), erased_counts=done.erased)
     answer.complete_time.FromDatetime(uow.now)
     for kept in done.retained:
-        entry = answer.retained.add(kind=kept.kind, count=kept.count, reason=kept.reason)
-        if kept.until is not None:
-            entry.retain_until_time.FromDatetime(kept.until)
+        reason, until = kept.reason, kept.until
+        if reason == LEGAL_HOLD and (ground := grounds.get(kept.kind) or grounds.get(legal_holds.ALL_KINDS)):
+            reason, until = ground
+        entry = answer.retained.add(kind=kept.kind, count=kept.count, reason=reason)
+        if until is not None:
+            entry.retain_until_time.FromDatetime(until)
     return answer

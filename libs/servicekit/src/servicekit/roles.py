@@ -163,6 +163,25 @@ _LEADS_WORKED = _LEAD_LOOK + _LEAD_DESK + _TASKS
 _LEADS_MANAGED = _LEADS_WORKED + _LEAD_CARE
 _LEADS_ALL = _LEADS_MANAGED + _LEAD_INTAKE + "\ncustomer.lead_rules: put"
 
+# A person's rights: what they may ask for themselves, what the maker's people do on their word, and what is answered for by few.
+_RIGHTS_OWN = """
+customer.data_exports: start read download
+customer.erasures: start read
+customer.restrictions: set
+customer.identity_documents: add list remove
+"""
+_RIGHTS_DESK = """
+customer.data_exports: start read
+customer.erasures: start read
+customer.restrictions: set
+customer.identity_documents: add list find
+"""
+_RIGHTS = f"""{_RIGHTS_OWN}{_RIGHTS_DESK}
+customer.erasures: list
+customer.restrictions: lift
+"""
+_PAPERS = "customer.identity_documents: add list"  # at a dealer: what a registration and an insurance need
+
 
 def _permissions(*groups: str) -> frozenset[str]:
     found = set()
@@ -178,15 +197,16 @@ _DESK = (_CUSTOMER_DESK, _CAR_DESK, _CALLS)
 _ALL = (
     _NETWORK_LOOK, _STAFF_LOOK, _CAR_LOOK, *_DESK, _COUNTER, _SALES, _WORKSHOP, _IMPORTS, _NETWORK_DESK, _NETWORK_IMPORTS,
     _PARTNER_LOOK, _PARTNER_CARE, _ASSIGNING, _LEAVING, _STATION_DIARY, _STATION,
-    _RECALLS, _CONTACT_RULES, _IDENTITY, _LEADS_ALL,
+    _RECALLS, _CONTACT_RULES, _IDENTITY, _LEADS_ALL, _RIGHTS,
 )  # fmt: skip
 
 PERMISSIONS: dict[str, frozenset[str]] = {
     "owner": _permissions(
         _NETWORK_LOOK, _OWN_PROFILE, "vehicle.vehicles: read list read_history", "vehicle.vins: check suggest", _SALES_LOOK, _WORKSHOP_LOOK,
-        "vehicle.ownerships: list read", _DIARY, _IDENTITY_LOOK, "vehicle.lemon_watches: read\nvehicle.warranty_terms: list check",
+        "vehicle.ownerships: list read", _DIARY, _IDENTITY_LOOK, _RIGHTS_OWN,
+        "vehicle.lemon_watches: read\nvehicle.warranty_terms: list check",
     ),
-    "dealer.sales": _permissions(*_DEALER, *_DESK, _COUNTER, _SALES, _WORKSHOP_LOOK, _DIARY, _LEADS_WORKED),
+    "dealer.sales": _permissions(*_DEALER, *_DESK, _COUNTER, _SALES, _WORKSHOP_LOOK, _DIARY, _LEADS_WORKED, _PAPERS),
     "dealer.service": _permissions(*_DEALER, *_DESK, _COUNTER, _WORKSHOP, _STATION_DIARY, _TASKS),
     "dealer.technician": _permissions(*_DEALER, "vehicle.repair_orders: read list update advance_stage", _DIARY_LOOK),
     "dealer.care": _permissions(
@@ -194,14 +214,14 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     ),
     "dealer.manager": _permissions(
         *_DEALER, *_DESK, _COUNTER, _SALES, _WORKSHOP, "network.staff: create update", "network.calendars: put copy",
-        _PARTNER_LOOK, _ASSIGNING, _LEAVING, _STATION_DIARY, _STATION, _LEADS_MANAGED,
+        _PARTNER_LOOK, _ASSIGNING, _LEAVING, _STATION_DIARY, _STATION, _LEADS_MANAGED, _PAPERS,
     ),
     "dealer.system": _permissions(
-        *_DEALER, *_DESK, _COUNTER, _SALES, _WORKSHOP, _IMPORTS, _STATION_DIARY, _STATION, _LEADS_WORKED, _LEAD_INTAKE,
+        *_DEALER, *_DESK, _COUNTER, _SALES, _WORKSHOP, _IMPORTS, _STATION_DIARY, _STATION, _LEADS_WORKED, _LEAD_INTAKE, _PAPERS,
     ),
     "oem.agent": _permissions(
         *_DEALER, *_DESK, _IDENTITY, _SALES_LOOK, _WORKSHOP_LOOK, _DIARY, _CONTACT_RULES_LOOK,
-        _LEADS_WORKED, "customer.leads: assign",
+        _LEADS_WORKED, "customer.leads: assign", _RIGHTS_DESK,
     ),
     "oem.technical": _permissions(_NETWORK_LOOK, _CAR_LOOK, "vehicle.vehicles: list", _WORKSHOP_LOOK, _RECALL_LOOK),
     "oem.keyaccount": _permissions(*_DEALER, *_DESK, _IDENTITY, _SALES_LOOK, _WORKSHOP_LOOK, _LEADS_MANAGED),

@@ -38,6 +38,8 @@ from servicekit.republish import republish_due
 from servicekit.roster import ServiceRoster
 from servicekit.rpc.server import RpcServer
 from servicekit.rpc.tokens import ServiceIdentity, TokenVerifier
+from servicekit.sealing.keys import Keyring
+from servicekit.sealing.sealer import Sealer
 from servicekit.settings import ServiceSettings
 from servicekit.snapshots import SnapshotReader
 from servicekit.sweeps import Sweep
@@ -65,6 +67,7 @@ class Kit:
     committed: Committed
     audit: ReadAudit
     audit_keys: AuditKeys
+    sealer: Sealer
 
 
 @dataclass
@@ -100,7 +103,8 @@ def make_kit(settings: ServiceSettings, name: str, *, command_timeout: float | N
     )
     verifier = TokenVerifier(settings.issuer_url, settings.audience, settings.token_algorithms)
     keys = AuditKeys.read(settings.audit_keys, settings.audit_key_id)
-    return Kit(settings, database, verifier, identity, Committed(), ReadAudit(database), keys)
+    sealer = Sealer(Keyring.read(settings.sealing_keys, settings.sealing_key_id))
+    return Kit(settings, database, verifier, identity, Committed(), ReadAudit(database), keys, sealer)
 
 
 class Running:
@@ -159,6 +163,7 @@ class Running:
                 max_message_bytes=settings.max_message_bytes,
                 reflection=settings.reveal_contracts,
                 roster=roster,
+                mark=self._kit.sealer.mark,
             )
             self.port = await self._server.start(settings.grpc_host, settings.grpc_port)
             self._spawn("audit", self._kit.audit.run())

@@ -54,6 +54,8 @@ class ServiceSettings(BaseSettings):
     audit_segment_records: int = Field(10_000, ge=1)
     audit_segment_seconds: int = Field(300, ge=1)
     audit_wait_seconds: int = Field(300, ge=5)
+    sealing_keys: Path | None = None
+    sealing_key_id: str = ""
     reveal_contracts: bool = True
 
     @model_validator(mode="after")

@@ -97,7 +97,7 @@ class TestErase:
         await hold(lab, one, str(uuid.uuid4()), **more)
         answer = await erase(lab, one)
         assert [(item.kind, item.count, item.reason) for item in answer.retained] == (
-            [("lab.customer", 1, "LEGAL_HOLD")] if kept else []
+            [("lab.customer", 1, "RECALL_OPEN")] if kept else []
         )
         assert bool(await lab.sql("SELECT 1 FROM lab_customers WHERE customer_id = $1", uuid.UUID(one))) == kept
 

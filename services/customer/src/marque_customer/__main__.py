@@ -1,4 +1,4 @@
-"""The customer service: `python -m marque_customer serve | work | migrate | find-duplicates`."""
+"""The customer service: `python -m marque_customer serve | work | migrate | find-duplicates | rotate-keys`."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from servicekit.db.uow import Work
+from servicekit.sealing.rotation import rotate
 from servicekit.service import main, make_kit
 
 from marque_customer.errors import CONSTRAINTS
+from marque_customer.models.rights import NUMBERS
 from marque_customer.service import build
 from marque_customer.settings import Settings
 
@@ -43,8 +45,25 @@ async def find_duplicates(settings: Settings) -> int:
     return 0
 
 
-if sys.argv[1:] == ["find-duplicates"]:
+async def rotate_keys(settings: Settings) -> int:
+    """Brings what is sealed under the current key. Killed at any moment it can be started again; 4: some of it cannot be opened."""
+    kit = make_kit(settings, "customer", command_timeout=None)
+    rotated = unreadable = 0
+    await kit.database.start()
+    try:
+        async for step in rotate(kit.database, kit.sealer, [NUMBERS]):
+            rotated, unreadable = rotated + step.rotated, unreadable + step.unreadable
+            tell({"step": step.column.table, "rotated": rotated, "unreadable": unreadable})
+    finally:
+        await kit.database.stop()
+        await kit.verifier.close()
+    tell({"step": "done", "key": kit.sealer.ring.current, "rotated": rotated, "unreadable": unreadable})
+    return 4 if unreadable else 0
+
+
+_COMMANDS = {"find-duplicates": find_duplicates, "rotate-keys": rotate_keys}
+if len(sys.argv) == 2 and (command := _COMMANDS.get(sys.argv[1])) is not None:
     import uvloop
 
-    sys.exit(uvloop.run(find_duplicates(Settings())))
+    sys.exit(uvloop.run(command(Settings())))
 main(build, Settings, "customer")

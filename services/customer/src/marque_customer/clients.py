@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any
 
 import grpc
@@ -16,7 +16,9 @@ from marque.network.v1 import (
     dealer_pb2,
     dealer_service_pb2,
 )
+from marque.type.v1 import personal_data_pb2
 from marque.vehicle.v1 import vehicle_service_pb2
+from servicekit import contract
 from servicekit.rpc.client import Peer
 
 _BATCH = "/marque.vehicle.v1.VehicleService/BatchGetVehicles"
@@ -26,6 +28,7 @@ _ASSIGN = "/marque.network.v1.AssignmentService/Assign"
 _END = "/marque.network.v1.AssignmentService/EndAssignment"
 _LEAD = "customer.lead"
 _CANDIDATES = 20
+_ERASING = 20.0  # seconds; an erasure reads two days of kept answers
 
 
 class Vehicles:
@@ -103,3 +106,40 @@ class Network:
                 return None
             raise
         return found
+
+
+class PersonalRecords:
+    """What another service holds of persons: shown and erased. Each raises Unavailable or AioRpcError where it does not answer."""
+
+    def __init__(self, peer: Peer) -> None:
+        self._peer = peer
+        self.name = peer.name
+        self._service = personal_service(peer.name)
+
+    async def close(self) -> None:
+        """Closes the channel."""
+        await self._peer.close()
+
+    async def export(self, customer_id: uuid.UUID) -> AsyncIterator[personal_data_pb2.ExportPersonalDataResponse]:
+        """Yields every record that the service holds."""
+        request = personal_data_pb2.ExportPersonalDataRequest(customer_id=str(customer_id))
+        async for record in self._peer.stream(f"/{self._service}/ExportPersonalData", request):
+            yield record
+
+    async def erase(self, customer_id: uuid.UUID, erasure_id: uuid.UUID) -> personal_data_pb2.ErasePersonalDataResponse:
+        """Has the service erase; the same erasure again gives the first answer."""
+        request = personal_data_pb2.ErasePersonalDataRequest(customer_id=str(customer_id), erasure_id=str(erasure_id))
+        answer: personal_data_pb2.ErasePersonalDataResponse = await self._peer.call(
+            f"/{self._service}/ErasePersonalData", request, deadline=_ERASING
+        )
+        return answer
+
+
+def personal_service(name: str) -> str:
+    """Returns the service of a service's personal data, as it is called over gRPC."""
+    return f"marque.{name}.v1.{name.capitalize()}PersonalDataService"
+
+
+def holds_persons(name: str) -> bool:
+    """Tells whether there is such a service: the gateway has none."""
+    return personal_service(name) in contract.services()

@@ -216,6 +216,55 @@ class TaskEnded(FailedPrecondition):
     message = "The task {task_id} is done or cancelled already."
 
 
+class IdentityDocumentsFull(FailedPrecondition):
+    """A customer has a bounded number of documents."""
+
+    reason = "IDENTITY_DOCUMENTS_FULL"
+    message = "The customer has {most} identity documents already. Remove one first."
+
+
+class DataExportNotFound(NotFound):
+    """No such export in the caller's sight."""
+
+    reason = "DATA_EXPORT_NOT_FOUND"
+    message = "There is no export {data_export_id}, or you may not see it."
+
+
+class DataExportNotReady(FailedPrecondition):
+    """The archive is read when every service has given its part."""
+
+    reason = "DATA_EXPORT_NOT_READY"
+    message = "The export is still gathered; it waits for: {waiting}."
+
+
+class DataExportExpired(FailedPrecondition):
+    """Archives go after some days, and with the person."""
+
+    reason = "DATA_EXPORT_EXPIRED"
+    message = "The archive is gone. Start an export anew."
+
+
+class ErasureNotFound(NotFound):
+    """No such erasure in the caller's sight."""
+
+    reason = "ERASURE_NOT_FOUND"
+    message = "There is no erasure {erasure_id}, or you may not see it."
+
+
+class ErasureUnderWay(FailedPrecondition):
+    """Who is being erased stays restricted."""
+
+    reason = "ERASURE_UNDER_WAY"
+    message = "The customer {customer_id} is being erased."
+
+
+class RestrictionNotFound(NotFound):
+    """The processing of this customer is not restricted."""
+
+    reason = "RESTRICTION_NOT_FOUND"
+    message = "The processing of the customer {customer_id} is not restricted."
+
+
 CONSTRAINTS: Constraints = {
     "uq_leads_open_wish": LeadTaken,
     "uq_contact_points_verified_phone": ContactPointTaken,

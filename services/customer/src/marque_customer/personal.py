@@ -10,7 +10,8 @@ import sqlalchemy as sa
 from google.protobuf.json_format import MessageToDict
 from marque.customer.v1 import customer_events_pb2, customer_pb2
 from servicekit.db.uow import UnitOfWork
-from servicekit.personal import Erasure, PersonalRecord, Retained
+from servicekit.personal import LEGAL_HOLD, Erasure, PersonalRecord, Retained
+from servicekit.sealing.sealer import Sealer
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marque_customer.models import (
@@ -18,6 +19,8 @@ from marque_customer.models import (
     ContactPoint,
     Customer,
     DealerCustomer,
+    DuplicateCandidate,
+    IdentityDocument,
     Interaction,
     KnownCar,
     Lead,
@@ -25,16 +28,19 @@ from marque_customer.models import (
     LeadIntake,
     LeadPromise,
     PhoneCall,
+    ProcessingRestriction,
     Relation,
     SourceRecord,
     SourceReference,
     Task,
 )
-from marque_customer.repository import contact_rules, duplicates, families, permits
+from marque_customer.repository import contact_rules, duplicates, erasures, exports, families, permits, residue
 from marque_customer.repository import customers as repository
 from marque_customer.repository.notes import connection_of
+from marque_customer.rules.erasing import CASE_OPEN, REACHING
 from marque_customer.rules.kinds import ERASED
 from marque_customer.usecases.merging import recompose
+from marque_customer.usecases.rights.documents import opened
 from marque_customer.usecases.saving import save
 
 _ALL = "*"
@@ -42,6 +48,7 @@ _CUSTOMER = "customer.customer"
 # Kind of record → table, its key, and the columns that are ours alone and no answer to a person.
 _PARTS: dict[str, tuple[Any, str]] = {
     "customer.contact_point": (ContactPoint, "contact_point_id"),
+    "customer.identity_document": (IdentityDocument, "identity_document_id"),
     "customer.source_reference": (SourceReference, "source_key"),
     "customer.relation": (Relation, "relation_id"),
     "customer.interaction": (Interaction, "interaction_id"),
@@ -57,14 +64,20 @@ _PARTS: dict[str, tuple[Any, str]] = {
 _LEDGER = "customer.consent_entry"
 _PAIR = "customer.duplicate_candidate"
 _PERMIT = "customer.contact_permit"
+_HOLD, _RESTRICTION, _EXPORT = "customer.contact_hold", "customer.processing_restriction", "customer.data_export"
+# Of the other one of a pair nothing is told but why the two may be one.
+_OF_PAIR = ("candidate_id", "score", "reasons", "state", "create_time", "decide_time")
 _OURS = frozenset(
-    {"content_hash", "match_key", "version", "plate_stale_time", "holding"}
+    {"content_hash", "match_key", "version", "plate_stale_time", "holding", "number_sealed", "number_hash"}
     | {"wish_key", "group_id", "route_time", "route_round", "passed_dealers", "traceparent", "change_count", "loss_by"}
 )
 
 
 class CustomerPersonalData:
     """What the kit's PersonalDataApi works on."""
+
+    def __init__(self, sealer: Sealer) -> None:
+        self._sealer = sealer
 
     async def export(self, session: AsyncSession, customer_ids: Sequence[uuid.UUID]) -> AsyncIterator[PersonalRecord]:
         """Yields the profile and every part of it."""
@@ -73,28 +86,54 @@ class CustomerPersonalData:
             message = customer_pb2.Customer.FromString(row.card)
             profile = MessageToDict(message, preserving_proto_field_name=True)
             yield PersonalRecord(_CUSTOMER, str(row.customer_id), profile)
-        for kind, (model, key) in {**_PARTS, _LEDGER: (ConsentEntry, "consent_entry_id")}.items():
+        kept = {
+            _LEDGER: (ConsentEntry, "consent_entry_id"),
+            _RESTRICTION: (ProcessingRestriction, "restriction_id"),
+        }
+        for kind, (model, key) in {**_PARTS, **kept}.items():
             table = model.__table__
             query = sa.select(table).where(table.c.customer_id.in_(customer_ids)).order_by(table.c[key])
             for row in await session.execute(query):
                 found = {name: value for name, value in row._mapping.items() if name not in _OURS}
+                if model is IdentityDocument:
+                    found |= self._number(row)
                 yield PersonalRecord(kind, str(found[key]), found)
         connection = await connection_of(session)
         for kind, key, rows in (
             (_PERMIT, "contact_permit_id", await permits.of_persons(connection, customer_ids)),
-            ("customer.contact_hold", "reference_id", await contact_rules.holds_of(connection, customer_ids)),
+            (_HOLD, "reference_id", await contact_rules.holds_of(connection, customer_ids)),
         ):
             for row in rows:
                 yield PersonalRecord(kind, str(row[key]), dict(row))
+        either = sa.or_(DuplicateCandidate.left_id.in_(customer_ids), DuplicateCandidate.right_id.in_(customer_ids))
+        pairs = sa.select(*(getattr(DuplicateCandidate, name) for name in _OF_PAIR)).where(either)
+        for kind, key, found in (
+            (_PAIR, "candidate_id", await session.execute(pairs.order_by(DuplicateCandidate.candidate_id))),
+            ("customer.merge", "merge_id", await residue.merges(session, customer_ids)),
+        ):
+            for row in found:
+                yield PersonalRecord(kind, str(row._mapping[key]), dict(row._mapping))
+
+    def _number(self, row: Any) -> dict[str, Any]:
+        """The number of a document in clear; where its key is gone the record says so, and the rest is shown."""
+        number = opened(self._sealer, row)
+        return {"number": number} if number is not None else {"number_unreadable": True}
 
     async def erase(self, uow: UnitOfWork, customer_ids: Sequence[uuid.UUID], held_kinds: frozenset[str]) -> Erasure:
         """Deletes the parts and empties the profile. The ledger stays as proof, without the person's own sign-in names."""
         done = Erasure()
         await self._erase_permits(uow, customer_ids, done)
+        held = await self._with_cases(uow, customer_ids, held_kinds, done)
+        for kind, rows in (await residue.forget_unnamed(uow.session, customer_ids)).items():
+            _count(done, kind, rows)
         for customer in await repository.locked(uow.session, customer_ids):
-            await self._erase_one(uow, customer, held_kinds, done)
+            await self._erase_one(uow, customer, held, done)
         if not held_kinds & {_ALL, _PAIR}:
             _count(done, _PAIR, await duplicates.forget(uow.session, customer_ids))
+        await residue.forget_words(uow.session, customer_ids)
+        _count(done, _EXPORT, await exports.forget(uow.session, customer_ids, uow.now))
+        if restricted := await erasures.restrictions(uow.session, customer_ids):
+            done.retained.append(Retained(_RESTRICTION, restricted, "RIGHTS_PROOF"))
         await _forget_above(uow, customer_ids)
         kept = await uow.session.scalar(sa.select(sa.func.count()).where(ConsentEntry.customer_id.in_(customer_ids)))
         if kept:
@@ -116,22 +155,30 @@ class CustomerPersonalData:
         _count(done, _PERMIT, gone)
         if left:
             done.retained.append(Retained(_PERMIT, left, "HAND_OVER_UNDER_WAY"))
-        holds = await contact_rules.forget_holds(uow.session, customer_ids)
-        _count(done, "customer.contact_hold", holds)
 
-    async def _erase_one(self, uow: UnitOfWork, customer: Customer, held: frozenset[str], done: Erasure) -> None:
+    async def _with_cases(
+        self, uow: UnitOfWork, customer_ids: Sequence[uuid.UUID], held: frozenset[str], done: Erasure
+    ) -> dict[str, str]:
+        """Forgets closed cases. Returns the kinds that are kept, and why: who has an open case must still be written to."""
+        _count(done, _HOLD, await contact_rules.forget_holds(uow.session, customer_ids))
+        left = len(await contact_rules.holds_of(await connection_of(uow.session), customer_ids))
+        if left:
+            done.retained.append(Retained(_HOLD, left, CASE_OPEN))
+        return dict.fromkeys(REACHING if left else (), CASE_OPEN) | dict.fromkeys(held, LEGAL_HOLD)
+
+    async def _erase_one(self, uow: UnitOfWork, customer: Customer, held: dict[str, str], done: Erasure) -> None:
         mine = {"customer_id": customer.customer_id}
         for kind, (model, _) in _PARTS.items():
             where = model.customer_id == mine["customer_id"]
             if _ALL in held or kind in held:
                 count = await uow.session.scalar(sa.select(sa.func.count()).select_from(model).where(where))
                 if count:
-                    done.retained.append(Retained(kind, count, "LEGAL_HOLD"))
+                    done.retained.append(Retained(kind, count, held.get(kind, LEGAL_HOLD)))
                 continue
             result = await uow.session.execute(sa.delete(model).where(where))
             _count(done, kind, result.rowcount)  # type: ignore[attr-defined]
         if _ALL in held or _CUSTOMER in held:
-            done.retained.append(Retained(_CUSTOMER, 1, "LEGAL_HOLD"))
+            done.retained.append(Retained(_CUSTOMER, 1, held.get(_CUSTOMER, LEGAL_HOLD)))
             return
         if customer.status == ERASED:
             return

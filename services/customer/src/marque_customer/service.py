@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -15,11 +16,13 @@ from servicekit.handover import HandOverApi
 from servicekit.operations import OperationsApi
 from servicekit.rpc.client import Peer
 from servicekit.service import Kit, Service
+from servicekit.sweeps import Sweep
 
 from marque_customer import due
 from marque_customer.api import servicers
 from marque_customer.api.permits import PersonalApi
-from marque_customer.clients import Network, Vehicles
+from marque_customer.api.rights import DataExportApi, ErasureApi, IdentityDocumentApi, OwnRecords
+from marque_customer.clients import Network, PersonalRecords, Vehicles, holds_persons
 from marque_customer.errors import CONSTRAINTS
 from marque_customer.handover import CustomerHandOver
 from marque_customer.repository import snapshots
@@ -30,6 +33,7 @@ from marque_customer.usecases import duplicates, permits, plates
 from marque_customer.usecases.importing import CustomerImporter
 from marque_customer.usecases.leads import calendars, routing
 from marque_customer.usecases.leads.importing import LeadImporter
+from marque_customer.usecases.rights import erasing, exports
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -52,7 +56,13 @@ def build(kit: Kit) -> Service:
         "ImportCustomers": CustomerImporter(),
         "ImportLeads": LeadImporter(),
     }
-    sweeps = {"duplicates": partial(duplicates.reopen, work=work)}
+    personal = PersonalApi(work, windows, kit.sealer)
+    others = [
+        PersonalRecords(Peer(name, address, kit.identity))
+        for name, address in sorted(kit.settings.peers.items())
+        if name != "customer" and holds_persons(name)
+    ]
+    sweeps = {"duplicates": partial(duplicates.reopen, work=work), **_rights(kit, work, settings, personal, others)}
     if vehicles:
         sweeps["plates"] = partial(plates.sweep, work=work, vehicles=vehicles)
     if network:
@@ -64,7 +74,10 @@ def build(kit: Kit) -> Service:
         servicers=[
             *servicers(work, windows),
             ImportApi("customer", work, importers),
-            PersonalApi(work, windows),
+            personal,
+            IdentityDocumentApi(work, kit.sealer),
+            DataExportApi(work, kit.sealer),
+            ErasureApi(work, windows),
             HandOverApi("customer", work, CustomerHandOver()),
             OperationsApi("customer", work, readers, heard, kit=kit),
         ],
@@ -76,5 +89,24 @@ def build(kit: Kit) -> Service:
         },
         snapshots=readers,
         sweeps=sweeps,
-        closing=[peer for peer in (vehicles, network) if peer],
+        closing=[peer for peer in (vehicles, network, *others) if peer],
     )
+
+
+def _rights(
+    kit: Kit, work: Work, settings: Settings, personal: PersonalApi, others: Sequence[PersonalRecords]
+) -> dict[str, Sweep]:
+    """Returns what gathers and erases across the platform; the services asked are those that this one was given the address of."""
+    holders: exports.Holders = {one.name: one for one in others} | {"customer": OwnRecords(personal)}
+    gathering = exports.Gathering(work, holders, kit.sealer, settings.export_days)
+    forgetting = erasing.Erasing(
+        work,
+        holders,
+        kit.audit_keys,
+        timedelta(seconds=settings.erasure_settle_seconds),
+        timedelta(hours=settings.erasure_retry_hours),
+    )
+    return {
+        "data-exports": partial(exports.sweep, gathering=gathering),
+        "erasures": partial(erasing.sweep, erasing=forgetting),
+    }

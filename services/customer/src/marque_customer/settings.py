@@ -19,6 +19,9 @@ class Settings(ServiceSettings):
 
     `find-duplicates`: where it keeps its state while it runs (by default a folder of the system's temporary one), and what DuckDB may take
     before it spills to disk.
+
+    Rights (docs/rights.md): days for which the archive of an export can be downloaded; seconds between the two rounds of an erasure, more
+    than any request or transaction lives (statements end after 30 seconds, idle transactions after 60); hours between looks at holds.
     """
 
     permit_take_seconds: float = Field(20.0, gt=0, le=120)
@@ -26,6 +29,9 @@ class Settings(ServiceSettings):
     permit_margin_seconds: float = Field(1.0, gt=0, le=3)
     permit_days: int = Field(400, ge=366)
     call_days: int = Field(730, ge=31)
+    export_days: int = Field(7, ge=1, le=90)
+    erasure_settle_seconds: float = Field(90.0, ge=0)
+    erasure_retry_hours: float = Field(24.0, gt=0)
     linking_folder: Path | None = None
     linking_memory: str = "1500MB"
 

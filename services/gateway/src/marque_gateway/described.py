@@ -12,7 +12,7 @@ from marque.type.v1 import import_pb2
 from servicekit import contract
 from servicekit.bulk.readers import ENDINGS
 
-from marque_gateway import adf
+from marque_gateway import adf, downloads
 from marque_gateway.openapi.constraints import keywords
 from marque_gateway.overview import PARTS
 from marque_gateway.upstream import method_of
@@ -113,7 +113,35 @@ def paths() -> dict[str, dict[str, Any]]:
         },
         "/v1/telephony/{provider}/events": {"post": _telephony()},
         adf.PATH: {"post": _adf()},
+        downloads.PATH: {"get": _download()},
         **{f"/v1/{service}/imports": {"post": _upload(service)} for service in uploading()},
+    }
+
+
+def _download() -> dict[str, Any]:
+    return {
+        "operationId": "downloadDataExport",
+        "tags": ["DataExportService"],
+        "summary": "Gives the archive of an export as one file.",
+        "description": "A zip of JSON, of pages in zh-CN and English, and of a manifest with the SHA-256 of each file. For the "
+        "person, and for whoever may answer such a demand.",
+        "parameters": [
+            {
+                "name": "data_export_id",
+                "in": "path",
+                "required": True,
+                "description": "The export.",
+                "schema": {"type": "string", "format": "uuid"},
+            },
+            _LANGUAGE,
+        ],
+        "responses": {
+            "200": {
+                "description": "The archive.",
+                "content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}},
+            },
+            **_PROBLEMS,
+        },
     }
 
 

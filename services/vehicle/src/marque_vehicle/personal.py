@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from servicekit.db.uow import UnitOfWork
-from servicekit.personal import Erasure, PersonalRecord, Retained
+from servicekit.personal import LEGAL_HOLD, Erasure, PersonalRecord, Retained
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marque_vehicle import events
@@ -56,7 +56,7 @@ class VehiclePersonalData:
         for kind, erase, since, reason in steps:
             if kind in held_kinds or "*" in held_kinds:
                 count = await repository.count(uow.session, kind.removeprefix("vehicle."), customer_ids)
-                _note(done, kind, 0, count, "LEGAL_HOLD", None)
+                _note(done, kind, 0, count, LEGAL_HOLD, None)
                 continue
             erased, kept, latest = await erase(uow.session, customer_ids, since, uow.now)
             _note(done, kind, erased, kept, reason, _until(latest, kind, self._sale_years, self._warranty_years))

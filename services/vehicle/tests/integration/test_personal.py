@@ -85,7 +85,7 @@ class TestErase:
         )
         await garage.service.call(f"{P}/SetLegalHold", hold)
         answer = await erase(garage, person)
-        assert [(one.kind, one.reason) for one in answer.retained] == [("vehicle.ownership", "LEGAL_HOLD")]
+        assert [(one.kind, one.reason) for one in answer.retained] == [("vehicle.ownership", "RECALL_OPEN")]
         assert [one.customer_id for one in (await garage.owners_at(car.vin)).ownerships] == [person]
 
 

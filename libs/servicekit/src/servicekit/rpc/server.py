@@ -63,8 +63,10 @@ class RpcServer:
         max_message_bytes: int = 4 * 1024 * 1024,
         reflection: bool = True,
         roster: Roster | None = None,
+        mark: Callable[[bytes], bytes] = lambda content: hashlib.sha256(content).digest(),
     ) -> None:
         self._verifier = verifier
+        self._mark = mark
         self._roster = roster
         self._audit = audit
         limits = [
@@ -119,7 +121,7 @@ class RpcServer:
                     request = parse(method.input, data)
                     guard.check(request, call.principal)
                     validate(request, data)
-                    _identify(call, request, metadata, method)
+                    _identify(call, request, metadata, method, self._mark)
                     answer = await function(request, call)
                     if call.seen:
                         self._audit.note(call)
@@ -244,7 +246,7 @@ def _metadata(context: grpc.aio.ServicerContext) -> Metadata:
     return {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
 
 
-def _identify(call: Call, request: Message, metadata: Metadata, method: Method) -> None:
+def _identify(call: Call, request: Message, metadata: Metadata, method: Method, mark: Callable[[bytes], bytes]) -> None:
     call.correlation_id = logs.request_id_var.get()
     call.language = metadata.get("accept-language", "en")
     if method.idempotent and request.request_id:  # type: ignore[attr-defined]
@@ -252,7 +254,7 @@ def _identify(call: Call, request: Message, metadata: Metadata, method: Method) 
         bare = method.input()
         bare.CopyFrom(request)
         bare.ClearField("request_id")
-        call.request_hash = hashlib.sha256(bare.SerializeToString(deterministic=True)).digest()
+        call.request_hash = mark(bare.SerializeToString(deterministic=True))
 
 
 async def _abort(context: grpc.aio.ServicerContext, failure: DomainError | None) -> None:

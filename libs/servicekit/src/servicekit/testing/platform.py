@@ -26,6 +26,7 @@ from pydantic import SecretStr
 from servicekit.audit.keys import new_key_pem
 from servicekit.db import migrate
 from servicekit.messaging import streams
+from servicekit.sealing.keys import make_key
 from servicekit.service import Build, Running, connect_nats, make_kit
 from servicekit.settings import ServiceSettings
 from servicekit.testing.client import Client
@@ -144,6 +145,7 @@ class Platform:
             "peers": dict(self.peers),
             "drain_seconds": 1.0,
             "audit_keys": self.audit_keys(),
+            "sealing_keys": self.sealing_keys(),
             "log_level": "WARNING",
         }
         return settings_class(**{**common, **values})
@@ -155,6 +157,10 @@ class Platform:
             folder.mkdir()
             (folder / "test-1.pem").write_text(new_key_pem())
         return folder
+
+    def sealing_keys(self) -> Path:
+        """Returns the folder with the key that seals sensitive columns, made at the first asking."""
+        return make_key(self.folder / "sealing-keys", "test-1").parent
 
     async def sql(self, name: str, query: str, *arguments: Any) -> list[asyncpg.Record]:
         """Runs a query in a service's database, past the service."""

@@ -10,6 +10,7 @@ from marque.customer.v1 import contact_rule_service_pb2
 from servicekit.db.uow import Work
 from servicekit.personal_api import PersonalDataApi
 from servicekit.rpc.call import Call
+from servicekit.sealing.sealer import Sealer
 
 from marque_customer.mapping import permits as mapping
 from marque_customer.mapping import preferences as pages
@@ -108,8 +109,8 @@ class PreferenceApi:
 class PersonalApi(PersonalDataApi):
     """The kit's, whose erasure is answered like a withdrawal: once nothing that was permitted before can start."""
 
-    def __init__(self, work: Work, windows: Windows) -> None:
-        super().__init__("customer", work, CustomerPersonalData())
+    def __init__(self, work: Work, windows: Windows, sealer: Sealer) -> None:
+        super().__init__("customer", work, CustomerPersonalData(sealer))
         self._settling = (work, windows)
 
     async def ErasePersonalData(self, request: Any, call: Call) -> Any:

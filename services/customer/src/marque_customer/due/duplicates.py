@@ -51,6 +51,7 @@ async def find_duplicates(*, database: Database, work: Work, folder: Path, tell:
         tell({"step": "read", "bytes": file.stat().st_size})
         await _link(file, folder, tell, memory)
         done = await _apply(work, folder / "pairs.jsonl", tell)
+        tell({"step": "same_numbers", "queued": await linking.queue_twins(work=work)})
         await asyncio.to_thread(shutil.rmtree, folder)
     return done
 

@@ -25,8 +25,17 @@ from marque_customer.models.leads import (
     LeadPromise,
     LeadRulesVersion,
 )
+from marque_customer.models.rights import (
+    CustomerErasure,
+    DataExport,
+    DataExportPart,
+    DataExportPiece,
+    ErasureAcknowledgement,
+    IdentityDocument,
+    ProcessingRestriction,
+)
 from marque_customer.models.tasks import Task
-from marque_customer.rules.kinds import ACTIVE, ERASED, MERGED
+from marque_customer.rules.kinds import ACTIVE, ERASED, MERGED, RESTRICTED
 
 __all__ = [
     "TEXTS",
@@ -34,9 +43,15 @@ __all__ = [
     "ContactPoint",
     "ContactRule",
     "Customer",
+    "CustomerErasure",
     "CustomerMerge",
+    "DataExport",
+    "DataExportPart",
+    "DataExportPiece",
     "DealerCustomer",
     "DuplicateCandidate",
+    "ErasureAcknowledgement",
+    "IdentityDocument",
     "Interaction",
     "KnownCalendar",
     "KnownCar",
@@ -46,6 +61,7 @@ __all__ = [
     "LeadPromise",
     "LeadRulesVersion",
     "PhoneCall",
+    "ProcessingRestriction",
     "Relation",
     "SourceRecord",
     "SourceReference",
@@ -108,6 +124,18 @@ class Customer(Aggregate, Model):
     def stand_alone(self, status: int, status_time: datetime) -> None:
         """Is itself again, in the state that it had."""
         self.status, self.status_time, self.merged_into = status, status_time, None
+
+    def restrict(self, moment: datetime) -> bool:
+        """Is kept and not used from now on; tells whether that is new."""
+        self.refuse_if_gone()
+        if self.status == RESTRICTED:
+            return False
+        self.status, self.status_time = RESTRICTED, moment
+        return True
+
+    def use_again(self, moment: datetime) -> None:
+        """Is no longer restricted."""
+        self.status, self.status_time = ACTIVE, moment
 
     def forget(self, moment: datetime) -> None:
         """Leaves the id, the kind and the fact of the erasure; nothing personal stays."""

@@ -28,7 +28,7 @@ _HELD = sa.text(
     " WHERE reference_type = :reference_type AND reference_id = :reference_id"
 )
 _HOLDS_OF = "SELECT * FROM contact_holds WHERE customer_id = ANY($1) ORDER BY reference_type, reference_id"
-_FORGET = sa.text("DELETE FROM contact_holds WHERE customer_id = ANY(CAST(:ids AS uuid[]))")
+_FORGET = sa.text("DELETE FROM contact_holds WHERE customer_id = ANY(CAST(:ids AS uuid[])) AND NOT open")
 
 
 async def limits(connection: Any) -> list[Limit]:
@@ -69,6 +69,6 @@ async def holds_of(connection: Any, customer_ids: Sequence[uuid.UUID]) -> Sequen
 
 
 async def forget_holds(session: AsyncSession, customer_ids: Sequence[uuid.UUID]) -> int:
-    """Deletes what holds contacts of persons; returns how many rows."""
+    """Deletes what held contacts of persons and is over; returns how many rows."""
     result = await session.execute(_FORGET, {"ids": list(customer_ids)})
     return int(result.rowcount)  # type: ignore[attr-defined]

@@ -11,10 +11,12 @@ from marque_customer.rules.kinds import EMAIL, FAX, MESSAGING, PHONE
 
 OF_CONTACT = {PHONE: "SAME_PHONE", EMAIL: "SAME_EMAIL", MESSAGING: "SAME_MESSAGING_ID", FAX: "SAME_FAX"}
 SAME_NAME, SAME_BIRTH_DATE, SAME_PLATE = "SAME_NAME", "SAME_BIRTH_DATE", "SAME_PLATE"
+SAME_IDENTITY_NUMBER = "SAME_IDENTITY_NUMBER"
 
 # How likely two customers are one who have exactly this in common and nothing else. Families share a phone or a fax, hardly ever a
 # messenger's id; one name and one birthday are shared by strangers in a large country, with the same car hardly.
 _ALONE = {
+    SAME_IDENTITY_NUMBER: 0.98,
     "SAME_MESSAGING_ID": 0.92,
     "SAME_EMAIL": 0.88,
     "SAME_PHONE": 0.85,
@@ -26,6 +28,7 @@ _ALONE = {
 QUEUED_FROM = 0.5
 
 _TEXTS = {
+    SAME_IDENTITY_NUMBER: ("The same number of an identity document", "证件号码相同"),
     "SAME_PHONE": ("The same phone number", "电话号码相同"),
     "SAME_EMAIL": ("The same e-mail address", "电子邮箱相同"),
     "SAME_MESSAGING_ID": ("The same id in a messenger", "即时通讯账号相同"),

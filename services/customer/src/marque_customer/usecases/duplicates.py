@@ -66,7 +66,7 @@ async def met(
                 )
     if not found:
         return []
-    pairs = [_pair(customer.customer_id, other, codes) for other, codes in found.items()]
+    pairs = [pair_of(customer.customer_id, other, codes) for other, codes in found.items()]
     queued = [pair for pair in pairs if pair.score >= reasons.QUEUED_FROM]
     await repository.put_candidates(uow.session, queued, "write", uow.now)
     seen = await repository.visible_among(uow.session, uow.principal, list(found))
@@ -76,7 +76,8 @@ async def met(
 _NO_YEAR = 9999  # a birthday without its year tells too little
 
 
-def _pair(one: uuid.UUID, other: uuid.UUID, codes: set[str]) -> Pair:
+def pair_of(one: uuid.UUID, other: uuid.UUID, codes: set[str]) -> Pair:
+    """Returns the pair of two customers who have some things exactly in common."""
     return Pair(one, other, reasons.score(codes), [{"code": code, "weight": 0.0} for code in sorted(codes)])
 
 

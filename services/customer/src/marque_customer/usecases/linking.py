@@ -11,13 +11,17 @@ from servicekit.errors import Aborted, DomainError
 from servicekit.messaging.inbox import SYSTEM
 from servicekit.rpc.call import Call
 
+from marque_customer.repository import documents
 from marque_customer.repository import linking as repository
 from marque_customer.repository.duplicates import Pair, put_candidates
+from marque_customer.rules import reasons
+from marque_customer.usecases.duplicates import pair_of
 from marque_customer.usecases.merging import Wish, merge_found
 
 AT_ONCE = 100
 _NAME = "batch:duplicates"
 _TRIES = 3
+_MOST_TWINS = 10_000
 
 
 class Linked(NamedTuple):
@@ -78,3 +82,12 @@ async def queue(*, work: Work, pairs: Sequence[Linked]) -> Applied:
         live = await repository.live(uow.session, {one for pair in pairs for one in pair[:2]})
         held = [Pair(p.left_id, p.right_id, p.score, p.reasons) for p in pairs if {p.left_id, p.right_id} <= live]
         return Applied(queued=await put_candidates(uow.session, held, "batch", uow.now))
+
+
+async def queue_twins(*, work: Work) -> int:
+    """Puts those before a clerk who have exactly the same number of an identity document, by its keyed hash; returns how many are new."""
+    async with work(Call(SYSTEM, _NAME)) as uow:
+        found = await documents.twins(uow.session, _MOST_TWINS)
+        live = await repository.live(uow.session, {one for pair in found for one in pair})
+        pairs = [pair_of(*pair, {reasons.SAME_IDENTITY_NUMBER}) for pair in found if set(pair) <= live]
+        return await put_candidates(uow.session, pairs, "batch", uow.now)

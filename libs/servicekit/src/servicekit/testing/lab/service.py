@@ -22,7 +22,7 @@ from servicekit.ids import new_uuid
 from servicekit.messaging.consumer import Subscription
 from servicekit.messaging.envelope import Event
 from servicekit.operations import OperationsApi
-from servicekit.personal import Erasure, PersonalRecord, Retained
+from servicekit.personal import LEGAL_HOLD, Erasure, PersonalRecord, Retained
 from servicekit.personal_api import PersonalDataApi
 from servicekit.service import Kit, Service
 from servicekit.settings import ServiceSettings
@@ -109,7 +109,7 @@ class LabPersonal:
         ids = {"ids": list(customer_ids)}
         if held_kinds & {"*", "lab.customer"}:
             query = sa.text("SELECT count(*) FROM lab_customers WHERE customer_id = ANY(:ids)")
-            return Erasure(retained=[Retained("lab.customer", await uow.session.scalar(query, ids), "LEGAL_HOLD")])
+            return Erasure(retained=[Retained("lab.customer", await uow.session.scalar(query, ids), LEGAL_HOLD)])
         query = sa.text("DELETE FROM lab_customers WHERE customer_id = ANY(:ids)")
         return Erasure(erased={"lab.customer": (await uow.session.execute(query, ids)).rowcount})  # type: ignore[attr-defined]
 

@@ -1,0 +1,1 @@
+"""A person's rights across the platform: what is held is shown, forgotten, or kept without use."""
