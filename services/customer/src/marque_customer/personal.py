@@ -29,6 +29,7 @@ from marque_customer.models import (
     SourceRecord,
     SourceReference,
     Task,
+    TestDrive,
 )
 from marque_customer.repository import contact_rules, duplicates, families, permits
 from marque_customer.repository import customers as repository
@@ -49,6 +50,8 @@ _PARTS: dict[str, tuple[Any, str]] = {
     "customer.source_record": (SourceRecord, "source"),
     "customer.call": (PhoneCall, "call_id"),
     "customer.task": (Task, "task_id"),
+    # The showroom's; they name leads, so they go before those.
+    "customer.test_drive": (TestDrive, "test_drive_id"),
     "customer.lead_intake": (LeadIntake, "intake_id"),
     "customer.lead_promise": (LeadPromise, "promise_id"),
     "customer.lead_change": (LeadChange, "sequence"),

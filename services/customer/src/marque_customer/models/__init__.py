@@ -26,6 +26,7 @@ from marque_customer.models.leads import (
     LeadRulesVersion,
 )
 from marque_customer.models.tasks import Task
+from marque_customer.models.test_drives import DemoCar, TestDrive
 from marque_customer.rules.kinds import ACTIVE, ERASED, MERGED
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "Customer",
     "CustomerMerge",
     "DealerCustomer",
+    "DemoCar",
     "DuplicateCandidate",
     "Interaction",
     "KnownCalendar",
@@ -50,6 +52,7 @@ __all__ = [
     "SourceRecord",
     "SourceReference",
     "Task",
+    "TestDrive",
 ]
 
 
