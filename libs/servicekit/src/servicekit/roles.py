@@ -167,12 +167,19 @@ _LEADS_ALL = _LEADS_MANAGED + _LEAD_INTAKE + "\ncustomer.lead_rules: put"
 _SHOWROOM_LOOK = """
 customer.demo_cars: list
 customer.test_drives: read list
+customer.quotes: read list advise
+customer.quote_rules: read
 """
 _SHOWROOM_DESK = f"""{_SHOWROOM_LOOK}
 customer.test_drives: list_slots book confirm move check_licence complete miss cancel
+customer.quotes: create revise request_approval send accept decline withdraw
 """
 _SHOWROOM_MANAGED = f"""{_SHOWROOM_DESK}
 customer.demo_cars: create update
+customer.quotes: decide_approval
+"""
+_SHOWROOM_ALL = f"""{_SHOWROOM_MANAGED}
+customer.quote_rules: put
 """
 
 
@@ -190,7 +197,7 @@ _DESK = (_CUSTOMER_DESK, _CAR_DESK, _CALLS)
 _ALL = (
     _NETWORK_LOOK, _STAFF_LOOK, _CAR_LOOK, *_DESK, _COUNTER, _SALES, _WORKSHOP, _IMPORTS, _NETWORK_DESK, _NETWORK_IMPORTS,
     _PARTNER_LOOK, _PARTNER_CARE, _ASSIGNING, _LEAVING, _STATION_DIARY, _STATION,
-    _RECALLS, _CONTACT_RULES, _IDENTITY, _LEADS_ALL, _SHOWROOM_MANAGED,
+    _RECALLS, _CONTACT_RULES, _IDENTITY, _LEADS_ALL, _SHOWROOM_ALL,
 )  # fmt: skip
 
 PERMISSIONS: dict[str, frozenset[str]] = {

@@ -25,6 +25,8 @@ from marque_customer.models import (
     LeadIntake,
     LeadPromise,
     PhoneCall,
+    Quote,
+    QuoteVersion,
     Relation,
     SourceRecord,
     SourceReference,
@@ -52,6 +54,8 @@ _PARTS: dict[str, tuple[Any, str]] = {
     "customer.task": (Task, "task_id"),
     # The showroom's; they name leads, so they go before those.
     "customer.test_drive": (TestDrive, "test_drive_id"),
+    "customer.quote_version": (QuoteVersion, "number"),
+    "customer.quote": (Quote, "quote_id"),
     "customer.lead_intake": (LeadIntake, "intake_id"),
     "customer.lead_promise": (LeadPromise, "promise_id"),
     "customer.lead_change": (LeadChange, "sequence"),
@@ -63,6 +67,7 @@ _PERMIT = "customer.contact_permit"
 _OURS = frozenset(
     {"content_hash", "match_key", "version", "plate_stale_time", "holding"}
     | {"wish_key", "group_id", "route_time", "route_round", "passed_dealers", "traceparent", "change_count", "loss_by"}
+    | {"car_key", "ask_by", "decide_by", "ask_task_id"}
 )
 
 

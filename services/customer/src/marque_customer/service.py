@@ -62,7 +62,7 @@ def build(kit: Kit) -> Service:
         name="customer",
         migrations=MIGRATIONS,
         servicers=[
-            *servicers(work, windows),
+            *servicers(work, windows, network),
             ImportApi("customer", work, importers),
             PersonalApi(work, windows),
             HandOverApi("customer", work, CustomerHandOver()),

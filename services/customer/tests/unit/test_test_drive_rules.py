@@ -20,7 +20,8 @@ CAR = uuid.UUID(int=1)
 
 def calendar(zone: str = "UTC", *shifts: str) -> WorkCalendar:
     """Open every day in these shifts."""
-    return WorkCalendar(zone, dict.fromkeys(range(7), [Shift.parse(one) for one in shifts or ("09:00-12:00",)]))
+    day = tuple(Shift.parse(one) for one in shifts or ("09:00-12:00",))
+    return WorkCalendar(zone, dict.fromkeys(range(7), day))
 
 
 class TestOpen:

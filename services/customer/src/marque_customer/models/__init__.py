@@ -25,6 +25,7 @@ from marque_customer.models.leads import (
     LeadPromise,
     LeadRulesVersion,
 )
+from marque_customer.models.quotes import Quote, QuoteRulesVersion, QuoteVersion
 from marque_customer.models.tasks import Task
 from marque_customer.models.test_drives import DemoCar, TestDrive
 from marque_customer.rules.kinds import ACTIVE, ERASED, MERGED
@@ -48,6 +49,9 @@ __all__ = [
     "LeadPromise",
     "LeadRulesVersion",
     "PhoneCall",
+    "Quote",
+    "QuoteRulesVersion",
+    "QuoteVersion",
     "Relation",
     "SourceRecord",
     "SourceReference",

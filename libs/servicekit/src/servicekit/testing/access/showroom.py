@@ -1,4 +1,4 @@
-"""What follows the lead of each dealer of the world: a demo car and a test drive. They are seen by whoever sees the lead."""
+"""What follows the lead of each dealer of the world: a demo car, a test drive and a quote. They are seen by whoever sees the lead."""
 
 from __future__ import annotations
 
@@ -30,6 +30,10 @@ async def _at(cast: Any, place: str) -> None:
     monday = coming(0).isoformat().replace("+00:00", "Z")
     wish = {"leadId": lead, "demoCarId": car, "startTime": monday}
     drive = await cast.post("oem.manager", "/v1/testDrives", wish)
+    price = {"currencyCode": "CNY", "units": "200000"}
+    offer = {"leadId": lead, "lines": [{"kind": "QUOTE_LINE_KIND_VEHICLE", "text": "One", "unitPrice": price}]}
+    quote = await cast.post("oem.manager", "/v1/quotes", offer)
+    _keep(cast, "quote", place, quote["quoteId"], {"dealer": dealer})
     _keep(cast, "test drive", place, drive["testDriveId"], {"dealer": dealer, "lead": lead, "car": car})
 
 

@@ -42,8 +42,10 @@ CREATE TABLE quotes (
     quote_id uuid PRIMARY KEY, {AGGREGATE}, lead_id uuid NOT NULL CONSTRAINT fk_quotes_lead_id REFERENCES leads,
     customer_id uuid NOT NULL, dealer_id uuid NOT NULL, adviser_staff_id uuid, number integer NOT NULL DEFAULT 1,
     state smallint NOT NULL, {SUMS}, car_key text NOT NULL, valid_until_time timestamptz NOT NULL,
-    rules_version integer NOT NULL, allowed_basis_points integer NOT NULL, needs_approval boolean NOT NULL,
+    discount_basis_points integer NOT NULL, rules_version integer NOT NULL,
+    allowed_basis_points integer NOT NULL, needs_approval boolean NOT NULL,
     ask_by text NOT NULL DEFAULT '', ask_staff_id uuid, ask_time timestamptz, ask_reason text NOT NULL DEFAULT '',
+    ask_task_id uuid,
     decide_by text NOT NULL DEFAULT '', decide_staff_id uuid, decide_time timestamptz, decide_reason text NOT NULL DEFAULT '',
     send_time timestamptz, close_time timestamptz, close_reason text NOT NULL DEFAULT '');
 CREATE INDEX ix_quotes_create_time ON quotes (create_time, quote_id);
