@@ -51,6 +51,9 @@ NOT_DRIVEN_YET = frozenset(
         "marque.vehicle.v1.LemonLawReached",
         "marque.vehicle.v1.LemonLawWarned",
         "marque.vehicle.v1.RecallClosed",
+        # The showroom's, driven by tests of the customer service.
+        "marque.customer.v1.TestDriveMoved",
+        "marque.customer.v1.TestDriveStateChanged",
         "marque.customer.v1.CustomersMerged",
         "marque.customer.v1.CustomersUnmerged",
         "marque.customer.v1.CustomerAliasSnapshot",

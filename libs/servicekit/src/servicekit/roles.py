@@ -181,6 +181,24 @@ customer.erasures: list
 customer.restrictions: lift
 """
 _PAPERS = "customer.identity_documents: add list"  # at a dealer: what a registration and an insurance need
+# The showroom: what advisers of a dealer do after a lead, what its manager decides, and what only the maker does.
+_SHOWROOM_LOOK = """
+customer.demo_cars: list
+customer.test_drives: read list
+customer.quotes: read list advise
+customer.quote_rules: read
+"""
+_SHOWROOM_DESK = f"""{_SHOWROOM_LOOK}
+customer.test_drives: list_slots book confirm move check_licence complete miss cancel
+customer.quotes: create revise request_approval send accept decline withdraw
+"""
+_SHOWROOM_MANAGED = f"""{_SHOWROOM_DESK}
+customer.demo_cars: create update
+customer.quotes: decide_approval
+"""
+_SHOWROOM_ALL = f"""{_SHOWROOM_MANAGED}
+customer.quote_rules: put
+"""
 
 
 def _permissions(*groups: str) -> frozenset[str]:
@@ -197,7 +215,7 @@ _DESK = (_CUSTOMER_DESK, _CAR_DESK, _CALLS)
 _ALL = (
     _NETWORK_LOOK, _STAFF_LOOK, _CAR_LOOK, *_DESK, _COUNTER, _SALES, _WORKSHOP, _IMPORTS, _NETWORK_DESK, _NETWORK_IMPORTS,
     _PARTNER_LOOK, _PARTNER_CARE, _ASSIGNING, _LEAVING, _STATION_DIARY, _STATION,
-    _RECALLS, _CONTACT_RULES, _IDENTITY, _LEADS_ALL, _RIGHTS,
+    _RECALLS, _CONTACT_RULES, _IDENTITY, _LEADS_ALL, _RIGHTS, _SHOWROOM_ALL,
 )  # fmt: skip
 
 PERMISSIONS: dict[str, frozenset[str]] = {
@@ -206,7 +224,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
         "vehicle.ownerships: list read", _DIARY, _IDENTITY_LOOK, _RIGHTS_OWN,
         "vehicle.lemon_watches: read\nvehicle.warranty_terms: list check",
     ),
-    "dealer.sales": _permissions(*_DEALER, *_DESK, _COUNTER, _SALES, _WORKSHOP_LOOK, _DIARY, _LEADS_WORKED, _PAPERS),
+    "dealer.sales": _permissions(*_DEALER, *_DESK, _COUNTER, _SALES, _WORKSHOP_LOOK, _DIARY, _LEADS_WORKED, _PAPERS, _SHOWROOM_DESK),
     "dealer.service": _permissions(*_DEALER, *_DESK, _COUNTER, _WORKSHOP, _STATION_DIARY, _TASKS),
     "dealer.technician": _permissions(*_DEALER, "vehicle.repair_orders: read list update advance_stage", _DIARY_LOOK),
     "dealer.care": _permissions(
@@ -214,17 +232,18 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     ),
     "dealer.manager": _permissions(
         *_DEALER, *_DESK, _COUNTER, _SALES, _WORKSHOP, "network.staff: create update", "network.calendars: put copy",
-        _PARTNER_LOOK, _ASSIGNING, _LEAVING, _STATION_DIARY, _STATION, _LEADS_MANAGED, _PAPERS,
+        _PARTNER_LOOK, _ASSIGNING, _LEAVING, _STATION_DIARY, _STATION, _LEADS_MANAGED, _PAPERS, _SHOWROOM_MANAGED,
     ),
     "dealer.system": _permissions(
         *_DEALER, *_DESK, _COUNTER, _SALES, _WORKSHOP, _IMPORTS, _STATION_DIARY, _STATION, _LEADS_WORKED, _LEAD_INTAKE, _PAPERS,
+        _SHOWROOM_MANAGED,
     ),
     "oem.agent": _permissions(
         *_DEALER, *_DESK, _IDENTITY, _SALES_LOOK, _WORKSHOP_LOOK, _DIARY, _CONTACT_RULES_LOOK,
-        _LEADS_WORKED, "customer.leads: assign", _RIGHTS_DESK,
+        _LEADS_WORKED, "customer.leads: assign", _RIGHTS_DESK, _SHOWROOM_DESK,
     ),
     "oem.technical": _permissions(_NETWORK_LOOK, _CAR_LOOK, "vehicle.vehicles: list", _WORKSHOP_LOOK, _RECALL_LOOK),
-    "oem.keyaccount": _permissions(*_DEALER, *_DESK, _IDENTITY, _SALES_LOOK, _WORKSHOP_LOOK, _LEADS_MANAGED),
+    "oem.keyaccount": _permissions(*_DEALER, *_DESK, _IDENTITY, _SALES_LOOK, _WORKSHOP_LOOK, _LEADS_MANAGED, _SHOWROOM_MANAGED),
     "oem.marketing": _permissions(
         _NETWORK_LOOK, "customer.customers: list", "vehicle.vehicles: list read", _CONTACT_RULES_LOOK,
     ),
@@ -234,7 +253,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "oem.region": _permissions(
         *_DEALER, "customer.customers: read list search", "customer.relations: list", "customer.interactions: list",
         "vehicle.vehicles: list", _SALES_LOOK, _WORKSHOP_LOOK, _PARTNER_LOOK, _PARTNER_CARE, _DIARY_LOOK,
-        _LEAD_LOOK, _LEAD_CARE, "customer.tasks: read list",
+        _LEAD_LOOK, _LEAD_CARE, "customer.tasks: read list", _SHOWROOM_LOOK,
     ),
     "oem.manager": _permissions(*_ALL),
     "oem.research": _permissions("customer.customers: list", "vehicle.vehicles: list read"),

@@ -15,18 +15,23 @@ from marque.network.v1 import (
     calendar_service_pb2,
     dealer_pb2,
     dealer_service_pb2,
+    staff_pb2,
+    staff_service_pb2,
 )
 from marque.type.v1 import personal_data_pb2
 from marque.vehicle.v1 import vehicle_service_pb2
 from servicekit import contract
 from servicekit.rpc.client import Peer
+from tradekit.money import from_units_nanos
 
 _BATCH = "/marque.vehicle.v1.VehicleService/BatchGetVehicles"
 _DEALERS = "/marque.network.v1.DealerService/FindDealersForPlace"
 _CALENDAR = "/marque.network.v1.CalendarService/GetDealerCalendar"
 _ASSIGN = "/marque.network.v1.AssignmentService/Assign"
 _END = "/marque.network.v1.AssignmentService/EndAssignment"
+_STAFF = "/marque.network.v1.StaffService/GetStaff"
 _LEAD = "customer.lead"
+_DISCOUNT = "discount"  # the kind of an approval limit, as network's record of staff names it
 _CANDIDATES = 20
 _ERASING = 20.0  # seconds; an erasure reads two days of kept answers
 
@@ -95,6 +100,20 @@ class Network:
         except grpc.aio.AioRpcError as error:
             if error.code() is not grpc.StatusCode.NOT_FOUND:
                 raise
+
+    async def discount_limit(self, staff_id: uuid.UUID, currency: str) -> int | None:
+        """Returns how much discount somebody may allow by their own record, in minor units of a currency; None where it says nothing."""
+        request = staff_service_pb2.GetStaffRequest(staff_id=str(staff_id))
+        try:
+            found: staff_pb2.StaffMember = await self._peer.call(_STAFF, request)
+        except grpc.aio.AioRpcError as error:
+            if error.code() is grpc.StatusCode.NOT_FOUND:
+                return None
+            raise
+        own = [
+            one.amount for one in found.approval_limits if (one.kind, one.amount.currency_code) == (_DISCOUNT, currency)
+        ]
+        return max((from_units_nanos(currency, one.units, one.nanos).minor for one in own), default=None)
 
     async def hours(self, dealer_id: uuid.UUID) -> calendar_pb2.WorkCalendar | None:
         """Returns the hours of a dealer's sales department, None where it stated none."""

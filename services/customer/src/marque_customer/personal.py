@@ -29,10 +29,13 @@ from marque_customer.models import (
     LeadPromise,
     PhoneCall,
     ProcessingRestriction,
+    Quote,
+    QuoteVersion,
     Relation,
     SourceRecord,
     SourceReference,
     Task,
+    TestDrive,
 )
 from marque_customer.repository import contact_rules, duplicates, erasures, exports, families, permits, residue
 from marque_customer.repository import customers as repository
@@ -56,6 +59,10 @@ _PARTS: dict[str, tuple[Any, str]] = {
     "customer.source_record": (SourceRecord, "source"),
     "customer.call": (PhoneCall, "call_id"),
     "customer.task": (Task, "task_id"),
+    # The showroom's; they name leads, so they go before those.
+    "customer.test_drive": (TestDrive, "test_drive_id"),
+    "customer.quote_version": (QuoteVersion, "number"),
+    "customer.quote": (Quote, "quote_id"),
     "customer.lead_intake": (LeadIntake, "intake_id"),
     "customer.lead_promise": (LeadPromise, "promise_id"),
     "customer.lead_change": (LeadChange, "sequence"),
@@ -70,6 +77,7 @@ _OF_PAIR = ("candidate_id", "score", "reasons", "state", "create_time", "decide_
 _OURS = frozenset(
     {"content_hash", "match_key", "version", "plate_stale_time", "holding", "number_sealed", "number_hash"}
     | {"wish_key", "group_id", "route_time", "route_round", "passed_dealers", "traceparent", "change_count", "loss_by"}
+    | {"car_key", "ask_by", "decide_by", "ask_task_id"}
 )
 
 

@@ -72,7 +72,7 @@ def build(kit: Kit) -> Service:
         name="customer",
         migrations=MIGRATIONS,
         servicers=[
-            *servicers(work, windows),
+            *servicers(work, windows, network),
             ImportApi("customer", work, importers),
             personal,
             IdentityDocumentApi(work, kit.sealer),

@@ -16,7 +16,10 @@ from marque_customer.api.calls import CallApi
 from marque_customer.api.identity import IdentityApi
 from marque_customer.api.leads import LeadApi, LeadIntakeApi, LeadPromiseApi, LeadRulesApi
 from marque_customer.api.permits import ContactPermitApi, ContactRuleApi, PreferenceApi
+from marque_customer.api.quotes import QuoteApi
 from marque_customer.api.tasks import TaskApi
+from marque_customer.api.test_drives import DemoCarApi, TestDriveApi
+from marque_customer.clients import Network
 from marque_customer.errors import CustomerNotFound
 from marque_customer.mapping import consents as consent_mapping
 from marque_customer.mapping import customers as mapping
@@ -279,9 +282,11 @@ class ConsentApi:
         )
 
 
-def servicers(work: Work, windows: Windows) -> list[Any]:
+def servicers(work: Work, windows: Windows, network: Network | None) -> list[Any]:
     """Returns the servicers of this service but those of the kit."""
     kinds = (CustomerApi, ContactPointApi, RelationApi, InteractionApi, ContactRuleApi, IdentityApi)
     leads = (LeadApi, LeadPromiseApi, LeadRulesApi, LeadIntakeApi, TaskApi)
+    showroom = (DemoCarApi, TestDriveApi)
     waiting = (ConsentApi, ContactPermitApi, PreferenceApi, CallApi)
-    return [*(kind(work) for kind in (*kinds, *leads)), *(kind(work, windows) for kind in waiting)]
+    asking = [QuoteApi(work, network)]
+    return [*asking, *(kind(work) for kind in (*kinds, *leads, *showroom)), *(kind(work, windows) for kind in waiting)]

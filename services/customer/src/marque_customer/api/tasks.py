@@ -19,7 +19,7 @@ from marque_customer.mapping.times import moment
 from marque_customer.repository import tasks as repository
 from marque_customer.usecases import tasks as usecases
 
-_RESERVED = (4, 5)  # what the platform alone makes
+_RESERVED = (4, 5, 7, 8)  # what the platform alone makes
 _NOBODY = uuid.UUID(int=0)
 
 

@@ -222,3 +222,11 @@ def missing(path: str) -> InvalidArgument:
 def optional_id(text: str) -> uuid.UUID | None:
     """Returns the id of a text, None for an empty one."""
     return uuid.UUID(text) if text else None
+
+
+def some_id(text: str, path: str) -> uuid.UUID:
+    """Returns the id of a text that the contract leaves open because the same message is written with others. Raises InvalidArgument."""
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        raise InvalidArgument.of(path, "ID_INVALID", "Give an id.") from None

@@ -25,6 +25,7 @@ from marque_customer.models.leads import (
     LeadPromise,
     LeadRulesVersion,
 )
+from marque_customer.models.quotes import Quote, QuoteRulesVersion, QuoteVersion
 from marque_customer.models.rights import (
     CustomerErasure,
     DataExport,
@@ -35,6 +36,7 @@ from marque_customer.models.rights import (
     ProcessingRestriction,
 )
 from marque_customer.models.tasks import Task
+from marque_customer.models.test_drives import DemoCar, TestDrive
 from marque_customer.rules.kinds import ACTIVE, ERASED, MERGED, RESTRICTED
 
 __all__ = [
@@ -49,6 +51,7 @@ __all__ = [
     "DataExportPart",
     "DataExportPiece",
     "DealerCustomer",
+    "DemoCar",
     "DuplicateCandidate",
     "ErasureAcknowledgement",
     "IdentityDocument",
@@ -62,10 +65,14 @@ __all__ = [
     "LeadRulesVersion",
     "PhoneCall",
     "ProcessingRestriction",
+    "Quote",
+    "QuoteRulesVersion",
+    "QuoteVersion",
     "Relation",
     "SourceRecord",
     "SourceReference",
     "Task",
+    "TestDrive",
 ]
 
 

@@ -143,6 +143,13 @@ class Lead(Aggregate, Model):
             raise LeadStageWrong(lead_id=self.lead_id)
         self.stage = stage
 
+    def order(self) -> None:
+        """Says that the person accepted an offer, whatever was said of a loss. Raises LeadClosed, LeadWithoutDealer."""
+        self.require_dealer()
+        self.stage = rules.ORDERED
+        self.loss_reason, self.competitor, self.loss_note, self.loss_by = 0, "", "", ""
+        self.respond_due_time = self.remind_time = None
+
     def win(self, sale_id: str, moment: datetime) -> None:
         """Closes it with a sale. Raises LeadClosed, LeadWithoutDealer."""
         self.require_dealer()

@@ -18,7 +18,7 @@ class Task(Aggregate, Model):
 
     __tablename__ = "tasks"
     OPEN, DONE, CANCELLED = 1, 2, 3
-    ANSWER_LEAD, RECALL = 4, 5
+    ANSWER_LEAD, RECALL, CALL_BACK, DECIDE_DISCOUNT = 4, 5, 7, 8
 
     task_id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_uuid)
     kind: Mapped[int]

@@ -63,6 +63,13 @@ async def end_answers(session: AsyncSession, lead_id: uuid.UUID, state: int, mom
     await session.execute(change.values(state=state, end_time=moment, update_time=moment, version=c.version + 1))
 
 
+async def end_one(session: AsyncSession, task_id: uuid.UUID, state: int, moment: datetime) -> None:
+    """Ends a task that the platform made, where nobody did."""
+    c = _tasks.c
+    change = sa.update(_tasks).where(c.task_id == task_id, c.state == Task.OPEN)
+    await session.execute(change.values(state=state, end_time=moment, update_time=moment, version=c.version + 1))
+
+
 async def of_staff(session: AsyncSession, staff_id: uuid.UUID, limit: int) -> list[Task]:
     """Returns open tasks of somebody, to change, in the order of their ids."""
     query = sa.select(Task).where(Task.staff_id == staff_id, Task.state == Task.OPEN)

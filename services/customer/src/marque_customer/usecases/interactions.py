@@ -32,12 +32,18 @@ async def log(*, uow: UnitOfWork, customer_id: uuid.UUID, values: dict[str, Any]
         customer.refuse_if_gone()
         if values["kind"] == WEB:
             await _require_profiling(uow, customer_id, values["dealer_id"])
-        touch = Interaction(interaction_id=new_uuid(), customer_id=customer_id, create_time=uow.now, **values)
-        uow.add(touch)
-        await uow.flush()
-        uow.emit(_logged(touch.interaction_id, customer_id, values))
+        touch = await write(uow, customer_id, values)
         uow.audit("log", "interaction", str(touch.interaction_id))
         return await uow.answer(touch)
+
+
+async def write(uow: UnitOfWork, customer_id: uuid.UUID, values: dict[str, Any]) -> Interaction:
+    """Writes a touch in sight of nobody's request: the person's row must be locked, and may be written to."""
+    touch = Interaction(interaction_id=new_uuid(), customer_id=customer_id, create_time=uow.now, **values)
+    uow.add(touch)
+    await uow.flush()
+    uow.emit(_logged(touch.interaction_id, customer_id, values))
+    return touch
 
 
 async def _require_profiling(uow: UnitOfWork, customer_id: uuid.UUID, dealer_id: uuid.UUID | None) -> None:

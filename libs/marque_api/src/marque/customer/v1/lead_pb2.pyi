@@ -51,6 +51,8 @@ class _LeadStageEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_LeadStage.V
     """Taken back from a dealer, and waiting for the next one."""
     LEAD_STAGE_LOSS_PROPOSED: _LeadStage.ValueType  # 11
     """Said to be lost, and waiting for a manager's word."""
+    LEAD_STAGE_ORDERED: _LeadStage.ValueType  # 12
+    """The person accepted an offer; the sale is to come."""
 
 class LeadStage(_LeadStage, metaclass=_LeadStageEnumTypeWrapper):
     """How far a lead is. Verbs move it; each change stands in its history with the reason."""
@@ -79,6 +81,8 @@ LEAD_STAGE_RECYCLED: LeadStage.ValueType  # 10
 """Taken back from a dealer, and waiting for the next one."""
 LEAD_STAGE_LOSS_PROPOSED: LeadStage.ValueType  # 11
 """Said to be lost, and waiting for a manager's word."""
+LEAD_STAGE_ORDERED: LeadStage.ValueType  # 12
+"""The person accepted an offer; the sale is to come."""
 Global___LeadStage: _TypeAlias = LeadStage  # noqa: Y015
 
 class _LeadSource:

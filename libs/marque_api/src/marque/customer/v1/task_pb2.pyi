@@ -40,6 +40,10 @@ class _TaskKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TaskKind.Val
     """To ask the person of a lost lead again; made by the platform."""
     TASK_KIND_OTHER: _TaskKind.ValueType  # 6
     """Anything else."""
+    TASK_KIND_CALL_BACK: _TaskKind.ValueType  # 7
+    """To call back somebody whose call nobody answered; made by the platform."""
+    TASK_KIND_DECIDE_DISCOUNT: _TaskKind.ValueType  # 8
+    """To decide on a discount; made by the platform."""
 
 class TaskKind(_TaskKind, metaclass=_TaskKindEnumTypeWrapper):
     """What is to be done."""
@@ -58,6 +62,10 @@ TASK_KIND_RECALL: TaskKind.ValueType  # 5
 """To ask the person of a lost lead again; made by the platform."""
 TASK_KIND_OTHER: TaskKind.ValueType  # 6
 """Anything else."""
+TASK_KIND_CALL_BACK: TaskKind.ValueType  # 7
+"""To call back somebody whose call nobody answered; made by the platform."""
+TASK_KIND_DECIDE_DISCOUNT: TaskKind.ValueType  # 8
+"""To decide on a discount; made by the platform."""
 Global___TaskKind: _TypeAlias = TaskKind  # noqa: Y015
 
 class _TaskState:

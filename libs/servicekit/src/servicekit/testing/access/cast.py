@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 
-from servicekit.testing.access import leads, partners, recalls, visits
+from servicekit.testing.access import leads, partners, recalls, showroom, visits
 from servicekit.testing.access.registry import Row
 from servicekit.testing.access.rows import Seat, seats
 from servicekit.testing.platform import until
@@ -125,6 +125,7 @@ async def make(world: World, http: httpx.AsyncClient) -> Cast:
     await _people(cast)
     await partners.make(cast, PLACES)
     await leads.make(cast, PLACES)
+    await showroom.make(cast, PLACES)
     await _customers(cast)
     await _cars(cast)
     await _visits(cast)

@@ -10,7 +10,7 @@ from servicekit.testing.access.registry import Row
 _APPOINTMENT, _RESOURCE = "repair order:appointment", "calendar:service resource"
 
 
-def _coming(weekday: int) -> datetime:
+def coming(weekday: int) -> datetime:
     """Two in the morning (UTC) of a weekday at least two days ahead: ten o'clock at the stations of the world."""
     day = datetime.now(UTC).replace(hour=2, minute=0, second=0, microsecond=0) + timedelta(days=2)
     return day + timedelta(days=(weekday - day.weekday()) % 7)
@@ -18,7 +18,7 @@ def _coming(weekday: int) -> datetime:
 
 def sunday() -> str:
     """A time at which no station is open."""
-    return _coming(6).isoformat().replace("+00:00", "Z")
+    return coming(6).isoformat().replace("+00:00", "Z")
 
 
 async def make(cast: Any, places: Any) -> None:
@@ -50,7 +50,7 @@ async def _appointment(cast: Any, place: str, dealer: str, hour: int) -> None:
         "vin": cast.row("car", place).id,
         "customerId": cast.row("customer", place).id,
         "kind": "APPOINTMENT_KIND_MAINTENANCE",
-        "startTime": (_coming(0) + timedelta(hours=hour)).isoformat().replace("+00:00", "Z"),
+        "startTime": (coming(0) + timedelta(hours=hour)).isoformat().replace("+00:00", "Z"),
     }
     made = await cast.post("oem.manager", "/v1/appointments", {"appointment": body, "wish": "It squeals."})
     cast.rows.setdefault(_APPOINTMENT, {})[place] = Row(place, made["appointmentId"])

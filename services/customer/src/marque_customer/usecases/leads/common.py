@@ -9,6 +9,7 @@ from typing import Any
 from marque.customer.v1 import lead_events_pb2
 from servicekit.db.uow import UnitOfWork
 from servicekit.telemetry import logs
+from sqlalchemy.ext.asyncio import AsyncSession
 from tradekit.clock import CalendarError, WorkCalendar
 from tradekit.money import digits
 
@@ -169,12 +170,24 @@ async def calendar_of(uow: UnitOfWork, dealer_id: uuid.UUID) -> WorkCalendar | N
     if row is None:
         await lead_work.want_hours(uow.session, dealer_id, uow.now)
         return None
-    zone = row.time_zone or await lead_work.zone_of(uow.session, dealer_id) or ""
+    return await _calendar(uow.session, row)
+
+
+async def known_calendar(session: AsyncSession, dealer_id: uuid.UUID) -> WorkCalendar | None:
+    """Returns the calendar of a dealer as far as it is known; None where it was never told, or the dealer's zone is not known."""
+    row = await lead_work.hours(session, dealer_id)
+    return None if row is None else await _calendar(session, row)
+
+
+async def _calendar(session: AsyncSession, row: Any) -> WorkCalendar | None:
+    zone = row.time_zone or await lead_work.zone_of(session, row.dealer_id) or ""
     hours = response.Hours(row.version, zone, row.week, row.holiday_country, row.exceptions)
     try:
         return response.calendar_of(hours)
     except CalendarError as error:
-        log.error("a dealer's hours are unusable", extra={"dealer_id": str(dealer_id), "reason": error.reason.value})
+        log.error(
+            "a dealer's hours are unusable", extra={"dealer_id": str(row.dealer_id), "reason": error.reason.value}
+        )
         return None
 
 

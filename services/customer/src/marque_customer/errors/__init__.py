@@ -5,6 +5,8 @@ from __future__ import annotations
 from servicekit.db.uow import Constraints
 from servicekit.errors import Aborted, AlreadyExists, FailedPrecondition, NotFound, PermissionDenied
 
+from marque_customer.errors import showroom
+
 
 class CustomerNotFound(NotFound):
     """No such customer in the caller's sight."""
@@ -270,4 +272,5 @@ CONSTRAINTS: Constraints = {
     "uq_contact_points_verified_phone": ContactPointTaken,
     "pk_source_references": SourceReferenceTaken,
     "pk_contact_rules": Aborted,
+    **showroom.CONSTRAINTS,
 }

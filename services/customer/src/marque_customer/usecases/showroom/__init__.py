@@ -1,0 +1,1 @@
+"""What follows a lead: demo cars, test drives, quotes, fleet deals, referrals."""
