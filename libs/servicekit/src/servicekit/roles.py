@@ -201,6 +201,24 @@ customer.quote_rules: put
 """
 
 
+# Orders for cars, the catalogue, the channel feed.
+_CAR_ORDER_LOOK = "vehicle.car_orders: read list"
+_CAR_ORDERS = f"""{_CAR_ORDER_LOOK}
+vehicle.car_orders: place update cancel receive
+"""
+_CHANNEL_LOOK = "vehicle.channel_days: list"
+_PLANT = """
+vehicle.car_orders: read list
+vehicle.plant_stages: import
+vehicle.plant_messages: list
+"""
+_CATALOGUE = """
+vehicle.catalogue_models: put
+vehicle.catalogue_prices: put list
+"""
+_ORDERS_ALL = _CAR_ORDERS + _PLANT + _CATALOGUE + _CHANNEL_LOOK + "\nvehicle.channel_days: import"
+
+
 def _permissions(*groups: str) -> frozenset[str]:
     found = set()
     for line in "\n".join(groups).splitlines():
@@ -215,35 +233,36 @@ _DESK = (_CUSTOMER_DESK, _CAR_DESK, _CALLS)
 _ALL = (
     _NETWORK_LOOK, _STAFF_LOOK, _CAR_LOOK, *_DESK, _COUNTER, _SALES, _WORKSHOP, _IMPORTS, _NETWORK_DESK, _NETWORK_IMPORTS,
     _PARTNER_LOOK, _PARTNER_CARE, _ASSIGNING, _LEAVING, _STATION_DIARY, _STATION,
-    _RECALLS, _CONTACT_RULES, _IDENTITY, _LEADS_ALL, _RIGHTS, _SHOWROOM_ALL,
+    _RECALLS, _CONTACT_RULES, _IDENTITY, _LEADS_ALL, _RIGHTS, _SHOWROOM_ALL, _ORDERS_ALL,
 )  # fmt: skip
 
 PERMISSIONS: dict[str, frozenset[str]] = {
     "owner": _permissions(
         _NETWORK_LOOK, _OWN_PROFILE, "vehicle.vehicles: read list read_history", "vehicle.vins: check suggest", _SALES_LOOK, _WORKSHOP_LOOK,
         "vehicle.ownerships: list read", _DIARY, _IDENTITY_LOOK, _RIGHTS_OWN,
-        "vehicle.lemon_watches: read\nvehicle.warranty_terms: list check",
+        "vehicle.lemon_watches: read\nvehicle.warranty_terms: list check", _CAR_ORDER_LOOK,
     ),
-    "dealer.sales": _permissions(*_DEALER, *_DESK, _COUNTER, _SALES, _WORKSHOP_LOOK, _DIARY, _LEADS_WORKED, _PAPERS, _SHOWROOM_DESK),
+    "dealer.sales": _permissions(*_DEALER, *_DESK, _COUNTER, _SALES, _WORKSHOP_LOOK, _DIARY, _LEADS_WORKED, _PAPERS, _SHOWROOM_DESK, _CAR_ORDERS),
     "dealer.service": _permissions(*_DEALER, *_DESK, _COUNTER, _WORKSHOP, _STATION_DIARY, _TASKS),
     "dealer.technician": _permissions(*_DEALER, "vehicle.repair_orders: read list update advance_stage", _DIARY_LOOK),
     "dealer.care": _permissions(
         *_DEALER, _CUSTOMER_DESK, _CALLS, _COUNTER, _SALES_LOOK, _WORKSHOP_LOOK, "vehicle.vehicles: list", _DIARY, _TASKS,
+        _CAR_ORDER_LOOK,
     ),
     "dealer.manager": _permissions(
         *_DEALER, *_DESK, _COUNTER, _SALES, _WORKSHOP, "network.staff: create update", "network.calendars: put copy",
-        _PARTNER_LOOK, _ASSIGNING, _LEAVING, _STATION_DIARY, _STATION, _LEADS_MANAGED, _PAPERS, _SHOWROOM_MANAGED,
+        _PARTNER_LOOK, _ASSIGNING, _LEAVING, _STATION_DIARY, _STATION, _LEADS_MANAGED, _PAPERS, _SHOWROOM_MANAGED, _CAR_ORDERS, _CHANNEL_LOOK,
     ),
     "dealer.system": _permissions(
         *_DEALER, *_DESK, _COUNTER, _SALES, _WORKSHOP, _IMPORTS, _STATION_DIARY, _STATION, _LEADS_WORKED, _LEAD_INTAKE, _PAPERS,
-        _SHOWROOM_MANAGED,
+        _SHOWROOM_MANAGED, _CAR_ORDERS, _CHANNEL_LOOK, "vehicle.channel_days: import",
     ),
     "oem.agent": _permissions(
         *_DEALER, *_DESK, _IDENTITY, _SALES_LOOK, _WORKSHOP_LOOK, _DIARY, _CONTACT_RULES_LOOK,
-        _LEADS_WORKED, "customer.leads: assign", _RIGHTS_DESK, _SHOWROOM_DESK,
+        _LEADS_WORKED, "customer.leads: assign", _RIGHTS_DESK, _SHOWROOM_DESK, _CAR_ORDER_LOOK,
     ),
     "oem.technical": _permissions(_NETWORK_LOOK, _CAR_LOOK, "vehicle.vehicles: list", _WORKSHOP_LOOK, _RECALL_LOOK),
-    "oem.keyaccount": _permissions(*_DEALER, *_DESK, _IDENTITY, _SALES_LOOK, _WORKSHOP_LOOK, _LEADS_MANAGED, _SHOWROOM_MANAGED),
+    "oem.keyaccount": _permissions(*_DEALER, *_DESK, _IDENTITY, _SALES_LOOK, _WORKSHOP_LOOK, _LEADS_MANAGED, _SHOWROOM_MANAGED, _CAR_ORDERS),
     "oem.marketing": _permissions(
         _NETWORK_LOOK, "customer.customers: list", "vehicle.vehicles: list read", _CONTACT_RULES_LOOK,
     ),
@@ -253,7 +272,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "oem.region": _permissions(
         *_DEALER, "customer.customers: read list search", "customer.relations: list", "customer.interactions: list",
         "vehicle.vehicles: list", _SALES_LOOK, _WORKSHOP_LOOK, _PARTNER_LOOK, _PARTNER_CARE, _DIARY_LOOK,
-        _LEAD_LOOK, _LEAD_CARE, "customer.tasks: read list", _SHOWROOM_LOOK,
+        _LEAD_LOOK, _LEAD_CARE, "customer.tasks: read list", _SHOWROOM_LOOK, _CAR_ORDER_LOOK, _CHANNEL_LOOK,
     ),
     "oem.manager": _permissions(*_ALL),
     "oem.research": _permissions("customer.customers: list", "vehicle.vehicles: list read"),
@@ -261,6 +280,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "ops": _permissions(_OPERATIONS, "customer.imports: read list", "vehicle.imports: read list", "network.imports: read list"),
     "plant": _permissions(
         "vehicle.vehicles: register read list update import", "vehicle.vins: check", "vehicle.imports: upload read list cancel",
+        _PLANT,
     ),
     "partner": _permissions("network.dealers: read list", "vehicle.vins: check", "customer.leads: receive"),
     "provisioner": _permissions(_PROVISIONING),

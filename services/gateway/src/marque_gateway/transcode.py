@@ -8,16 +8,19 @@ import orjson
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from servicekit.errors import InvalidArgument
+from servicekit.rpc.principal import ANONYMOUS
 from starlette.requests import Request
 from starlette.responses import Response
 
-from marque_gateway.binding import Binding
+from marque_gateway.binding import Binding, access_of
 from marque_gateway.json import decoder_for, json_encoder_for, present_paths
 from marque_gateway.query import QueryBinder
 from marque_gateway.upstream import Upstreams
 
 JSON = "application/json"
 MAX_IF_MATCH = 200  # characters; ours have less than 20
+MAX_IF_NONE_MATCH = 2000  # characters that are looked at; a reader may name several
+_KEPT, _ASKED_AGAIN = "public, max-age=60", "private, no-cache"  # for anybody; for who is signed in and may see more
 
 
 class BodyRefused(InvalidArgument):
@@ -54,6 +57,8 @@ class Endpoint:
         self._takes_mask = binding.verb == "PATCH" and "update_mask" in fields and binding.body not in (None, "*")
         self._etag_owner = self._find_etag(binding)
         self._tags = "etag" in method.output_type.fields_by_name
+        # What anybody may read and is marked by its content, a reader and whoever stands between may keep.
+        self._kept = binding.verb == "GET" and self._tags and access_of(method).public
 
     async def __call__(self, request: Request, path: dict[str, str], metadata: list[tuple[str, str]]) -> Response:
         """Serves a request; raises DomainError, JsonDecodeError or AioRpcError for what is wrong."""
@@ -65,7 +70,12 @@ class Endpoint:
         self.binding.bind_path(path, message)
         self._read_headers(message, request)
         answer = await self._upstreams.call(self._rpc, message, metadata, deserialize=self._parse)
-        headers = {"etag": f'"{answer.etag}"'} if self._tags and answer.etag else None
+        headers = {"etag": f'"{answer.etag}"'} if self._tags and answer.etag else {}
+        if self._kept and headers:
+            headers |= {"cache-control": _KEPT if request.scope["state"]["principal"] is ANONYMOUS else _ASKED_AGAIN}
+            headers["vary"] = "authorization"
+            if _holds(request.headers.get("if-none-match", ""), headers["etag"]):
+                return Response(None, 304, headers)
         return Response(self._encode(answer), 200, headers, JSON)
 
     def _read_body(self, message: Any, body: bytes, content_type: str) -> None:
@@ -123,6 +133,12 @@ class Endpoint:
         ):
             return (binding.body or "",)
         return None
+
+
+def _holds(if_none_match: str, etag: str) -> bool:
+    """Tells whether a reader has this answer already (RFC 9110, 13.1.2: weak comparison)."""
+    given = [one.strip().removeprefix("W/") for one in if_none_match[:MAX_IF_NONE_MATCH].split(",")]
+    return "*" in given or etag in given
 
 
 _OUTPUT_ONLY = frozenset({"etag", "create_time", "update_time", "masked_fields"})

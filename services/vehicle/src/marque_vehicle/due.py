@@ -1,5 +1,5 @@
 """Work that time makes due at the vehicle service: reminders of appointments, those that nobody came to, the cars
-of a recall that was opened, the look at cars under the law of replacement and return."""
+of a recall that was opened, the look at cars under the law of replacement and return, promises of orders that were broken."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import partial
 from servicekit.db.due import DueHandler
 
 from marque_vehicle.rules.diary import Policy
-from marque_vehicle.usecases import appointments, lemon, recalls
+from marque_vehicle.usecases import appointments, lemon, plant, recalls
 
 
 def handlers(policy: Policy) -> Mapping[str, DueHandler]:
@@ -19,4 +19,5 @@ def handlers(policy: Policy) -> Mapping[str, DueHandler]:
         appointments.MISS: partial(appointments.miss, policy=policy),
         recalls.TELL: recalls.tell,
         lemon.CHECK: lemon.check,
+        plant.LATE: plant.tell_late,
     }

@@ -1,7 +1,8 @@
 """A customer's rights over sales, ownerships, repair orders and appointments.
 
 What is kept, and why: a sale for the tax office, the present ownership while the car's warranty may run (recalls must reach the owner),
-an open repair order until it is closed, an appointment that is to come. The car's own history stays without the person.
+an open repair order until it is closed, an appointment that is to come, an order for a car that is to be met.
+The car's own history stays without the person.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from marque_vehicle import events
 from marque_vehicle.repository import personal as repository
 
 SALE, OWNERSHIP, REPAIR_ORDER, PLATE = "vehicle.sale", "vehicle.ownership", "vehicle.repair_order", "vehicle.plate"
-APPOINTMENT = "vehicle.appointment"
+APPOINTMENT, CAR_ORDER = "vehicle.appointment", "vehicle.car_order"
 
 
 class VehiclePersonalData:
@@ -37,6 +38,7 @@ class VehiclePersonalData:
             (OWNERSHIP, repository.ownerships),
             (REPAIR_ORDER, repository.repair_orders),
             (APPOINTMENT, repository.appointments),
+            (CAR_ORDER, repository.car_orders),
         ):
             async for key, fields in read(session, customer_ids):
                 yield PersonalRecord(kind, key, fields)
@@ -52,6 +54,7 @@ class VehiclePersonalData:
             (OWNERSHIP, repository.erase_ownerships, owned_since, "WARRANTY_OPEN"),
             (REPAIR_ORDER, repository.erase_repair_orders, None, "REPAIR_ORDER_OPEN"),
             (APPOINTMENT, repository.erase_appointments, None, "APPOINTMENT_TO_COME"),
+            (CAR_ORDER, repository.erase_car_orders, None, "ORDER_OPEN"),
         )
         for kind, erase, since, reason in steps:
             if kind in held_kinds or "*" in held_kinds:

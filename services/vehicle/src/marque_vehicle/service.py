@@ -18,6 +18,9 @@ from servicekit.service import Kit, Service
 from marque_vehicle import due
 from marque_vehicle.api import (
     AppointmentApi,
+    CarOrderApi,
+    CatalogueApi,
+    ChannelDayApi,
     LemonWatchApi,
     OwnershipApi,
     RecallApi,
@@ -34,7 +37,14 @@ from marque_vehicle.personal import VehiclePersonalData
 from marque_vehicle.rules.diary import Policy
 from marque_vehicle.settings import Settings
 from marque_vehicle.subscribers import subscriptions
-from marque_vehicle.usecases.imports import RecallVehicleImporter, RepairOrderImporter, SaleImporter, VehicleImporter
+from marque_vehicle.usecases.imports import (
+    ChannelDayImporter,
+    PlantStageImporter,
+    RecallVehicleImporter,
+    RepairOrderImporter,
+    SaleImporter,
+    VehicleImporter,
+)
 from marque_vehicle.usecases.snapshots import READERS
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -50,6 +60,8 @@ def build(kit: Kit) -> Service:
         "ImportSales": SaleImporter(work, customers),
         "ImportRepairOrders": RepairOrderImporter(work, customers),
         "ImportRecallVehicles": RecallVehicleImporter(),
+        "ImportPlantStages": PlantStageImporter(),
+        "ImportChannelDays": ChannelDayImporter(work),
     }
     heard = subscriptions()
     return Service(
@@ -65,6 +77,9 @@ def build(kit: Kit) -> Service:
             RecallApi(work),
             LemonWatchApi(work),
             WarrantyApi(work),
+            CatalogueApi(work),
+            CarOrderApi(work, customers),
+            ChannelDayApi(work),
             ImportApi("vehicle", work, importers),
             PersonalDataApi("vehicle", work, _personal(kit)),
             HandOverApi("vehicle", work, VehicleHandOver()),

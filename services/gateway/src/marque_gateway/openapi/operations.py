@@ -115,6 +115,9 @@ class Operations:
         if _if_match(binding):
             statuses.append("412")
         problems = {status: {"$ref": f"#/components/responses/Problem{status}"} for status in sorted(statuses)}
+        if _kept(binding):
+            success["headers"] |= {"Cache-Control": {"schema": {"type": "string"}}}
+            problems = {"304": {"description": "The answer that `If-None-Match` names still holds."}, **problems}
         return {"200": success, **problems, "default": {"$ref": "#/components/responses/Problem"}}
 
 
@@ -146,6 +149,15 @@ def _if_match(binding: Binding) -> bool:
     body = binding.body_type
     return "etag" in request.fields_by_name or (
         binding.verb in ("PATCH", "PUT") and body is not None and "etag" in body.fields_by_name
+    )
+
+
+def _kept(binding: Binding) -> bool:
+    """Tells whether readers may keep the answer and ask by its etag whether it still holds."""
+    return (
+        binding.verb == "GET"
+        and access_of(binding.method).public
+        and "etag" in binding.method.output_type.fields_by_name
     )
 
 

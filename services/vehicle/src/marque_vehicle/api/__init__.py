@@ -1,6 +1,9 @@
 """The servicers of the vehicle service: read the request, call the use case, render the answer."""
 
 from marque_vehicle.api.appointments import AppointmentApi
+from marque_vehicle.api.car_orders import CarOrderApi
+from marque_vehicle.api.catalogue import CatalogueApi
+from marque_vehicle.api.channel_days import ChannelDayApi
 from marque_vehicle.api.lemon import LemonWatchApi
 from marque_vehicle.api.ownerships import OwnershipApi
 from marque_vehicle.api.recalls import RecallApi
@@ -12,6 +15,9 @@ from marque_vehicle.api.warranty import WarrantyApi
 
 __all__ = [
     "AppointmentApi",
+    "CarOrderApi",
+    "CatalogueApi",
+    "ChannelDayApi",
     "LemonWatchApi",
     "OwnershipApi",
     "RecallApi",

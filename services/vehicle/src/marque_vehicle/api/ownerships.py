@@ -124,6 +124,8 @@ class OwnershipApi:
         answer = ownership_service_pb2.GetOwnersAtResponse(
             ownerships=[render(row, person=row["person"]) for row in rows]
         )
+        for one in answer.ownerships:
+            one.ClearField("known_end_time")  # at the known time of the answer its end was not known
         answer.valid_time.FromDatetime(valid)
         answer.known_time.FromDatetime(known)
         return answer

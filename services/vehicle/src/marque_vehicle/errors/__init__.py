@@ -14,6 +14,18 @@ from marque_vehicle.errors.appointments import (
     SlotTaken,
 )
 from marque_vehicle.errors.lemon import LemonLawNotApplicable
+from marque_vehicle.errors.orders import (
+    CarOrderClosed,
+    CarOrderInBuild,
+    CarOrderNotFound,
+    CarOrderOfAnotherCar,
+    CatalogueInvalid,
+    CatalogueModelNotFound,
+    CataloguePriceInForce,
+    CataloguePriceOverlaps,
+    ConfigurationInvalid,
+    OrderCodeTaken,
+)
 from marque_vehicle.errors.recalls import (
     RecallClosed,
     RecallCodeTaken,
@@ -63,6 +75,8 @@ CONSTRAINTS: Constraints = {
     "ex_resource_bookings_overlap": lambda: SlotTaken(what="bay, adviser or loan car"),
     "uq_recalls_code": RecallCodeTaken,
     "uq_service_resources_name": ServiceResourceExists,
+    "ex_catalogue_prices_overlap": CataloguePriceOverlaps,
+    "uq_car_orders_code": OrderCodeTaken,
 }
 
 __all__ = [
@@ -71,8 +85,17 @@ __all__ = [
     "AppointmentOver",
     "CalendarMissing",
     "CarBookedAlready",
+    "CarOrderClosed",
+    "CarOrderInBuild",
+    "CarOrderNotFound",
+    "CarOrderOfAnotherCar",
+    "CatalogueInvalid",
+    "CatalogueModelNotFound",
+    "CataloguePriceInForce",
+    "CataloguePriceOverlaps",
     "CausalPartNotUnique",
     "CloseBeforeOpen",
+    "ConfigurationInvalid",
     "CurrencyMixed",
     "CustomerNotFound",
     "DealerNotFound",
@@ -84,6 +107,7 @@ __all__ = [
     "LinesMissing",
     "OdometerBelowLatest",
     "OdometerOutBelowIn",
+    "OrderCodeTaken",
     "OutsideWorkingHours",
     "OwnershipAlreadyEnded",
     "OwnershipMovedOn",

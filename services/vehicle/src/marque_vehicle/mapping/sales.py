@@ -15,6 +15,7 @@ from servicekit.rpc.call import Call
 
 from marque_vehicle.mapping import common
 from marque_vehicle.models import Sale
+from marque_vehicle.rules import vins
 
 
 def sale_values(message: sale_pb2.Sale) -> dict[str, Any]:
@@ -22,9 +23,10 @@ def sale_values(message: sale_pb2.Sale) -> dict[str, Any]:
     currency = common.Currency()
     amounts = {
         name: currency.take(getattr(message, name), f"sale.{name}") if message.HasField(name) else None
-        for name in ("price", "discount")
+        for name in ("price", "discount", "margin")
     }
     options = [_option(one, currency, f"sale.options[{index}]") for index, one in enumerate(message.options)]
+    trade_in = _trade_in(message.trade_in, currency) if message.HasField("trade_in") else None
     number = message.invoice_number.strip()
     if not number:
         raise InvalidArgument.of("sale.invoice_number", "REQUIRED", "Give the number of the invoice.")
@@ -41,7 +43,20 @@ def sale_values(message: sale_pb2.Sale) -> dict[str, Any]:
         "odometer_km": message.odometer_km,
         "source": message.source,
         "source_key": message.source_key,
+        "order_id": common.uuid_or_none(message.order_id),
+        "lead_id": common.uuid_or_none(message.lead_id),
+        "quote_number": message.quote_number.strip(),
+        "trade_in": trade_in,
     }
+
+
+def _trade_in(message: sale_pb2.TradeIn, currency: common.Currency) -> dict[str, Any]:
+    path = "sale.trade_in"
+    vin = vins.tidy(message.vin)
+    if vin and not vins.check(vin, "").shape:
+        raise InvalidArgument.of(f"{path}.vin", "VIN_INVALID", "Give the 17 characters of the car given in, or none.")
+    allowance = currency.take(message.allowance, f"{path}.allowance") if message.HasField("allowance") else None
+    return {"vin": vin, "description": message.description.strip(), "allowance": allowance}
 
 
 def _option(message: sale_pb2.SaleOption, currency: common.Currency, path: str) -> dict[str, Any]:
@@ -84,12 +99,19 @@ def sale_message(row: common.Row) -> sale_pb2.Sale:
         source_key=row["source_key"],
         state=row["state"],
         reversal_reason=row["reversal_reason"],
+        order_id=common.text(row["order_id"]),
+        lead_id=common.text(row["lead_id"]),
+        quote_number=row["quote_number"],
         etag=etag_of(row["version"]),
     )
     common.set_day(message, "invoice_date", row["invoice_date"])
     common.set_day(message, "delivery_date", row["delivery_date"])
     common.set_money(message, "price", currency, row["price"])
     common.set_money(message, "discount", currency, row["discount"])
+    common.set_money(message, "margin", currency, row["margin"])
+    if (given := common.json_of(row["trade_in"])) is not None:
+        message.trade_in.vin, message.trade_in.description = given["vin"], given["description"]
+        common.set_money(message.trade_in, "allowance", currency, given["allowance"])
     for option in common.json_of(row["options"]):
         made = message.options.add(code=option["code"], description=option["description"])
         common.set_money(made, "price", currency, option["price"])

@@ -2,6 +2,8 @@
 
 from marque_vehicle.models.appointments import Appointment, DealerHours, ServiceResource
 from marque_vehicle.models.base import Model
+from marque_vehicle.models.car_orders import CarOrder, CarOrderLate, ChannelDay, PlantMessage
+from marque_vehicle.models.catalogue import CatalogueModel, CataloguePrice
 from marque_vehicle.models.recalls import Recall, RecallScope
 from marque_vehicle.models.repair_orders import RepairOrder
 from marque_vehicle.models.sales import Ownership, Sale
@@ -10,9 +12,15 @@ from marque_vehicle.models.warranty import WarrantyTerm
 
 __all__ = [
     "Appointment",
+    "CarOrder",
+    "CarOrderLate",
+    "CatalogueModel",
+    "CataloguePrice",
+    "ChannelDay",
     "DealerHours",
     "Model",
     "Ownership",
+    "PlantMessage",
     "Recall",
     "RecallScope",
     "RepairOrder",

@@ -46,6 +46,11 @@ class Sale(Aggregate, Model):
     state: Mapped[int] = mapped_column(default=RECORDED)
     reversal_reason: Mapped[str] = mapped_column(default="")
     reverse_time: Mapped[datetime | None]
+    order_id: Mapped[uuid.UUID | None]
+    trade_in: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    margin: Mapped[int | None] = mapped_column(BigInteger)
+    lead_id: Mapped[uuid.UUID | None]
+    quote_number: Mapped[str] = mapped_column(default="")
 
     def reverse(self, reason: str, moment: datetime) -> None:
         """Takes the sale back. Raises SaleAlreadyReversed."""

@@ -72,6 +72,12 @@ async def relate_all(session: AsyncSession, pairs: Iterable[tuple[uuid.UUID, str
         await session.execute(statement, {"rows": orjson.dumps(rows, default=str).decode()})
 
 
+async def are_of_orders(session: AsyncSession, keys: Iterable[tuple[uuid.UUID, str]]) -> bool:
+    """Tells whether a sale among some natural keys is of a car that was ordered."""
+    wanted = sa.tuple_(Sale.dealer_id, Sale.invoice_number).in_(sorted(set(keys)))
+    return bool(await session.scalar(sa.select(sa.exists().where(wanted, Sale.order_id.is_not(None)))))
+
+
 async def sales_by_number(
     session: AsyncSession, keys: Iterable[tuple[uuid.UUID, str]]
 ) -> dict[tuple[uuid.UUID, str], Sale]:

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from marque_vehicle.models import Appointment, Model, Ownership, RepairOrder, Sale
+from marque_vehicle.models import Appointment, CarOrder, Model, Ownership, RepairOrder, Sale
 
 Ids = Sequence[uuid.UUID]
 _PRESENT = (
@@ -22,6 +22,7 @@ _COUNTS = {
     "ownership": "SELECT count(*) FROM ownerships WHERE customer_id = ANY(:ids)",
     "repair_order": "SELECT count(*) FROM repair_orders WHERE customer_id = ANY(:ids)",
     "appointment": "SELECT count(*) FROM appointments WHERE customer_id = ANY(:ids)",
+    "car_order": "SELECT count(*) FROM car_orders WHERE customer_id = ANY(:ids)",
     "plate": f"SELECT count(*) FROM vehicles WHERE plate_number <> '' AND vin IN ({_PRESENT.replace(':now', 'now()')})",  # noqa: S608
 }
 
@@ -59,6 +60,11 @@ def appointments(session: AsyncSession, ids: Ids) -> AsyncIterator[tuple[str, di
     return _records(session, Appointment, Appointment.customer_id.in_(ids), "appointment_id")
 
 
+def car_orders(session: AsyncSession, ids: Ids) -> AsyncIterator[tuple[str, dict[str, Any]]]:
+    """The orders for the person."""
+    return _records(session, CarOrder, CarOrder.customer_id.in_(ids), "order_id")
+
+
 async def _done(
     session: AsyncSession, erase: str, kept: str, values: dict[str, Any]
 ) -> tuple[int, int, datetime | None]:
@@ -71,7 +77,7 @@ async def erase_sales(session: AsyncSession, ids: Ids, since: Any, now: datetime
     """Takes the buyer out of sales invoiced before a day; returns (erased, kept, the latest moment of a kept one)."""
     return await _done(
         session,
-        "UPDATE sales SET buyer_customer_id = NULL, version = version + 1, update_time = :now "
+        "UPDATE sales SET buyer_customer_id = NULL, trade_in = NULL, quote_number = '', version = version + 1, update_time = :now "
         "WHERE buyer_customer_id = ANY(:ids) AND invoice_date < :since",
         "SELECT count(*), max(start_time) FROM sales WHERE buyer_customer_id = ANY(:ids)",
         {"ids": list(ids), "since": since, "now": now},
@@ -136,5 +142,18 @@ async def erase_appointments(
         "UPDATE appointments SET customer_id = NULL, wish = '', version = version + 1, update_time = :now "
         "WHERE customer_id = ANY(:ids) AND state <> 1",
         "SELECT count(*), CAST(NULL AS timestamptz) FROM appointments WHERE customer_id = ANY(:ids)",
+        {"ids": list(ids), "now": now},
+    )
+
+
+async def erase_car_orders(
+    session: AsyncSession, ids: Ids, since: Any, now: datetime
+) -> tuple[int, int, datetime | None]:
+    """Takes the person, and the word by which they followed the order, out of orders that were met or called off."""
+    return await _done(
+        session,
+        "UPDATE car_orders SET customer_id = NULL, tracking_code = '', quote_number = '', version = version + 1, update_time = :now "
+        "WHERE customer_id = ANY(:ids) AND state <> 1",
+        "SELECT count(*), CAST(NULL AS timestamptz) FROM car_orders WHERE customer_id = ANY(:ids)",
         {"ids": list(ids), "now": now},
     )

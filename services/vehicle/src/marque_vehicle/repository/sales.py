@@ -18,7 +18,8 @@ from marque_vehicle.repository.scope import Scope
 
 COLUMNS = (
     "sale_id, version, create_time, update_time, dealer_id, vin, buyer_customer_id, invoice_number, invoice_date, delivery_date, currency, "
-    "price, discount, options, adviser_staff_id, payment_kind, use, odometer_km, source, source_key, state, reversal_reason, reverse_time"
+    "price, discount, options, adviser_staff_id, payment_kind, use, odometer_km, source, source_key, state, reversal_reason, reverse_time, "
+    "order_id, trade_in, margin, lead_id, quote_number"
 )
 
 

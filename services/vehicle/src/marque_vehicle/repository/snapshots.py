@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from marque_vehicle.models import Appointment, Ownership, RepairOrder, Sale, Vehicle
+from marque_vehicle.models import Appointment, CarOrder, Ownership, RepairOrder, Sale, Vehicle
 
 
 async def next_vehicles(session: AsyncSession, after: str, limit: int) -> Sequence[Vehicle]:
@@ -32,6 +32,11 @@ async def next_repair_orders(session: AsyncSession, after: str, limit: int) -> S
 async def next_appointments(session: AsyncSession, after: str, limit: int) -> Sequence[Appointment]:
     """Appointments by id."""
     return await _by_id(session, Appointment, Appointment.appointment_id, after, limit)
+
+
+async def next_car_orders(session: AsyncSession, after: str, limit: int) -> Sequence[CarOrder]:
+    """Orders for cars by id."""
+    return await _by_id(session, CarOrder, CarOrder.order_id, after, limit)
 
 
 async def next_ownerships(session: AsyncSession, after: str, limit: int) -> Sequence[Ownership]:

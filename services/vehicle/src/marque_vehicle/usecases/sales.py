@@ -18,9 +18,10 @@ from marque_vehicle.errors import (
     VehicleNotFound,
 )
 from marque_vehicle.models import Ownership, Sale
-from marque_vehicle.repository import ownerships, sales, vehicles
+from marque_vehicle.repository import car_orders, ownerships, sales, vehicles
 from marque_vehicle.repository.scope import Scope
 from marque_vehicle.rules import days
+from marque_vehicle.usecases import plant
 from marque_vehicle.usecases.ownerships import end_all
 
 
@@ -47,6 +48,8 @@ async def record_sale(*, uow: UnitOfWork, values: dict[str, Any], ends_current: 
     """
     async with uow:
         vin, start = values["vin"], values["start_time"]
+        if values.get("order_id"):
+            await car_orders.hold(uow.session)
         known = await ownerships.lock(uow.session, [vin])
         vehicle = await vehicles.lock_vehicle(uow.session, vin)
         if vehicle is None:
@@ -71,6 +74,8 @@ async def record_sale(*, uow: UnitOfWork, values: dict[str, Any], ends_current: 
         uow.add(owner)
         await uow.flush()
         await vehicles.relate(uow.session, [sale.dealer_id], vin, vehicle.update_time)
+        if sale.order_id:
+            await plant.sold(uow, sale)
         uow.emit(events.sale_recorded(sale), of=sale)
         uow.emit(events.ownership_started(owner))
         if changed:
@@ -82,6 +87,7 @@ async def record_sale(*, uow: UnitOfWork, values: dict[str, Any], ends_current: 
 async def reverse_sale(*, uow: UnitOfWork, scope: Scope, sale_id: uuid.UUID, vin: str, reason: str, etag: str) -> Any:
     """Takes a sale back; the ownership that it started never was, as known from now on, and those that it ended go on."""
     async with uow:
+        await car_orders.hold(uow.session)  # before any other lock, as everywhere
         known = await ownerships.lock(uow.session, [vin])
         sale = await sales.lock_sale(uow.session, scope, sale_id)
         if sale is None:
@@ -112,6 +118,7 @@ async def reverse(uow: UnitOfWork, sale: Sale, reason: str, known: datetime) -> 
         changed = vehicle.change({"status": vehicle.IN_STOCK})
         await uow.flush()
         uow.emit(events.vehicle_updated(sale.vin, vehicle.status, changed), of=vehicle)
+    await plant.unsold(uow, sale)
     await uow.flush()
     uow.emit(events.sale_reversed(sale), of=sale)
     uow.audit("reverse", "sale", str(sale.sale_id))

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from marque_vehicle import events
 from marque_vehicle.events.appointments import appointment_snapshot
+from marque_vehicle.events.car_orders import order_snapshot
 from marque_vehicle.repository import snapshots
 
 _Rows = Callable[[AsyncSession, str, int], Awaitable[Sequence[Any]]]
@@ -28,5 +29,6 @@ READERS: dict[str, SnapshotReader] = {
     "sale": _reader(snapshots.next_sales, "sale_id", events.sale_snapshot),
     "ownership": _reader(snapshots.next_ownerships, "ownership_id", events.ownership_snapshot),
     "appointment": _reader(snapshots.next_appointments, "appointment_id", appointment_snapshot),
+    "car_order": _reader(snapshots.next_car_orders, "order_id", order_snapshot),
     "repair_order": _reader(snapshots.next_repair_orders, "repair_order_id", events.repair_order_snapshot),
 }

@@ -112,6 +112,38 @@ class SaleOption(_message.Message):
 Global___SaleOption: _TypeAlias = SaleOption  # noqa: Y015
 
 @_typing.final
+class TradeIn(_message.Message):
+    """A car that the buyer gave in."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VIN_FIELD_NUMBER: _builtins.int
+    DESCRIPTION_FIELD_NUMBER: _builtins.int
+    ALLOWANCE_FIELD_NUMBER: _builtins.int
+    vin: _builtins.str
+    """Its VIN; empty where it is not known."""
+    description: _builtins.str
+    """What it is, in words, for example `Lavida 2016`."""
+    @_builtins.property
+    def allowance(self) -> _money_pb2.Money:
+        """What was allowed for it, in the sale's currency."""
+
+    def __init__(
+        self,
+        *,
+        vin: _builtins.str = ...,
+        description: _builtins.str = ...,
+        allowance: _money_pb2.Money | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["allowance", b"allowance"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allowance", b"allowance", "description", b"description", "vin", b"vin"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TradeIn: _TypeAlias = TradeIn  # noqa: Y015
+
+@_typing.final
 class Sale(_message.Message):
     """A car sold by a dealer to a customer."""
 
@@ -140,6 +172,11 @@ class Sale(_message.Message):
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
     MASKED_FIELDS_FIELD_NUMBER: _builtins.int
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    TRADE_IN_FIELD_NUMBER: _builtins.int
+    MARGIN_FIELD_NUMBER: _builtins.int
+    LEAD_ID_FIELD_NUMBER: _builtins.int
+    QUOTE_NUMBER_FIELD_NUMBER: _builtins.int
     sale_id: _builtins.str
     """The id, UUID text."""
     dealer_id: _builtins.str
@@ -170,6 +207,14 @@ class Sale(_message.Message):
     """A mark of this version of the row. Given in a change, it makes the change fail with ABORTED, reason ETAG_MISMATCH,
     when somebody else was faster.
     """
+    order_id: _builtins.str
+    """The order by which the car was ordered, of the same dealer; empty for none. A sale with a delivery date says that it was
+    delivered.
+    """
+    lead_id: _builtins.str
+    """The lead that led to it; empty for none."""
+    quote_number: _builtins.str
+    """The number of the quote that the buyer agreed to; empty for none."""
     @_builtins.property
     def invoice_date(self) -> _date_pb2.Date:
         """The date of the invoice, in the dealer's zone."""
@@ -208,6 +253,14 @@ class Sale(_message.Message):
     def masked_fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The paths of the fields that are absent because the caller may not see them, for example `price`."""
 
+    @_builtins.property
+    def trade_in(self) -> Global___TradeIn:
+        """What the buyer gave in; absent for nothing."""
+
+    @_builtins.property
+    def margin(self) -> _money_pb2.Money:
+        """What the dealer earned, in the sale's currency; never negative here."""
+
     def __init__(
         self,
         *,
@@ -234,10 +287,15 @@ class Sale(_message.Message):
         update_time: _timestamp_pb2.Timestamp | None = ...,
         etag: _builtins.str = ...,
         masked_fields: _abc.Iterable[_builtins.str] | None = ...,
+        order_id: _builtins.str = ...,
+        trade_in: Global___TradeIn | None = ...,
+        margin: _money_pb2.Money | None = ...,
+        lead_id: _builtins.str = ...,
+        quote_number: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "delivery_date", b"delivery_date", "discount", b"discount", "invoice_date", b"invoice_date", "price", b"price", "reverse_time", b"reverse_time", "update_time", b"update_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "delivery_date", b"delivery_date", "discount", b"discount", "invoice_date", b"invoice_date", "margin", b"margin", "price", b"price", "reverse_time", b"reverse_time", "trade_in", b"trade_in", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["adviser_staff_id", b"adviser_staff_id", "buyer_customer_id", b"buyer_customer_id", "create_time", b"create_time", "dealer_id", b"dealer_id", "delivery_date", b"delivery_date", "discount", b"discount", "etag", b"etag", "invoice_date", b"invoice_date", "invoice_number", b"invoice_number", "masked_fields", b"masked_fields", "odometer_km", b"odometer_km", "options", b"options", "payment_kind", b"payment_kind", "price", b"price", "reversal_reason", b"reversal_reason", "reverse_time", b"reverse_time", "sale_id", b"sale_id", "source", b"source", "source_key", b"source_key", "state", b"state", "update_time", b"update_time", "use", b"use", "vin", b"vin"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["adviser_staff_id", b"adviser_staff_id", "buyer_customer_id", b"buyer_customer_id", "create_time", b"create_time", "dealer_id", b"dealer_id", "delivery_date", b"delivery_date", "discount", b"discount", "etag", b"etag", "invoice_date", b"invoice_date", "invoice_number", b"invoice_number", "lead_id", b"lead_id", "margin", b"margin", "masked_fields", b"masked_fields", "odometer_km", b"odometer_km", "options", b"options", "order_id", b"order_id", "payment_kind", b"payment_kind", "price", b"price", "quote_number", b"quote_number", "reversal_reason", b"reversal_reason", "reverse_time", b"reverse_time", "sale_id", b"sale_id", "source", b"source", "source_key", b"source_key", "state", b"state", "trade_in", b"trade_in", "update_time", b"update_time", "use", b"use", "vin", b"vin"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

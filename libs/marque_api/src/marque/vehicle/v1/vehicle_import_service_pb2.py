@@ -26,12 +26,14 @@ from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from marque.options.v1 import options_pb2 as marque_dot_options_dot_v1_dot_options__pb2
 from marque.type.v1 import import_pb2 as marque_dot_type_dot_v1_dot_import__pb2
+from marque.vehicle.v1 import channel_day_import_rows_pb2 as marque_dot_vehicle_dot_v1_dot_channel__day__import__rows__pb2
+from marque.vehicle.v1 import plant_stage_import_rows_pb2 as marque_dot_vehicle_dot_v1_dot_plant__stage__import__rows__pb2
 from marque.vehicle.v1 import recall_import_rows_pb2 as marque_dot_vehicle_dot_v1_dot_recall__import__rows__pb2
 from marque.vehicle.v1 import repair_order_import_rows_pb2 as marque_dot_vehicle_dot_v1_dot_repair__order__import__rows__pb2
 from marque.vehicle.v1 import vehicle_import_rows_pb2 as marque_dot_vehicle_dot_v1_dot_vehicle__import__rows__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n.marque/vehicle/v1/vehicle_import_service.proto\x12\x11marque.vehicle.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fmarque/options/v1/options.proto\x1a\x1bmarque/type/v1/import.proto\x1a*marque/vehicle/v1/recall_import_rows.proto\x1a\x30marque/vehicle/v1/repair_order_import_rows.proto\x1a+marque/vehicle/v1/vehicle_import_rows.proto\"\x8e\x01\n\x15ImportVehiclesRequest\x12\x32\n\x06header\x18\x01 \x01(\x0b\x32\".marque.type.v1.ImportStreamHeader\x12\x41\n\x04rows\x18\x02 \x03(\x0b\x32#.marque.vehicle.v1.VehicleImportRowB\x0e\xbaH\x0b\x92\x01\x08\x10\xe8\x07\"\x03\xd8\x01\x03\"\x8d\x01\n\x16ImportVehiclesResponse\x12\x10\n\x08last_row\x18\x01 \x01(\x03\x12.\n\x07summary\x18\x02 \x01(\x0b\x32\x1d.marque.type.v1.ImportSummary\x12\x31\n\x08rejected\x18\x03 \x03(\x0b\x32\x1f.marque.type.v1.ImportRowResult\"\x88\x01\n\x12ImportSalesRequest\x12\x32\n\x06header\x18\x01 \x01(\x0b\x32\".marque.type.v1.ImportStreamHeader\x12>\n\x04rows\x18\x02 \x03(\x0b\x32 .marque.vehicle.v1.SaleImportRowB\x0e\xbaH\x0b\x92\x01\x08\x10\xe8\x07\"\x03\xd8\x01\x03\"\x8a\x01\n\x13ImportSalesResponse\x12\x10\n\x08last_row\x18\x01 \x01(\x03\x12.\n\x07summary\x18\x02 \x01(\x0b\x32\x1d.marque.type.v1.ImportSummary\x12\x31\n\x08rejected\x18\x03 \x03(\x0b\x32\x1f.marque.type.v1.ImportRowResult\"\x96\x01\n\x19ImportRepairOrdersRequest\x12\x32\n\x06header\x18\x01 \x01(\x0b\x32\".marque.type.v1.ImportStreamHeader\x12\x45\n\x04rows\x18\x02 \x03(\x0b\x32\'.marque.vehicle.v1.RepairOrderImportRowB\x0e\xbaH\x0b\x92\x01\x08\x10\xe8\x07\"\x03\xd8\x01\x03\"\x91\x01\n\x1aImportRepairOrdersResponse\x12\x10\n\x08last_row\x18\x01 \x01(\x03\x12.\n\x07summary\x18\x02 \x01(\x0b\x32\x1d.marque.type.v1.ImportSummary\x12\x31\n\x08rejected\x18\x03 \x03(\x0b\x32\x1f.marque.type.v1.ImportRowResult\"\x9a\x01\n\x1bImportRecallVehiclesRequest\x12\x32\n\x06header\x18\x01 \x01(\x0b\x32\".marque.type.v1.ImportStreamHeader\x12G\n\x04rows\x18\x02 \x03(\x0b\x32).marque.vehicle.v1.RecallVehicleImportRowB\x0e\xbaH\x0b\x92\x01\x08\x10\xe8\x07\"\x03\xd8\x01\x03\"\x93\x01\n\x1cImportRecallVehiclesResponse\x12\x10\n\x08last_row\x18\x01 \x01(\x03\x12.\n\x07summary\x18\x02 \x01(\x0b\x32\x1d.marque.type.v1.ImportSummary\x12\x31\n\x08rejected\x18\x03 \x03(\x0b\x32\x1f.marque.type.v1.ImportRowResult2\xae\n\n\x14VehicleImportService\x12\x88\x01\n\x0eImportVehicles\x12(.marque.vehicle.v1.ImportVehiclesRequest\x1a).marque.vehicle.v1.ImportVehiclesResponse\"\x1d\xaa\xbb\x18\x19\n\x17vehicle.vehicles.import(\x01\x30\x01\x12|\n\x0bImportSales\x12%.marque.vehicle.v1.ImportSalesRequest\x1a&.marque.vehicle.v1.ImportSalesResponse\"\x1a\xaa\xbb\x18\x16\n\x14vehicle.sales.import(\x01\x30\x01\x12\x99\x01\n\x12ImportRepairOrders\x12,.marque.vehicle.v1.ImportRepairOrdersRequest\x1a-.marque.vehicle.v1.ImportRepairOrdersResponse\"\"\xaa\xbb\x18\x1e\n\x1cvehicle.repair_orders.import(\x01\x30\x01\x12\x99\x01\n\x14ImportRecallVehicles\x12..marque.vehicle.v1.ImportRecallVehiclesRequest\x1a/.marque.vehicle.v1.ImportRecallVehiclesResponse\"\x1c\xaa\xbb\x18\x18\n\x16vehicle.recalls.import(\x01\x30\x01\x12k\n\x0cUploadImport\x12#.marque.type.v1.UploadImportRequest\x1a\x16.marque.type.v1.Import\"\x1c\xaa\xbb\x18\x18\n\x16vehicle.imports.upload(\x01\x12\x88\x01\n\tGetImport\x12 .marque.type.v1.GetImportRequest\x1a\x16.marque.type.v1.Import\"A\xaa\xbb\x18\x16\n\x14vehicle.imports.read\x82\xd3\xe4\x93\x02!\x12\x1f/v1/vehicle/imports/{import_id}\x12\x8d\x01\n\x0bListImports\x12\".marque.type.v1.ListImportsRequest\x1a#.marque.type.v1.ListImportsResponse\"5\xaa\xbb\x18\x16\n\x14vehicle.imports.list\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/vehicle/imports\x12\xaf\x01\n\x10ListImportErrors\x12\'.marque.type.v1.ListImportErrorsRequest\x1a(.marque.type.v1.ListImportErrorsResponse\"H\xaa\xbb\x18\x16\n\x14vehicle.imports.read\x82\xd3\xe4\x93\x02(\x12&/v1/vehicle/imports/{import_id}/errors\x12\x9a\x01\n\x0c\x43\x61ncelImport\x12#.marque.type.v1.CancelImportRequest\x1a\x16.marque.type.v1.Import\"M\xaa\xbb\x18\x18\n\x16vehicle.imports.cancel\x82\xd3\xe4\x93\x02+\"&/v1/vehicle/imports/{import_id}:cancel:\x01*b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n.marque/vehicle/v1/vehicle_import_service.proto\x12\x11marque.vehicle.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fmarque/options/v1/options.proto\x1a\x1bmarque/type/v1/import.proto\x1a/marque/vehicle/v1/channel_day_import_rows.proto\x1a/marque/vehicle/v1/plant_stage_import_rows.proto\x1a*marque/vehicle/v1/recall_import_rows.proto\x1a\x30marque/vehicle/v1/repair_order_import_rows.proto\x1a+marque/vehicle/v1/vehicle_import_rows.proto\"\x8e\x01\n\x15ImportVehiclesRequest\x12\x32\n\x06header\x18\x01 \x01(\x0b\x32\".marque.type.v1.ImportStreamHeader\x12\x41\n\x04rows\x18\x02 \x03(\x0b\x32#.marque.vehicle.v1.VehicleImportRowB\x0e\xbaH\x0b\x92\x01\x08\x10\xe8\x07\"\x03\xd8\x01\x03\"\x8d\x01\n\x16ImportVehiclesResponse\x12\x10\n\x08last_row\x18\x01 \x01(\x03\x12.\n\x07summary\x18\x02 \x01(\x0b\x32\x1d.marque.type.v1.ImportSummary\x12\x31\n\x08rejected\x18\x03 \x03(\x0b\x32\x1f.marque.type.v1.ImportRowResult\"\x88\x01\n\x12ImportSalesRequest\x12\x32\n\x06header\x18\x01 \x01(\x0b\x32\".marque.type.v1.ImportStreamHeader\x12>\n\x04rows\x18\x02 \x03(\x0b\x32 .marque.vehicle.v1.SaleImportRowB\x0e\xbaH\x0b\x92\x01\x08\x10\xe8\x07\"\x03\xd8\x01\x03\"\x8a\x01\n\x13ImportSalesResponse\x12\x10\n\x08last_row\x18\x01 \x01(\x03\x12.\n\x07summary\x18\x02 \x01(\x0b\x32\x1d.marque.type.v1.ImportSummary\x12\x31\n\x08rejected\x18\x03 \x03(\x0b\x32\x1f.marque.type.v1.ImportRowResult\"\x96\x01\n\x19ImportRepairOrdersRequest\x12\x32\n\x06header\x18\x01 \x01(\x0b\x32\".marque.type.v1.ImportStreamHeader\x12\x45\n\x04rows\x18\x02 \x03(\x0b\x32\'.marque.vehicle.v1.RepairOrderImportRowB\x0e\xbaH\x0b\x92\x01\x08\x10\xe8\x07\"\x03\xd8\x01\x03\"\x91\x01\n\x1aImportRepairOrdersResponse\x12\x10\n\x08last_row\x18\x01 \x01(\x03\x12.\n\x07summary\x18\x02 \x01(\x0b\x32\x1d.marque.type.v1.ImportSummary\x12\x31\n\x08rejected\x18\x03 \x03(\x0b\x32\x1f.marque.type.v1.ImportRowResult\"\x9a\x01\n\x1bImportRecallVehiclesRequest\x12\x32\n\x06header\x18\x01 \x01(\x0b\x32\".marque.type.v1.ImportStreamHeader\x12G\n\x04rows\x18\x02 \x03(\x0b\x32).marque.vehicle.v1.RecallVehicleImportRowB\x0e\xbaH\x0b\x92\x01\x08\x10\xe8\x07\"\x03\xd8\x01\x03\"\x93\x01\n\x1cImportRecallVehiclesResponse\x12\x10\n\x08last_row\x18\x01 \x01(\x03\x12.\n\x07summary\x18\x02 \x01(\x0b\x32\x1d.marque.type.v1.ImportSummary\x12\x31\n\x08rejected\x18\x03 \x03(\x0b\x32\x1f.marque.type.v1.ImportRowResult\"\x94\x01\n\x18ImportPlantStagesRequest\x12\x32\n\x06header\x18\x01 \x01(\x0b\x32\".marque.type.v1.ImportStreamHeader\x12\x44\n\x04rows\x18\x02 \x03(\x0b\x32&.marque.vehicle.v1.PlantStageImportRowB\x0e\xbaH\x0b\x92\x01\x08\x10\xe8\x07\"\x03\xd8\x01\x03\"\x90\x01\n\x19ImportPlantStagesResponse\x12\x10\n\x08last_row\x18\x01 \x01(\x03\x12.\n\x07summary\x18\x02 \x01(\x0b\x32\x1d.marque.type.v1.ImportSummary\x12\x31\n\x08rejected\x18\x03 \x03(\x0b\x32\x1f.marque.type.v1.ImportRowResult\"\x94\x01\n\x18ImportChannelDaysRequest\x12\x32\n\x06header\x18\x01 \x01(\x0b\x32\".marque.type.v1.ImportStreamHeader\x12\x44\n\x04rows\x18\x02 \x03(\x0b\x32&.marque.vehicle.v1.ChannelDayImportRowB\x0e\xbaH\x0b\x92\x01\x08\x10\xe8\x07\"\x03\xd8\x01\x03\"\x90\x01\n\x19ImportChannelDaysResponse\x12\x10\n\x08last_row\x18\x01 \x01(\x03\x12.\n\x07summary\x18\x02 \x01(\x0b\x32\x1d.marque.type.v1.ImportSummary\x12\x31\n\x08rejected\x18\x03 \x03(\x0b\x32\x1f.marque.type.v1.ImportRowResult2\xde\x0c\n\x14VehicleImportService\x12\x88\x01\n\x0eImportVehicles\x12(.marque.vehicle.v1.ImportVehiclesRequest\x1a).marque.vehicle.v1.ImportVehiclesResponse\"\x1d\xaa\xbb\x18\x19\n\x17vehicle.vehicles.import(\x01\x30\x01\x12|\n\x0bImportSales\x12%.marque.vehicle.v1.ImportSalesRequest\x1a&.marque.vehicle.v1.ImportSalesResponse\"\x1a\xaa\xbb\x18\x16\n\x14vehicle.sales.import(\x01\x30\x01\x12\x99\x01\n\x12ImportRepairOrders\x12,.marque.vehicle.v1.ImportRepairOrdersRequest\x1a-.marque.vehicle.v1.ImportRepairOrdersResponse\"\"\xaa\xbb\x18\x1e\n\x1cvehicle.repair_orders.import(\x01\x30\x01\x12\x99\x01\n\x14ImportRecallVehicles\x12..marque.vehicle.v1.ImportRecallVehiclesRequest\x1a/.marque.vehicle.v1.ImportRecallVehiclesResponse\"\x1c\xaa\xbb\x18\x18\n\x16vehicle.recalls.import(\x01\x30\x01\x12\x95\x01\n\x11ImportPlantStages\x12+.marque.vehicle.v1.ImportPlantStagesRequest\x1a,.marque.vehicle.v1.ImportPlantStagesResponse\"!\xaa\xbb\x18\x1d\n\x1bvehicle.plant_stages.import(\x01\x30\x01\x12\x95\x01\n\x11ImportChannelDays\x12+.marque.vehicle.v1.ImportChannelDaysRequest\x1a,.marque.vehicle.v1.ImportChannelDaysResponse\"!\xaa\xbb\x18\x1d\n\x1bvehicle.channel_days.import(\x01\x30\x01\x12k\n\x0cUploadImport\x12#.marque.type.v1.UploadImportRequest\x1a\x16.marque.type.v1.Import\"\x1c\xaa\xbb\x18\x18\n\x16vehicle.imports.upload(\x01\x12\x88\x01\n\tGetImport\x12 .marque.type.v1.GetImportRequest\x1a\x16.marque.type.v1.Import\"A\xaa\xbb\x18\x16\n\x14vehicle.imports.read\x82\xd3\xe4\x93\x02!\x12\x1f/v1/vehicle/imports/{import_id}\x12\x8d\x01\n\x0bListImports\x12\".marque.type.v1.ListImportsRequest\x1a#.marque.type.v1.ListImportsResponse\"5\xaa\xbb\x18\x16\n\x14vehicle.imports.list\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/vehicle/imports\x12\xaf\x01\n\x10ListImportErrors\x12\'.marque.type.v1.ListImportErrorsRequest\x1a(.marque.type.v1.ListImportErrorsResponse\"H\xaa\xbb\x18\x16\n\x14vehicle.imports.read\x82\xd3\xe4\x93\x02(\x12&/v1/vehicle/imports/{import_id}/errors\x12\x9a\x01\n\x0c\x43\x61ncelImport\x12#.marque.type.v1.CancelImportRequest\x1a\x16.marque.type.v1.Import\"M\xaa\xbb\x18\x18\n\x16vehicle.imports.cancel\x82\xd3\xe4\x93\x02+\"&/v1/vehicle/imports/{import_id}:cancel:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -46,6 +48,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_IMPORTREPAIRORDERSREQUEST'].fields_by_name['rows']._serialized_options = b'\272H\013\222\001\010\020\350\007\"\003\330\001\003'
   _globals['_IMPORTRECALLVEHICLESREQUEST'].fields_by_name['rows']._loaded_options = None
   _globals['_IMPORTRECALLVEHICLESREQUEST'].fields_by_name['rows']._serialized_options = b'\272H\013\222\001\010\020\350\007\"\003\330\001\003'
+  _globals['_IMPORTPLANTSTAGESREQUEST'].fields_by_name['rows']._loaded_options = None
+  _globals['_IMPORTPLANTSTAGESREQUEST'].fields_by_name['rows']._serialized_options = b'\272H\013\222\001\010\020\350\007\"\003\330\001\003'
+  _globals['_IMPORTCHANNELDAYSREQUEST'].fields_by_name['rows']._loaded_options = None
+  _globals['_IMPORTCHANNELDAYSREQUEST'].fields_by_name['rows']._serialized_options = b'\272H\013\222\001\010\020\350\007\"\003\330\001\003'
   _globals['_VEHICLEIMPORTSERVICE'].methods_by_name['ImportVehicles']._loaded_options = None
   _globals['_VEHICLEIMPORTSERVICE'].methods_by_name['ImportVehicles']._serialized_options = b'\252\273\030\031\n\027vehicle.vehicles.import'
   _globals['_VEHICLEIMPORTSERVICE'].methods_by_name['ImportSales']._loaded_options = None
@@ -54,6 +60,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_VEHICLEIMPORTSERVICE'].methods_by_name['ImportRepairOrders']._serialized_options = b'\252\273\030\036\n\034vehicle.repair_orders.import'
   _globals['_VEHICLEIMPORTSERVICE'].methods_by_name['ImportRecallVehicles']._loaded_options = None
   _globals['_VEHICLEIMPORTSERVICE'].methods_by_name['ImportRecallVehicles']._serialized_options = b'\252\273\030\030\n\026vehicle.recalls.import'
+  _globals['_VEHICLEIMPORTSERVICE'].methods_by_name['ImportPlantStages']._loaded_options = None
+  _globals['_VEHICLEIMPORTSERVICE'].methods_by_name['ImportPlantStages']._serialized_options = b'\252\273\030\035\n\033vehicle.plant_stages.import'
+  _globals['_VEHICLEIMPORTSERVICE'].methods_by_name['ImportChannelDays']._loaded_options = None
+  _globals['_VEHICLEIMPORTSERVICE'].methods_by_name['ImportChannelDays']._serialized_options = b'\252\273\030\035\n\033vehicle.channel_days.import'
   _globals['_VEHICLEIMPORTSERVICE'].methods_by_name['UploadImport']._loaded_options = None
   _globals['_VEHICLEIMPORTSERVICE'].methods_by_name['UploadImport']._serialized_options = b'\252\273\030\030\n\026vehicle.imports.upload'
   _globals['_VEHICLEIMPORTSERVICE'].methods_by_name['GetImport']._loaded_options = None
@@ -64,22 +74,30 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_VEHICLEIMPORTSERVICE'].methods_by_name['ListImportErrors']._serialized_options = b'\252\273\030\026\n\024vehicle.imports.read\202\323\344\223\002(\022&/v1/vehicle/imports/{import_id}/errors'
   _globals['_VEHICLEIMPORTSERVICE'].methods_by_name['CancelImport']._loaded_options = None
   _globals['_VEHICLEIMPORTSERVICE'].methods_by_name['CancelImport']._serialized_options = b'\252\273\030\030\n\026vehicle.imports.cancel\202\323\344\223\002+\"&/v1/vehicle/imports/{import_id}:cancel:\001*'
-  _globals['_IMPORTVEHICLESREQUEST']._serialized_start=330
-  _globals['_IMPORTVEHICLESREQUEST']._serialized_end=472
-  _globals['_IMPORTVEHICLESRESPONSE']._serialized_start=475
-  _globals['_IMPORTVEHICLESRESPONSE']._serialized_end=616
-  _globals['_IMPORTSALESREQUEST']._serialized_start=619
-  _globals['_IMPORTSALESREQUEST']._serialized_end=755
-  _globals['_IMPORTSALESRESPONSE']._serialized_start=758
-  _globals['_IMPORTSALESRESPONSE']._serialized_end=896
-  _globals['_IMPORTREPAIRORDERSREQUEST']._serialized_start=899
-  _globals['_IMPORTREPAIRORDERSREQUEST']._serialized_end=1049
-  _globals['_IMPORTREPAIRORDERSRESPONSE']._serialized_start=1052
-  _globals['_IMPORTREPAIRORDERSRESPONSE']._serialized_end=1197
-  _globals['_IMPORTRECALLVEHICLESREQUEST']._serialized_start=1200
-  _globals['_IMPORTRECALLVEHICLESREQUEST']._serialized_end=1354
-  _globals['_IMPORTRECALLVEHICLESRESPONSE']._serialized_start=1357
-  _globals['_IMPORTRECALLVEHICLESRESPONSE']._serialized_end=1504
-  _globals['_VEHICLEIMPORTSERVICE']._serialized_start=1507
-  _globals['_VEHICLEIMPORTSERVICE']._serialized_end=2833
+  _globals['_IMPORTVEHICLESREQUEST']._serialized_start=428
+  _globals['_IMPORTVEHICLESREQUEST']._serialized_end=570
+  _globals['_IMPORTVEHICLESRESPONSE']._serialized_start=573
+  _globals['_IMPORTVEHICLESRESPONSE']._serialized_end=714
+  _globals['_IMPORTSALESREQUEST']._serialized_start=717
+  _globals['_IMPORTSALESREQUEST']._serialized_end=853
+  _globals['_IMPORTSALESRESPONSE']._serialized_start=856
+  _globals['_IMPORTSALESRESPONSE']._serialized_end=994
+  _globals['_IMPORTREPAIRORDERSREQUEST']._serialized_start=997
+  _globals['_IMPORTREPAIRORDERSREQUEST']._serialized_end=1147
+  _globals['_IMPORTREPAIRORDERSRESPONSE']._serialized_start=1150
+  _globals['_IMPORTREPAIRORDERSRESPONSE']._serialized_end=1295
+  _globals['_IMPORTRECALLVEHICLESREQUEST']._serialized_start=1298
+  _globals['_IMPORTRECALLVEHICLESREQUEST']._serialized_end=1452
+  _globals['_IMPORTRECALLVEHICLESRESPONSE']._serialized_start=1455
+  _globals['_IMPORTRECALLVEHICLESRESPONSE']._serialized_end=1602
+  _globals['_IMPORTPLANTSTAGESREQUEST']._serialized_start=1605
+  _globals['_IMPORTPLANTSTAGESREQUEST']._serialized_end=1753
+  _globals['_IMPORTPLANTSTAGESRESPONSE']._serialized_start=1756
+  _globals['_IMPORTPLANTSTAGESRESPONSE']._serialized_end=1900
+  _globals['_IMPORTCHANNELDAYSREQUEST']._serialized_start=1903
+  _globals['_IMPORTCHANNELDAYSREQUEST']._serialized_end=2051
+  _globals['_IMPORTCHANNELDAYSRESPONSE']._serialized_start=2054
+  _globals['_IMPORTCHANNELDAYSRESPONSE']._serialized_end=2198
+  _globals['_VEHICLEIMPORTSERVICE']._serialized_start=2201
+  _globals['_VEHICLEIMPORTSERVICE']._serialized_end=3831
 # @@protoc_insertion_point(module_scope)

@@ -8,6 +8,8 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from marque.type.v1 import import_pb2 as _import_pb2
+from marque.vehicle.v1 import channel_day_import_rows_pb2 as _channel_day_import_rows_pb2
+from marque.vehicle.v1 import plant_stage_import_rows_pb2 as _plant_stage_import_rows_pb2
 from marque.vehicle.v1 import recall_import_rows_pb2 as _recall_import_rows_pb2
 from marque.vehicle.v1 import repair_order_import_rows_pb2 as _repair_order_import_rows_pb2
 from marque.vehicle.v1 import vehicle_import_rows_pb2 as _vehicle_import_rows_pb2
@@ -285,3 +287,135 @@ class ImportRecallVehiclesResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ImportRecallVehiclesResponse: _TypeAlias = ImportRecallVehiclesResponse  # noqa: Y015
+
+@_typing.final
+class ImportPlantStagesRequest(_message.Message):
+    """A part of a stream of rows."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HEADER_FIELD_NUMBER: _builtins.int
+    ROWS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def header(self) -> _import_pb2.ImportStreamHeader:
+        """Says where the rows come from; in the first message, and only there. Without it the first message is refused with
+        IMPORT_HEADER_MISSING.
+        """
+
+    @_builtins.property
+    def rows(self) -> _containers.RepeatedCompositeFieldContainer[_plant_stage_import_rows_pb2.PlantStageImportRow]:
+        """The rows, at most 1,000 in a message. A faulty row is answered, it does not break the stream."""
+
+    def __init__(
+        self,
+        *,
+        header: _import_pb2.ImportStreamHeader | None = ...,
+        rows: _abc.Iterable[_plant_stage_import_rows_pb2.PlantStageImportRow] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["header", b"header"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["header", b"header", "rows", b"rows"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ImportPlantStagesRequest: _TypeAlias = ImportPlantStagesRequest  # noqa: Y015
+
+@_typing.final
+class ImportPlantStagesResponse(_message.Message):
+    """What became of the rows so far."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LAST_ROW_FIELD_NUMBER: _builtins.int
+    SUMMARY_FIELD_NUMBER: _builtins.int
+    REJECTED_FIELD_NUMBER: _builtins.int
+    last_row: _builtins.int
+    """The number of the last row read; it and all before are committed or rejected."""
+    @_builtins.property
+    def summary(self) -> _import_pb2.ImportSummary:
+        """The counts since the stream began."""
+
+    @_builtins.property
+    def rejected(self) -> _containers.RepeatedCompositeFieldContainer[_import_pb2.ImportRowResult]:
+        """The rejected rows of this part."""
+
+    def __init__(
+        self,
+        *,
+        last_row: _builtins.int = ...,
+        summary: _import_pb2.ImportSummary | None = ...,
+        rejected: _abc.Iterable[_import_pb2.ImportRowResult] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["summary", b"summary"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["last_row", b"last_row", "rejected", b"rejected", "summary", b"summary"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ImportPlantStagesResponse: _TypeAlias = ImportPlantStagesResponse  # noqa: Y015
+
+@_typing.final
+class ImportChannelDaysRequest(_message.Message):
+    """A part of a stream of rows."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HEADER_FIELD_NUMBER: _builtins.int
+    ROWS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def header(self) -> _import_pb2.ImportStreamHeader:
+        """Says where the rows come from; in the first message, and only there. Without it the first message is refused with
+        IMPORT_HEADER_MISSING.
+        """
+
+    @_builtins.property
+    def rows(self) -> _containers.RepeatedCompositeFieldContainer[_channel_day_import_rows_pb2.ChannelDayImportRow]:
+        """The rows, at most 1,000 in a message. A faulty row is answered, it does not break the stream."""
+
+    def __init__(
+        self,
+        *,
+        header: _import_pb2.ImportStreamHeader | None = ...,
+        rows: _abc.Iterable[_channel_day_import_rows_pb2.ChannelDayImportRow] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["header", b"header"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["header", b"header", "rows", b"rows"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ImportChannelDaysRequest: _TypeAlias = ImportChannelDaysRequest  # noqa: Y015
+
+@_typing.final
+class ImportChannelDaysResponse(_message.Message):
+    """What became of the rows so far."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LAST_ROW_FIELD_NUMBER: _builtins.int
+    SUMMARY_FIELD_NUMBER: _builtins.int
+    REJECTED_FIELD_NUMBER: _builtins.int
+    last_row: _builtins.int
+    """The number of the last row read; it and all before are committed or rejected."""
+    @_builtins.property
+    def summary(self) -> _import_pb2.ImportSummary:
+        """The counts since the stream began."""
+
+    @_builtins.property
+    def rejected(self) -> _containers.RepeatedCompositeFieldContainer[_import_pb2.ImportRowResult]:
+        """The rejected rows of this part."""
+
+    def __init__(
+        self,
+        *,
+        last_row: _builtins.int = ...,
+        summary: _import_pb2.ImportSummary | None = ...,
+        rejected: _abc.Iterable[_import_pb2.ImportRowResult] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["summary", b"summary"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["last_row", b"last_row", "rejected", b"rejected", "summary", b"summary"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ImportChannelDaysResponse: _TypeAlias = ImportChannelDaysResponse  # noqa: Y015

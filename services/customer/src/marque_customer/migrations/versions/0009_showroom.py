@@ -8,7 +8,7 @@ from alembic import op
 from servicekit.db.tables import statements
 
 revision = "0009"
-down_revision = "0007"
+down_revision = "0008"
 
 AGGREGATE = "version bigint NOT NULL, create_time timestamptz NOT NULL, update_time timestamptz NOT NULL"
 SUMS = """currency text NOT NULL, list_minor bigint NOT NULL, discount_minor bigint NOT NULL, trade_in_minor bigint NOT NULL,

@@ -1,8 +1,17 @@
-"""Imports of cars, sales and repair orders: a chunk of rows in a few statements, whatever its size."""
+"""Imports of the vehicle service: a chunk of rows in a few statements, whatever its size."""
 
+from marque_vehicle.usecases.imports.channel_days import ChannelDayImporter
+from marque_vehicle.usecases.imports.plant_stages import PlantStageImporter
 from marque_vehicle.usecases.imports.recalls import RecallVehicleImporter
 from marque_vehicle.usecases.imports.repair_orders import RepairOrderImporter
 from marque_vehicle.usecases.imports.sales import SaleImporter
 from marque_vehicle.usecases.imports.vehicles import VehicleImporter
 
-__all__ = ["RecallVehicleImporter", "RepairOrderImporter", "SaleImporter", "VehicleImporter"]
+__all__ = [
+    "ChannelDayImporter",
+    "PlantStageImporter",
+    "RecallVehicleImporter",
+    "RepairOrderImporter",
+    "SaleImporter",
+    "VehicleImporter",
+]

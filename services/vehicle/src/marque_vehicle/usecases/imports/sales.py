@@ -21,10 +21,10 @@ from marque_vehicle import events
 from marque_vehicle.clients import Customers
 from marque_vehicle.errors import OwnershipMovedOn
 from marque_vehicle.models import Ownership, Sale, Vehicle
-from marque_vehicle.repository import bulk, ownerships
+from marque_vehicle.repository import bulk, car_orders, ownerships
 from marque_vehicle.repository import scope as scopes
 from marque_vehicle.rules import days
-from marque_vehicle.usecases import sales
+from marque_vehicle.usecases import plant, sales
 from marque_vehicle.usecases.imports.reading import Reading, codes, ordered, waves
 from marque_vehicle.usecases.imports.shared import Dealers, dealers_of, take_customers, take_dealer
 
@@ -57,6 +57,8 @@ class SaleImporter:
         outcomes = {place: reading.rejected for place, reading in enumerate(readings) if reading.violations}
         good = [(place, reading) for place, reading in enumerate(readings) if not reading.violations]
         if good:
+            if await bulk.are_of_orders(uow.session, [_key(reading) for _, reading in good]):
+                await car_orders.hold(uow.session)  # before any other lock, as everywhere
             known = await ownerships.lock(uow.session, [reading.values["vin"] for _, reading in good])
             for wave in waves(good, lambda one: one[1].key):
                 await _apply(uow, wave, outcomes, known)
@@ -273,3 +275,5 @@ async def _complete(uow: UnitOfWork, sale: Sale, values: dict[str, Any], start: 
         sale.start_time = start
         uow.audit("import", "sale", str(sale.sale_id), tuple(values))
     await uow.flush()
+    if sale.order_id and "delivery_date" in values:
+        await plant.delivered(uow, sale)
