@@ -228,6 +228,30 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "service": _permissions(*_ALL, _OPERATIONS, _PROVISIONING),
 }  # fmt: skip
 
+# Upkeep of cars: odometers, maintenance, cars in use.
+_UPKEEP_LOOK = "vehicle.odometer: list\nvehicle.maintenance_plans: list\nvehicle.maintenance: read"
+_UPKEEP_DESK = "vehicle.odometer: record\nvehicle.maintenance: list list_returns"
+_UPKEEP_MAKER = "vehicle.maintenance_plans: put\nvehicle.exposure: list count"
+_UPKEEP_ALL = (_UPKEEP_LOOK, _UPKEEP_DESK, _UPKEEP_MAKER)
+_UPKEEP: dict[str, tuple[str, ...]] = {
+    "owner": (_UPKEEP_LOOK, "vehicle.odometer: record"),
+    "dealer.sales": (_UPKEEP_LOOK, _UPKEEP_DESK),
+    "dealer.service": (_UPKEEP_LOOK, _UPKEEP_DESK),
+    "dealer.technician": (_UPKEEP_LOOK,),
+    "dealer.care": (_UPKEEP_LOOK, _UPKEEP_DESK),
+    "dealer.manager": (_UPKEEP_LOOK, _UPKEEP_DESK),
+    "dealer.system": (_UPKEEP_LOOK, _UPKEEP_DESK),
+    "oem.agent": (_UPKEEP_LOOK, _UPKEEP_DESK),
+    "oem.keyaccount": (_UPKEEP_LOOK, _UPKEEP_DESK),
+    "oem.technical": (_UPKEEP_LOOK, "vehicle.exposure: list"),
+    "oem.quality": (_UPKEEP_LOOK, _UPKEEP_MAKER),
+    "oem.region": (_UPKEEP_LOOK, "vehicle.maintenance: list list_returns"),
+    "oem.manager": _UPKEEP_ALL,
+    "oem.admin": _UPKEEP_ALL,
+    "service": _UPKEEP_ALL,
+}
+PERMISSIONS |= {role: PERMISSIONS[role] | _permissions(*held) for role, held in _UPKEEP.items()}
+
 CLASSES: dict[str, frozenset[int]] = {
     "owner": frozenset({IDENTITY, CONTACT, PROFILE, COMMERCIAL, PERSON}),
     "dealer.sales": ALL_CLASSES,

@@ -19,12 +19,15 @@ from marque_vehicle import due
 from marque_vehicle.api import (
     AppointmentApi,
     LemonWatchApi,
+    MaintenanceApi,
+    OdometerApi,
     OwnershipApi,
     RecallApi,
     RepairOrderApi,
     SaleApi,
     ServiceResourceApi,
     VehicleApi,
+    VehicleExposureApi,
     WarrantyApi,
 )
 from marque_vehicle.clients import Calendars, Customers
@@ -44,7 +47,8 @@ def build(kit: Kit) -> Service:
     """Returns the service on the given parts."""
     work = Work(kit.database, kit.committed, CONSTRAINTS)
     customers, calendars = Customers(_peer(kit, "customer")), Calendars(_peer(kit, "network"))
-    policy = _policy(_own(kit))
+    own = _own(kit)
+    policy = _policy(own)
     importers: dict[str, Importer] = {
         "ImportVehicles": VehicleImporter(work),
         "ImportSales": SaleImporter(work, customers),
@@ -65,12 +69,15 @@ def build(kit: Kit) -> Service:
             RecallApi(work),
             LemonWatchApi(work),
             WarrantyApi(work),
+            OdometerApi(work),
+            MaintenanceApi(work, own.maintenance_notice_days),
+            VehicleExposureApi(work),
             ImportApi("vehicle", work, importers),
             PersonalDataApi("vehicle", work, _personal(kit)),
             HandOverApi("vehicle", work, VehicleHandOver()),
             OperationsApi("vehicle", work, READERS, heard, kit=kit),
         ],
-        due={**import_due(work, importers), **due.handlers(policy)},
+        due={**import_due(work, importers), **due.handlers(policy), **due.upkeep(own.maintenance_notice_days)},
         subscriptions=heard,
         snapshots=READERS,
         closing=[customers, calendars],

@@ -1,7 +1,10 @@
 """The servicers of the vehicle service: read the request, call the use case, render the answer."""
 
 from marque_vehicle.api.appointments import AppointmentApi
+from marque_vehicle.api.exposure import VehicleExposureApi
 from marque_vehicle.api.lemon import LemonWatchApi
+from marque_vehicle.api.maintenance import MaintenanceApi
+from marque_vehicle.api.odometer import OdometerApi
 from marque_vehicle.api.ownerships import OwnershipApi
 from marque_vehicle.api.recalls import RecallApi
 from marque_vehicle.api.repair_orders import RepairOrderApi
@@ -13,11 +16,14 @@ from marque_vehicle.api.warranty import WarrantyApi
 __all__ = [
     "AppointmentApi",
     "LemonWatchApi",
+    "MaintenanceApi",
+    "OdometerApi",
     "OwnershipApi",
     "RecallApi",
     "RepairOrderApi",
     "SaleApi",
     "ServiceResourceApi",
     "VehicleApi",
+    "VehicleExposureApi",
     "WarrantyApi",
 ]

@@ -14,6 +14,7 @@ from marque_vehicle.errors.appointments import (
     SlotTaken,
 )
 from marque_vehicle.errors.lemon import LemonLawNotApplicable
+from marque_vehicle.errors.maintenance import MaintenanceNotPlanned, MaintenancePlanInForce
 from marque_vehicle.errors.recalls import (
     RecallClosed,
     RecallCodeTaken,
@@ -82,6 +83,8 @@ __all__ = [
     "InvoiceAlreadyRecorded",
     "LemonLawNotApplicable",
     "LinesMissing",
+    "MaintenanceNotPlanned",
+    "MaintenancePlanInForce",
     "OdometerBelowLatest",
     "OdometerOutBelowIn",
     "OutsideWorkingHours",

@@ -2,6 +2,7 @@
 
 from marque_vehicle.models.appointments import Appointment, DealerHours, ServiceResource
 from marque_vehicle.models.base import Model
+from marque_vehicle.models.maintenance import MaintenancePlan
 from marque_vehicle.models.recalls import Recall, RecallScope
 from marque_vehicle.models.repair_orders import RepairOrder
 from marque_vehicle.models.sales import Ownership, Sale
@@ -11,6 +12,7 @@ from marque_vehicle.models.warranty import WarrantyTerm
 __all__ = [
     "Appointment",
     "DealerHours",
+    "MaintenancePlan",
     "Model",
     "Ownership",
     "Recall",

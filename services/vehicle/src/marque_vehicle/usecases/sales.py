@@ -21,6 +21,7 @@ from marque_vehicle.models import Ownership, Sale
 from marque_vehicle.repository import ownerships, sales, vehicles
 from marque_vehicle.repository.scope import Scope
 from marque_vehicle.rules import days
+from marque_vehicle.usecases import maintenance
 from marque_vehicle.usecases.ownerships import end_all
 
 
@@ -75,6 +76,7 @@ async def record_sale(*, uow: UnitOfWork, values: dict[str, Any], ends_current: 
         uow.emit(events.ownership_started(owner))
         if changed:
             uow.emit(events.vehicle_updated(vin, vehicle.status, changed), of=vehicle)
+        await maintenance.look_later(uow, [vin])
         uow.audit("create", "sale", str(sale.sale_id))
         return await uow.answer(sale)
 
@@ -114,4 +116,5 @@ async def reverse(uow: UnitOfWork, sale: Sale, reason: str, known: datetime) -> 
         uow.emit(events.vehicle_updated(sale.vin, vehicle.status, changed), of=vehicle)
     await uow.flush()
     uow.emit(events.sale_reversed(sale), of=sale)
+    await maintenance.look_later(uow, [sale.vin])
     uow.audit("reverse", "sale", str(sale.sale_id))

@@ -78,6 +78,14 @@ TABLE: dict[str, dict[str, Sight]] = {
         "region": _sight("own desk former region"),
         "maker": _sight(_ALL),
     },
+    # The same car, for what anybody may say of it who has to do with it: a person of the cars that they have now.
+    "car to tell of": {
+        "owner": _sight("own"),
+        "dealer": _sight("own desk former"),
+        "group": _sight("own desk former group"),
+        "region": _sight("own desk former region"),
+        "maker": _sight(_ALL),
+    },
     # Who owns the car now, asked by its VIN.
     "present ownership": {
         "owner": _sight("own"),
