@@ -53,7 +53,7 @@ class MaintenanceApi:
         car, visits = await repository.read_car(reader, seen.row["vin"])
         if car is None:
             raise MaintenanceNotPlanned()
-        judged = readings_of.judge(await odometer.series(reader, car["vin"]))
+        judged = readings_of.judge(await odometer.series(reader, car["vin"]), car["start"])
         plans = await repository.read_plans(reader, car["market"])
         found = usecases.standing_of(car, visits, judged, plans, now())
         if found is None or found.next is None:

@@ -13,7 +13,7 @@ from marque_vehicle.mapping import common
 from marque_vehicle.mapping import odometer as mapping
 from marque_vehicle.repository import odometer as repository
 from marque_vehicle.repository import scope as scopes
-from marque_vehicle.repository import vehicles
+from marque_vehicle.repository import vehicles, warranty
 from marque_vehicle.rules import odometer as rules
 from marque_vehicle.rules import vins
 from marque_vehicle.usecases import odometer as usecases
@@ -46,7 +46,10 @@ class OdometerApi:
             raise VehicleNotFound()
         vin = seen.row["vin"]
         series = await repository.series(reader, vin)
-        judged = rules.judge(one for one in series if seen.until is None or one.moment < seen.until)
+        judged = rules.judge(
+            (one for one in series if seen.until is None or one.moment < seen.until),
+            await warranty.start_of(reader, vin),
+        )
         return odometer_service_pb2.ListOdometerReadingsResponse(
             readings=[mapping.reading_message(vin, one) for one in reversed(judged)]
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -45,6 +45,15 @@ async def series_of(session: AsyncSession, vins: Sequence[str]) -> dict[str, lis
     for row in (await session.execute(sa.text(_SERIES.format(vins=":vins")), {"vins": list(vins)})).mappings():
         found[row["vin"]].append(_reading(row))
     return found
+
+
+async def start_of(session: AsyncSession, vin: str) -> date | None:
+    """Returns the day on which a car was handed over at its first sale; None before it."""
+    found = sa.text(
+        "SELECT coalesce(delivery_date, invoice_date) FROM sales WHERE vin = :vin AND state = 1 ORDER BY start_time, sale_id LIMIT 1"
+    )
+    start: date | None = await session.scalar(found, {"vin": vin})
+    return start
 
 
 async def add(

@@ -1,7 +1,8 @@
 """What readings of an odometer are worth, and how fast a car drives. Pure.
 
-Credible is the longest chain of readings that never goes back and never drives faster than a car can; of equals the older one, so that a
-single new reading is doubted and not all before it. A slip of the pen and an odometer that was turned back so stand alone, whichever way
+Credible is the longest chain of readings that never goes back and never drives faster than a car can; a step counts the less, the more its
+rate is unlike that of cars, and of equals the older one, so that a single new reading is doubted and not all before it.
+A slip of the pen and an odometer that was turned back so stand alone, whichever way
 they lie. Over an odometer that was replaced the distance goes on.
 
 The rate is the median of the slopes between credible readings (Theil 1950, Sen 1968), drawn towards what cars drive in general the less,
@@ -12,8 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from math import exp, sqrt
+from datetime import UTC, date, datetime, time, timedelta
+from math import exp, log, sqrt
 from statistics import median
 
 CREDIBLE, WENT_BACK, IMPLAUSIBLE = 1, 2, 3  # the contract's numbers
@@ -21,15 +22,13 @@ SALE, ORDER_IN, ORDER_OUT, TOLD, APPOINTMENT, ROADSIDE = range(1, 7)
 
 FASTEST_KM_PER_DAY = 1500
 _SLACK_KM = 300  # a moment is often only a day: what may be driven between two readings of one
+_SHORT_DAYS = 10.0
+_UNLIKE, _MOST_UNLIKE = 0.03, 0.8  # a rate ten times that of cars costs half a step; none costs a whole one
 _MOST = 400  # readings that are weighed against each other; older ones are credible as they are
-GENERAL_KM_PER_DAY = (
-    40.0  # the median of cars in the complaints of NHTSA, and what Chinese makers plan with (15,000 km a year)
-)
+GENERAL_KM_PER_DAY = 45.0  # Chinese makers plan with 41; cars in the complaints of NHTSA have a median of 49.7
 _TRUST_DAYS = 90.0  # after so many days of watching a car counts as much as all others
-_SPREAD_GENERAL, _SPREAD_KNOWN = (
-    0.60,
-    0.18,
-)  # of the logarithm of the rate: among cars, and of one car from year to year
+# Of the logarithm of the rate: among cars, and of one car from year to year.
+_SPREAD_GENERAL, _SPREAD_KNOWN = 0.60, 0.18
 _Z90 = 1.2816  # one in ten lies beyond, on either side
 _WATCHED = timedelta(days=3 * 365)  # how a car was driven before says little
 _APART = timedelta(days=14)
@@ -72,13 +71,14 @@ class Rate:
         return self.day + timedelta(days=min(round(days), 36_500))
 
 
-def judge(readings: Iterable[Reading]) -> list[Judged]:
-    """Returns every reading in the order of time with what is thought of it."""
+def judge(readings: Iterable[Reading], start: date | None = None) -> list[Judged]:
+    """Returns every reading in the order of time with what is thought of it. `start`: the day of the car's delivery, where it is known."""
     ordered = sorted(readings, key=lambda one: (one.moment, one.source, one.km, one.key))
     found: list[Judged] = []
     offset = 0
-    for part in _parts(ordered):
-        judged = _judge_part(part, offset)
+    delivered = None if start is None else datetime.combine(start, time.min, UTC)
+    for place, part in enumerate(_parts(ordered)):
+        judged = _judge_part(part, offset, delivered if place == 0 else None)
         found += judged
         offset = max([offset, *(one.distance for one in judged)])
     return found
@@ -94,9 +94,9 @@ def _parts(ordered: Sequence[Reading]) -> list[list[Reading]]:
     return parts
 
 
-def _judge_part(part: Sequence[Reading], offset: int) -> list[Judged]:
+def _judge_part(part: Sequence[Reading], offset: int, start: datetime | None) -> list[Judged]:
     older, weighed = part[:-_MOST], part[-_MOST:]
-    chain = _chain(weighed)
+    chain = _chain(weighed, None if older else start)
     found = [Judged(one, CREDIBLE, offset + one.km) for one in older]
     for place, one in enumerate(weighed):
         if place in chain:
@@ -112,16 +112,29 @@ def _follows(earlier: Reading, later: Reading) -> bool:
     return 0 <= later.km - earlier.km <= _SLACK_KM + FASTEST_KM_PER_DAY * days
 
 
-def _chain(part: Sequence[Reading]) -> set[int]:
-    """The places of the longest chain; of equals the one that ends first, by the earliest steps."""
-    length, before = [1] * len(part), [-1] * len(part)
+def _worth(days: float, km: float) -> float:
+    """What a step adds to a chain: one, less the more its rate is unlike that of cars. Short steps say little of a rate."""
+    likely = GENERAL_KM_PER_DAY * _SHORT_DAYS
+    unlike = log((max(0.0, km) + likely) / (days + _SHORT_DAYS) / GENERAL_KM_PER_DAY) / _SPREAD_GENERAL
+    return 1 - min(_MOST_UNLIKE, _UNLIKE * unlike**2)
+
+
+def _chain(part: Sequence[Reading], start: datetime | None) -> set[int]:
+    """The places of the chain that is worth most; of equals the one that ends first, by the earliest steps."""
+    worth, before = [1.0] * len(part), [-1] * len(part)
     for place, one in enumerate(part):
+        if start is not None and one.moment > start:
+            worth[place] = _worth((one.moment - start).total_seconds() / 86_400, one.km)
         for earlier in range(place):
-            if length[earlier] >= length[place] and _follows(part[earlier], one):
-                length[place], before[place] = length[earlier] + 1, earlier
+            if not _follows(part[earlier], one):
+                continue
+            days = (one.moment - part[earlier].moment).total_seconds() / 86_400
+            whole = worth[earlier] + _worth(days, one.km - part[earlier].km)
+            if whole > worth[place]:
+                worth[place], before[place] = whole, earlier
     if not part:
         return set()
-    place = max(range(len(part)), key=lambda at: (length[at], -at))
+    place = max(range(len(part)), key=lambda at: (worth[at], -at))
     found = set()
     while place >= 0:
         found.add(place)

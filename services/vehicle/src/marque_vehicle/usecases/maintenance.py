@@ -99,7 +99,7 @@ async def look(uow: UnitOfWork, key: str, notice_days: int) -> None:
     cars, visits = await repository.cars_of(uow.session, vins)
     series = await odometer.series_of(uow.session, vins)
     plans = await repository.plans(uow.session, {car["market"] for car in cars.values()})
-    judged = {vin: readings_of.judge(series[vin]) for vin in vins}
+    judged = {vin: readings_of.judge(series[vin], cars[vin]["start"] if vin in cars else None) for vin in vins}
     found = {vin: standing_of(car, visits[vin], judged[vin], plans, uow.now) for vin, car in cars.items()}
     versions = await repository.keep(uow.session, [due_columns(vin, found.get(vin)) for vin in vins], uow.now)
     await milestones.keep(uow.session, vins, _milestone_rows(found))

@@ -24,11 +24,12 @@ async def note(
 ) -> rules.Judged:
     """Keeps a reading of a locked car, which becomes the car's own unless it does not fit. Returns it in the light of all."""
     series = (await repository.series_of(uow.session, [vehicle.vin]))[vehicle.vin]
+    start = await repository.start_of(uow.session, vehicle.vin)
     key = await repository.add(
         uow.session, vehicle.vin, moment, km, replaced=replaced, source=source, source_id=source_id, now=uow.now
     )
     made = rules.Reading(moment, km, source, key, replaced)
-    found = next(one for one in rules.judge({*series, made}) if one.reading == made)
+    found = next(one for one in rules.judge({*series, made}, start) if one.reading == made)
     if found.flag == rules.CREDIBLE:
         try:
             vehicle.read_odometer(km, moment, replaced=replaced)

@@ -8,7 +8,7 @@ from typing import Any
 from servicekit.testing.access.registry import Row
 from servicekit.testing.platform import until
 
-_GENERAL_KM_PER_DAY = 40  # of a car of which no odometer was read
+_GENERAL_KM_PER_DAY = 45  # of a car of which no odometer was read
 
 
 async def make(cast: Any) -> None:
@@ -32,5 +32,5 @@ async def make(cast: Any) -> None:
         return bool((await cast.world.platform.sql("vehicle", found, vins, plan["planCode"]))[0][0] == len(vins))
 
     await until(followed, 30, "the cars do not follow their plan")
-    cast.rows["present ownership:maintenance"] = sold
+    cast.rows["car to come"] = sold
     cast.rows["sale:maintenance"] = {place: Row(place, row.id) for place, row in sold.items()}
