@@ -242,7 +242,9 @@ PERMISSIONS: dict[str, frozenset[str]] = {
         "vehicle.ownerships: list read", _DIARY, _IDENTITY_LOOK, _RIGHTS_OWN,
         "vehicle.lemon_watches: read\nvehicle.warranty_terms: list check", _CAR_ORDER_LOOK,
     ),
-    "dealer.sales": _permissions(*_DEALER, *_DESK, _COUNTER, _SALES, _WORKSHOP_LOOK, _DIARY, _LEADS_WORKED, _PAPERS, _SHOWROOM_DESK, _CAR_ORDERS),
+    "dealer.sales": _permissions(
+        *_DEALER, *_DESK, _COUNTER, _SALES, _WORKSHOP_LOOK, _DIARY, _LEADS_WORKED, _PAPERS, _SHOWROOM_DESK, _CAR_ORDERS,
+    ),
     "dealer.service": _permissions(*_DEALER, *_DESK, _COUNTER, _WORKSHOP, _STATION_DIARY, _TASKS),
     "dealer.technician": _permissions(*_DEALER, "vehicle.repair_orders: read list update advance_stage", _DIARY_LOOK),
     "dealer.care": _permissions(
@@ -251,7 +253,8 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     ),
     "dealer.manager": _permissions(
         *_DEALER, *_DESK, _COUNTER, _SALES, _WORKSHOP, "network.staff: create update", "network.calendars: put copy",
-        _PARTNER_LOOK, _ASSIGNING, _LEAVING, _STATION_DIARY, _STATION, _LEADS_MANAGED, _PAPERS, _SHOWROOM_MANAGED, _CAR_ORDERS, _CHANNEL_LOOK,
+        _PARTNER_LOOK, _ASSIGNING, _LEAVING, _STATION_DIARY, _STATION, _LEADS_MANAGED, _PAPERS, _SHOWROOM_MANAGED, _CAR_ORDERS,
+        _CHANNEL_LOOK,
     ),
     "dealer.system": _permissions(
         *_DEALER, *_DESK, _COUNTER, _SALES, _WORKSHOP, _IMPORTS, _STATION_DIARY, _STATION, _LEADS_WORKED, _LEAD_INTAKE, _PAPERS,
@@ -262,7 +265,9 @@ PERMISSIONS: dict[str, frozenset[str]] = {
         _LEADS_WORKED, "customer.leads: assign", _RIGHTS_DESK, _SHOWROOM_DESK, _CAR_ORDER_LOOK,
     ),
     "oem.technical": _permissions(_NETWORK_LOOK, _CAR_LOOK, "vehicle.vehicles: list", _WORKSHOP_LOOK, _RECALL_LOOK),
-    "oem.keyaccount": _permissions(*_DEALER, *_DESK, _IDENTITY, _SALES_LOOK, _WORKSHOP_LOOK, _LEADS_MANAGED, _SHOWROOM_MANAGED, _CAR_ORDERS),
+    "oem.keyaccount": _permissions(
+        *_DEALER, *_DESK, _IDENTITY, _SALES_LOOK, _WORKSHOP_LOOK, _LEADS_MANAGED, _SHOWROOM_MANAGED, _CAR_ORDERS,
+    ),
     "oem.marketing": _permissions(
         _NETWORK_LOOK, "customer.customers: list", "vehicle.vehicles: list read", _CONTACT_RULES_LOOK,
     ),
@@ -286,6 +291,30 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "provisioner": _permissions(_PROVISIONING),
     "service": _permissions(*_ALL, _OPERATIONS, _PROVISIONING),
 }  # fmt: skip
+
+# Upkeep of cars: odometers, maintenance, cars in use.
+_UPKEEP_LOOK = "vehicle.odometer: list\nvehicle.maintenance_plans: list\nvehicle.maintenance: read"
+_UPKEEP_DESK = "vehicle.odometer: record\nvehicle.maintenance: list list_returns"
+_UPKEEP_MAKER = "vehicle.maintenance_plans: put\nvehicle.exposure: list count"
+_UPKEEP_ALL = (_UPKEEP_LOOK, _UPKEEP_DESK, _UPKEEP_MAKER)
+_UPKEEP: dict[str, tuple[str, ...]] = {
+    "owner": (_UPKEEP_LOOK, "vehicle.odometer: record"),
+    "dealer.sales": (_UPKEEP_LOOK, _UPKEEP_DESK),
+    "dealer.service": (_UPKEEP_LOOK, _UPKEEP_DESK),
+    "dealer.technician": (_UPKEEP_LOOK,),
+    "dealer.care": (_UPKEEP_LOOK, _UPKEEP_DESK),
+    "dealer.manager": (_UPKEEP_LOOK, _UPKEEP_DESK),
+    "dealer.system": (_UPKEEP_LOOK, _UPKEEP_DESK),
+    "oem.agent": (_UPKEEP_LOOK, _UPKEEP_DESK),
+    "oem.keyaccount": (_UPKEEP_LOOK, _UPKEEP_DESK),
+    "oem.technical": (_UPKEEP_LOOK, "vehicle.exposure: list"),
+    "oem.quality": (_UPKEEP_LOOK, _UPKEEP_MAKER),
+    "oem.region": (_UPKEEP_LOOK, "vehicle.maintenance: list list_returns"),
+    "oem.manager": _UPKEEP_ALL,
+    "oem.admin": _UPKEEP_ALL,
+    "service": _UPKEEP_ALL,
+}
+PERMISSIONS |= {role: PERMISSIONS[role] | _permissions(*held) for role, held in _UPKEEP.items()}
 
 CLASSES: dict[str, frozenset[int]] = {
     "owner": frozenset({IDENTITY, CONTACT, PROFILE, COMMERCIAL, PERSON}),

@@ -1,5 +1,6 @@
-"""Work that time makes due at the vehicle service: reminders of appointments, those that nobody came to, the cars
-of a recall that was opened, the look at cars under the law of replacement and return, promises of orders that were broken."""
+"""Work that time makes due at the vehicle service: reminders of appointments, those that nobody came to, the cars of a recall that was
+opened, the look at cars under the law of replacement and return, promises of orders that were broken, what is due of maintenance, and
+counts of cars in use."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ from functools import partial
 from servicekit.db.due import DueHandler
 
 from marque_vehicle.rules.diary import Policy
-from marque_vehicle.usecases import appointments, lemon, plant, recalls
+from marque_vehicle.usecases import appointments, exposure, lemon, maintenance, plant, recalls
 
 
 def handlers(policy: Policy) -> Mapping[str, DueHandler]:
@@ -20,4 +21,14 @@ def handlers(policy: Policy) -> Mapping[str, DueHandler]:
         recalls.TELL: recalls.tell,
         lemon.CHECK: lemon.check,
         plant.LATE: plant.tell_late,
+    }
+
+
+def upkeep(notice_days: int) -> Mapping[str, DueHandler]:
+    """Returns the due work of maintenance, of which is told some days before, and of counts."""
+    return {
+        maintenance.LOOK: partial(maintenance.look, notice_days=notice_days),
+        maintenance.WATCH: maintenance.watch,
+        maintenance.SWEEP: maintenance.sweep,
+        exposure.COUNT: exposure.count,
     }

@@ -22,12 +22,15 @@ from marque_vehicle.api import (
     CatalogueApi,
     ChannelDayApi,
     LemonWatchApi,
+    MaintenanceApi,
+    OdometerApi,
     OwnershipApi,
     RecallApi,
     RepairOrderApi,
     SaleApi,
     ServiceResourceApi,
     VehicleApi,
+    VehicleExposureApi,
     WarrantyApi,
 )
 from marque_vehicle.clients import Calendars, Customers
@@ -54,7 +57,8 @@ def build(kit: Kit) -> Service:
     """Returns the service on the given parts."""
     work = Work(kit.database, kit.committed, CONSTRAINTS)
     customers, calendars = Customers(_peer(kit, "customer")), Calendars(_peer(kit, "network"))
-    policy = _policy(_own(kit))
+    own = _own(kit)
+    policy = _policy(own)
     importers: dict[str, Importer] = {
         "ImportVehicles": VehicleImporter(work),
         "ImportSales": SaleImporter(work, customers),
@@ -80,12 +84,15 @@ def build(kit: Kit) -> Service:
             CatalogueApi(work),
             CarOrderApi(work, customers),
             ChannelDayApi(work),
+            OdometerApi(work),
+            MaintenanceApi(work, own.maintenance_notice_days),
+            VehicleExposureApi(work),
             ImportApi("vehicle", work, importers),
             PersonalDataApi("vehicle", work, _personal(kit)),
             HandOverApi("vehicle", work, VehicleHandOver()),
             OperationsApi("vehicle", work, READERS, heard, kit=kit),
         ],
-        due={**import_due(work, importers), **due.handlers(policy)},
+        due={**import_due(work, importers), **due.handlers(policy), **due.upkeep(own.maintenance_notice_days)},
         subscriptions=heard,
         snapshots=READERS,
         closing=[customers, calendars],

@@ -4,7 +4,10 @@ from marque_vehicle.api.appointments import AppointmentApi
 from marque_vehicle.api.car_orders import CarOrderApi
 from marque_vehicle.api.catalogue import CatalogueApi
 from marque_vehicle.api.channel_days import ChannelDayApi
+from marque_vehicle.api.exposure import VehicleExposureApi
 from marque_vehicle.api.lemon import LemonWatchApi
+from marque_vehicle.api.maintenance import MaintenanceApi
+from marque_vehicle.api.odometer import OdometerApi
 from marque_vehicle.api.ownerships import OwnershipApi
 from marque_vehicle.api.recalls import RecallApi
 from marque_vehicle.api.repair_orders import RepairOrderApi
@@ -19,11 +22,14 @@ __all__ = [
     "CatalogueApi",
     "ChannelDayApi",
     "LemonWatchApi",
+    "MaintenanceApi",
+    "OdometerApi",
     "OwnershipApi",
     "RecallApi",
     "RepairOrderApi",
     "SaleApi",
     "ServiceResourceApi",
     "VehicleApi",
+    "VehicleExposureApi",
     "WarrantyApi",
 ]

@@ -14,6 +14,7 @@ from marque_vehicle.errors.appointments import (
     SlotTaken,
 )
 from marque_vehicle.errors.lemon import LemonLawNotApplicable
+from marque_vehicle.errors.maintenance import MaintenanceNotPlanned, MaintenancePlanInForce
 from marque_vehicle.errors.orders import (
     CarOrderClosed,
     CarOrderInBuild,
@@ -105,6 +106,8 @@ __all__ = [
     "InvoiceAlreadyRecorded",
     "LemonLawNotApplicable",
     "LinesMissing",
+    "MaintenanceNotPlanned",
+    "MaintenancePlanInForce",
     "OdometerBelowLatest",
     "OdometerOutBelowIn",
     "OrderCodeTaken",

@@ -4,6 +4,7 @@ from marque_vehicle.models.appointments import Appointment, DealerHours, Service
 from marque_vehicle.models.base import Model
 from marque_vehicle.models.car_orders import CarOrder, CarOrderLate, ChannelDay, PlantMessage
 from marque_vehicle.models.catalogue import CatalogueModel, CataloguePrice
+from marque_vehicle.models.maintenance import MaintenancePlan
 from marque_vehicle.models.recalls import Recall, RecallScope
 from marque_vehicle.models.repair_orders import RepairOrder
 from marque_vehicle.models.sales import Ownership, Sale
@@ -18,6 +19,7 @@ __all__ = [
     "CataloguePrice",
     "ChannelDay",
     "DealerHours",
+    "MaintenancePlan",
     "Model",
     "Ownership",
     "PlantMessage",

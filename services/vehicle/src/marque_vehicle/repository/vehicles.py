@@ -228,6 +228,18 @@ async def lock_related(session: AsyncSession, scope: Scope, vin: str) -> Vehicle
     return (await session.scalars(found.with_for_update())).one_or_none()
 
 
+async def lock_at_hand(session: AsyncSession, scope: Scope, vin: str) -> Vehicle | None:
+    """Returns a car for change that is in the caller's sight (`related`), or that the person has now (a driver's is not theirs)."""
+    if not scope.customers:
+        return await lock_related(session, scope, vin)
+    held = sa.text(
+        "EXISTS (SELECT FROM ownerships o WHERE o.vin = vehicles.vin AND o.customer_id = ANY(:customers) AND o.known_until IS NULL "
+        "AND o.role <> 3 AND o.valid_from <= now() AND (o.valid_until IS NULL OR o.valid_until > now()))"
+    )
+    found = sa.select(Vehicle).where(Vehicle.vin == vin, held.bindparams(customers=list(scope.customers)))
+    return (await session.scalars(found.with_for_update())).one_or_none()
+
+
 async def related(session: AsyncSession, scope: Scope, vin: str) -> bool:
     """Tells whether a car is in a caller's sight for change: a dealer's own, sold or visited there."""
     if scope.everything:

@@ -16,7 +16,7 @@ from marque_vehicle.repository import repair_orders, vehicles
 from marque_vehicle.repository.scope import Scope
 from marque_vehicle.rules import lines as line_rules
 from marque_vehicle.rules import stages
-from marque_vehicle.usecases import lemon, recalls
+from marque_vehicle.usecases import lemon, maintenance, recalls
 
 _CLOCK_SLACK = timedelta(minutes=5)
 
@@ -45,6 +45,7 @@ async def open_repair_order(*, uow: UnitOfWork, vin: str, values: dict[str, Any]
         await uow.flush()
         await vehicles.relate(uow.session, [order.dealer_id], vin, vehicle.update_time)
         await lemon.look_later(uow, [order])
+        await maintenance.look_later(uow, [order.vin])
         uow.emit(events.repair_order_opened(order), of=order)
         uow.audit("create", "repair_order", str(order.repair_order_id))
         return await uow.answer(order)
@@ -83,6 +84,7 @@ async def update_repair_order(
         if order.promised_time != promised:
             uow.emit(events.stage_changed(order, uow.now), of=order)
         await lemon.look_later(uow, [order])
+        await maintenance.look_later(uow, [order.vin])
         uow.audit("update", "repair_order", str(repair_order_id), tuple(changed))
         return await uow.answer(order)
 
@@ -143,5 +145,6 @@ async def close_repair_order(
         uow.emit(events.repair_order_closed(order), of=order)
         await recalls.remedied_by(uow, [order])
         await lemon.look_later(uow, [order])
+        await maintenance.look_later(uow, [order.vin])
         uow.audit("close", "repair_order", str(repair_order_id))
         return await uow.answer(order)

@@ -21,7 +21,7 @@ from marque_vehicle.models import Ownership, Sale
 from marque_vehicle.repository import car_orders, ownerships, sales, vehicles
 from marque_vehicle.repository.scope import Scope
 from marque_vehicle.rules import days
-from marque_vehicle.usecases import plant
+from marque_vehicle.usecases import maintenance, plant
 from marque_vehicle.usecases.ownerships import end_all
 
 
@@ -80,6 +80,7 @@ async def record_sale(*, uow: UnitOfWork, values: dict[str, Any], ends_current: 
         uow.emit(events.ownership_started(owner))
         if changed:
             uow.emit(events.vehicle_updated(vin, vehicle.status, changed), of=vehicle)
+        await maintenance.look_later(uow, [vin])
         uow.audit("create", "sale", str(sale.sale_id))
         return await uow.answer(sale)
 
@@ -121,4 +122,5 @@ async def reverse(uow: UnitOfWork, sale: Sale, reason: str, known: datetime) -> 
     await plant.unsold(uow, sale)
     await uow.flush()
     uow.emit(events.sale_reversed(sale), of=sale)
+    await maintenance.look_later(uow, [sale.vin])
     uow.audit("reverse", "sale", str(sale.sale_id))

@@ -13,6 +13,7 @@ from marque_vehicle.models import Vehicle
 from marque_vehicle.repository import vehicles
 from marque_vehicle.repository.scope import Scope
 from marque_vehicle.rules import vins
+from marque_vehicle.usecases import maintenance
 
 
 def check_vin(typed: str, market: str, field: str) -> str:
@@ -55,5 +56,6 @@ async def update_vehicle(*, uow: UnitOfWork, scope: Scope, vin: str, values: dic
             await vehicles.index(uow.session, vehicle)
         if changed:
             uow.emit(events.vehicle_updated(vin, vehicle.status, changed), of=vehicle)
+            await maintenance.look_later(uow, [vin])
             uow.audit("update", "vehicle", vin, tuple(changed))
         return await uow.answer(vehicle)

@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 
-from servicekit.testing.access import leads, orders, partners, recalls, showroom, visits
+from servicekit.testing.access import leads, orders, partners, recalls, showroom, upkeep, visits
 from servicekit.testing.access.registry import Row
 from servicekit.testing.access.rows import Seat, seats
 from servicekit.testing.platform import until
@@ -132,6 +132,7 @@ async def make(world: World, http: httpx.AsyncClient) -> Cast:
     await visits.make(cast, PLACES)
     await orders.make(cast, PLACES)
     await recalls.make(cast)
+    await upkeep.make(cast)
     await asyncio.gather(*(_imports(cast, service) for service in ("customer", "network", "vehicle")))
     await _settled(cast)
     return cast

@@ -78,6 +78,22 @@ TABLE: dict[str, dict[str, Sight]] = {
         "region": _sight("own desk former region"),
         "maker": _sight(_ALL),
     },
+    # The same car, for what anybody may say of it who has to do with it: a person of the cars that they have now.
+    "car to tell of": {
+        "owner": _sight("own"),
+        "dealer": _sight("own desk former"),
+        "group": _sight("own desk former group"),
+        "region": _sight("own desk former region"),
+        "maker": _sight(_ALL),
+    },
+    # What is to come of a car, asked by its VIN: of one given away it is the new owner's.
+    "car to come": {
+        "owner": _sight("own"),
+        "dealer": _sight("own desk former", _REST),
+        "group": _sight("own desk former group", "region other maker"),
+        "region": _sight("own desk former region", "group other maker"),
+        "maker": _sight(_ALL),
+    },
     # Who owns the car now, asked by its VIN.
     "present ownership": {
         "owner": _sight("own"),

@@ -22,7 +22,7 @@ from marque_vehicle.repository import bulk
 from marque_vehicle.repository import scope as scopes
 from marque_vehicle.rules import lines as line_rules
 from marque_vehicle.rules import stages
-from marque_vehicle.usecases import lemon, recalls
+from marque_vehicle.usecases import lemon, maintenance, recalls
 from marque_vehicle.usecases.imports.lines import read_lines
 from marque_vehicle.usecases.imports.reading import Reading, ordered, waves
 from marque_vehicle.usecases.imports.shared import Dealers, dealers_of, take_customers, take_dealer
@@ -134,6 +134,7 @@ async def _apply(uow: UnitOfWork, wave: list[tuple[int, Reading]], outcomes: dic
             reading.refuse("number", "REPAIR_ORDER_NUMBER_TAKEN", "This order is being written by somebody else.")
         outcomes[place] = reading.rejected if reading.violations else reading.outcome(CREATED)
     await _read_odometers(uow, [reading for _, reading in wave if not reading.violations], cars)
+    await maintenance.look_later(uow, {reading.values["vin"] for _, reading in wave if not reading.violations})
 
 
 def _key(reading: Reading) -> tuple[uuid.UUID, str]:

@@ -24,7 +24,7 @@ from marque_vehicle.models import Ownership, Sale, Vehicle
 from marque_vehicle.repository import bulk, car_orders, ownerships
 from marque_vehicle.repository import scope as scopes
 from marque_vehicle.rules import days
-from marque_vehicle.usecases import plant, sales
+from marque_vehicle.usecases import maintenance, plant, sales
 from marque_vehicle.usecases.imports.reading import Reading, codes, ordered, waves
 from marque_vehicle.usecases.imports.shared import Dealers, dealers_of, take_customers, take_dealer
 
@@ -130,6 +130,7 @@ async def _apply(
                 "invoice_number", "INVOICE_ALREADY_RECORDED", "This invoice is being recorded by somebody else."
             )
         outcomes[place] = reading.rejected if reading.violations else reading.outcome(CREATED)
+    await maintenance.look_later(uow, [reading.values["vin"] for _, reading in wave if not reading.violations])
 
 
 def _key(reading: Reading) -> tuple[uuid.UUID, str]:

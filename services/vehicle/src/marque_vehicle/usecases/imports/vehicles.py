@@ -17,6 +17,7 @@ from marque_vehicle.models import Vehicle, VehicleSearch
 from marque_vehicle.repository import bulk
 from marque_vehicle.repository import scope as scopes
 from marque_vehicle.repository.scope import Scope
+from marque_vehicle.usecases import maintenance
 from marque_vehicle.usecases.imports.reading import Reading, codes, ordered, waves
 
 _TEXTS = ("engine_number", "make", "series", "model", "trim", "exterior_colour", "interior_colour", "plant")
@@ -134,6 +135,9 @@ async def _update(uow: UnitOfWork, changes: list[dict[str, Any]]) -> None:
             event.aggregate_version = change["version"]
             uow.emit(event)
         uow.audit("import", "vehicle", change["vin"], tuple(changed))
+    await maintenance.look_later(
+        uow, [change["vin"] for change, changed in zip(changes, named, strict=True) if changed]
+    )
 
 
 async def _insert(

@@ -1,0 +1,36 @@
+"""A plan of maintenance for the cars of the suite's world, by which all that were sold come due some days from now."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from servicekit.testing.access.registry import Row
+from servicekit.testing.platform import until
+
+_GENERAL_KM_PER_DAY = 45  # of a car of which no odometer was read
+
+
+async def make(cast: Any) -> None:
+    """Makes the plan and waits until it was followed; `cast` has the cars of all places and their visits."""
+    cast.rows["car to tell of"] = cast.rows["car"]
+    sold = {place: row for place, row in cast.rows["car"].items() if place != "maker"}
+    today = datetime.now(UTC).date()
+    driven = (today + timedelta(days=5) - datetime(2025, 3, 4, tzinfo=UTC).date()).days * _GENERAL_KM_PER_DAY
+    plan = {
+        "planCode": f"SUITE-{cast.mark}".upper(),
+        "effectiveFrom": {"year": 2020, "month": 1, "day": 1},
+        "market": "CN",
+        "make": "Marque",
+        "steps": [{"km": driven, "months": 240}],
+    }
+    await cast.send("PUT", f"/v1/maintenancePlans/{plan['planCode']}", "oem.manager", {}, json=plan)
+
+    async def followed() -> bool:
+        found = "SELECT count(*) FROM maintenance_dues WHERE vin = ANY($1) AND plan_code = $2"
+        vins = [row.id for row in sold.values()]
+        return bool((await cast.world.platform.sql("vehicle", found, vins, plan["planCode"]))[0][0] == len(vins))
+
+    await until(followed, 30, "the cars do not follow their plan")
+    cast.rows["car to come"] = sold
+    cast.rows["sale:maintenance"] = {place: Row(place, row.id) for place, row in sold.items()}
