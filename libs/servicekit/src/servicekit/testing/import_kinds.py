@@ -139,6 +139,18 @@ def _recalled(cast: Cast, mark: str, number: int) -> Row:
     return {"recall_code": f"R-{cast.mark}", "vin": new_vin(), "action": ""}
 
 
+def _case(cast: Cast, mark: str, number: int) -> Row:
+    return {
+        "source_key": f"{mark}-{number}",
+        "receive_date": "2024-04-29",
+        "make": "Marque",
+        "model": "一号",
+        "model_year": "2024",
+        "description": "刹车异响",
+        "dealer_code": cast.row("dealer", "own")["code"],
+    }
+
+
 KINDS = {
     "customers": Kind(
         "customer",
@@ -268,6 +280,21 @@ KINDS = {
             ("source_key", "k" * 101): "STRING_MAX_LEN",
         },
         "comments",
+        "source_key",
+        {},
+    ),
+    "cases": Kind(
+        "complaint",
+        _case,
+        {
+            ("receive_date", "yesterday"): "DATE_INVALID",
+            ("kind", "juggle"): "WORD_UNKNOWN",
+            ("model_year", "=2024"): "NUMBER_INVALID",
+            ("crash", "perhaps"): "MARK_INVALID",
+            ("injured", "1,000"): "NUMBER_INVALID",
+            ("dealer_code", "NOWHERE"): "DEALER_NOT_FOUND",
+        },
+        "description",
         "source_key",
         {},
     ),
