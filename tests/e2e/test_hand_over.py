@@ -26,7 +26,7 @@ from servicekit.settings import ServiceSettings
 from servicekit.testing.client import RpcFailure
 from servicekit.testing.platform import Platform, until
 
-SERVICES = ("network", "customer", "vehicle")
+SERVICES = ("network", "customer", "vehicle", "complaint")
 ORDERS = 1200
 TRANSIENT = ("UNAVAILABLE", "CANCELLED", "DEADLINE_EXCEEDED")
 _CAR = """

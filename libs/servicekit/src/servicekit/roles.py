@@ -138,10 +138,10 @@ _PROVISIONING = "network.staff: provision"  # of an identity provider's own clie
 _GROUP_MAPPING = "network.staff: provision map_groups"
 _OPERATIONS = "".join(
     f"{service}.dead_letters: list replay\n{service}.state: read republish\n{service}.events: resend\n{service}.audit_records: verify\n"
-    for service in ("customer", "network", "vehicle")
+    for service in ("customer", "network", "vehicle", "complaint")
 )
 # Who did what to whom: for who answers for it, not for who keeps the machines running.
-_AUDIT = "".join(f"{service}.audit_records: list\n" for service in ("customer", "network", "vehicle"))
+_AUDIT = "".join(f"{service}.audit_records: list\n" for service in ("customer", "network", "vehicle", "complaint"))
 
 # Leads and tasks: what is worked with at a dealer, what its manager decides, and what the maker's people may do for any dealer.
 _TASKS = "customer.tasks: create read list complete reassign cancel"
@@ -218,6 +218,33 @@ vehicle.catalogue_prices: put list
 """
 _ORDERS_ALL = _CAR_ORDERS + _PLANT + _CATALOGUE + _CHANNEL_LOOK + "\nvehicle.channel_days: import"
 
+# Cases: what a customer does with their own, what is worked with at a dealer or the contact centre, and what those see who only look.
+_CASE_OWN = """
+complaint.cases: create read list answer
+complaint.messages: add list
+"""
+_CASE_LOOK = """
+complaint.cases: read list search list_entries
+complaint.policies: read
+"""
+_CASE_WORK = (
+    _CASE_LOOK
+    + """
+complaint.cases: create update acknowledge assess investigate propose answer resolve close reopen escalate wait resume assign
+complaint.messages: add list
+complaint.notes: add list
+"""
+)
+_CASE_TECHNICAL = (
+    _CASE_LOOK
+    + """
+complaint.cases: acknowledge assess investigate resolve wait resume escalate
+complaint.notes: add list
+"""
+)
+_CASE_IMPORTS = "complaint.cases: import\ncomplaint.imports: upload read list cancel"
+_CASES_ALL = _CASE_WORK + _CASE_IMPORTS + "\ncomplaint.policies: put"
+
 
 def _permissions(*groups: str) -> frozenset[str]:
     found = set()
@@ -232,60 +259,67 @@ _DEALER = (_PRESENCE, _ASSIGNMENT_LOOK, _NETWORK_LOOK, _STAFF_LOOK, _CAR_LOOK, _
 _DESK = (_CUSTOMER_DESK, _CAR_DESK, _CALLS)
 _ALL = (
     _NETWORK_LOOK, _STAFF_LOOK, _CAR_LOOK, *_DESK, _COUNTER, _SALES, _WORKSHOP, _IMPORTS, _NETWORK_DESK, _NETWORK_IMPORTS,
-    _PARTNER_LOOK, _PARTNER_CARE, _ASSIGNING, _LEAVING, _STATION_DIARY, _STATION,
-    _RECALLS, _CONTACT_RULES, _IDENTITY, _LEADS_ALL, _RIGHTS, _SHOWROOM_ALL, _ORDERS_ALL,
+    _PARTNER_LOOK, _PARTNER_CARE, _ASSIGNING, _LEAVING, _STATION_DIARY, _STATION, _RECALLS, _CONTACT_RULES, _IDENTITY,
+    _LEADS_ALL, _RIGHTS, _SHOWROOM_ALL, _ORDERS_ALL, _CASES_ALL,
 )  # fmt: skip
 
 PERMISSIONS: dict[str, frozenset[str]] = {
     "owner": _permissions(
-        _NETWORK_LOOK, _OWN_PROFILE, "vehicle.vehicles: read list read_history", "vehicle.vins: check suggest", _SALES_LOOK, _WORKSHOP_LOOK,
-        "vehicle.ownerships: list read", _DIARY, _IDENTITY_LOOK, _RIGHTS_OWN,
-        "vehicle.lemon_watches: read\nvehicle.warranty_terms: list check", _CAR_ORDER_LOOK,
+        _NETWORK_LOOK, _OWN_PROFILE, "vehicle.vehicles: read list read_history", "vehicle.vins: check suggest", _SALES_LOOK,
+        _WORKSHOP_LOOK, "vehicle.ownerships: list read", _DIARY, _IDENTITY_LOOK, _RIGHTS_OWN,
+        "vehicle.lemon_watches: read\nvehicle.warranty_terms: list check", _CAR_ORDER_LOOK, _CASE_OWN,
     ),
     "dealer.sales": _permissions(
         *_DEALER, *_DESK, _COUNTER, _SALES, _WORKSHOP_LOOK, _DIARY, _LEADS_WORKED, _PAPERS, _SHOWROOM_DESK, _CAR_ORDERS,
+        _CASE_WORK,
     ),
-    "dealer.service": _permissions(*_DEALER, *_DESK, _COUNTER, _WORKSHOP, _STATION_DIARY, _TASKS),
+    "dealer.service": _permissions(*_DEALER, *_DESK, _COUNTER, _WORKSHOP, _STATION_DIARY, _TASKS, _CASE_WORK),
     "dealer.technician": _permissions(*_DEALER, "vehicle.repair_orders: read list update advance_stage", _DIARY_LOOK),
     "dealer.care": _permissions(
         *_DEALER, _CUSTOMER_DESK, _CALLS, _COUNTER, _SALES_LOOK, _WORKSHOP_LOOK, "vehicle.vehicles: list", _DIARY, _TASKS,
-        _CAR_ORDER_LOOK,
+        _CAR_ORDER_LOOK, _CASE_WORK,
     ),
     "dealer.manager": _permissions(
         *_DEALER, *_DESK, _COUNTER, _SALES, _WORKSHOP, "network.staff: create update", "network.calendars: put copy",
         _PARTNER_LOOK, _ASSIGNING, _LEAVING, _STATION_DIARY, _STATION, _LEADS_MANAGED, _PAPERS, _SHOWROOM_MANAGED, _CAR_ORDERS,
-        _CHANNEL_LOOK,
+        _CHANNEL_LOOK, _CASE_WORK,
     ),
     "dealer.system": _permissions(
-        *_DEALER, *_DESK, _COUNTER, _SALES, _WORKSHOP, _IMPORTS, _STATION_DIARY, _STATION, _LEADS_WORKED, _LEAD_INTAKE, _PAPERS,
-        _SHOWROOM_MANAGED, _CAR_ORDERS, _CHANNEL_LOOK, "vehicle.channel_days: import",
+        *_DEALER, *_DESK, _COUNTER, _SALES, _WORKSHOP, _IMPORTS, _STATION_DIARY, _STATION, _LEADS_WORKED, _LEAD_INTAKE,
+        _PAPERS, _SHOWROOM_MANAGED, _CAR_ORDERS, _CHANNEL_LOOK, "vehicle.channel_days: import", _CASE_WORK, _CASE_IMPORTS,
     ),
     "oem.agent": _permissions(
-        *_DEALER, *_DESK, _IDENTITY, _SALES_LOOK, _WORKSHOP_LOOK, _DIARY, _CONTACT_RULES_LOOK,
-        _LEADS_WORKED, "customer.leads: assign", _RIGHTS_DESK, _SHOWROOM_DESK, _CAR_ORDER_LOOK,
+        *_DEALER, *_DESK, _IDENTITY, _SALES_LOOK, _WORKSHOP_LOOK, _DIARY, _CONTACT_RULES_LOOK, _LEADS_WORKED,
+        "customer.leads: assign", _RIGHTS_DESK, _SHOWROOM_DESK, _CAR_ORDER_LOOK, _CASE_WORK,
     ),
-    "oem.technical": _permissions(_NETWORK_LOOK, _CAR_LOOK, "vehicle.vehicles: list", _WORKSHOP_LOOK, _RECALL_LOOK),
+    "oem.technical": _permissions(
+        _NETWORK_LOOK, _CAR_LOOK, "vehicle.vehicles: list", _WORKSHOP_LOOK, _RECALL_LOOK, _CASE_TECHNICAL,
+    ),
     "oem.keyaccount": _permissions(
-        *_DEALER, *_DESK, _IDENTITY, _SALES_LOOK, _WORKSHOP_LOOK, _LEADS_MANAGED, _SHOWROOM_MANAGED, _CAR_ORDERS,
+        *_DEALER, *_DESK, _IDENTITY, _SALES_LOOK, _WORKSHOP_LOOK, _LEADS_MANAGED, _SHOWROOM_MANAGED, _CAR_ORDERS, _CASE_WORK,
     ),
     "oem.marketing": _permissions(
         _NETWORK_LOOK, "customer.customers: list", "vehicle.vehicles: list read", _CONTACT_RULES_LOOK,
     ),
     "oem.quality": _permissions(
-        _NETWORK_LOOK, _CAR_LOOK, "vehicle.vehicles: list", _WORKSHOP_LOOK, _RECALLS,
+        _NETWORK_LOOK, _CAR_LOOK, "vehicle.vehicles: list", _WORKSHOP_LOOK, _RECALLS, _CASE_LOOK, "complaint.notes: list",
     ),
     "oem.region": _permissions(
         *_DEALER, "customer.customers: read list search", "customer.relations: list", "customer.interactions: list",
-        "vehicle.vehicles: list", _SALES_LOOK, _WORKSHOP_LOOK, _PARTNER_LOOK, _PARTNER_CARE, _DIARY_LOOK,
-        _LEAD_LOOK, _LEAD_CARE, "customer.tasks: read list", _SHOWROOM_LOOK, _CAR_ORDER_LOOK, _CHANNEL_LOOK,
+        "vehicle.vehicles: list", _SALES_LOOK, _WORKSHOP_LOOK, _PARTNER_LOOK, _PARTNER_CARE, _DIARY_LOOK, _LEAD_LOOK,
+        _LEAD_CARE, "customer.tasks: read list", _SHOWROOM_LOOK, _CAR_ORDER_LOOK, _CHANNEL_LOOK, _CASE_LOOK,
+        "complaint.cases: escalate assign\ncomplaint.notes: list\ncomplaint.messages: list",
     ),
     "oem.manager": _permissions(*_ALL),
     "oem.research": _permissions("customer.customers: list", "vehicle.vehicles: list read"),
     "oem.admin": _permissions(*_ALL, _OPERATIONS, _AUDIT, _GROUP_MAPPING),
-    "ops": _permissions(_OPERATIONS, "customer.imports: read list", "vehicle.imports: read list", "network.imports: read list"),
+    "ops": _permissions(
+        _OPERATIONS, "customer.imports: read list", "vehicle.imports: read list", "network.imports: read list",
+        "complaint.imports: read list",
+    ),
     "plant": _permissions(
-        "vehicle.vehicles: register read list update import", "vehicle.vins: check", "vehicle.imports: upload read list cancel",
-        _PLANT,
+        "vehicle.vehicles: register read list update import", "vehicle.vins: check",
+        "vehicle.imports: upload read list cancel", _PLANT,
     ),
     "partner": _permissions("network.dealers: read list", "vehicle.vins: check", "customer.leads: receive"),
     "provisioner": _permissions(_PROVISIONING),

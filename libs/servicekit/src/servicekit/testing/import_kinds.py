@@ -164,6 +164,13 @@ def _channel_day(cast: Cast, mark: str, number: int) -> Row:
         "stock_over_90_count": "3",
         "currency_code": "CNY",
         "receipts": "1000.50",
+def _case(cast: Cast, mark: str, number: int) -> Row:
+        "source_key": f"{mark}-{number}",
+        "receive_date": "2024-04-29",
+        "make": "Marque",
+        "model": "一号",
+        "model_year": "2024",
+        "description": "刹车异响",
     }
 
 
@@ -296,6 +303,21 @@ KINDS = {
             ("source_key", "k" * 101): "STRING_MAX_LEN",
         },
         "comments",
+        "source_key",
+        {},
+    ),
+    "cases": Kind(
+        "complaint",
+        _case,
+        {
+            ("receive_date", "yesterday"): "DATE_INVALID",
+            ("kind", "juggle"): "WORD_UNKNOWN",
+            ("model_year", "=2024"): "NUMBER_INVALID",
+            ("crash", "perhaps"): "MARK_INVALID",
+            ("injured", "1,000"): "NUMBER_INVALID",
+            ("dealer_code", "NOWHERE"): "DEALER_NOT_FOUND",
+        },
+        "description",
         "source_key",
         {},
     ),

@@ -15,6 +15,8 @@ from servicekit.testing.platform import Platform, until
 
 VINS = iter(f"1M8GDM9A{{}}KP{number:06d}" for number in range(1, 999_999))
 
+_HEARING = ("customer", "vehicle", "complaint")  # who keeps dealers by what it hears
+
 
 @dataclass
 class World:
@@ -47,7 +49,9 @@ class World:
 
         async def known() -> bool:
             query = "SELECT 1 FROM known_dealers WHERE dealer_id = $1"
-            return all([await self.platform.sql(name, query, made) for name in ("customer", "vehicle")])
+            return all(
+                [await self.platform.sql(name, query, made) for name in _HEARING if name in self.platform.databases]
+            )
 
         await until(known, 10, "the dealer is not known to every service")
         return made

@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 
-from servicekit.testing.access import leads, orders, partners, recalls, showroom, upkeep, visits
+from servicekit.testing.access import cases, leads, orders, partners, recalls, showroom, upkeep, visits
 from servicekit.testing.access.registry import Row
 from servicekit.testing.access.rows import Seat, seats
 from servicekit.testing.platform import until
@@ -134,6 +134,8 @@ async def make(world: World, http: httpx.AsyncClient) -> Cast:
     await recalls.make(cast)
     await upkeep.make(cast)
     await asyncio.gather(*(_imports(cast, service) for service in ("customer", "network", "vehicle")))
+    await cases.make(cast)
+    await asyncio.gather(*(_imports(cast, service) for service in ("customer", "network", "vehicle", "complaint")))
     await _settled(cast)
     return cast
 
@@ -261,7 +263,7 @@ async def _visits(cast: Cast) -> None:
 
 
 async def _imports(cast: Cast, service: str) -> None:
-    kind = {"customer": "customers", "network": "dealers", "vehicle": "vehicles"}[service]
+    kind = {"customer": "customers", "network": "dealers", "vehicle": "vehicles", "complaint": "cases"}[service]
     rows = cast.rows.setdefault(f"import:{service}", {})
     for place, role in (("own", "dealer.system"), ("other", "oem.manager")):
         if service == "network" and place == "own":

@@ -125,6 +125,17 @@ TABLE: dict[str, dict[str, Sight]] = {
         "region": _sight("own desk region"),
         "maker": _sight(_ALL),
     },
+    # A case: the responsible dealer's, and the person's whose it is; those who answer stations see technical ones alone.
+    "case": {
+        "owner": _sight("own"),
+        "dealer": _sight("own desk"),
+        "group": _sight("own desk group"),
+        "region": _sight("own desk region"),
+        "oem.technical": _sight(""),
+        "maker": _sight(_ALL),
+    },
+    # The same by its tracking code: how far it is, for anybody.
+    "tracked case": dict.fromkeys(("owner", "dealer", "group", "region", "maker"), _sight(_ALL)),
     # A station's diary, to book in: a person may go to any station; staff keep their own.
     "diary": {
         "owner": _sight(_ALL),

@@ -1,0 +1,8 @@
+"""The complaint service: `python -m marque_complaint serve | work | migrate`."""
+
+from servicekit.service import main
+
+from marque_complaint.service import build
+from marque_complaint.settings import Settings
+
+main(build, Settings, "complaint")

@@ -1,0 +1,30 @@
+"""What somebody who has left had at the complaint service: the cases that are not closed. Closed ones stay theirs."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+
+from servicekit.db.uow import UnitOfWork
+from servicekit.handover import Moved, Successor
+
+from marque_complaint import events
+from marque_complaint.repository import personal as repository
+from marque_complaint.usecases import common
+
+
+class ComplaintHandOver:
+    """Implements `servicekit.handover.HandOver`."""
+
+    async def move(self, uow: UnitOfWork, staff_id: uuid.UUID, successor: Successor, limit: int) -> Sequence[Moved]:
+        """Gives open cases to others; those for whom nobody is found go back to the queue, so that none is stranded."""
+        moved = []
+        for case in await repository.lock_handled(uow.session, staff_id, limit):
+            case.handler_staff_id = successor()
+            if case.handler_staff_id is None and case.dealer_id is not None:
+                case.assign_time = uow.now
+            common.write_down(uow, case, "ASSIGNED" if case.handler_staff_id else "QUEUED", "HAND_OVER")
+            await uow.flush()
+            uow.emit(events.case_assigned(case), of=case)
+            moved.append(Moved("complaint.case", str(case.case_id), case.handler_staff_id))
+        return moved

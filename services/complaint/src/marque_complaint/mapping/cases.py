@@ -1,0 +1,155 @@
+"""Between cases and their messages."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from google.protobuf import field_mask_pb2
+from google.type import date_pb2
+from marque.complaint.v1 import case_pb2, case_service_pb2, case_types_pb2
+from servicekit.db.base import etag_of
+from servicekit.masking import show
+from servicekit.roles import visible_classes
+from servicekit.rpc.call import Call
+
+from marque_complaint.mapping import common
+from marque_complaint.models import Case
+from marque_complaint.rules import kinds, vins
+
+_PLAIN = (
+    "tracking_code", "kind", "channel", "vin", "make", "model", "model_year", "subject", "description", "remedy_asked", "severity",
+    "safety_signs", "category", "components", "cause", "customer_tier", "state", "waiting", "escalation", "proposal", "further_options",
+    "resolution", "remedy", "policy_version", "reopen_count", "source", "source_key", "odometer_km",
+)  # fmt: skip
+_IDS = ("case_id", "dealer_id", "customer_id", "handler_staff_id")
+_MOMENTS = ("receive_time", "resolve_time", "close_time", "due_time", "create_time", "update_time")
+_TEXTS = ("make", "model", "category", "customer_tier")
+WRITABLE = (
+    "dealer_id", "customer_id", "vin", "incident_date", "model_year", "odometer_km", "components", *_TEXTS,
+)  # fmt: skip
+Elapsed = Mapping[int, timedelta]
+
+
+def new_case(request: case_service_pb2.CreateCaseRequest) -> dict[str, Any]:
+    """Returns the columns of a new case, without customer and dealer. Raises InvalidArgument."""
+    message = request.case
+    return {
+        **{name: getattr(message, name).strip() for name in _TEXTS},
+        "kind": message.kind,
+        "channel": message.channel,
+        "vin": vins.tidy(message.vin),
+        "model_year": message.model_year,
+        "odometer_km": message.odometer_km,
+        "components": list(message.components),
+        "incident_date": common.as_day(message, "incident_date", "case.incident_date"),
+        "subject": request.subject.strip(),
+        "description": request.description,
+        "remedy_asked": request.remedy_asked,
+    }
+
+
+def changes(message: case_pb2.Case, mask: field_mask_pb2.FieldMask) -> dict[str, Any]:
+    """Returns the columns that an update names. Raises InvalidArgument."""
+    found: dict[str, Any] = {}
+    for path in common.masked_paths(message, mask, WRITABLE, "case_id", "case"):
+        if path == "incident_date":
+            found[path] = common.as_day(message, path, f"case.{path}")
+        elif path in ("dealer_id", "customer_id"):
+            found[path] = common.uuid_or_none(getattr(message, path))
+        elif path == "components":
+            found[path] = list(message.components)
+        else:
+            value = getattr(message, path)
+            found[path] = vins.tidy(value) if path == "vin" else value.strip() if isinstance(value, str) else value
+    return found
+
+
+def case_for(call: Call) -> Callable[..., case_pb2.Case]:
+    """Returns the rendering of a case for a caller, given its row, its clocks and what has passed of these."""
+    visible = visible_classes(call.principal.roles)
+
+    def render(row: common.Row, clocks: Sequence[common.Row] = (), elapsed: Elapsed | None = None) -> case_pb2.Case:
+        message = case_message(row)
+        for clock in clocks:
+            _add_clock(message, clock, elapsed)
+        shown: case_pb2.Case = show(call, message, "case", message.case_id, visible)
+        return shown
+
+    return render
+
+
+def rendered(call: Call) -> Callable[[Case], case_pb2.Case]:
+    """Returns the rendering of a case that was written."""
+    render = case_for(call)
+    return lambda case: render(common.row_of(case))
+
+
+def case_message(row: common.Row) -> case_pb2.Case:
+    """Returns a case as it is, nothing withheld."""
+    message = case_pb2.Case(
+        **{name: row[name] for name in _PLAIN},
+        **{name: common.text(row[name]) for name in _IDS},
+        vin_problem=vins.problem(row["vin"]),
+        etag=etag_of(row["version"]),
+    )
+    for name in _MOMENTS:
+        common.set_moment(message, name, row[name])
+    if (day := row["incident_date"]) is not None:
+        message.incident_date.CopyFrom(date_pb2.Date(year=day.year, month=day.month, day=day.day))
+    return message
+
+
+def _add_clock(message: case_pb2.Case, row: common.Row, elapsed: Elapsed | None) -> None:
+    made = message.clocks.add(
+        kind=row["kind"],
+        target_minutes=row["target_minutes"],
+        paused=row["paused"],
+        held_reason=row["held_reason"],
+        calendar_version=row["calendar_version"],
+    )
+    for name in ("start_time", "due_time", "met_time", "breach_time"):
+        common.set_moment(made, name, row[name])
+    if elapsed is not None and row["kind"] in elapsed:
+        made.elapsed_minutes = min(elapsed[row["kind"]] // timedelta(minutes=1), 2**31 - 1)
+        made.remaining_minutes = made.target_minutes - made.elapsed_minutes
+
+
+def filters(request: case_service_pb2.ListCasesRequest) -> dict[str, Any]:
+    """Returns what a list request narrows by, the customer apart. Raises InvalidArgument."""
+    return {
+        "dealer_id": common.uuid_or_none(request.dealer_id),
+        "handler_staff_id": common.uuid_or_none(request.handler_staff_id),
+        "vin": vins.tidy(request.vin),
+        **{name: getattr(request, name) for name in ("kind", "state", "severity", "open", "unassigned", "component")},
+        "receive_time_from": common.as_moment(request, "receive_time_from"),
+        "receive_time_to": common.as_moment(request, "receive_time_to"),
+    }
+
+
+def entry_for(call: Call) -> Callable[[uuid.UUID, common.Row], case_types_pb2.CaseEntry]:
+    """Returns the rendering of an entry of a case's history for a caller."""
+    visible = visible_classes(call.principal.roles)
+
+    def render(case_id: uuid.UUID, row: common.Row) -> case_types_pb2.CaseEntry:
+        plain = ("sequence", "action", "from_state", "state", "waiting", "escalation", "severity", "reason")
+        message = case_types_pb2.CaseEntry(**{name: row[name] for name in plain}, staff_id=common.text(row["staff_id"]))
+        common.set_moment(message, "occur_time", row["occur_time"])
+        shown: case_types_pb2.CaseEntry = show(call, message, "case", str(case_id), visible)
+        return shown
+
+    return render
+
+
+def tracked(row: common.Row) -> case_service_pb2.TrackCaseResponse:
+    """Returns how far a case is, for anybody who has its code."""
+    message = case_service_pb2.TrackCaseResponse(
+        kind=row["kind"],
+        state=row["state"],
+        waits_for_customer=row["waiting"] == kinds.CUSTOMER or row["state"] == kinds.PROPOSED,
+    )
+    for name in ("receive_time", "close_time", "next_update_time"):
+        common.set_moment(message, name, row[name])
+    return message

@@ -1,0 +1,1 @@
+"""All SQL of the complaint service; visibility is applied here."""

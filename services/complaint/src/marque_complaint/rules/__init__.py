@@ -1,0 +1,1 @@
+"""The arithmetic of cases, pure: states, clocks, policy, signs of danger."""

@@ -1,0 +1,61 @@
+"""Wires the complaint service by hand; nothing happens at import."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from servicekit.bulk.api import ImportApi
+from servicekit.bulk.rows import Importer
+from servicekit.bulk.worker import import_due
+from servicekit.db.uow import Work
+from servicekit.handover import HandOverApi
+from servicekit.operations import OperationsApi
+from servicekit.personal_api import PersonalDataApi
+from servicekit.rpc.client import Peer
+from servicekit.service import Kit, Service
+
+from marque_complaint import due
+from marque_complaint.api import CaseApi, CasePolicyApi, CaseThreadApi
+from marque_complaint.clients import Customers, Network
+from marque_complaint.errors import CONSTRAINTS
+from marque_complaint.handover import ComplaintHandOver
+from marque_complaint.personal import ComplaintPersonalData
+from marque_complaint.subscribers import subscriptions
+from marque_complaint.usecases import timers
+from marque_complaint.usecases.importing import CaseImporter
+from marque_complaint.usecases.snapshots import READERS
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+def build(kit: Kit) -> Service:
+    """Returns the service on the given parts."""
+    work = Work(kit.database, kit.committed, CONSTRAINTS)
+    customers, network = Customers(_peer(kit, "customer")), Network(_peer(kit, "network"))
+    importers: dict[str, Importer] = {"ImportCases": CaseImporter(work)}
+    heard = subscriptions()
+    sweeps = {"calendars": partial(timers.ask_hours, work=work, network=network)}
+    return Service(
+        name="complaint",
+        migrations=MIGRATIONS,
+        servicers=[
+            CaseApi(work, customers),
+            CaseThreadApi(work),
+            CasePolicyApi(work),
+            ImportApi("complaint", work, importers),
+            PersonalDataApi("complaint", work, ComplaintPersonalData()),
+            HandOverApi("complaint", work, ComplaintHandOver()),
+            OperationsApi("complaint", work, READERS, heard, kit=kit),
+        ],
+        due={**import_due(work, importers), **due.handlers()},
+        subscriptions=heard,
+        snapshots=READERS,
+        sweeps=sweeps if "network" in kit.settings.peers else {},
+        closing=[customers, network],
+    )
+
+
+def _peer(kit: Kit, name: str) -> Peer | None:
+    address = kit.settings.peers.get(name)
+    return Peer(name, address, kit.identity) if address else None

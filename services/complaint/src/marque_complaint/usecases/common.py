@@ -1,0 +1,165 @@
+"""What every verb of a case begins and ends with: the row under lock, breaches that are due, the history, the clocks."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from datetime import datetime
+
+from marque.complaint.v1 import case_types_pb2
+from servicekit.db.uow import UnitOfWork
+from servicekit.telemetry import logs
+from tradekit.clock import WorkCalendar
+
+from marque_complaint import events
+from marque_complaint.errors import CaseNotFound
+from marque_complaint.models import Case, CaseClock, CaseEntry
+from marque_complaint.repository import cases as repository
+from marque_complaint.repository import clocks as rows
+from marque_complaint.repository.scope import Scope
+from marque_complaint.rules import clocks, hours, kinds
+
+log = logs.get_logger(__name__)
+CLOCK = "case-clock"
+
+
+async def found(uow: UnitOfWork, scope: Scope, case_id: uuid.UUID, etag: str = "") -> Case:
+    """Returns a case in sight, locked; what is late by now is told first, so that no verb hides a breach.
+
+    Raises CaseNotFound, EtagMismatch.
+    """
+    case = await repository.lock_case(uow.session, scope, case_id)
+    if case is None:
+        raise CaseNotFound()
+    case.check_etag(etag)
+    await breach(uow, case, await rows.stored(uow.session, case_id))
+    return case
+
+
+def staff_of(uow: UnitOfWork) -> uuid.UUID | None:
+    """Returns who of the staff does this; None for customers, systems and the platform."""
+    return uuid.UUID(uow.principal.staff_id) if uow.principal.staff_id else None
+
+
+def write_down(
+    uow: UnitOfWork,
+    case: Case,
+    action: str,
+    reason: str = "",
+    *,
+    before: int = 0,
+    minutes: Iterable[int] | None = None,
+    at: datetime | None = None,
+) -> None:
+    """Adds an entry to a case's history; `before` is the state from which it came, 0 where that did not change."""
+    case.entry_count += 1
+    uow.add(
+        CaseEntry(
+            case_id=case.case_id,
+            sequence=case.entry_count,
+            action=action,
+            from_state=before if before != case.state else 0,
+            state=case.state,
+            waiting=case.waiting,
+            escalation=case.escalation,
+            severity=case.severity,
+            reason=reason,
+            staff_id=staff_of(uow),
+            minutes=None if minutes is None else list(minutes),
+            policy_version=case.policy_version,
+            occur_time=at or uow.now,
+        )
+    )
+
+
+async def promise(uow: UnitOfWork, case: Case, action: str, *, before: int = 0, at: datetime | None = None) -> None:
+    """Writes an entry with the promises that hold from then on: those of the latest policy for what the case is now."""
+    policy = (await rows.latest_policy(uow.session)).policy
+    case.policy_version = policy.version
+    write_down(uow, case, action, before=before, minutes=policy.line_for(case.facts).minutes, at=at)
+
+
+async def calendar_of(uow: UnitOfWork, case: Case) -> WorkCalendar | None:
+    """Returns the hours by which a case's clocks run; None where network is still to be asked for its dealer's."""
+    if case.dealer_id is None:
+        policy = await rows.policy_of(uow.session, case.policy_version)
+        assert policy is not None  # versions are never deleted
+        return hours.maker_calendar(policy.policy.time_zone, policy.policy.week)
+    known = await rows.hours(uow.session, case.dealer_id)
+    if known is None:
+        await rows.want_hours(uow.session, case.dealer_id, uow.now)
+        return None
+    try:
+        return hours.calendar_of(known)
+    except hours.CalendarError as error:
+        log.error(
+            "a dealer's hours are unusable", extra={"dealer_id": str(case.dealer_id), "reason": error.reason.value}
+        )
+        return None
+
+
+async def run_clocks(uow: UnitOfWork, case: Case) -> None:
+    """Computes a case's clocks anew from its history, keeps them, and makes due what comes first."""
+    await uow.flush()
+    calendar = await calendar_of(uow, case)
+    computed = clocks.clocks(await rows.history(uow.session, case.case_id), calendar)
+    stored = await rows.stored(uow.session, case.case_id)
+    for kind in stored.keys() - computed.keys():
+        await uow.session.delete(stored.pop(kind))
+    for kind, clock in computed.items():
+        row = stored.get(kind)
+        if row is None:
+            row = stored[kind] = CaseClock(case_id=case.case_id, kind=kind)
+            uow.add(row)
+        elif row.start_time != clock.start:
+            row.breach_time = None
+        row.start_time, row.target_minutes, row.due_time = clock.start, clock.target_minutes, clock.due
+        row.met_time, row.paused, row.held_reason = clock.met, clock.paused, clock.held
+        row.calendar_version = calendar.version if calendar is not None else 0
+    await schedule(uow, case, stored.values())
+
+
+async def schedule(uow: UnitOfWork, case: Case, stored: Iterable[CaseClock]) -> datetime | None:
+    """Sets when a case is due, and returns when the next breach would be; None for none."""
+    running = [(row.due_time, row.breach_time) for row in stored if row.due_time is not None and row.met_time is None]
+    due = min((due for due, _ in running), default=None)
+    if case.due_time != due:
+        case.due_time = due
+    following = min((due for due, breached in running if breached is None), default=None)
+    if following is not None:
+        await uow.schedule(CLOCK, str(case.case_id), following)
+    return following
+
+
+async def breach(uow: UnitOfWork, case: Case, stored: dict[int, CaseClock]) -> None:
+    """Tells of every promise that is broken by now, each once: the row keeps that it was."""
+    late = [
+        row
+        for row in stored.values()
+        if row.due_time is not None and row.met_time is None and row.breach_time is None and row.due_time <= uow.now
+    ]
+    for row in sorted(late, key=lambda row: (row.due_time, row.kind)):
+        row.breach_time = uow.now
+        word = case_types_pb2.CaseClockKind.Name(row.kind).removeprefix("CASE_CLOCK_KIND_")  # type: ignore[arg-type]
+        write_down(uow, case, "BREACHED", word)
+        uow.emit(events.case_breached(case, row), of=case)
+        uow.audit("breach", "case", str(case.case_id), ("clocks",))
+        await _climb(uow, case)
+    if late:
+        case.touch()
+        await uow.flush()
+
+
+async def _climb(uow: UnitOfWork, case: Case) -> None:
+    """Takes a case one step up after a breach where its line of the policy says so."""
+    policy = await rows.policy_of(uow.session, case.policy_version)
+    if policy is None or not policy.policy.line_for(case.facts).breach_escalates or case.escalation >= kinds.MAKER:
+        return
+    escalate(uow, case, 0, "BREACHED")
+
+
+def escalate(uow: UnitOfWork, case: Case, step: int, reason: str) -> None:
+    """Takes a case up and says so. Raises CaseStateNotAllowed, CaseEscalatedAlready."""
+    case.do("escalate", escalation=step)
+    write_down(uow, case, "ESCALATED", reason)
+    uow.emit(events.case_escalated(case, reason), of=case)

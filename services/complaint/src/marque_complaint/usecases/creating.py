@@ -1,0 +1,79 @@
+"""Taking cases: at once, whatever is missing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from servicekit.db.uow import UnitOfWork
+
+from marque_complaint import events
+from marque_complaint.models import Case, CaseMessage, CaseSearch
+from marque_complaint.rules import documents, kinds, safety, tracking
+from marque_complaint.usecases import common
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who brings a case: `customer` where it is the customer in person, who then reads their own words in the thread."""
+
+    customer: bool = False
+
+
+async def create(*, uow: UnitOfWork, author: Author, values: dict[str, Any]) -> Any:
+    """Takes a case: history, clocks, search document, and what is dangerous told at once."""
+    async with uow:
+        case = take(uow, values)
+        await uow.flush()
+        uow.add(search_row(case))
+        if author.customer:
+            case.message_count = 1
+            uow.add(
+                CaseMessage(case_id=case.case_id, author=kinds.BY_CUSTOMER, text=case.description, create_time=uow.now)
+            )
+        await common.promise(uow, case, "RECEIVED")
+        uow.emit(events.case_received(case), of=case)
+        if case.safety_signs:
+            flag(uow, case)
+        await common.run_clocks(uow, case)
+        await uow.flush()
+        uow.audit("create", "case", str(case.case_id))
+        return await uow.answer(case)
+
+
+def take(uow: UnitOfWork, values: dict[str, Any]) -> Case:
+    """Makes the row of a new case, received now; somebody is looked for at its dealer."""
+    told = [values.get(name, "") for name in ("subject", "description", "remedy_asked")]
+    found = safety.signs(told)
+    case = Case(
+        **values,
+        tracking_code=tracking.new_code(),
+        safety_signs=found,
+        severity=kinds.SAFETY if found else kinds.UNASSESSED,
+        receive_time=uow.now,
+        assign_time=uow.now if values.get("dealer_id") else None,
+        entry_count=0,
+        state=kinds.RECEIVED,
+        waiting=kinds.NOTHING,
+        escalation=kinds.HANDLER,
+    )
+    uow.add(case)
+    return case
+
+
+def flag(uow: UnitOfWork, case: Case) -> None:
+    """Tells of danger past all queues: to whoever hears it, and at the top of the ladder."""
+    uow.emit(events.safety_case_flagged(case), of=case)
+    common.escalate(uow, case, kinds.MAKER, "SAFETY")
+
+
+def search_row(case: Case) -> CaseSearch:
+    """Returns what a case is found by."""
+    text, tokens = document_of(case)
+    return CaseSearch(case_id=case.case_id, search_text=text, search_tokens=tokens)
+
+
+def document_of(case: Case) -> tuple[str, list[str]]:
+    """Returns the two columns of a case's search document."""
+    told = (case.subject, case.description, case.make, case.model, case.category, *(case.components or ()))
+    return documents.build(told, vin=case.vin or "", codes=(case.tracking_code, case.source_key or ""))
