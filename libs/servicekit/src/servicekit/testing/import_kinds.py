@@ -164,13 +164,18 @@ def _channel_day(cast: Cast, mark: str, number: int) -> Row:
         "stock_over_90_count": "3",
         "currency_code": "CNY",
         "receipts": "1000.50",
+    }
+
+
 def _case(cast: Cast, mark: str, number: int) -> Row:
+    return {
         "source_key": f"{mark}-{number}",
         "receive_date": "2024-04-29",
         "make": "Marque",
         "model": "一号",
         "model_year": "2024",
         "description": "刹车异响",
+        "dealer_code": cast.row("dealer", "own")["code"],
     }
 
 
