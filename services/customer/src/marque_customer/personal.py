@@ -130,7 +130,6 @@ class CustomerPersonalData:
             await self._erase_one(uow, customer, held, done)
         if not held_kinds & {_ALL, _PAIR}:
             _count(done, _PAIR, await duplicates.forget(uow.session, customer_ids))
-        await residue.forget_words(uow.session, customer_ids)
         _count(done, _EXPORT, await exports.forget(uow.session, customer_ids, uow.now))
         if restricted := await erasures.restrictions(uow.session, customer_ids):
             done.retained.append(Retained(_RESTRICTION, restricted, "RIGHTS_PROOF"))

@@ -33,6 +33,7 @@ from marque_customer.models.rights import (
     ErasureAcknowledgement,
     IdentityDocument,
     ProcessingRestriction,
+    RetentionRule,
 )
 from marque_customer.models.tasks import Task
 from marque_customer.rules.kinds import ACTIVE, ERASED, MERGED, RESTRICTED
@@ -63,6 +64,7 @@ __all__ = [
     "PhoneCall",
     "ProcessingRestriction",
     "Relation",
+    "RetentionRule",
     "SourceRecord",
     "SourceReference",
     "Task",

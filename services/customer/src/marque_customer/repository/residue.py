@@ -1,4 +1,4 @@
-"""What may be left of a person in rows that name nobody: letters and calls of a stranger, rejected rows, words of a clerk."""
+"""What may be left of a person in rows that name nobody: letters and calls of a stranger, rejected rows of files."""
 
 from __future__ import annotations
 
@@ -45,16 +45,6 @@ async def forget_unnamed(session: AsyncSession, customer_ids: Sequence[uuid.UUID
     rows = await session.execute(sa.delete(import_errors).where(import_errors.c.key.in_(keys)))
     found = {"customer.lead_intake": letters, "customer.call": calls, "customer.import_error": rows}
     return {kind: result.rowcount for kind, result in found.items()}  # type: ignore[attr-defined]
-
-
-async def forget_words(session: AsyncSession, customer_ids: Sequence[uuid.UUID]) -> None:
-    """Empties what a clerk wrote when a merge was undone; the merge stays as evidence."""
-    change = sa.update(CustomerMerge).where(
-        sa.or_(CustomerMerge.customer_id.in_(customer_ids), CustomerMerge.merged_customer_id.in_(customer_ids)),
-        CustomerMerge.unmerge_reason != "",
-    )
-    values = {"unmerge_reason": "", "update_time": CustomerMerge.update_time, "version": CustomerMerge.version + 1}
-    await session.execute(change.values(**values).execution_options(synchronize_session=False))
 
 
 async def merges(session: AsyncSession, customer_ids: Sequence[uuid.UUID]) -> Sequence[sa.Row]:
