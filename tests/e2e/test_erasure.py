@@ -272,9 +272,9 @@ class TestErasure:
         where = f"/v1/erasures/{begun['erasureId']}"
 
         async def named() -> bool:
-            return (await scene.send("GET", where)).get("waitingForServices") == ["vehicle", "customer"]
+            return "vehicle" in (await scene.send("GET", where)).get("waitingForServices", [])
 
-        await until(named, 20, "the service that is away is not named")
+        await until(named, 60, "the service that is away is not named")
         await asyncio.gather(*writing)
         scene.processes["vehicle"] = await scene.platform.spawn_again("vehicle", scene.settings["vehicle"])
 

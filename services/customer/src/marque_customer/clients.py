@@ -28,7 +28,7 @@ _ASSIGN = "/marque.network.v1.AssignmentService/Assign"
 _END = "/marque.network.v1.AssignmentService/EndAssignment"
 _LEAD = "customer.lead"
 _CANDIDATES = 20
-_ERASING = 20.0  # seconds; an erasure reads two days of kept answers
+_ERASING = 10.0  # seconds; an erasure reads two days of kept answers
 
 
 class Vehicles:

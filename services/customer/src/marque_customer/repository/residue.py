@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from servicekit.db.tables import import_errors
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from marque_customer.models import ContactPoint, CustomerMerge, PhoneCall, SourceReference
+from marque_customer.models import ContactPoint, CustomerMerge, Lead, PhoneCall, SourceReference
 from marque_customer.rules.kinds import EMAIL, FAX, PHONE
 
 # The end of a number without its country and trunk prefix, as people write it; shorter ones would meet strangers.
@@ -54,3 +54,8 @@ async def merges(session: AsyncSession, customer_ids: Sequence[uuid.UUID]) -> Se
         sa.or_(CustomerMerge.customer_id.in_(customer_ids), CustomerMerge.merged_customer_id.in_(customer_ids))
     )
     return list(await session.execute(query.order_by(CustomerMerge.merge_time, CustomerMerge.merge_id)))
+
+
+async def leads(session: AsyncSession, customer_ids: Sequence[uuid.UUID]) -> list[uuid.UUID]:
+    """Returns the leads of persons: answers about a promise name the lead alone."""
+    return list(await session.scalars(sa.select(Lead.lead_id).where(Lead.customer_id.in_(customer_ids))))
