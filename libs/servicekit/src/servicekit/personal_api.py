@@ -17,12 +17,17 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from servicekit import aliases, legal_holds
-from servicekit.db.tables import erasures, idempotency_keys
+from servicekit.db.tables import erasures
 from servicekit.db.uow import UnitOfWork, Work
 from servicekit.errors import InvalidArgument, NotFound
 from servicekit.legal_holds import Ground
 from servicekit.personal import LEGAL_HOLD, Erasure, PersonalData
 from servicekit.rpc.call import Call
+
+_FORGET_ANSWERS = sa.text(
+    "DELETE FROM idempotency_keys WHERE EXISTS"
+    " (SELECT FROM unnest(CAST(:ids AS bytea[])) AS n (id) WHERE position(n.id IN answer) > 0)"
+)
 
 
 class LegalHoldNotFound(NotFound):
@@ -129,10 +134,7 @@ async def _forget_answers(session: AsyncSession, ids: Sequence[uuid.UUID]) -> No
 
     Reads the whole table, which is two days of writes; an erasure is rare. A retry of such a request is a new request from now on.
     """
-    texts = [str(one).encode() for one in ids]
-    named = sa.func.unnest(sa.bindparam("texts", texts, sa.ARRAY(sa.LargeBinary))).column_valued("named")
-    holds = sa.exists().select_from(named).where(sa.func.position(named.op("IN")(idempotency_keys.c.answer)) > 0)
-    await session.execute(sa.delete(idempotency_keys).where(holds))
+    await session.execute(_FORGET_ANSWERS, {"ids": [str(one).encode() for one in ids]})
 
 
 async def _find(session: AsyncSession, erasure_id: uuid.UUID) -> Any:
