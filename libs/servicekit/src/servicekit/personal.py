@@ -37,10 +37,14 @@ class Retained:
 
 @dataclass(slots=True)
 class Erasure:
-    """What an erasure did: rows erased by kind, rows retained."""
+    """What an erasure did: rows erased by kind, rows retained.
+
+    `named`: ids of erased records whose answers, kept for retries, may name the record and not the person.
+    """
 
     erased: dict[str, int] = field(default_factory=dict)
     retained: list[Retained] = field(default_factory=list)
+    named: list[uuid.UUID] = field(default_factory=list)
 
 
 class PersonalData(Protocol):

@@ -17,12 +17,17 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from servicekit import aliases, legal_holds
-from servicekit.db.tables import erasures, idempotency_keys
+from servicekit.db.tables import erasures
 from servicekit.db.uow import UnitOfWork, Work
 from servicekit.errors import InvalidArgument, NotFound
 from servicekit.legal_holds import Ground
 from servicekit.personal import LEGAL_HOLD, Erasure, PersonalData
 from servicekit.rpc.call import Call
+
+_FORGET_ANSWERS = sa.text(
+    "DELETE FROM idempotency_keys WHERE EXISTS"
+    " (SELECT FROM unnest(CAST(:ids AS bytea[])) AS n (id) WHERE position(n.id IN answer) > 0)"
+)
 
 
 class LegalHoldNotFound(NotFound):
@@ -73,7 +78,7 @@ class PersonalDataApi:
             await uow.session.execute(
                 sa.update(erasures).where(erasures.c.erasure_id == erasure_id).values(answer=answer.SerializeToString())
             )
-            await _forget_answers(uow.session, family)
+            await _forget_answers(uow.session, [*family, *done.named])
             uow.audit("erase", "customer", request.customer_id, tuple(sorted(answer.erased_counts)))
             return answer
 
@@ -124,14 +129,12 @@ async def _claim(
     return personal_data_pb2.ErasePersonalDataResponse.FromString(bytes(known.answer))
 
 
-async def _forget_answers(session: AsyncSession, customer_ids: Sequence[uuid.UUID]) -> None:
-    """Removes the answers kept for retries that name the person: they hold what was shown then.
+async def _forget_answers(session: AsyncSession, ids: Sequence[uuid.UUID]) -> None:
+    """Removes the answers kept for retries that name the person, or a record of theirs: they hold what was shown then.
 
     Reads the whole table, which is two days of writes; an erasure is rare. A retry of such a request is a new request from now on.
     """
-    for customer_id in customer_ids:
-        named = sa.func.position(sa.literal(str(customer_id).encode()).op("IN")(idempotency_keys.c.answer)) > 0
-        await session.execute(sa.delete(idempotency_keys).where(named))
+    await session.execute(_FORGET_ANSWERS, {"ids": [str(one).encode() for one in ids]})
 
 
 async def _find(session: AsyncSession, erasure_id: uuid.UUID) -> Any:

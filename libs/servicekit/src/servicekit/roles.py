@@ -179,6 +179,7 @@ customer.identity_documents: add list find
 _RIGHTS = f"""{_RIGHTS_OWN}{_RIGHTS_DESK}
 customer.erasures: list
 customer.restrictions: lift
+customer.retention_rules: list put
 """
 _PAPERS = "customer.identity_documents: add list"  # at a dealer: what a registration and an insurance need
 # The showroom: what advisers of a dealer do after a lead, what its manager decides, and what only the maker does.

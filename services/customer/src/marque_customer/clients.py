@@ -33,7 +33,7 @@ _STAFF = "/marque.network.v1.StaffService/GetStaff"
 _LEAD = "customer.lead"
 _DISCOUNT = "discount"  # the kind of an approval limit, as network's record of staff names it
 _CANDIDATES = 20
-_ERASING = 20.0  # seconds; an erasure reads two days of kept answers
+_ERASING = 10.0  # seconds; an erasure reads two days of kept answers
 
 
 class Vehicles:

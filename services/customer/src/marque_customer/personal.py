@@ -134,11 +134,15 @@ class CustomerPersonalData:
         held = await self._with_cases(uow, customer_ids, held_kinds, done)
         for kind, rows in (await residue.forget_unnamed(uow.session, customer_ids)).items():
             _count(done, kind, rows)
-        for customer in await repository.locked(uow.session, customer_ids):
-            await self._erase_one(uow, customer, held, done)
+        done.named.extend(await residue.leads(uow.session, customer_ids))
+        persons = await repository.locked(uow.session, customer_ids)
+        # The parts of all before the profile of any: a survivor's card and search text are made of what its whole family has.
+        for customer in persons:
+            await self._erase_parts(uow, customer, held, done)
+        for customer in persons:
+            await self._erase_profile(uow, customer, held, done)
         if not held_kinds & {_ALL, _PAIR}:
             _count(done, _PAIR, await duplicates.forget(uow.session, customer_ids))
-        await residue.forget_words(uow.session, customer_ids)
         _count(done, _EXPORT, await exports.forget(uow.session, customer_ids, uow.now))
         if restricted := await erasures.restrictions(uow.session, customer_ids):
             done.retained.append(Retained(_RESTRICTION, restricted, "RIGHTS_PROOF"))
@@ -174,10 +178,9 @@ class CustomerPersonalData:
             done.retained.append(Retained(_HOLD, left, CASE_OPEN))
         return dict.fromkeys(REACHING if left else (), CASE_OPEN) | dict.fromkeys(held, LEGAL_HOLD)
 
-    async def _erase_one(self, uow: UnitOfWork, customer: Customer, held: dict[str, str], done: Erasure) -> None:
-        mine = {"customer_id": customer.customer_id}
+    async def _erase_parts(self, uow: UnitOfWork, customer: Customer, held: dict[str, str], done: Erasure) -> None:
         for kind, (model, _) in _PARTS.items():
-            where = model.customer_id == mine["customer_id"]
+            where = model.customer_id == customer.customer_id
             if _ALL in held or kind in held:
                 count = await uow.session.scalar(sa.select(sa.func.count()).select_from(model).where(where))
                 if count:
@@ -185,6 +188,8 @@ class CustomerPersonalData:
                 continue
             result = await uow.session.execute(sa.delete(model).where(where))
             _count(done, kind, result.rowcount)  # type: ignore[attr-defined]
+
+    async def _erase_profile(self, uow: UnitOfWork, customer: Customer, held: dict[str, str], done: Erasure) -> None:
         if _ALL in held or _CUSTOMER in held:
             done.retained.append(Retained(_CUSTOMER, 1, held.get(_CUSTOMER, LEGAL_HOLD)))
             return

@@ -21,7 +21,7 @@ from servicekit.sweeps import Sweep
 from marque_customer import due
 from marque_customer.api import servicers
 from marque_customer.api.permits import PersonalApi
-from marque_customer.api.rights import DataExportApi, ErasureApi, IdentityDocumentApi, OwnRecords
+from marque_customer.api.rights import DataExportApi, ErasureApi, IdentityDocumentApi, OwnRecords, RetentionApi
 from marque_customer.clients import Network, PersonalRecords, Vehicles, holds_persons
 from marque_customer.errors import CONSTRAINTS
 from marque_customer.handover import CustomerHandOver
@@ -78,6 +78,7 @@ def build(kit: Kit) -> Service:
             IdentityDocumentApi(work, kit.sealer),
             DataExportApi(work, kit.sealer),
             ErasureApi(work, windows),
+            RetentionApi(work),
             HandOverApi("customer", work, CustomerHandOver()),
             OperationsApi("customer", work, readers, heard, kit=kit),
         ],

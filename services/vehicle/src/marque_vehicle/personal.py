@@ -3,6 +3,9 @@
 What is kept, and why: a sale for the tax office, the present ownership while the car's warranty may run (recalls must reach the owner),
 an open repair order until it is closed, an appointment that is to come, an order for a car that is to be met.
 The car's own history stays without the person.
+What is kept, and why: a sale for the tax office, the present ownership while the car's warranty may run or an open recall waits for the
+car (its owner must be reached), an open repair order until it is closed, an appointment that is to come. The car's own history stays
+without the person.
 """
 
 from __future__ import annotations
@@ -62,6 +65,9 @@ class VehiclePersonalData:
                 _note(done, kind, 0, count, LEGAL_HOLD, None)
                 continue
             erased, kept, latest = await erase(uow.session, customer_ids, since, uow.now)
+            if kind == OWNERSHIP and (recalled := await repository.under_recall(uow.session, customer_ids, uow.now)):
+                _note(done, kind, 0, recalled, "RECALL_OPEN", None)
+                kept -= recalled
             _note(done, kind, erased, kept, reason, _until(latest, kind, self._sale_years, self._warranty_years))
         return done
 

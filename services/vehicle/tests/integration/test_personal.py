@@ -77,6 +77,27 @@ class TestErase:
         }
         assert dict(answer.erased_counts) == {}
 
+    async def test_an_open_recall_keeps_the_owner_until_the_car_is_remedied(self, garage: Any) -> None:
+        dealer, person, car = await garage.make_dealer(), await garage.make_customer(), await garage.make_car()
+        await garage.make_sale(dealer, car.vin, person, invoice_date=garage.day(date(2005, 1, 1)))
+        recall = uuid.uuid4()
+        await garage.sql(
+            "INSERT INTO recalls (recall_id, version, create_time, update_time, code, title, state, scope_version)"
+            " VALUES ($1, 1, now(), now(), $2, 'Airbag', 2, 1)",
+            recall,
+            str(recall),
+        )
+        await garage.sql(
+            "INSERT INTO recall_vehicles (recall_id, vin, first_version) VALUES ($1, $2, 1)", recall, car.vin
+        )
+        answer = await erase(garage, person)
+        assert [(one.kind, one.count, one.reason) for one in answer.retained] == [
+            ("vehicle.ownership", 1, "RECALL_OPEN")
+        ]
+        await garage.sql("UPDATE recall_vehicles SET state = 2, remedy_time = now() WHERE recall_id = $1", recall)
+        answer = await erase(garage, person)
+        assert (dict(answer.erased_counts), list(answer.retained)) == ({"vehicle.ownership": 1}, [])
+
     async def test_a_hold_keeps_its_kind(self, garage: Any) -> None:
         dealer, person, car = await garage.make_dealer(), await garage.make_customer(), await garage.make_car()
         await garage.make_sale(dealer, car.vin, person, invoice_date=garage.day(date(2005, 1, 1)))

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import AsyncIterator
 from typing import Any
 
-from marque.customer.v1 import data_export_service_pb2, identity_document_service_pb2
+from marque.customer.v1 import data_export_service_pb2, identity_document_service_pb2, retention_service_pb2
 from marque.type.v1 import personal_data_pb2
 from servicekit.db.uow import Work
 from servicekit.errors import InvalidArgument
@@ -22,8 +22,9 @@ from marque_customer.mapping import rights as mapping
 from marque_customer.models.rights import EXPIRED, GATHERING
 from marque_customer.repository import erasures as erasure_repository
 from marque_customer.repository import exports as export_repository
+from marque_customer.repository import retention as retention_repository
 from marque_customer.rules.permits import Windows
-from marque_customer.usecases.rights import documents, erasing, exports, restrictions
+from marque_customer.usecases.rights import documents, erasing, exports, restrictions, retention
 from marque_customer.usecases.settling import settles
 
 
@@ -152,6 +153,30 @@ class ErasureApi:
     async def LiftRestriction(self, request: Any, call: Call) -> Any:
         uow = self._work(call, mapping.restriction)
         return await restrictions.lift(uow=uow, customer_id=uuid.UUID(request.customer_id), reason=request.reason)
+
+
+class RetentionApi:
+    """marque.customer.v1.RetentionService."""
+
+    service = "marque.customer.v1.RetentionService"
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+
+    async def ListRetentionRules(self, request: Any, call: Call) -> Any:
+        async with self._work.read() as session:
+            found = [mapping.rule_for(call)(row) for row in await retention_repository.rules(session)]
+        return retention_service_pb2.ListRetentionRulesResponse(retention_rules=found)
+
+    async def PutRetentionRule(self, request: Any, call: Call) -> Any:
+        rule = request.retention_rule
+        return await retention.put(
+            uow=self._work(call, mapping.rule_for(call)),
+            kind=rule.kind,
+            days=rule.days if rule.HasField("days") else None,
+            basis=rule.basis,
+            etag=rule.etag,
+        )
 
 
 class OwnRecords:

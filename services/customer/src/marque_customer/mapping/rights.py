@@ -11,8 +11,10 @@ from marque.customer.v1 import (
     erasure_service_pb2,
     identity_document_pb2,
     identity_document_service_pb2,
+    retention_pb2,
 )
 from marque.type.v1 import personal_data_pb2
+from servicekit.db.base import etag_of
 from servicekit.errors import InvalidArgument
 from servicekit.masking import show
 from servicekit.roles import visible_classes
@@ -164,3 +166,24 @@ def restriction(row: Any) -> erasure_service_pb2.ProcessingRestriction:
         lift_time=stamp(row.lift_time) if row.lift_time else None,
         lift_reason=row.lift_reason,
     )
+
+
+def rule_for(call: Call) -> Callable[[Any], retention_pb2.RetentionRule]:
+    """Returns the rendering of a rule of retention for a caller."""
+    visible = visible_classes(call.principal.roles)
+
+    def render(row: Any) -> retention_pb2.RetentionRule:
+        message = retention_pb2.RetentionRule(
+            kind=row.kind,
+            days=row.days,
+            basis=row.basis,
+            removed_count=row.removed,
+            run_time=stamp(row.run_time) if row.run_time else None,
+            actor=row.actor,
+            update_time=stamp(row.update_time),
+            etag=etag_of(row.version),
+        )
+        shown: retention_pb2.RetentionRule = show(call, message, "retention_rule", str(row.kind), visible)
+        return shown
+
+    return render

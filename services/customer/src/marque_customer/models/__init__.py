@@ -34,6 +34,7 @@ from marque_customer.models.rights import (
     ErasureAcknowledgement,
     IdentityDocument,
     ProcessingRestriction,
+    RetentionRule,
 )
 from marque_customer.models.tasks import Task
 from marque_customer.models.test_drives import DemoCar, TestDrive
@@ -69,6 +70,7 @@ __all__ = [
     "QuoteRulesVersion",
     "QuoteVersion",
     "Relation",
+    "RetentionRule",
     "SourceRecord",
     "SourceReference",
     "Task",

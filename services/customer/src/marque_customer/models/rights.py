@@ -172,3 +172,20 @@ class ProcessingRestriction(Model):
     def lift(self, reason: str, actor: str, moment: datetime) -> None:
         """Ends it."""
         self.lift_time, self.lift_reason, self.lift_actor = moment, reason, actor
+
+
+class RetentionRule(Aggregate, Model):
+    """How long data of a kind are kept (`days`, None: for ever), by what law or decision, and what went by it so far."""
+
+    __tablename__ = "retention_rules"
+
+    kind: Mapped[int] = mapped_column(primary_key=True)
+    days: Mapped[int | None]
+    basis: Mapped[str]
+    actor: Mapped[str]
+    removed: Mapped[int] = mapped_column(default=0)
+    run_time: Mapped[datetime | None]
+
+    def put(self, days: int | None, basis: str, actor: str) -> None:
+        """Is set as a whole."""
+        self.days, self.basis, self.actor = days, basis, actor

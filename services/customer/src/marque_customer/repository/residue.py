@@ -1,4 +1,4 @@
-"""What may be left of a person in rows that name nobody: letters and calls of a stranger, rejected rows, words of a clerk."""
+"""What may be left of a person in rows that name nobody: letters and calls of a stranger, rejected rows of files."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from servicekit.db.tables import import_errors
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from marque_customer.models import ContactPoint, CustomerMerge, PhoneCall, SourceReference
+from marque_customer.models import ContactPoint, CustomerMerge, Lead, PhoneCall, SourceReference
 from marque_customer.rules.kinds import EMAIL, FAX, PHONE
 
 # The end of a number without its country and trunk prefix, as people write it; shorter ones would meet strangers.
@@ -47,16 +47,6 @@ async def forget_unnamed(session: AsyncSession, customer_ids: Sequence[uuid.UUID
     return {kind: result.rowcount for kind, result in found.items()}  # type: ignore[attr-defined]
 
 
-async def forget_words(session: AsyncSession, customer_ids: Sequence[uuid.UUID]) -> None:
-    """Empties what a clerk wrote when a merge was undone; the merge stays as evidence."""
-    change = sa.update(CustomerMerge).where(
-        sa.or_(CustomerMerge.customer_id.in_(customer_ids), CustomerMerge.merged_customer_id.in_(customer_ids)),
-        CustomerMerge.unmerge_reason != "",
-    )
-    values = {"unmerge_reason": "", "update_time": CustomerMerge.update_time, "version": CustomerMerge.version + 1}
-    await session.execute(change.values(**values).execution_options(synchronize_session=False))
-
-
 async def merges(session: AsyncSession, customer_ids: Sequence[uuid.UUID]) -> Sequence[sa.Row]:
     """Returns the merges of persons, without who did them."""
     columns = ("merge_id", "customer_id", "merged_customer_id", "merge_time", "reasons", "unmerge_time")
@@ -64,3 +54,8 @@ async def merges(session: AsyncSession, customer_ids: Sequence[uuid.UUID]) -> Se
         sa.or_(CustomerMerge.customer_id.in_(customer_ids), CustomerMerge.merged_customer_id.in_(customer_ids))
     )
     return list(await session.execute(query.order_by(CustomerMerge.merge_time, CustomerMerge.merge_id)))
+
+
+async def leads(session: AsyncSession, customer_ids: Sequence[uuid.UUID]) -> list[uuid.UUID]:
+    """Returns the leads of persons: answers about a promise name the lead alone."""
+    return list(await session.scalars(sa.select(Lead.lead_id).where(Lead.customer_id.in_(customer_ids))))

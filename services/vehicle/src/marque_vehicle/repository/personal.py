@@ -17,6 +17,11 @@ _PRESENT = (
     "SELECT vin FROM ownerships WHERE customer_id = ANY(:ids) AND known_until IS NULL "
     "AND (valid_until IS NULL OR valid_until > :now)"
 )
+# Cars that an open recall still waits for, in the scope that stands now.
+_RECALLED = (
+    "SELECT c.vin FROM recall_vehicles c JOIN recalls r USING (recall_id) WHERE r.state = 2 AND c.state = 1 "
+    "AND c.first_version <= r.scope_version AND (c.removed_version IS NULL OR c.removed_version > r.scope_version)"
+)
 _COUNTS = {
     "sale": "SELECT count(*) FROM sales WHERE buyer_customer_id = ANY(:ids)",
     "ownership": "SELECT count(*) FROM ownerships WHERE customer_id = ANY(:ids)",
@@ -87,10 +92,12 @@ async def erase_sales(session: AsyncSession, ids: Ids, since: Any, now: datetime
 async def erase_ownerships(
     session: AsyncSession, ids: Ids, since: Any, now: datetime
 ) -> tuple[int, int, datetime | None]:
-    """Takes the person out of all rows, known and once known, save of an ownership that goes on and began after a moment."""
+    """Takes the person out of all rows, known and once known, save of an ownership that goes on and began after a moment, or whose car
+    an open recall waits for.
+    """
     keep = (
-        "SELECT ownership_id FROM ownerships WHERE customer_id = ANY(:ids) AND known_until IS NULL "
-        "AND (valid_until IS NULL OR valid_until > :now) AND valid_from >= :since"
+        "SELECT ownership_id FROM ownerships WHERE customer_id = ANY(:ids) AND known_until IS NULL "  # noqa: S608
+        f"AND (valid_until IS NULL OR valid_until > :now) AND (valid_from >= :since OR vin IN ({_RECALLED}))"
     )
     return await _done(
         session,
@@ -98,6 +105,15 @@ async def erase_ownerships(
         "SELECT count(DISTINCT ownership_id), max(valid_from) FROM ownerships WHERE customer_id = ANY(:ids)",
         {"ids": list(ids), "since": since, "now": now},
     )
+
+
+async def under_recall(session: AsyncSession, ids: Ids, now: datetime) -> int:
+    """Returns how many of the person's present ownerships are of cars that an open recall waits for."""
+    query = (
+        "SELECT count(DISTINCT ownership_id) FROM ownerships WHERE customer_id = ANY(:ids) AND known_until IS NULL "  # noqa: S608
+        f"AND (valid_until IS NULL OR valid_until > :now) AND vin IN ({_RECALLED})"
+    )
+    return int(await session.scalar(sa.text(query), {"ids": list(ids), "now": now}) or 0)
 
 
 async def erase_plates(session: AsyncSession, ids: Ids, since: Any, now: datetime) -> tuple[list[sa.Row[Any]], int]:

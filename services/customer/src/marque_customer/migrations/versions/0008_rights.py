@@ -1,4 +1,4 @@
-"""A person's rights: sealed identity numbers, exports, erasures with what services acknowledged, restrictions."""
+"""A person's rights: sealed identity numbers, exports, erasures, restrictions, and how long data are kept."""
 
 from alembic import op
 from servicekit.db.tables import statements
@@ -45,11 +45,22 @@ CREATE TABLE processing_restrictions (
     restriction_id uuid PRIMARY KEY, customer_id uuid NOT NULL, reason text NOT NULL, actor text NOT NULL,
     set_time timestamptz NOT NULL, lift_time timestamptz, lift_reason text NOT NULL DEFAULT '', lift_actor text NOT NULL DEFAULT '');
 CREATE INDEX ix_processing_restrictions_customer_id ON processing_restrictions (customer_id);
-CREATE UNIQUE INDEX uq_processing_restrictions_standing ON processing_restrictions (customer_id) WHERE lift_time IS NULL
+CREATE UNIQUE INDEX uq_processing_restrictions_standing ON processing_restrictions (customer_id) WHERE lift_time IS NULL;
+CREATE TABLE retention_rules (
+    kind smallint PRIMARY KEY, version bigint NOT NULL, create_time timestamptz NOT NULL, update_time timestamptz NOT NULL,
+    days integer, basis text NOT NULL, actor text NOT NULL, removed bigint NOT NULL DEFAULT 0, run_time timestamptz)
 """
+# What a maker begins with, of no law: managers change them by PutRetentionRule. Nobody is erased for being silent until one says so.
+RULES = """
+INSERT INTO retention_rules (kind, version, create_time, update_time, days, basis, actor)
+SELECT kind, 1, now(), now(), days, basis, 'marque' FROM (VALUES
+    (1, 3650, 'Ten years: as long as a car is usually driven'), (2, 1095, 'Three years: limitation of claims from an offer'),
+    (3, 730, 'Two years, as calls'), (4, NULL, 'Not decided: people are kept until they ask')) AS r (kind, days, basis)"""
 
 
 def upgrade() -> None:
     """Creates the tables; no identity number stood in any column before."""
     for statement in statements(TABLES):
         op.execute(statement)
+    op.execute(RULES)
+    op.execute("INSERT INTO due_work (kind, key, due_time) VALUES ('retention', '', now()) ON CONFLICT DO NOTHING")

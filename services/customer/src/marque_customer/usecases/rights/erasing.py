@@ -59,22 +59,29 @@ class Erasing:
 async def start(*, uow: UnitOfWork, customer_id: uuid.UUID, reason: str) -> Any:
     """Begins the erasure of a person in sight; one that was begun is given. Raises CustomerNotFound."""
     async with uow:
-        person = await person_of(uow, customer_id)
-        (customer,) = await customers.locked(uow.session, [person])
-        row = await repository.of_customer(uow.session, person)
-        if row is None:
-            if (
-                customer.status != ERASED
-            ):  # by a service's own call, before there were certificates: then only the proof is missing
-                await keep_unused(uow, person)
-            actor = "" if uow.principal.is_owner else uow.principal.subject
-            row = CustomerErasure(
-                customer_id=person, reason=reason, actor=actor, create_time=uow.now, try_time=uow.now, waiting=[]
-            )
-            uow.add(row)
-            await uow.flush()
-            uow.audit("begin_erasure", "customer", str(person))
+        row = await begin(uow, customer_id, reason)
         return await uow.answer((row, await repository.acknowledgements(uow.session, row.erasure_id)))
+
+
+async def begin(uow: UnitOfWork, customer_id: uuid.UUID, reason: str) -> CustomerErasure:
+    """Returns the erasure of a person in sight, begun where it was not, inside the open unit of work. Raises CustomerNotFound."""
+    person = await person_of(uow, customer_id)
+    (customer,) = await customers.locked(uow.session, [person])
+    row = await repository.of_customer(uow.session, person)
+    if row is not None:
+        return row
+    if (
+        customer.status != ERASED
+    ):  # erased by a service's own call before there were certificates: only the proof is missing
+        await keep_unused(uow, person)
+    actor = "" if uow.principal.is_owner else uow.principal.subject
+    row = CustomerErasure(
+        customer_id=person, reason=reason, actor=actor, create_time=uow.now, try_time=uow.now, waiting=[]
+    )
+    uow.add(row)
+    await uow.flush()
+    uow.audit("begin_erasure", "customer", str(person))
+    return row
 
 
 async def sweep(*, erasing: Erasing) -> bool:
