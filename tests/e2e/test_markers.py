@@ -51,6 +51,7 @@ NOT_DRIVEN_YET = frozenset(
         "marque.vehicle.v1.LemonLawReached",
         "marque.vehicle.v1.LemonLawWarned",
         "marque.vehicle.v1.RecallClosed",
+        "marque.vehicle.v1.OrderLate",  # a promise that is broken; driven by test_plant_feed.py
         "marque.customer.v1.CustomersMerged",
         "marque.customer.v1.CustomersUnmerged",
         "marque.customer.v1.CustomerAliasSnapshot",

@@ -299,7 +299,7 @@ class GetOwnersAtResponse(_message.Message):
     KNOWN_TIME_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def ownerships(self) -> _containers.RepeatedCompositeFieldContainer[_ownership_pb2.Ownership]:
-        """The ownerships that held then, owners first."""
+        """The ownerships that held then, owners first, as they were known then: without `known_end_time`, which was to come."""
 
     @_builtins.property
     def valid_time(self) -> _timestamp_pb2.Timestamp:
