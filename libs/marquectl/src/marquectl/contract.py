@@ -101,6 +101,21 @@ KINDS = {
             order_by="invoice_date",
         ),
         Kind(
+            "plant-stages",
+            "vehicle.v1.VehicleImportService/ImportPlantStages",
+            "vehicle.v1.CarOrderService/ListPlantMessages",
+            "messages",
+            ("message_id",),
+        ),
+        Kind(
+            "channel-days",
+            "vehicle.v1.VehicleImportService/ImportChannelDays",
+            "vehicle.v1.ChannelDayService/ListChannelDays",
+            "channel_days",
+            ("dealer_code", "date"),
+            refers=frozenset({"dealer_code"}),
+        ),
+        Kind(
             "repair-orders",
             "vehicle.v1.VehicleImportService/ImportRepairOrders",
             "vehicle.v1.RepairOrderService/ListRepairOrders",

@@ -32,7 +32,8 @@ async def export_rows(door: Door, kind: Kind, out: Path) -> int:
     if form not in (".csv", ".jsonl"):
         raise UsageError(f"{out.name}: the ending tells the format; it must be .csv or .jsonl")
     listing = method(kind.lister)
-    rows = door.pages(kind.lister, kind.items, listing.input(page_size=PAGE, order_by=kind.order_by))
+    ordered = {"order_by": kind.order_by} if kind.order_by else {}  # some lists have one order only
+    rows = door.pages(kind.lister, kind.items, listing.input(page_size=PAGE, **ordered))
     try:
         handle, name = tempfile.mkstemp(prefix=f".{out.name}.", dir=out.parent)
     except OSError as error:

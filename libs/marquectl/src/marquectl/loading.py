@@ -17,6 +17,7 @@ from marquectl.errors import CommandError
 from marquectl.importing import Counts, Feed, Rejected
 from marquectl.importing.feed import Chunk
 from marquectl.leading import Leads
+from marquectl.ordering import Orders
 from marquectl.partnering import Partners
 from marquectl.recalling import Recalls
 from marquectl.world import World
@@ -65,6 +66,7 @@ class Loader:
         await Recalls(self._door, self._request).bring(self._world.cars)
         leads = Leads(self._door, self.dealer_ids, self.customer_ids, self._request)
         await self._all(leads.works(self._world.leads))
+        await self._orders()
 
     async def _rows(self, kind: str) -> None:
         rows = self._world.rows[kind]
@@ -110,6 +112,12 @@ class Loader:
         await self._rows("kpi-values")
         await self._rows("targets")
         await self._all(partners.works(await partners.visitor()))
+
+    async def _orders(self) -> None:
+        orders = Orders(self._door, self.dealer_ids, self.customer_ids, self._request)
+        await orders.bring(self._world.orders)
+        await self._rows("plant-stages")
+        await self._rows("channel-days")
 
     async def _diaries(self) -> None:
         diaries = Diaries(self._door, self.dealer_ids, self._request)

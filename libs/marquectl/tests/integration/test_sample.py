@@ -29,6 +29,9 @@ async def totals(services: Platform) -> dict[str, int]:
         "resources": ("vehicle", "service_resources"),
         "appointments": ("vehicle", "appointments"),
         "recalled cars": ("vehicle", "recall_vehicles"),
+        "car orders": ("vehicle", "car_orders"),
+        "prices": ("vehicle", "catalogue_prices"),
+        "channel days": ("vehicle", "channel_days"),
     }
     return {
         name: (await services.sql(service, f"SELECT count(*) AS n FROM {table}"))[0]["n"]
@@ -74,6 +77,14 @@ class TestMakeSample:
         assert before["consents"] == len(world.consents)
         assert before["appointments"] > 0
         assert before["recalled cars"] > 0
+        assert before["car orders"] == len(world.orders)
+        assert min(before["prices"], before["channel days"]) > 0
+
+        async def late() -> bool:
+            found = await all_services.sql("vehicle", "SELECT order_code FROM car_orders WHERE late")
+            return [row["order_code"] for row in found] == [world.orders[3].code]
+
+        await until(late, 20, "the order that missed its promise is not late")
 
         seen.clear()
         await make_sample(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import re
 from pathlib import Path
@@ -55,3 +56,22 @@ class TestRealVins:
         told = [(vin, int(year)) for vin, year in re.findall(r"(?m)^([A-Z0-9]{17}) - (20\d\d) ", text)]
         right = [vin for vin, year in told if year in vin_tools.model_year(vin, 2026).candidates]
         assert len(right) >= len(told) - 2  # the file's own slips
+
+    def test_what_broke_another_decoder_is_judged_and_decoded_without_a_fault(self) -> None:
+        vins_of = json.loads((DATA / "ultravin_brutal_repros.json").read_text(encoding="utf-8"))["vins"]
+        checks = [vins.check(one["vin"], "US") for one in vins_of]
+        shaped = [one for one in checks if one.shape]
+        lengths = [one for one in checks if "VIN_LENGTH" in [problem.reason for problem in one.problems]]
+        assert (len(checks), len(lengths), len(shaped)) == (49, 13, 31)
+        assert all(len(one["vin"]) != 17 for one in vins_of if vins.check(one["vin"], "US") in lengths)
+        assert all(vins.decode(one.vin).make for one in shaped)
+        for one in shaped:
+            assert all(1980 <= year <= 2039 for year in vins.model_years(one.vin, 2026))
+
+    def test_a_car_from_before_1981_is_told_as_such(self) -> None:
+        with (DATA / "usa_cars_2499_vins.csv").open(encoding="utf-8") as lines:
+            (old,) = [row for row in csv.DictReader(lines) if len(row["vin"].strip()) == 13]
+        found = vins.check(old["vin"], "US")
+        assert (found.shape, [one.reason for one in found.problems]) == (False, ["VIN_LENGTH"])
+        assert "1981" in found.problems[0].description
+        assert old["vin"].strip() not in found.problems[0].description, "a message never repeats the VIN"

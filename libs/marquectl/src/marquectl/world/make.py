@@ -10,6 +10,8 @@ from marquectl.world import touches
 from marquectl.world.cars import MadeCar, Transfer, cars_of
 from marquectl.world.leads import MadeLead, leads
 from marquectl.world.network import dealer_rows, staff_rows
+from marquectl.world.orders import MadeOrder, channel_rows, plant_rows
+from marquectl.world.orders import orders as car_orders
 from marquectl.world.partners import kpi_rows, target_rows
 from marquectl.world.people import MadeCustomer, customer
 from marquectl.world.visits import visits_of
@@ -30,6 +32,7 @@ class World:
     consents: list[touches.MadeConsent]
     interactions: list[touches.MadeInteraction]
     leads: list[MadeLead]
+    orders: list[MadeOrder]
 
 
 def make_world(seed: int, size: int) -> World:
@@ -45,6 +48,7 @@ def make_world(seed: int, size: int) -> World:
         for order in visits_of(seed, car):
             order.row = len(orders) + 1
             orders.append(order)
+    ordered = car_orders(seed, customers, cars)
     return World(
         seed=seed,
         size=size,
@@ -59,9 +63,12 @@ def make_world(seed: int, size: int) -> World:
             "repair-orders": orders,
             "kpi-values": list(kpi_rows(seed)),
             "targets": list(target_rows(seed)),
+            "plant-stages": list(plant_rows(ordered)),
+            "channel-days": list(channel_rows(seed)),
         },
         transfers=transfers,
         consents=list(touches.consents(seed, size)),
         interactions=list(touches.interactions(seed, [made.home.country for made in customers])),
         leads=list(leads(seed, [made.home.country for made in customers])),
+        orders=ordered,
     )

@@ -60,10 +60,11 @@ def check(
 
 
 def total(prices: Mapping[str, tuple[str, int]], codes: Iterable[str]) -> tuple[list[Problem], str, int | None]:
-    """Returns (what has no price, currency, sum) of some items; the sum is None where one has none. `prices`: (currency, minor units)."""
+    """Returns (what has no price, currency, sum) of some items; the sum is None where one has none, or
+    nothing is asked. `prices`: (currency, minor units)."""
     wanted = sorted(set(codes))
     missing = [Problem(PRICE_MISSING, code) for code in wanted if code not in prices]
-    if missing:
+    if missing or not wanted:
         return missing, "", None
     return [], prices[wanted[0]][0], sum(prices[code][1] for code in wanted)
 
