@@ -22,6 +22,7 @@ from marque_vehicle.api import (
     MaintenanceApi,
     OdometerApi,
     OwnershipApi,
+    PartsOrderApi,
     RecallApi,
     RepairOrderApi,
     SaleApi,
@@ -29,6 +30,7 @@ from marque_vehicle.api import (
     VehicleApi,
     VehicleExposureApi,
     WarrantyApi,
+    WarrantyClaimApi,
 )
 from marque_vehicle.clients import Calendars, Customers
 from marque_vehicle.errors import CONSTRAINTS
@@ -72,6 +74,8 @@ def build(kit: Kit) -> Service:
             OdometerApi(work),
             MaintenanceApi(work, own.maintenance_notice_days),
             VehicleExposureApi(work),
+            PartsOrderApi(work),
+            WarrantyClaimApi(work, own.claim_approval_limit),
             ImportApi("vehicle", work, importers),
             PersonalDataApi("vehicle", work, _personal(kit)),
             HandOverApi("vehicle", work, VehicleHandOver()),

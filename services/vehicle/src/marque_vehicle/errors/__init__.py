@@ -15,6 +15,7 @@ from marque_vehicle.errors.appointments import (
 )
 from marque_vehicle.errors.lemon import LemonLawNotApplicable
 from marque_vehicle.errors.maintenance import MaintenanceNotPlanned, MaintenancePlanInForce
+from marque_vehicle.errors.parts_orders import PartsOrderNotFound, PartsOrderNumberTaken, PartsOrderOver
 from marque_vehicle.errors.recalls import (
     RecallClosed,
     RecallCodeTaken,
@@ -54,6 +55,18 @@ from marque_vehicle.errors.records import (
     VinInvalid,
 )
 from marque_vehicle.errors.warranty import WarrantyTermInForce
+from marque_vehicle.errors.warranty_claims import (
+    PartsReturnStateWrong,
+    RepairOrderNotClosed,
+    RepairOrderRemediedRecall,
+    WarrantyClaimAboveLimit,
+    WarrantyClaimExists,
+    WarrantyClaimNotCovered,
+    WarrantyClaimNotFound,
+    WarrantyClaimStateWrong,
+    WarrantyLinesMissing,
+    WarrantyPartsMissing,
+)
 
 CONSTRAINTS: Constraints = {
     "vehicles_pkey": VinAlreadyRegistered,
@@ -64,6 +77,8 @@ CONSTRAINTS: Constraints = {
     "ex_resource_bookings_overlap": lambda: SlotTaken(what="bay, adviser or loan car"),
     "uq_recalls_code": RecallCodeTaken,
     "uq_service_resources_name": ServiceResourceExists,
+    "uq_parts_orders_number": PartsOrderNumberTaken,
+    "uq_warranty_claims_standing": WarrantyClaimExists,
 }
 
 __all__ = [
@@ -92,6 +107,10 @@ __all__ = [
     "OwnershipMovedOn",
     "OwnershipNotFound",
     "OwnershipOverlaps",
+    "PartsOrderNotFound",
+    "PartsOrderNumberTaken",
+    "PartsOrderOver",
+    "PartsReturnStateWrong",
     "RecallClosed",
     "RecallCodeTaken",
     "RecallNotFound",
@@ -99,8 +118,10 @@ __all__ = [
     "RecallScopeEmpty",
     "RecallVehicleNotFound",
     "RepairOrderClosed",
+    "RepairOrderNotClosed",
     "RepairOrderNotFound",
     "RepairOrderNumberTaken",
+    "RepairOrderRemediedRecall",
     "SaleAlreadyReversed",
     "SaleDatesInvalid",
     "SaleNotFound",
@@ -114,5 +135,12 @@ __all__ = [
     "VehicleScrapped",
     "VinAlreadyRegistered",
     "VinInvalid",
+    "WarrantyClaimAboveLimit",
+    "WarrantyClaimExists",
+    "WarrantyClaimNotCovered",
+    "WarrantyClaimNotFound",
+    "WarrantyClaimStateWrong",
+    "WarrantyLinesMissing",
+    "WarrantyPartsMissing",
     "WarrantyTermInForce",
 ]

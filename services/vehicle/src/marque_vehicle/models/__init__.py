@@ -3,11 +3,13 @@
 from marque_vehicle.models.appointments import Appointment, DealerHours, ServiceResource
 from marque_vehicle.models.base import Model
 from marque_vehicle.models.maintenance import MaintenancePlan
+from marque_vehicle.models.parts_orders import PartsOrder
 from marque_vehicle.models.recalls import Recall, RecallScope
 from marque_vehicle.models.repair_orders import RepairOrder
 from marque_vehicle.models.sales import Ownership, Sale
 from marque_vehicle.models.vehicles import Vehicle, VehicleSearch
 from marque_vehicle.models.warranty import WarrantyTerm
+from marque_vehicle.models.warranty_claims import WarrantyClaim
 
 __all__ = [
     "Appointment",
@@ -15,6 +17,7 @@ __all__ = [
     "MaintenancePlan",
     "Model",
     "Ownership",
+    "PartsOrder",
     "Recall",
     "RecallScope",
     "RepairOrder",
@@ -22,5 +25,6 @@ __all__ = [
     "ServiceResource",
     "Vehicle",
     "VehicleSearch",
+    "WarrantyClaim",
     "WarrantyTerm",
 ]
