@@ -53,6 +53,7 @@ NOT_DRIVEN_YET = frozenset(
         # Vehicle: decisions on parts and claims, driven by the vehicle service's test_claims.py.
         "marque.vehicle.v1.PartsArrived",
         "marque.vehicle.v1.PartsPromised",
+        "marque.vehicle.v1.RoadsideClosed",
         "marque.vehicle.v1.RepairOrderReversed",
         "marque.vehicle.v1.WarrantyClaimDecided",
         "marque.vehicle.v1.WarrantyClaimPaid",

@@ -1,7 +1,8 @@
-"""A customer's rights over sales, ownerships, repair orders and appointments.
+"""A customer's rights over sales, ownerships, repair orders, appointments and help on the road.
 
 What is kept, and why: a sale for the tax office, the present ownership while the car's warranty may run (recalls must reach the owner),
-an open repair order until it is closed, an appointment that is to come. The car's own history stays without the person.
+an open repair order until it is closed, an appointment that is to come, a call for help that is
+not over. The car's own history stays without the person.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from marque_vehicle import events
 from marque_vehicle.repository import personal as repository
 
 SALE, OWNERSHIP, REPAIR_ORDER, PLATE = "vehicle.sale", "vehicle.ownership", "vehicle.repair_order", "vehicle.plate"
-APPOINTMENT = "vehicle.appointment"
+APPOINTMENT, ROADSIDE = "vehicle.appointment", "vehicle.roadside_case"
 
 
 class VehiclePersonalData:
@@ -37,6 +38,7 @@ class VehiclePersonalData:
             (OWNERSHIP, repository.ownerships),
             (REPAIR_ORDER, repository.repair_orders),
             (APPOINTMENT, repository.appointments),
+            (ROADSIDE, repository.roadside_cases),
         ):
             async for key, fields in read(session, customer_ids):
                 yield PersonalRecord(kind, key, fields)
@@ -52,6 +54,7 @@ class VehiclePersonalData:
             (OWNERSHIP, repository.erase_ownerships, owned_since, "WARRANTY_OPEN"),
             (REPAIR_ORDER, repository.erase_repair_orders, None, "REPAIR_ORDER_OPEN"),
             (APPOINTMENT, repository.erase_appointments, None, "APPOINTMENT_TO_COME"),
+            (ROADSIDE, repository.erase_roadside_cases, None, "ROADSIDE_CASE_OPEN"),
         )
         for kind, erase, since, reason in steps:
             if kind in held_kinds or "*" in held_kinds:

@@ -9,6 +9,7 @@ from marque_vehicle.api.ownerships import OwnershipApi
 from marque_vehicle.api.parts_orders import PartsOrderApi
 from marque_vehicle.api.recalls import RecallApi
 from marque_vehicle.api.repair_orders import RepairOrderApi
+from marque_vehicle.api.roadside import RoadsideApi
 from marque_vehicle.api.sales import SaleApi
 from marque_vehicle.api.service_resources import ServiceResourceApi
 from marque_vehicle.api.vehicles import VehicleApi
@@ -24,6 +25,7 @@ __all__ = [
     "PartsOrderApi",
     "RecallApi",
     "RepairOrderApi",
+    "RoadsideApi",
     "SaleApi",
     "ServiceResourceApi",
     "VehicleApi",

@@ -54,6 +54,12 @@ from marque_vehicle.errors.records import (
     VinAlreadyRegistered,
     VinInvalid,
 )
+from marque_vehicle.errors.roadside import (
+    RoadsideCaseNotFound,
+    RoadsideNobodyNear,
+    RoadsidePlaceMissing,
+    RoadsideStateWrong,
+)
 from marque_vehicle.errors.warranty import WarrantyTermInForce
 from marque_vehicle.errors.warranty_claims import (
     PartsReturnStateWrong,
@@ -122,6 +128,10 @@ __all__ = [
     "RepairOrderNotFound",
     "RepairOrderNumberTaken",
     "RepairOrderRemediedRecall",
+    "RoadsideCaseNotFound",
+    "RoadsideNobodyNear",
+    "RoadsidePlaceMissing",
+    "RoadsideStateWrong",
     "SaleAlreadyReversed",
     "SaleDatesInvalid",
     "SaleNotFound",

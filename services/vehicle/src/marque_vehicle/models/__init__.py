@@ -6,6 +6,7 @@ from marque_vehicle.models.maintenance import MaintenancePlan
 from marque_vehicle.models.parts_orders import PartsOrder
 from marque_vehicle.models.recalls import Recall, RecallScope
 from marque_vehicle.models.repair_orders import RepairOrder
+from marque_vehicle.models.roadside import RoadsideCase
 from marque_vehicle.models.sales import Ownership, Sale
 from marque_vehicle.models.vehicles import Vehicle, VehicleSearch
 from marque_vehicle.models.warranty import WarrantyTerm
@@ -21,6 +22,7 @@ __all__ = [
     "Recall",
     "RecallScope",
     "RepairOrder",
+    "RoadsideCase",
     "Sale",
     "ServiceResource",
     "Vehicle",

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from marque_vehicle.models import Appointment, Model, Ownership, RepairOrder, Sale
+from marque_vehicle.models import Appointment, Model, Ownership, RepairOrder, RoadsideCase, Sale
 
 Ids = Sequence[uuid.UUID]
 _PRESENT = (
@@ -22,6 +22,7 @@ _COUNTS = {
     "ownership": "SELECT count(*) FROM ownerships WHERE customer_id = ANY(:ids)",
     "repair_order": "SELECT count(*) FROM repair_orders WHERE customer_id = ANY(:ids)",
     "appointment": "SELECT count(*) FROM appointments WHERE customer_id = ANY(:ids)",
+    "roadside_case": "SELECT count(*) FROM roadside_cases WHERE customer_id = ANY(:ids)",
     "plate": f"SELECT count(*) FROM vehicles WHERE plate_number <> '' AND vin IN ({_PRESENT.replace(':now', 'now()')})",  # noqa: S608
 }
 
@@ -57,6 +58,11 @@ def repair_orders(session: AsyncSession, ids: Ids) -> AsyncIterator[tuple[str, d
 def appointments(session: AsyncSession, ids: Ids) -> AsyncIterator[tuple[str, dict[str, Any]]]:
     """The person's appointments."""
     return _records(session, Appointment, Appointment.customer_id.in_(ids), "appointment_id")
+
+
+def roadside_cases(session: AsyncSession, ids: Ids) -> AsyncIterator[tuple[str, dict[str, Any]]]:
+    """The person's calls for help on the road."""
+    return _records(session, RoadsideCase, RoadsideCase.customer_id.in_(ids), "case_id")
 
 
 async def _done(
@@ -136,5 +142,18 @@ async def erase_appointments(
         "UPDATE appointments SET customer_id = NULL, wish = '', version = version + 1, update_time = :now "
         "WHERE customer_id = ANY(:ids) AND state <> 1",
         "SELECT count(*), CAST(NULL AS timestamptz) FROM appointments WHERE customer_id = ANY(:ids)",
+        {"ids": list(ids), "now": now},
+    )
+
+
+async def erase_roadside_cases(
+    session: AsyncSession, ids: Ids, since: Any, now: datetime
+) -> tuple[int, int, datetime | None]:
+    """Takes the person, their phone, place and words out of cases that are over."""
+    return await _done(
+        session,
+        "UPDATE roadside_cases SET customer_id = NULL, phone = '', latitude = NULL, longitude = NULL, place = '', note = '', "
+        "version = version + 1, update_time = :now WHERE customer_id = ANY(:ids) AND state >= 4",
+        "SELECT count(*), CAST(NULL AS timestamptz) FROM roadside_cases WHERE customer_id = ANY(:ids)",
         {"ids": list(ids), "now": now},
     )

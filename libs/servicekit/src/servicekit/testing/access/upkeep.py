@@ -1,5 +1,5 @@
 """A plan of maintenance for the cars of the suite's world, by which all that were sold come due some days from now; parts that stations
-ordered, and what they claim under warranty."""
+ordered, what they claim under warranty, and help on the road."""
 
 from __future__ import annotations
 
@@ -36,11 +36,12 @@ async def make(cast: Any) -> None:
     await until(followed, 30, "the cars do not follow their plan")
     cast.rows["car to come"] = sold
     await _claims(cast)
+    cast.rows["dealer:roadside"] = cast.rows["repair order:roadside"]
     cast.rows["sale:maintenance"] = {place: Row(place, row.id) for place, row in sold.items()}
 
 
 async def _claims(cast: Any) -> None:
-    """At every dealer a part for its stock, and a closed visit under warranty that is claimed."""
+    """At every dealer a part for its stock, a closed visit under warranty that is claimed, a call for help that it is sent to."""
     line = {
         "componentCode": "ENGINE",
         "payType": "PAY_TYPE_WARRANTY",
@@ -54,5 +55,13 @@ async def _claims(cast: Any) -> None:
         order = {"dealerId": dealer, "vin": cast.row("car", place).id, "number": f"W-{cast.mark}", "lines": [line]}
         opened = (await cast.post("oem.manager", "/v1/repairOrders", order))["repairOrderId"]
         await cast.post("oem.manager", f"/v1/repairOrders/{opened}:close", {})
+        help_ = {
+            "vin": cast.row("car", place).id, "phone": "+8613800001234", "problem": "ROADSIDE_PROBLEM_TYRE",
+            "customerId": cast.row("customer", place).id, "note": "Left front.", "place": "G2, 1120 km",
+            "location": {"latitude": 31.2, "longitude": 121.5},
+        }  # fmt: skip
+        case = (await cast.post("oem.manager", "/v1/roadsideCases", help_))["caseId"]
+        await cast.post("oem.manager", f"/v1/roadsideCases/{case}:dispatch", {"dealerId": dealer})
+        cast.rows.setdefault("repair order:roadside", {})[place] = Row(place, case)
         claim = await cast.post("oem.manager", "/v1/warrantyClaims", {"repairOrderId": opened})
         cast.rows.setdefault("calendar:claim", {})[place] = Row(place, claim["claimId"])
