@@ -46,6 +46,15 @@ NOT_DRIVEN_YET = frozenset(
         "marque.vehicle.v1.AppointmentReminderDue",
         "marque.vehicle.v1.LemonLawReached",
         "marque.vehicle.v1.LemonLawWarned",
+        # Vehicle: decisions on parts and claims, driven by the vehicle service's test_claims.py.
+        "marque.vehicle.v1.PartsArrived",
+        "marque.vehicle.v1.PartsPromised",
+        "marque.vehicle.v1.RoadsideClosed",
+        "marque.vehicle.v1.RepairOrderReversed",
+        "marque.vehicle.v1.WarrantyClaimDecided",
+        "marque.vehicle.v1.WarrantyClaimPaid",
+        "marque.vehicle.v1.WarrantyClaimReturned",
+        "marque.vehicle.v1.WarrantyClaimReversed",
         "marque.vehicle.v1.OdometerFlagged",  # driven by the vehicle service's test_odometer.py
         "marque.vehicle.v1.RecallClosed",
         # The showroom's, driven by tests of the customer service.

@@ -327,24 +327,37 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "service": _permissions(*_ALL, _OPERATIONS, _PROVISIONING),
 }  # fmt: skip
 
-# Upkeep of cars: odometers, maintenance, cars in use.
+# Upkeep of cars: odometers, maintenance, cars in use; parts, claims under warranty.
 _UPKEEP_LOOK = "vehicle.odometer: list\nvehicle.maintenance_plans: list\nvehicle.maintenance: read"
 _UPKEEP_DESK = "vehicle.odometer: record\nvehicle.maintenance: list list_returns"
+_PARTS_LOOK = "vehicle.parts_orders: read list list_fill_rates"
+_PARTS = "vehicle.parts_orders: place read list receive cancel list_fill_rates"
+_CLAIMS = "vehicle.warranty_claims: submit read list send_parts\nvehicle.repair_orders: reverse"
+_CLAIMS_DECIDED = "vehicle.warranty_claims: read list check return approve refuse receive_parts pay"
+_ROADSIDE_HELP = "vehicle.roadside_cases: open read list arrive finish"
+_ROADSIDE = "vehicle.roadside_cases: open read list dispatch arrive finish cancel"
+_UPKEEP_STATION = (_UPKEEP_LOOK, _UPKEEP_DESK, _PARTS, _CLAIMS, _ROADSIDE_HELP)
 _UPKEEP_MAKER = "vehicle.maintenance_plans: put\nvehicle.exposure: list count"
-_UPKEEP_ALL = (_UPKEEP_LOOK, _UPKEEP_DESK, _UPKEEP_MAKER)
+_UPKEEP_ALL = (*_UPKEEP_STATION, _UPKEEP_MAKER, _CLAIMS_DECIDED, _ROADSIDE, "vehicle.parts_orders: promise")
 _UPKEEP: dict[str, tuple[str, ...]] = {
-    "owner": (_UPKEEP_LOOK, "vehicle.odometer: record"),
+    "owner": (_UPKEEP_LOOK, "vehicle.odometer: record\nvehicle.roadside_cases: open read list cancel"),
     "dealer.sales": (_UPKEEP_LOOK, _UPKEEP_DESK),
-    "dealer.service": (_UPKEEP_LOOK, _UPKEEP_DESK),
-    "dealer.technician": (_UPKEEP_LOOK,),
+    "dealer.service": (
+        _UPKEEP_LOOK,
+        _UPKEEP_DESK,
+        _PARTS,
+        "vehicle.warranty_claims: submit read list send_parts",
+        _ROADSIDE_HELP,
+    ),
+    "dealer.technician": (_UPKEEP_LOOK, "vehicle.parts_orders: read list"),
     "dealer.care": (_UPKEEP_LOOK, _UPKEEP_DESK),
-    "dealer.manager": (_UPKEEP_LOOK, _UPKEEP_DESK),
-    "dealer.system": (_UPKEEP_LOOK, _UPKEEP_DESK),
-    "oem.agent": (_UPKEEP_LOOK, _UPKEEP_DESK),
+    "dealer.manager": _UPKEEP_STATION,
+    "dealer.system": _UPKEEP_STATION,
+    "oem.agent": (_UPKEEP_LOOK, _UPKEEP_DESK, _PARTS_LOOK, _ROADSIDE),
     "oem.keyaccount": (_UPKEEP_LOOK, _UPKEEP_DESK),
-    "oem.technical": (_UPKEEP_LOOK, "vehicle.exposure: list"),
-    "oem.quality": (_UPKEEP_LOOK, _UPKEEP_MAKER),
-    "oem.region": (_UPKEEP_LOOK, "vehicle.maintenance: list list_returns"),
+    "oem.technical": (_UPKEEP_LOOK, "vehicle.exposure: list", _PARTS_LOOK),
+    "oem.quality": (_UPKEEP_LOOK, _UPKEEP_MAKER, "vehicle.warranty_claims: read list receive_parts", _PARTS_LOOK),
+    "oem.region": (_UPKEEP_LOOK, "vehicle.maintenance: list list_returns", _PARTS_LOOK, _CLAIMS_DECIDED),
     "oem.manager": _UPKEEP_ALL,
     "oem.admin": _UPKEEP_ALL,
     "service": _UPKEEP_ALL,

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 import grpc
 import grpc.aio
 from marque.customer.v1 import customer_pb2, customer_service_pb2
-from marque.network.v1 import calendar_pb2, calendar_service_pb2
+from marque.network.v1 import calendar_pb2, calendar_service_pb2, dealer_pb2, dealer_service_pb2
 from servicekit.errors import Unavailable
 from servicekit.rpc.client import Peer
 
@@ -17,6 +17,7 @@ from marque_vehicle.rules.diary import Hours
 
 _BATCH = "/marque.customer.v1.CustomerService/BatchGetCustomers"
 _CALENDAR = "/marque.network.v1.CalendarService/GetDealerCalendar"
+_NEAREST = "/marque.network.v1.DealerService/FindNearestDealers"
 _BATCH_SIZE = 1000
 DealerIds = Sequence[uuid.UUID] | None
 _LONGEST_KEY = 100  # of the contract; no customer has a longer one
@@ -127,6 +128,32 @@ class Calendars:
                 for one in found.exceptions
             },
         )
+
+
+class Nearest:
+    """Which station is nearest, as the network service knows. Without an address every question is answered by Unavailable."""
+
+    def __init__(self, peer: Peer | None) -> None:
+        self._peer = peer
+
+    async def close(self) -> None:
+        """Closes the channel."""
+        if self._peer is not None:
+            await self._peer.close()
+
+    async def station(self, latitude: float, longitude: float) -> tuple[uuid.UUID, int] | None:
+        """Returns the nearest dealer that services cars and how far it is in metres; None where there is none.
+
+        Raises:
+            Unavailable: the network service does not answer.
+        """
+        if self._peer is None:
+            raise Unavailable(dependency="The network service", retry_after=1)
+        request = dealer_service_pb2.FindNearestDealersRequest(
+            latitude=latitude, longitude=longitude, kind=dealer_pb2.DEALER_KIND_SERVICE, limit=1
+        )
+        found: dealer_service_pb2.FindNearestDealersResponse = await self._peer.call(_NEAREST, request)
+        return next(((uuid.UUID(one.dealer.dealer_id), one.distance_metres) for one in found.dealers), None)
 
 
 def _texts(intervals: Iterable[calendar_pb2.WorkInterval]) -> list[str]:

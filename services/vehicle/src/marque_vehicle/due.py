@@ -10,7 +10,7 @@ from functools import partial
 from servicekit.db.due import DueHandler
 
 from marque_vehicle.rules.diary import Policy
-from marque_vehicle.usecases import appointments, exposure, lemon, maintenance, plant, recalls
+from marque_vehicle.usecases import appointments, exposure, lemon, maintenance, plant, recalls, roadside
 
 
 def handlers(policy: Policy) -> Mapping[str, DueHandler]:
@@ -25,10 +25,11 @@ def handlers(policy: Policy) -> Mapping[str, DueHandler]:
 
 
 def upkeep(notice_days: int) -> Mapping[str, DueHandler]:
-    """Returns the due work of maintenance, of which is told some days before, and of counts."""
+    """Returns the due work of maintenance, of which is told some days before, of counts, and of what is forgotten."""
     return {
         maintenance.LOOK: partial(maintenance.look, notice_days=notice_days),
         maintenance.WATCH: maintenance.watch,
         maintenance.SWEEP: maintenance.sweep,
         exposure.COUNT: exposure.count,
+        roadside.FORGET: roadside.forget,
     }

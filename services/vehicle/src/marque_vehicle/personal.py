@@ -1,4 +1,4 @@
-"""A customer's rights over sales, ownerships, repair orders and appointments.
+"""A customer's rights over sales, ownerships, repair orders, appointments and help on the road.
 
 What is kept, and why: a sale for the tax office, the present ownership while the car's warranty may run (recalls must reach the owner),
 an open repair order until it is closed, an appointment that is to come, an order for a car that is to be met.
@@ -6,6 +6,8 @@ The car's own history stays without the person.
 What is kept, and why: a sale for the tax office, the present ownership while the car's warranty may run or an open recall waits for the
 car (its owner must be reached), an open repair order until it is closed, an appointment that is to come. The car's own history stays
 without the person.
+an open repair order until it is closed, an appointment that is to come, a call for help that is
+not over. The car's own history stays without the person.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from marque_vehicle.repository import personal as repository
 
 SALE, OWNERSHIP, REPAIR_ORDER, PLATE = "vehicle.sale", "vehicle.ownership", "vehicle.repair_order", "vehicle.plate"
 APPOINTMENT, CAR_ORDER = "vehicle.appointment", "vehicle.car_order"
+APPOINTMENT, ROADSIDE = "vehicle.appointment", "vehicle.roadside_case"
 
 
 class VehiclePersonalData:
@@ -42,6 +45,7 @@ class VehiclePersonalData:
             (REPAIR_ORDER, repository.repair_orders),
             (APPOINTMENT, repository.appointments),
             (CAR_ORDER, repository.car_orders),
+            (ROADSIDE, repository.roadside_cases),
         ):
             async for key, fields in read(session, customer_ids):
                 yield PersonalRecord(kind, key, fields)
@@ -58,6 +62,7 @@ class VehiclePersonalData:
             (REPAIR_ORDER, repository.erase_repair_orders, None, "REPAIR_ORDER_OPEN"),
             (APPOINTMENT, repository.erase_appointments, None, "APPOINTMENT_TO_COME"),
             (CAR_ORDER, repository.erase_car_orders, None, "ORDER_OPEN"),
+            (ROADSIDE, repository.erase_roadside_cases, None, "ROADSIDE_CASE_OPEN"),
         )
         for kind, erase, since, reason in steps:
             if kind in held_kinds or "*" in held_kinds:

@@ -25,15 +25,18 @@ from marque_vehicle.api import (
     MaintenanceApi,
     OdometerApi,
     OwnershipApi,
+    PartsOrderApi,
     RecallApi,
     RepairOrderApi,
+    RoadsideApi,
     SaleApi,
     ServiceResourceApi,
     VehicleApi,
     VehicleExposureApi,
     WarrantyApi,
+    WarrantyClaimApi,
 )
-from marque_vehicle.clients import Calendars, Customers
+from marque_vehicle.clients import Calendars, Customers, Nearest
 from marque_vehicle.errors import CONSTRAINTS
 from marque_vehicle.handover import VehicleHandOver
 from marque_vehicle.personal import VehiclePersonalData
@@ -57,6 +60,7 @@ def build(kit: Kit) -> Service:
     """Returns the service on the given parts."""
     work = Work(kit.database, kit.committed, CONSTRAINTS)
     customers, calendars = Customers(_peer(kit, "customer")), Calendars(_peer(kit, "network"))
+    nearest = Nearest(_peer(kit, "network"))
     own = _own(kit)
     policy = _policy(own)
     importers: dict[str, Importer] = {
@@ -87,6 +91,9 @@ def build(kit: Kit) -> Service:
             OdometerApi(work),
             MaintenanceApi(work, own.maintenance_notice_days),
             VehicleExposureApi(work),
+            PartsOrderApi(work),
+            WarrantyClaimApi(work, own.claim_approval_limit),
+            RoadsideApi(work, customers, nearest),
             ImportApi("vehicle", work, importers),
             PersonalDataApi("vehicle", work, _personal(kit)),
             HandOverApi("vehicle", work, VehicleHandOver()),
@@ -95,7 +102,7 @@ def build(kit: Kit) -> Service:
         due={**import_due(work, importers), **due.handlers(policy), **due.upkeep(own.maintenance_notice_days)},
         subscriptions=heard,
         snapshots=READERS,
-        closing=[customers, calendars],
+        closing=[customers, calendars, nearest],
     )
 
 

@@ -9,12 +9,15 @@ from marque_vehicle.api.lemon import LemonWatchApi
 from marque_vehicle.api.maintenance import MaintenanceApi
 from marque_vehicle.api.odometer import OdometerApi
 from marque_vehicle.api.ownerships import OwnershipApi
+from marque_vehicle.api.parts_orders import PartsOrderApi
 from marque_vehicle.api.recalls import RecallApi
 from marque_vehicle.api.repair_orders import RepairOrderApi
+from marque_vehicle.api.roadside import RoadsideApi
 from marque_vehicle.api.sales import SaleApi
 from marque_vehicle.api.service_resources import ServiceResourceApi
 from marque_vehicle.api.vehicles import VehicleApi
 from marque_vehicle.api.warranty import WarrantyApi
+from marque_vehicle.api.warranty_claims import WarrantyClaimApi
 
 __all__ = [
     "AppointmentApi",
@@ -25,11 +28,14 @@ __all__ = [
     "MaintenanceApi",
     "OdometerApi",
     "OwnershipApi",
+    "PartsOrderApi",
     "RecallApi",
     "RepairOrderApi",
+    "RoadsideApi",
     "SaleApi",
     "ServiceResourceApi",
     "VehicleApi",
     "VehicleExposureApi",
     "WarrantyApi",
+    "WarrantyClaimApi",
 ]

@@ -22,6 +22,7 @@ from marque_vehicle.repository import scope as scopes
 from marque_vehicle.repository.query import order_of
 from marque_vehicle.rules import vins
 from marque_vehicle.usecases import repair_orders as usecases
+from marque_vehicle.usecases import warranty_claims
 
 _LINE_FIELDS = {
     COMMERCIAL: ("amount",),
@@ -119,6 +120,15 @@ class RepairOrderApi:
             odometer_out_km=request.odometer_out_km,
             lines=lines,
             currency=currency.code,
+            etag=request.etag,
+        )
+
+    async def ReverseRepairOrder(self, request: Any, call: Call) -> Any:
+        return await warranty_claims.reverse_repair_order(
+            uow=self._work(call, mapping.rendered(call)),
+            scope=await scopes.visible_to(self._work.reader, call.principal),
+            repair_order_id=uuid.UUID(request.repair_order_id),
+            reason=request.reason,
             etag=request.etag,
         )
 

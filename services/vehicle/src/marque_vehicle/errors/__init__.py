@@ -27,6 +27,7 @@ from marque_vehicle.errors.orders import (
     ConfigurationInvalid,
     OrderCodeTaken,
 )
+from marque_vehicle.errors.parts_orders import PartsOrderNotFound, PartsOrderNumberTaken, PartsOrderOver
 from marque_vehicle.errors.recalls import (
     RecallClosed,
     RecallCodeTaken,
@@ -65,7 +66,25 @@ from marque_vehicle.errors.records import (
     VinAlreadyRegistered,
     VinInvalid,
 )
+from marque_vehicle.errors.roadside import (
+    RoadsideCaseNotFound,
+    RoadsideNobodyNear,
+    RoadsidePlaceMissing,
+    RoadsideStateWrong,
+)
 from marque_vehicle.errors.warranty import WarrantyTermInForce
+from marque_vehicle.errors.warranty_claims import (
+    PartsReturnStateWrong,
+    RepairOrderNotClosed,
+    RepairOrderRemediedRecall,
+    WarrantyClaimAboveLimit,
+    WarrantyClaimExists,
+    WarrantyClaimNotCovered,
+    WarrantyClaimNotFound,
+    WarrantyClaimStateWrong,
+    WarrantyLinesMissing,
+    WarrantyPartsMissing,
+)
 
 CONSTRAINTS: Constraints = {
     "vehicles_pkey": VinAlreadyRegistered,
@@ -78,6 +97,8 @@ CONSTRAINTS: Constraints = {
     "uq_service_resources_name": ServiceResourceExists,
     "ex_catalogue_prices_overlap": CataloguePriceOverlaps,
     "uq_car_orders_code": OrderCodeTaken,
+    "uq_parts_orders_number": PartsOrderNumberTaken,
+    "uq_warranty_claims_standing": WarrantyClaimExists,
 }
 
 __all__ = [
@@ -116,6 +137,10 @@ __all__ = [
     "OwnershipMovedOn",
     "OwnershipNotFound",
     "OwnershipOverlaps",
+    "PartsOrderNotFound",
+    "PartsOrderNumberTaken",
+    "PartsOrderOver",
+    "PartsReturnStateWrong",
     "RecallClosed",
     "RecallCodeTaken",
     "RecallNotFound",
@@ -123,8 +148,14 @@ __all__ = [
     "RecallScopeEmpty",
     "RecallVehicleNotFound",
     "RepairOrderClosed",
+    "RepairOrderNotClosed",
     "RepairOrderNotFound",
     "RepairOrderNumberTaken",
+    "RepairOrderRemediedRecall",
+    "RoadsideCaseNotFound",
+    "RoadsideNobodyNear",
+    "RoadsidePlaceMissing",
+    "RoadsideStateWrong",
     "SaleAlreadyReversed",
     "SaleDatesInvalid",
     "SaleNotFound",
@@ -138,5 +169,12 @@ __all__ = [
     "VehicleScrapped",
     "VinAlreadyRegistered",
     "VinInvalid",
+    "WarrantyClaimAboveLimit",
+    "WarrantyClaimExists",
+    "WarrantyClaimNotCovered",
+    "WarrantyClaimNotFound",
+    "WarrantyClaimStateWrong",
+    "WarrantyLinesMissing",
+    "WarrantyPartsMissing",
     "WarrantyTermInForce",
 ]

@@ -84,3 +84,9 @@ class RepairOrder(Aggregate, Model):
         if odometer_out_km < self.odometer_in_km:
             raise errors.OdometerOutBelowIn()
         self.state, self.close_time, self.odometer_out_km = self.CLOSED, moment, odometer_out_km
+
+    def reverse(self) -> None:
+        """Takes a closed order back. Raises RepairOrderNotClosed."""
+        if self.state != self.CLOSED:
+            raise errors.RepairOrderNotClosed()
+        self.state = self.REVERSED

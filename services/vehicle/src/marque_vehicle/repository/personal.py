@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marque_vehicle.models import Appointment, CarOrder, Model, Ownership, RepairOrder, Sale
+from marque_vehicle.models import Appointment, Model, Ownership, RepairOrder, RoadsideCase, Sale
 
 Ids = Sequence[uuid.UUID]
 _PRESENT = (
@@ -28,6 +29,7 @@ _COUNTS = {
     "repair_order": "SELECT count(*) FROM repair_orders WHERE customer_id = ANY(:ids)",
     "appointment": "SELECT count(*) FROM appointments WHERE customer_id = ANY(:ids)",
     "car_order": "SELECT count(*) FROM car_orders WHERE customer_id = ANY(:ids)",
+    "roadside_case": "SELECT count(*) FROM roadside_cases WHERE customer_id = ANY(:ids)",
     "plate": f"SELECT count(*) FROM vehicles WHERE plate_number <> '' AND vin IN ({_PRESENT.replace(':now', 'now()')})",  # noqa: S608
 }
 
@@ -68,6 +70,9 @@ def appointments(session: AsyncSession, ids: Ids) -> AsyncIterator[tuple[str, di
 def car_orders(session: AsyncSession, ids: Ids) -> AsyncIterator[tuple[str, dict[str, Any]]]:
     """The orders for the person."""
     return _records(session, CarOrder, CarOrder.customer_id.in_(ids), "order_id")
+def roadside_cases(session: AsyncSession, ids: Ids) -> AsyncIterator[tuple[str, dict[str, Any]]]:
+    """The person's calls for help on the road."""
+    return _records(session, RoadsideCase, RoadsideCase.customer_id.in_(ids), "case_id")
 
 
 async def _done(
@@ -171,5 +176,13 @@ async def erase_car_orders(
         "UPDATE car_orders SET customer_id = NULL, tracking_code = '', quote_number = '', version = version + 1, update_time = :now "
         "WHERE customer_id = ANY(:ids) AND state <> 1",
         "SELECT count(*), CAST(NULL AS timestamptz) FROM car_orders WHERE customer_id = ANY(:ids)",
+async def erase_roadside_cases(
+    session: AsyncSession, ids: Ids, since: Any, now: datetime
+) -> tuple[int, int, datetime | None]:
+    """Takes the person, their phone, place and words out of cases that are over."""
+    return await _done(
+        "UPDATE roadside_cases SET customer_id = NULL, phone = '', latitude = NULL, longitude = NULL, place = '', note = '', "
+        "version = version + 1, update_time = :now WHERE customer_id = ANY(:ids) AND state >= 4",
+        "SELECT count(*), CAST(NULL AS timestamptz) FROM roadside_cases WHERE customer_id = ANY(:ids)",
         {"ids": list(ids), "now": now},
     )

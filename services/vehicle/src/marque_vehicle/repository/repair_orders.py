@@ -66,6 +66,11 @@ async def lock_repair_order(session: AsyncSession, scope: Scope, repair_order_id
     return (await session.scalars(found.with_for_update())).one_or_none()
 
 
+async def read_now(session: AsyncSession, repair_order_id: uuid.UUID) -> RepairOrder:
+    """Returns a repair order that is there."""
+    return (await session.scalars(sa.select(RepairOrder).where(RepairOrder.repair_order_id == repair_order_id))).one()
+
+
 async def lock_open_of_adviser(session: AsyncSession, staff_id: uuid.UUID, limit: int) -> Sequence[RepairOrder]:
     """Returns open orders of an adviser for change, at most `limit`, in one order."""
     found = sa.select(RepairOrder).where(

@@ -289,3 +289,47 @@ class RepairOrderSnapshot(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RepairOrderSnapshot: _TypeAlias = RepairOrderSnapshot  # noqa: Y015
+
+@_typing.final
+class RepairOrderReversed(_message.Message):
+    """A repair order that had been closed wrongly was reversed: nothing of it counts."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REPAIR_ORDER_ID_FIELD_NUMBER: _builtins.int
+    AGGREGATE_VERSION_FIELD_NUMBER: _builtins.int
+    OCCUR_TIME_FIELD_NUMBER: _builtins.int
+    DEALER_ID_FIELD_NUMBER: _builtins.int
+    VIN_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    repair_order_id: _builtins.str
+    """The order."""
+    aggregate_version: _builtins.int
+    """The version of the aggregate after the change; a hearer ignores what is older than it knows."""
+    dealer_id: _builtins.str
+    """The station."""
+    vin: _builtins.str
+    """The car."""
+    reason: _builtins.str
+    """Why, as a constant."""
+    @_builtins.property
+    def occur_time(self) -> _timestamp_pb2.Timestamp:
+        """When the change was committed."""
+
+    def __init__(
+        self,
+        *,
+        repair_order_id: _builtins.str = ...,
+        aggregate_version: _builtins.int = ...,
+        occur_time: _timestamp_pb2.Timestamp | None = ...,
+        dealer_id: _builtins.str = ...,
+        vin: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["occur_time", b"occur_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aggregate_version", b"aggregate_version", "dealer_id", b"dealer_id", "occur_time", b"occur_time", "reason", b"reason", "repair_order_id", b"repair_order_id", "vin", b"vin"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RepairOrderReversed: _TypeAlias = RepairOrderReversed  # noqa: Y015

@@ -314,3 +314,41 @@ class CloseRepairOrderRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CloseRepairOrderRequest: _TypeAlias = CloseRepairOrderRequest  # noqa: Y015
+
+@_typing.final
+class ReverseRepairOrderRequest(_message.Message):
+    """Reverses an order."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REPAIR_ORDER_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    repair_order_id: _builtins.str
+    """The order."""
+    reason: _builtins.str
+    """Why, as a constant in capitals."""
+    etag: _builtins.str
+    """The etag that the caller read, over HTTP the `If-Match` header; when given and no longer current, the call is
+    refused with ABORTED, reason ETAG_MISMATCH.
+    """
+    request_id: _builtins.str
+    """A key of the caller's choice, which makes a retry give the first answer and change nothing; over HTTP the
+    `Idempotency-Key` header. Another request under the same key is refused with REQUEST_ID_REUSED.
+    """
+    def __init__(
+        self,
+        *,
+        repair_order_id: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        etag: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["etag", b"etag", "reason", b"reason", "repair_order_id", b"repair_order_id", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReverseRepairOrderRequest: _TypeAlias = ReverseRepairOrderRequest  # noqa: Y015

@@ -1,4 +1,5 @@
-"""A plan of maintenance for the cars of the suite's world, by which all that were sold come due some days from now."""
+"""A plan of maintenance for the cars of the suite's world, by which all that were sold come due some days from now; parts that stations
+ordered, what they claim under warranty, and help on the road."""
 
 from __future__ import annotations
 
@@ -23,6 +24,7 @@ async def make(cast: Any) -> None:
         "market": "CN",
         "make": "Marque",
         "steps": [{"km": driven, "months": 240}],
+        "operationCodes": ["SVC-1"],
     }
     await cast.send("PUT", f"/v1/maintenancePlans/{plan['planCode']}", "oem.manager", {}, json=plan)
 
@@ -33,4 +35,33 @@ async def make(cast: Any) -> None:
 
     await until(followed, 30, "the cars do not follow their plan")
     cast.rows["car to come"] = sold
+    await _claims(cast)
+    cast.rows["dealer:roadside"] = cast.rows["repair order:roadside"]
     cast.rows["sale:maintenance"] = {place: Row(place, row.id) for place, row in sold.items()}
+
+
+async def _claims(cast: Any) -> None:
+    """At every dealer a part for its stock, a closed visit under warranty that is claimed, a call for help that it is sent to."""
+    line = {
+        "componentCode": "ENGINE",
+        "payType": "PAY_TYPE_WARRANTY",
+        "labours": [{"operationCode": "W-1", "amount": {"currencyCode": "CNY", "units": "300"}}],
+    }
+    for place in ("own", "group", "region", "other"):
+        dealer = cast.row("dealer", place).id
+        part = {"dealerId": dealer, "warehouseCode": "SH", "partNumber": "P-1"}
+        made = await cast.post("oem.manager", "/v1/partsOrders", part)
+        cast.rows.setdefault("calendar:parts order", {})[place] = Row(place, made["partsOrderId"])
+        order = {"dealerId": dealer, "vin": cast.row("car", place).id, "number": f"W-{cast.mark}", "lines": [line]}
+        opened = (await cast.post("oem.manager", "/v1/repairOrders", order))["repairOrderId"]
+        await cast.post("oem.manager", f"/v1/repairOrders/{opened}:close", {})
+        help_ = {
+            "vin": cast.row("car", place).id, "phone": "+8613800001234", "problem": "ROADSIDE_PROBLEM_TYRE",
+            "customerId": cast.row("customer", place).id, "note": "Left front.", "place": "G2, 1120 km",
+            "location": {"latitude": 31.2, "longitude": 121.5},
+        }  # fmt: skip
+        case = (await cast.post("oem.manager", "/v1/roadsideCases", help_))["caseId"]
+        await cast.post("oem.manager", f"/v1/roadsideCases/{case}:dispatch", {"dealerId": dealer})
+        cast.rows.setdefault("repair order:roadside", {})[place] = Row(place, case)
+        claim = await cast.post("oem.manager", "/v1/warrantyClaims", {"repairOrderId": opened})
+        cast.rows.setdefault("calendar:claim", {})[place] = Row(place, claim["claimId"])
