@@ -163,6 +163,24 @@ _LEADS_WORKED = _LEAD_LOOK + _LEAD_DESK + _TASKS
 _LEADS_MANAGED = _LEADS_WORKED + _LEAD_CARE
 _LEADS_ALL = _LEADS_MANAGED + _LEAD_INTAKE + "\ncustomer.lead_rules: put"
 
+# Where customers stand, who belongs to whom, and what else they have.
+_PEOPLE_LOOK = """
+customer.values: read list_history
+customer.lifecycle_rules: read
+customer.ties: list
+customer.households: read
+customer.organisations: read
+customer.holdings: read list list_renewals
+"""
+_PEOPLE_DESK = f"""{_PEOPLE_LOOK}
+customer.ties: create end
+customer.organisations: put
+customer.holdings: create renew end
+"""
+_PEOPLE_INTAKE = "customer.holdings: import"
+_PEOPLE_ALL = f"{_PEOPLE_DESK}{_PEOPLE_INTAKE}\ncustomer.lifecycle_rules: put"
+_PEOPLE_OWN = "customer.values: read\ncustomer.holdings: read list"
+
 
 def _permissions(*groups: str) -> frozenset[str]:
     found = set()
@@ -178,33 +196,37 @@ _DESK = (_CUSTOMER_DESK, _CAR_DESK, _CALLS)
 _ALL = (
     _NETWORK_LOOK, _STAFF_LOOK, _CAR_LOOK, *_DESK, _COUNTER, _SALES, _WORKSHOP, _IMPORTS, _NETWORK_DESK, _NETWORK_IMPORTS,
     _PARTNER_LOOK, _PARTNER_CARE, _ASSIGNING, _LEAVING, _STATION_DIARY, _STATION,
-    _RECALLS, _CONTACT_RULES, _IDENTITY, _LEADS_ALL,
+    _RECALLS, _CONTACT_RULES, _IDENTITY, _LEADS_ALL, _PEOPLE_ALL,
 )  # fmt: skip
 
 PERMISSIONS: dict[str, frozenset[str]] = {
     "owner": _permissions(
         _NETWORK_LOOK, _OWN_PROFILE, "vehicle.vehicles: read list read_history", "vehicle.vins: check suggest", _SALES_LOOK, _WORKSHOP_LOOK,
-        "vehicle.ownerships: list read", _DIARY, _IDENTITY_LOOK, "vehicle.lemon_watches: read\nvehicle.warranty_terms: list check",
+        "vehicle.ownerships: list read", _DIARY, _IDENTITY_LOOK, _PEOPLE_OWN,
+        "vehicle.lemon_watches: read\nvehicle.warranty_terms: list check",
     ),
-    "dealer.sales": _permissions(*_DEALER, *_DESK, _COUNTER, _SALES, _WORKSHOP_LOOK, _DIARY, _LEADS_WORKED),
-    "dealer.service": _permissions(*_DEALER, *_DESK, _COUNTER, _WORKSHOP, _STATION_DIARY, _TASKS),
+    "dealer.sales": _permissions(
+        *_DEALER, *_DESK, _COUNTER, _SALES, _WORKSHOP_LOOK, _DIARY, _LEADS_WORKED, _PEOPLE_DESK,
+    ),
+    "dealer.service": _permissions(*_DEALER, *_DESK, _COUNTER, _WORKSHOP, _STATION_DIARY, _TASKS, _PEOPLE_LOOK),
     "dealer.technician": _permissions(*_DEALER, "vehicle.repair_orders: read list update advance_stage", _DIARY_LOOK),
     "dealer.care": _permissions(
-        *_DEALER, _CUSTOMER_DESK, _CALLS, _COUNTER, _SALES_LOOK, _WORKSHOP_LOOK, "vehicle.vehicles: list", _DIARY, _TASKS,
+        *_DEALER, _CUSTOMER_DESK, _CALLS, _COUNTER, _SALES_LOOK, _WORKSHOP_LOOK, "vehicle.vehicles: list", _DIARY, _TASKS, _PEOPLE_LOOK,
     ),
     "dealer.manager": _permissions(
         *_DEALER, *_DESK, _COUNTER, _SALES, _WORKSHOP, "network.staff: create update", "network.calendars: put copy",
-        _PARTNER_LOOK, _ASSIGNING, _LEAVING, _STATION_DIARY, _STATION, _LEADS_MANAGED,
+        _PARTNER_LOOK, _ASSIGNING, _LEAVING, _STATION_DIARY, _STATION, _LEADS_MANAGED, _PEOPLE_DESK,
     ),
     "dealer.system": _permissions(
         *_DEALER, *_DESK, _COUNTER, _SALES, _WORKSHOP, _IMPORTS, _STATION_DIARY, _STATION, _LEADS_WORKED, _LEAD_INTAKE,
+        _PEOPLE_DESK, _PEOPLE_INTAKE,
     ),
     "oem.agent": _permissions(
         *_DEALER, *_DESK, _IDENTITY, _SALES_LOOK, _WORKSHOP_LOOK, _DIARY, _CONTACT_RULES_LOOK,
-        _LEADS_WORKED, "customer.leads: assign",
+        _LEADS_WORKED, "customer.leads: assign", _PEOPLE_DESK,
     ),
     "oem.technical": _permissions(_NETWORK_LOOK, _CAR_LOOK, "vehicle.vehicles: list", _WORKSHOP_LOOK, _RECALL_LOOK),
-    "oem.keyaccount": _permissions(*_DEALER, *_DESK, _IDENTITY, _SALES_LOOK, _WORKSHOP_LOOK, _LEADS_MANAGED),
+    "oem.keyaccount": _permissions(*_DEALER, *_DESK, _IDENTITY, _SALES_LOOK, _WORKSHOP_LOOK, _LEADS_MANAGED, _PEOPLE_DESK),
     "oem.marketing": _permissions(
         _NETWORK_LOOK, "customer.customers: list", "vehicle.vehicles: list read", _CONTACT_RULES_LOOK,
     ),
@@ -214,7 +236,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "oem.region": _permissions(
         *_DEALER, "customer.customers: read list search", "customer.relations: list", "customer.interactions: list",
         "vehicle.vehicles: list", _SALES_LOOK, _WORKSHOP_LOOK, _PARTNER_LOOK, _PARTNER_CARE, _DIARY_LOOK,
-        _LEAD_LOOK, _LEAD_CARE, "customer.tasks: read list",
+        _LEAD_LOOK, _LEAD_CARE, "customer.tasks: read list", _PEOPLE_LOOK,
     ),
     "oem.manager": _permissions(*_ALL),
     "oem.research": _permissions("customer.customers: list", "vehicle.vehicles: list read"),

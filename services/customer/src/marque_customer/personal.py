@@ -17,20 +17,27 @@ from marque_customer.models import (
     ConsentEntry,
     ContactPoint,
     Customer,
+    CustomerValue,
     DealerCustomer,
+    Holding,
     Interaction,
     KnownCar,
+    KnownSale,
+    KnownVisit,
     Lead,
     LeadChange,
     LeadIntake,
     LeadPromise,
+    LifecycleChange,
+    OrganisationProfile,
     PhoneCall,
     Relation,
     SourceRecord,
     SourceReference,
+    SpendEntry,
     Task,
 )
-from marque_customer.repository import contact_rules, duplicates, families, permits
+from marque_customer.repository import contact_rules, duplicates, families, permits, ties
 from marque_customer.repository import customers as repository
 from marque_customer.repository.notes import connection_of
 from marque_customer.rules.kinds import ERASED
@@ -53,12 +60,21 @@ _PARTS: dict[str, tuple[Any, str]] = {
     "customer.lead_promise": (LeadPromise, "promise_id"),
     "customer.lead_change": (LeadChange, "sequence"),
     "customer.lead": (Lead, "lead_id"),
+    "customer.value": (CustomerValue, "customer_id"),
+    "customer.lifecycle_change": (LifecycleChange, "change_id"),
+    "customer.known_sale": (KnownSale, "sale_id"),
+    "customer.known_visit": (KnownVisit, "repair_order_id"),
+    "customer.spend_entry": (SpendEntry, "reference_id"),
+    "customer.holding": (Holding, "holding_id"),
+    "customer.organisation_profile": (OrganisationProfile, "customer_id"),
 }
 _LEDGER = "customer.consent_entry"
 _PAIR = "customer.duplicate_candidate"
+_TIE = "customer.tie"
 _PERMIT = "customer.contact_permit"
 _OURS = frozenset(
     {"content_hash", "match_key", "version", "plate_stale_time", "holding"}
+    | {"next_time", "ask_time", "owner_id"}
     | {"wish_key", "group_id", "route_time", "route_round", "passed_dealers", "traceparent", "change_count", "loss_by"}
 )
 
@@ -79,6 +95,11 @@ class CustomerPersonalData:
             for row in await session.execute(query):
                 found = {name: value for name, value in row._mapping.items() if name not in _OURS}
                 yield PersonalRecord(kind, str(found[key]), found)
+        for row in await ties.of(
+            session, customer_ids
+        ):  # the other's id is the other's: what ties them is told, not to whom
+            said = {name: getattr(row, name) for name in ("kind", "role", "title", "source", "create_time", "end_time")}
+            yield PersonalRecord(_TIE, str(row.tie_id), said)
         connection = await connection_of(session)
         for kind, key, rows in (
             (_PERMIT, "contact_permit_id", await permits.of_persons(connection, customer_ids)),
@@ -93,6 +114,10 @@ class CustomerPersonalData:
         await self._erase_permits(uow, customer_ids, done)
         for customer in await repository.locked(uow.session, customer_ids):
             await self._erase_one(uow, customer, held_kinds, done)
+        if not held_kinds & {_ALL, _TIE}:
+            _count(done, _TIE, await ties.forget(uow.session, customer_ids))
+        elif kept := len(await ties.of(uow.session, customer_ids)):
+            done.retained.append(Retained(_TIE, kept, "LEGAL_HOLD"))
         if not held_kinds & {_ALL, _PAIR}:
             _count(done, _PAIR, await duplicates.forget(uow.session, customer_ids))
         await _forget_above(uow, customer_ids)

@@ -13,10 +13,13 @@ from servicekit.paging import page_key, page_of
 from servicekit.rpc.call import Call
 
 from marque_customer.api.calls import CallApi
+from marque_customer.api.holdings import HoldingApi
 from marque_customer.api.identity import IdentityApi
 from marque_customer.api.leads import LeadApi, LeadIntakeApi, LeadPromiseApi, LeadRulesApi
+from marque_customer.api.lifecycle import LifecycleApi
 from marque_customer.api.permits import ContactPermitApi, ContactRuleApi, PreferenceApi
 from marque_customer.api.tasks import TaskApi
+from marque_customer.api.ties import CustomerTieApi
 from marque_customer.errors import CustomerNotFound
 from marque_customer.mapping import consents as consent_mapping
 from marque_customer.mapping import customers as mapping
@@ -284,4 +287,5 @@ def servicers(work: Work, windows: Windows) -> list[Any]:
     kinds = (CustomerApi, ContactPointApi, RelationApi, InteractionApi, ContactRuleApi, IdentityApi)
     leads = (LeadApi, LeadPromiseApi, LeadRulesApi, LeadIntakeApi, TaskApi)
     waiting = (ConsentApi, ContactPermitApi, PreferenceApi, CallApi)
-    return [*(kind(work) for kind in (*kinds, *leads)), *(kind(work, windows) for kind in waiting)]
+    people = (LifecycleApi, CustomerTieApi, HoldingApi)
+    return [*(kind(work) for kind in (*kinds, *leads, *people)), *(kind(work, windows) for kind in waiting)]

@@ -16,6 +16,7 @@ from sqlalchemy.types import Text
 from marque_customer.errors import CustomerErased, CustomerMerged
 from marque_customer.models.base import Model
 from marque_customer.models.contacts import ContactRule, PhoneCall
+from marque_customer.models.holdings import Holding
 from marque_customer.models.identity import CustomerMerge, DuplicateCandidate, SourceRecord
 from marque_customer.models.leads import (
     KnownCalendar,
@@ -25,7 +26,16 @@ from marque_customer.models.leads import (
     LeadPromise,
     LeadRulesVersion,
 )
+from marque_customer.models.people import (
+    CustomerValue,
+    KnownSale,
+    KnownVisit,
+    LifecycleChange,
+    LifecycleRulesVersion,
+    SpendEntry,
+)
 from marque_customer.models.tasks import Task
+from marque_customer.models.ties import CustomerTie, OrganisationProfile
 from marque_customer.rules.kinds import ACTIVE, ERASED, MERGED
 
 __all__ = [
@@ -35,20 +45,29 @@ __all__ = [
     "ContactRule",
     "Customer",
     "CustomerMerge",
+    "CustomerTie",
+    "CustomerValue",
     "DealerCustomer",
     "DuplicateCandidate",
+    "Holding",
     "Interaction",
     "KnownCalendar",
     "KnownCar",
+    "KnownSale",
+    "KnownVisit",
     "Lead",
     "LeadChange",
     "LeadIntake",
     "LeadPromise",
     "LeadRulesVersion",
+    "LifecycleChange",
+    "LifecycleRulesVersion",
+    "OrganisationProfile",
     "PhoneCall",
     "Relation",
     "SourceRecord",
     "SourceReference",
+    "SpendEntry",
     "Task",
 ]
 
@@ -57,7 +76,7 @@ class Customer(Aggregate, Model):
     """A person or an organisation. `birth_date` is YYYYMMDD as a number, 0 where unknown, year 0000 where only the day is known.
 
     `search_text`, `search_tokens` and `card` repeat what stands in this row and its parts, for search and for fast reads; they are
-    rebuilt by `usecases.saving` with every change and never written elsewhere.
+    rebuilt by `usecases.saving` with every change and never written elsewhere. `stage` and `tier` are found by `usecases.lifecycle`.
     """
 
     __tablename__ = "customers"
@@ -86,6 +105,8 @@ class Customer(Aggregate, Model):
     search_text: Mapped[str] = mapped_column(default="")
     search_tokens: Mapped[list[str]] = mapped_column(ARRAY(Text), default=list)
     card: Mapped[bytes] = mapped_column(default=b"")
+    stage: Mapped[int] = mapped_column(default=1)
+    tier: Mapped[str] = mapped_column(default="")
 
     def refuse_if_gone(self) -> None:
         """Raises CustomerErased or CustomerMerged where nothing more can be written to this customer."""
@@ -112,7 +133,7 @@ class Customer(Aggregate, Model):
     def forget(self, moment: datetime) -> None:
         """Leaves the id, the kind and the fact of the erasure; nothing personal stays."""
         self.change(dict.fromkeys(TEXTS, "") | {"birth_date": 0, "gender": 0, "preferred_channel": 0})
-        self.change({"interests": [], "tags": [], "addresses": []})
+        self.change({"interests": [], "tags": [], "addresses": [], "stage": 1, "tier": ""})
         self.status, self.status_time = ERASED, moment
 
 
