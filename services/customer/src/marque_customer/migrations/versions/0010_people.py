@@ -116,9 +116,9 @@ def upgrade() -> None:
     for statement in (*statements(COLUMNS), *statements(TABLES)):
         op.execute(statement)
     op.execute(FUNCTION)
-    op.execute("DROP TRIGGER IF EXISTS repeat_stage ON dealer_customers")
     op.execute(
-        "CREATE TRIGGER repeat_stage BEFORE INSERT ON dealer_customers FOR EACH ROW EXECUTE FUNCTION repeat_stage()"
+        "CREATE OR REPLACE TRIGGER repeat_stage BEFORE INSERT ON dealer_customers"
+        " FOR EACH ROW EXECUTE FUNCTION repeat_stage()"
     )
     # The text holds no quotation mark of SQL, and no colon that a name follows: it is a literal as it stands.
     op.execute(
