@@ -246,6 +246,24 @@ complaint.notes: add list
 _CASE_IMPORTS = "complaint.cases: import\ncomplaint.imports: upload read list cancel"
 _CASES_ALL = _CASE_WORK + _CASE_IMPORTS + "\ncomplaint.policies: put"
 
+# Where customers stand, who belongs to whom, and what else they have.
+_PEOPLE_LOOK = """
+customer.values: read list_history
+customer.lifecycle_rules: read
+customer.ties: list
+customer.households: read
+customer.organisations: read
+customer.holdings: read list list_renewals
+"""
+_PEOPLE_DESK = f"""{_PEOPLE_LOOK}
+customer.ties: create end
+customer.organisations: put
+customer.holdings: create renew end
+"""
+_PEOPLE_INTAKE = "customer.holdings: import"
+_PEOPLE_ALL = f"{_PEOPLE_DESK}{_PEOPLE_INTAKE}\ncustomer.lifecycle_rules: put"
+_PEOPLE_OWN = "customer.values: read\ncustomer.holdings: read list"
+
 
 def _permissions(*groups: str) -> frozenset[str]:
     found = set()
@@ -261,43 +279,47 @@ _DESK = (_CUSTOMER_DESK, _CAR_DESK, _CALLS)
 _ALL = (
     _NETWORK_LOOK, _STAFF_LOOK, _CAR_LOOK, *_DESK, _COUNTER, _SALES, _WORKSHOP, _IMPORTS, _NETWORK_DESK, _NETWORK_IMPORTS,
     _PARTNER_LOOK, _PARTNER_CARE, _ASSIGNING, _LEAVING, _STATION_DIARY, _STATION, _RECALLS, _CONTACT_RULES, _IDENTITY,
-    _LEADS_ALL, _RIGHTS, _SHOWROOM_ALL, _ORDERS_ALL, _CASES_ALL,
+    _LEADS_ALL, _RIGHTS, _SHOWROOM_ALL, _ORDERS_ALL, _CASES_ALL, _PEOPLE_ALL,
 )  # fmt: skip
 
 PERMISSIONS: dict[str, frozenset[str]] = {
     "owner": _permissions(
         _NETWORK_LOOK, _OWN_PROFILE, "vehicle.vehicles: read list read_history", "vehicle.vins: check suggest", _SALES_LOOK,
         _WORKSHOP_LOOK, "vehicle.ownerships: list read", _DIARY, _IDENTITY_LOOK, _RIGHTS_OWN,
-        "vehicle.lemon_watches: read\nvehicle.warranty_terms: list check", _CAR_ORDER_LOOK, _CASE_OWN,
+        "vehicle.lemon_watches: read\nvehicle.warranty_terms: list check", _CAR_ORDER_LOOK, _CASE_OWN, _PEOPLE_OWN,
     ),
     "dealer.sales": _permissions(
         *_DEALER, *_DESK, _COUNTER, _SALES, _WORKSHOP_LOOK, _DIARY, _LEADS_WORKED, _PAPERS, _SHOWROOM_DESK, _CAR_ORDERS,
-        _CASE_WORK,
+        _CASE_WORK, _PEOPLE_DESK,
     ),
-    "dealer.service": _permissions(*_DEALER, *_DESK, _COUNTER, _WORKSHOP, _STATION_DIARY, _TASKS, _CASE_WORK),
+    "dealer.service": _permissions(
+        *_DEALER, *_DESK, _COUNTER, _WORKSHOP, _STATION_DIARY, _TASKS, _CASE_WORK, _PEOPLE_LOOK,
+    ),
     "dealer.technician": _permissions(*_DEALER, "vehicle.repair_orders: read list update advance_stage", _DIARY_LOOK),
     "dealer.care": _permissions(
         *_DEALER, _CUSTOMER_DESK, _CALLS, _COUNTER, _SALES_LOOK, _WORKSHOP_LOOK, "vehicle.vehicles: list", _DIARY, _TASKS,
-        _CAR_ORDER_LOOK, _CASE_WORK,
+        _CAR_ORDER_LOOK, _CASE_WORK, _PEOPLE_LOOK,
     ),
     "dealer.manager": _permissions(
         *_DEALER, *_DESK, _COUNTER, _SALES, _WORKSHOP, "network.staff: create update", "network.calendars: put copy",
         _PARTNER_LOOK, _ASSIGNING, _LEAVING, _STATION_DIARY, _STATION, _LEADS_MANAGED, _PAPERS, _SHOWROOM_MANAGED, _CAR_ORDERS,
-        _CHANNEL_LOOK, _CASE_WORK,
+        _CHANNEL_LOOK, _CASE_WORK, _PEOPLE_DESK,
     ),
     "dealer.system": _permissions(
         *_DEALER, *_DESK, _COUNTER, _SALES, _WORKSHOP, _IMPORTS, _STATION_DIARY, _STATION, _LEADS_WORKED, _LEAD_INTAKE,
         _PAPERS, _SHOWROOM_MANAGED, _CAR_ORDERS, _CHANNEL_LOOK, "vehicle.channel_days: import", _CASE_WORK, _CASE_IMPORTS,
+        _PEOPLE_DESK, _PEOPLE_INTAKE,
     ),
     "oem.agent": _permissions(
         *_DEALER, *_DESK, _IDENTITY, _SALES_LOOK, _WORKSHOP_LOOK, _DIARY, _CONTACT_RULES_LOOK, _LEADS_WORKED,
-        "customer.leads: assign", _RIGHTS_DESK, _SHOWROOM_DESK, _CAR_ORDER_LOOK, _CASE_WORK,
+        "customer.leads: assign", _RIGHTS_DESK, _SHOWROOM_DESK, _CAR_ORDER_LOOK, _CASE_WORK, _PEOPLE_DESK,
     ),
     "oem.technical": _permissions(
         _NETWORK_LOOK, _CAR_LOOK, "vehicle.vehicles: list", _WORKSHOP_LOOK, _RECALL_LOOK, _CASE_TECHNICAL,
     ),
     "oem.keyaccount": _permissions(
         *_DEALER, *_DESK, _IDENTITY, _SALES_LOOK, _WORKSHOP_LOOK, _LEADS_MANAGED, _SHOWROOM_MANAGED, _CAR_ORDERS, _CASE_WORK,
+        _PEOPLE_DESK,
     ),
     "oem.marketing": _permissions(
         _NETWORK_LOOK, "customer.customers: list", "vehicle.vehicles: list read", _CONTACT_RULES_LOOK,
@@ -309,7 +331,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
         *_DEALER, "customer.customers: read list search", "customer.relations: list", "customer.interactions: list",
         "vehicle.vehicles: list", _SALES_LOOK, _WORKSHOP_LOOK, _PARTNER_LOOK, _PARTNER_CARE, _DIARY_LOOK, _LEAD_LOOK,
         _LEAD_CARE, "customer.tasks: read list", _SHOWROOM_LOOK, _CAR_ORDER_LOOK, _CHANNEL_LOOK, _CASE_LOOK,
-        "complaint.cases: escalate assign\ncomplaint.notes: list\ncomplaint.messages: list",
+        "complaint.cases: escalate assign\ncomplaint.notes: list\ncomplaint.messages: list", _PEOPLE_LOOK,
     ),
     "oem.manager": _permissions(*_ALL),
     "oem.research": _permissions("customer.customers: list", "vehicle.vehicles: list read"),

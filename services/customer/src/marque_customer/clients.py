@@ -19,12 +19,21 @@ from marque.network.v1 import (
     staff_service_pb2,
 )
 from marque.type.v1 import personal_data_pb2
-from marque.vehicle.v1 import vehicle_service_pb2
+from marque.vehicle.v1 import (
+    repair_order_pb2,
+    repair_order_service_pb2,
+    repair_order_types_pb2,
+    sale_pb2,
+    sale_service_pb2,
+    vehicle_service_pb2,
+)
 from servicekit import contract
 from servicekit.rpc.client import Peer
-from tradekit.money import from_units_nanos
+from tradekit.money import MoneyError, from_units_nanos
 
 _BATCH = "/marque.vehicle.v1.VehicleService/BatchGetVehicles"
+_SALE = "/marque.vehicle.v1.SaleService/GetSale"
+_ORDER = "/marque.vehicle.v1.RepairOrderService/GetRepairOrder"
 _DEALERS = "/marque.network.v1.DealerService/FindDealersForPlace"
 _CALENDAR = "/marque.network.v1.CalendarService/GetDealerCalendar"
 _ASSIGN = "/marque.network.v1.AssignmentService/Assign"
@@ -55,6 +64,48 @@ class Vehicles:
         request = vehicle_service_pb2.BatchGetVehiclesRequest(vins=sorted(vins))
         answer: vehicle_service_pb2.BatchGetVehiclesResponse = await self._peer.call(_BATCH, request)
         return {vehicle.vin: vehicle.plate_number for vehicle in answer.vehicles}
+
+    async def paid_for_sale(self, sale_id: uuid.UUID) -> tuple[str, int]:
+        """Returns currency and amount, in the smallest unit, that a sale cost after its discount; nothing where that is not known.
+
+        Raises Unavailable.
+        """
+        request = sale_service_pb2.GetSaleRequest(sale_id=str(sale_id))
+        sale: sale_pb2.Sale | None = await self._found(_SALE, request)
+        if sale is None or not sale.HasField("price"):
+            return "", 0
+        price, discount = sale.price, sale.discount
+        currency, minor = _minor(price)
+        other, less = _minor(discount)
+        return currency, max(0, minor - less) if other == currency else minor
+
+    async def paid_for_visit(self, repair_order_id: uuid.UUID) -> tuple[str, int]:
+        """Returns currency and amount, in the smallest unit, that the customer paid for a visit; nothing where that is not known.
+
+        Raises Unavailable.
+        """
+        request = repair_order_service_pb2.GetRepairOrderRequest(repair_order_id=str(repair_order_id))
+        order: repair_order_pb2.RepairOrder | None = await self._found(_ORDER, request)
+        totals = order.totals if order is not None else ()
+        paid = [one.total for one in totals if one.pay_type == repair_order_types_pb2.PAY_TYPE_CUSTOMER]
+        return _minor(paid[0]) if paid else ("", 0)
+
+    async def _found(self, path: str, request: Any) -> Any:
+        try:
+            return await self._peer.call(path, request)
+        except grpc.aio.AioRpcError as error:
+            if error.code() is grpc.StatusCode.NOT_FOUND:
+                return None
+            raise
+
+
+def _minor(amount: Any) -> tuple[str, int]:
+    """An amount as (currency, smallest units); nothing for one that is none."""
+    try:
+        found = from_units_nanos(amount.currency_code, amount.units, amount.nanos)
+    except MoneyError:
+        return "", 0
+    return found.currency, found.minor
 
 
 class Network:

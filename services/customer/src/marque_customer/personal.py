@@ -18,15 +18,21 @@ from marque_customer.models import (
     ConsentEntry,
     ContactPoint,
     Customer,
+    CustomerValue,
     DealerCustomer,
     DuplicateCandidate,
     IdentityDocument,
+    Holding,
     Interaction,
     KnownCar,
+    KnownSale,
+    KnownVisit,
     Lead,
     LeadChange,
     LeadIntake,
     LeadPromise,
+    LifecycleChange,
+    OrganisationProfile,
     PhoneCall,
     ProcessingRestriction,
     Quote,
@@ -34,10 +40,12 @@ from marque_customer.models import (
     Relation,
     SourceRecord,
     SourceReference,
+    SpendEntry,
     Task,
     TestDrive,
 )
 from marque_customer.repository import contact_rules, duplicates, erasures, exports, families, permits, residue
+from marque_customer.repository import contact_rules, duplicates, families, permits, ties
 from marque_customer.repository import customers as repository
 from marque_customer.repository.notes import connection_of
 from marque_customer.rules.erasing import CASE_OPEN, REACHING
@@ -67,15 +75,25 @@ _PARTS: dict[str, tuple[Any, str]] = {
     "customer.lead_promise": (LeadPromise, "promise_id"),
     "customer.lead_change": (LeadChange, "sequence"),
     "customer.lead": (Lead, "lead_id"),
+    "customer.value": (CustomerValue, "customer_id"),
+    "customer.lifecycle_change": (LifecycleChange, "change_id"),
+    "customer.known_sale": (KnownSale, "sale_id"),
+    "customer.known_visit": (KnownVisit, "repair_order_id"),
+    "customer.spend_entry": (SpendEntry, "reference_id"),
+    "customer.holding": (Holding, "holding_id"),
+    "customer.organisation_profile": (OrganisationProfile, "customer_id"),
 }
 _LEDGER = "customer.consent_entry"
 _PAIR = "customer.duplicate_candidate"
+_TIE = "customer.tie"
 _PERMIT = "customer.contact_permit"
 _HOLD, _RESTRICTION, _EXPORT = "customer.contact_hold", "customer.processing_restriction", "customer.data_export"
 # Of the other one of a pair nothing is told but why the two may be one.
 _OF_PAIR = ("candidate_id", "score", "reasons", "state", "create_time", "decide_time")
 _OURS = frozenset(
     {"content_hash", "match_key", "version", "plate_stale_time", "holding", "number_sealed", "number_hash"}
+    {"content_hash", "match_key", "version", "plate_stale_time", "holding"}
+    | {"next_time", "ask_time", "owner_id"}
     | {"wish_key", "group_id", "route_time", "route_round", "passed_dealers", "traceparent", "change_count", "loss_by"}
     | {"car_key", "ask_by", "decide_by", "ask_task_id"}
 )
@@ -106,6 +124,11 @@ class CustomerPersonalData:
                 if model is IdentityDocument:
                     found |= self._number(row)
                 yield PersonalRecord(kind, str(found[key]), found)
+        for row in await ties.of(
+            session, customer_ids
+        ):  # the other's id is the other's: what ties them is told, not to whom
+            said = {name: getattr(row, name) for name in ("kind", "role", "title", "source", "create_time", "end_time")}
+            yield PersonalRecord(_TIE, str(row.tie_id), said)
         connection = await connection_of(session)
         for kind, key, rows in (
             (_PERMIT, "contact_permit_id", await permits.of_persons(connection, customer_ids)),
@@ -141,6 +164,12 @@ class CustomerPersonalData:
             await self._erase_parts(uow, customer, held, done)
         for customer in persons:
             await self._erase_profile(uow, customer, held, done)
+        for customer in await repository.locked(uow.session, customer_ids):
+            await self._erase_one(uow, customer, held_kinds, done)
+        if not held_kinds & {_ALL, _TIE}:
+            _count(done, _TIE, await ties.forget(uow.session, customer_ids))
+        elif kept := len(await ties.of(uow.session, customer_ids)):
+            done.retained.append(Retained(_TIE, kept, "LEGAL_HOLD"))
         if not held_kinds & {_ALL, _PAIR}:
             _count(done, _PAIR, await duplicates.forget(uow.session, customer_ids))
         _count(done, _EXPORT, await exports.forget(uow.session, customer_ids, uow.now))

@@ -30,9 +30,11 @@ from marque_customer.rules.permits import Windows
 from marque_customer.settings import Settings
 from marque_customer.subscribers import subscriptions
 from marque_customer.usecases import duplicates, permits, plates
+from marque_customer.usecases.holdings.importing import HoldingImporter
 from marque_customer.usecases.importing import CustomerImporter
 from marque_customer.usecases.leads import calendars, routing
 from marque_customer.usecases.leads.importing import LeadImporter
+from marque_customer.usecases.lifecycle import judging, spending
 from marque_customer.usecases.rights import erasing, exports
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -55,6 +57,7 @@ def build(kit: Kit) -> Service:
     importers: dict[str, Importer] = {
         "ImportCustomers": CustomerImporter(),
         "ImportLeads": LeadImporter(),
+        "ImportHoldings": HoldingImporter(),
     }
     personal = PersonalApi(work, windows, kit.sealer)
     others = [
@@ -63,7 +66,9 @@ def build(kit: Kit) -> Service:
         if name != "customer" and holds_persons(name)
     ]
     sweeps = {"duplicates": partial(duplicates.reopen, work=work), **_rights(kit, work, settings, personal, others)}
+    sweeps = {"duplicates": partial(duplicates.reopen, work=work), "lifecycle": partial(judging.sweep, work=work)}
     if vehicles:
+        sweeps["spend"] = partial(spending.sweep, work=work, vehicles=vehicles)
         sweeps["plates"] = partial(plates.sweep, work=work, vehicles=vehicles)
     if network:
         sweeps["lead-routes"] = partial(routing.sweep, work=work, network=network)

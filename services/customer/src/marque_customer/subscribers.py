@@ -10,20 +10,25 @@ from datetime import UTC, datetime
 from typing import Any
 
 from marque.customer.v1 import interaction_pb2
+from marque.vehicle.v1 import repair_order_types_pb2, sale_pb2
 from servicekit import dealers, staff
 from servicekit.db.uow import UnitOfWork
 from servicekit.messaging.consumer import Subscription
 from servicekit.messaging.envelope import Event
 
 from marque_customer.errors import CONSTRAINTS
+from marque_customer.repository.deeds import SALES, VISITS, Deed
 from marque_customer.repository.notes import Note
 from marque_customer.rules.kinds import RELATION_SALE, RELATION_VISIT
 from marque_customer.usecases import interactions, plates
 from marque_customer.usecases.leads import calendars
 from marque_customer.usecases.leads import clock as leads
+from marque_customer.usecases.lifecycle import hearing
 
 _PLATE = "plate_number"
 _SOLD = "marque.vehicle.v1.SaleRecorded"
+_REVERSED = "marque.vehicle.v1.SaleReversed"
+_PAID = frozenset({_SOLD, "marque.vehicle.v1.RepairOrderClosed"})  # after these it is known what was paid
 _LEAD_TABLES = frozenset({"leads", "lead_changes", "tasks"})
 _SALE, _SERVICE = interaction_pb2.INTERACTION_KIND_SALE, interaction_pb2.INTERACTION_KIND_SERVICE
 
@@ -36,6 +41,10 @@ async def on_touches(uow: UnitOfWork, events: Sequence[Event]) -> None:
     found = [_NOTES[event.type](event.data) for event in events if event.data.customer_id]  # type: ignore[attr-defined]
     if found:
         await interactions.note(uow=uow, notes=found)
+        told = [_deed(event) for event in events if event.data.customer_id]  # type: ignore[attr-defined]
+        await hearing.note_deeds(
+            uow=uow, deeds=told, ended=[uuid.UUID(event.key) for event in events if event.type in _PAID]
+        )
         sales = [event.data for event in events if event.type == _SOLD and event.data.customer_id]  # type: ignore[attr-defined]
         if sales:
             await leads.won_by_sale(uow, [_sold(sale) for sale in sales])
@@ -43,6 +52,27 @@ async def on_touches(uow: UnitOfWork, events: Sequence[Event]) -> None:
 
 def _sold(sale: Any) -> tuple[uuid.UUID, uuid.UUID, str]:
     return uuid.UUID(sale.customer_id), uuid.UUID(sale.dealer_id), sale.sale_id
+
+
+async def on_deed_snapshot(uow: UnitOfWork, event: Event) -> None:
+    """The state of a sale or repair order, for a read model that is rebuilt."""
+    if event.data.customer_id:  # type: ignore[attr-defined]
+        await hearing.restore_deed(uow=uow, deed=_deed(event))
+
+
+def _deed(event: Event) -> Deed:
+    """What an event or snapshot tells of a sale or repair order. A visit is when the car was checked in, a sale the day of its invoice."""
+    data: Any = event.data
+    sale = event.type.startswith("marque.vehicle.v1.Sale")
+    if sale:
+        standing = event.type != _REVERSED and getattr(data, "state", 0) != sale_pb2.SALE_STATE_REVERSED
+        moment = None if event.type == _REVERSED else _noon(data.invoice_date) or data.occur_time.ToDatetime(UTC)
+    else:
+        standing = getattr(data, "state", 0) != repair_order_types_pb2.REPAIR_ORDER_STATE_REVERSED
+        moment = data.open_time.ToDatetime(UTC)
+    table, key = (SALES, data.sale_id) if sale else (VISITS, data.repair_order_id)
+    person, dealer = uuid.UUID(data.customer_id), uuid.UUID(data.dealer_id)
+    return Deed(table, uuid.UUID(key), person, data.vin, dealer, moment, standing, event.version)
 
 
 async def on_assignment_made(uow: UnitOfWork, event: Event) -> None:
@@ -151,11 +181,12 @@ async def _note_car(uow: UnitOfWork, event: Event, whole: bool = False, **values
     data: Any = event.data
     if not data.customer_id:
         return  # of a person who was erased: there is nobody to be found by this car
+    person = uuid.UUID(data.customer_id)
     await interactions.note_car(
         uow=uow,
         values={
             "ownership_id": uuid.UUID(data.ownership_id),
-            "customer_id": uuid.UUID(data.customer_id),
+            "customer_id": person,
             "vin": data.vin,
             "role": data.role,
             "version": event.version,
@@ -163,6 +194,8 @@ async def _note_car(uow: UnitOfWork, event: Event, whole: bool = False, **values
         },
         whole=whole,
     )
+    if not whole:  # a snapshot triggers nothing
+        await hearing.mark(uow=uow, customer_ids=[person])
 
 
 def subscriptions() -> list[Subscription]:
@@ -172,6 +205,8 @@ def subscriptions() -> list[Subscription]:
         "marque.vehicle.v1.OwnershipEnded": on_ownership_ended,
         "marque.vehicle.v1.OwnershipSnapshot": on_ownership_snapshot,
         "marque.vehicle.v1.VehicleUpdated": on_vehicle_updated,
+        "marque.vehicle.v1.SaleSnapshot": on_deed_snapshot,
+        "marque.vehicle.v1.RepairOrderSnapshot": on_deed_snapshot,
     }
     return [
         Subscription(
@@ -181,8 +216,14 @@ def subscriptions() -> list[Subscription]:
             CONSTRAINTS,
             lane="customer_id",
             groups=dict.fromkeys(_NOTES, on_touches),
-            rebuilds={"known_cars": "marque.vehicle.v1.OwnershipSnapshot"},
-            effects=frozenset({"customers", "interactions", "relations", "dealer_customers"}) | _LEAD_TABLES,
+            rebuilds={
+                "known_cars": "marque.vehicle.v1.OwnershipSnapshot",
+                SALES: "marque.vehicle.v1.SaleSnapshot",
+                VISITS: "marque.vehicle.v1.RepairOrderSnapshot",
+            },
+            effects=frozenset({"customers", "interactions", "relations", "dealer_customers"})
+            | {"customer_values", "spend_entries"}
+            | _LEAD_TABLES,
         ),
         Subscription(
             "customer_network",

@@ -52,7 +52,7 @@ def lists(dealers):
     page = [51, [1, 4], 0]
     one = [*page, dealers[:1], None, None]
     return [
-        (reads.list_statement(shape, column, descending, False, False, 51), values)
+        (reads.list_statement(shape, column, descending, (), False, 51), values)
         for shape, values in (("all", page), ("dealers", one), ("one", [*one, dealers[0]]))
         for column in ("update_time", "create_time")
         for descending in (True, False)

@@ -140,6 +140,21 @@ def _lead(cast: Cast, mark: str, number: int) -> Row:
     }
 
 
+def _holding(cast: Cast, mark: str, number: int) -> Row:
+    return {
+        "source_key": f"{mark}-{number}",
+        "customer_id": cast.row("customer", "own").id,
+        "dealer_code": cast.row("dealer", "own")["code"],
+        "kind": "insurance",
+        "provider": "平安",
+        "product": "全险",
+        "currency_code": "CNY",
+        "value": "5200.50",
+        "start_date": "2025-04-01",
+        "end_date": "2026-03-31",
+    }
+
+
 def _recalled(cast: Cast, mark: str, number: int) -> Row:
     return {"recall_code": f"R-{cast.mark}", "vin": new_vin(), "action": ""}
 
@@ -323,6 +338,20 @@ KINDS = {
             ("dealer_code", "NOWHERE"): "DEALER_NOT_FOUND",
         },
         "description",
+    "holdings": Kind(
+        "customer",
+        _holding,
+        {
+            ("dealer_code", "NOWHERE"): "DEALER_UNKNOWN",
+            ("customer_id", str(uuid.UUID(int=7))): "CUSTOMER_NOT_FOUND",
+            ("kind", "juggle"): "STRING_IN",
+            ("value", "1,000"): "AMOUNT_INVALID",
+            ("value", "=1+1"): "AMOUNT_INVALID",
+            ("end_date", "2026-02-30"): "DATE_INVALID",
+            ("end_date", "2001-01-01"): "DATES_DISORDERED",
+            ("currency_code", "QQQ"): "CURRENCY_UNKNOWN",
+        },
+        "product",
         "source_key",
         {},
     ),

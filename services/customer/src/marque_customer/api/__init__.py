@@ -13,12 +13,15 @@ from servicekit.paging import page_key, page_of
 from servicekit.rpc.call import Call
 
 from marque_customer.api.calls import CallApi
+from marque_customer.api.holdings import HoldingApi
 from marque_customer.api.identity import IdentityApi
 from marque_customer.api.leads import LeadApi, LeadIntakeApi, LeadPromiseApi, LeadRulesApi
+from marque_customer.api.lifecycle import LifecycleApi
 from marque_customer.api.permits import ContactPermitApi, ContactRuleApi, PreferenceApi
 from marque_customer.api.quotes import QuoteApi
 from marque_customer.api.tasks import TaskApi
 from marque_customer.api.test_drives import DemoCarApi, TestDriveApi
+from marque_customer.api.ties import CustomerTieApi
 from marque_customer.clients import Network
 from marque_customer.errors import CustomerNotFound
 from marque_customer.mapping import consents as consent_mapping
@@ -290,3 +293,5 @@ def servicers(work: Work, windows: Windows, network: Network | None) -> list[Any
     waiting = (ConsentApi, ContactPermitApi, PreferenceApi, CallApi)
     asking = [QuoteApi(work, network)]
     return [*asking, *(kind(work) for kind in (*kinds, *leads, *showroom)), *(kind(work, windows) for kind in waiting)]
+    people = (LifecycleApi, CustomerTieApi, HoldingApi)
+    return [*(kind(work) for kind in (*kinds, *leads, *people)), *(kind(work, windows) for kind in waiting)]

@@ -2,6 +2,7 @@
 
 """Work that time makes due at the customer service: leads that nobody answers, messages that became no lead,
 and what is older than its rule says."""
+"""Work that time makes due at the customer service: leads that nobody answers, messages that became no lead, rules that begin."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ from servicekit.db.due import DueHandler
 from marque_customer.usecases.leads.clock import tick
 from marque_customer.usecases.leads.common import CLOCK
 from marque_customer.usecases.leads.intake import INTAKE_GONE, forget_rejected
+from marque_customer.usecases.lifecycle.rules import SPREAD, spread
 from marque_customer.usecases.rights.retention import RETENTION, run
 from marque_customer.usecases.showroom.quotes import EXPIRE, expire
 
@@ -20,3 +22,4 @@ def handlers() -> Mapping[str, DueHandler]:
     """Returns the due work of this service by its kind."""
     return {CLOCK: tick, INTAKE_GONE: forget_rejected, EXPIRE: expire}
     return {CLOCK: tick, INTAKE_GONE: forget_rejected, RETENTION: run}
+    return {CLOCK: tick, INTAKE_GONE: forget_rejected, SPREAD: spread}

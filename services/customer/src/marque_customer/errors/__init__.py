@@ -267,10 +267,76 @@ class RestrictionNotFound(NotFound):
     message = "The processing of the customer {customer_id} is not restricted."
 
 
+class LifecycleRulesNotFound(NotFound):
+    """No such version."""
+
+    reason = "LIFECYCLE_RULES_NOT_FOUND"
+    message = "There is no version {version} of the rules for the life cycle."
+
+
+class TieNotFound(NotFound):
+    """No such tie in the caller's sight."""
+
+    reason = "TIE_NOT_FOUND"
+    message = "There is no tie {tie_id}, or you may not see it."
+
+
+class TieEnded(FailedPrecondition):
+    """A tie ends once."""
+
+    reason = "TIE_ENDED"
+    message = "The tie {tie_id} has ended already."
+
+
+class TieTaken(AlreadyExists):
+    """The two are tied so already, by themselves or by who is one with them."""
+
+    reason = "TIE_TAKEN"
+    message = "These two are tied in this way already."
+
+
+class TieCycle(FailedPrecondition):
+    """Nobody is above themselves: neither part of an own part, nor referred by whom they brought."""
+
+    reason = "TIE_CYCLE"
+    message = "This tie would lead back to where it begins."
+
+
+class TiesFull(FailedPrecondition):
+    """A customer has a bounded number of ties of a kind, a household of members."""
+
+    reason = "TIES_FULL"
+    message = "There are {most} of these already."
+
+
+class OrganisationWanted(FailedPrecondition):
+    """What only organisations have."""
+
+    reason = "ORGANISATION_WANTED"
+    message = "The customer {customer_id} is no organisation."
+
+
+class HoldingNotFound(NotFound):
+    """No such holding in the caller's sight."""
+
+    reason = "HOLDING_NOT_FOUND"
+    message = "There is no holding {holding_id}, or you may not see it."
+
+
+class HoldingEnded(FailedPrecondition):
+    """A holding ends once."""
+
+    reason = "HOLDING_ENDED"
+    message = "The holding {holding_id} has ended already."
+
+
 CONSTRAINTS: Constraints = {
     "uq_leads_open_wish": LeadTaken,
     "uq_contact_points_verified_phone": ContactPointTaken,
     "pk_source_references": SourceReferenceTaken,
     "pk_contact_rules": Aborted,
     **showroom.CONSTRAINTS,
+    "uq_holdings_source_key": Aborted,
+    "uq_lifecycle_changes_customer_id": Aborted,
+    "pk_organisation_profiles": Aborted,
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+from servicekit.errors import InvalidArgument
 from tradekit import names
 
 from marque_customer.mapping.times import moment
@@ -12,8 +13,13 @@ from marque_customer.rules.questions import LeadFilter, Listing, TouchFilter
 
 
 def listing(request: Any) -> Listing:
-    """Returns what a list of customers asks for; the contract has checked that the order is a declared one."""
+    """Returns what a list of customers asks for; the contract has checked that the order is a declared one.
+
+    Raises InvalidArgument for a stage or tier in an order that no index gives.
+    """
     column, _, direction = (request.order_by or "update_time desc").partition(" ")
+    if column != "update_time" and (request.stage or request.tier):
+        raise InvalidArgument.of("order_by", "ORDER_UNSUPPORTED", "Stages and tiers are listed by update_time.")
     return Listing(
         column=column,
         descending=direction == "desc",
@@ -21,6 +27,8 @@ def listing(request: Any) -> Listing:
         status=request.status,
         dealer_id=uuid.UUID(request.dealer_id) if request.dealer_id else None,
         tag=names.tidy(request.tag),
+        stage=request.stage,
+        tier=names.tidy(request.tier),
     )
 
 

@@ -16,6 +16,7 @@ from sqlalchemy.types import Text
 from marque_customer.errors import CustomerErased, CustomerMerged
 from marque_customer.models.base import Model
 from marque_customer.models.contacts import ContactRule, PhoneCall
+from marque_customer.models.holdings import Holding
 from marque_customer.models.identity import CustomerMerge, DuplicateCandidate, SourceRecord
 from marque_customer.models.leads import (
     KnownCalendar,
@@ -24,6 +25,14 @@ from marque_customer.models.leads import (
     LeadIntake,
     LeadPromise,
     LeadRulesVersion,
+)
+from marque_customer.models.people import (
+    CustomerValue,
+    KnownSale,
+    KnownVisit,
+    LifecycleChange,
+    LifecycleRulesVersion,
+    SpendEntry,
 )
 from marque_customer.models.quotes import Quote, QuoteRulesVersion, QuoteVersion
 from marque_customer.models.rights import (
@@ -38,6 +47,7 @@ from marque_customer.models.rights import (
 )
 from marque_customer.models.tasks import Task
 from marque_customer.models.test_drives import DemoCar, TestDrive
+from marque_customer.models.ties import CustomerTie, OrganisationProfile
 from marque_customer.rules.kinds import ACTIVE, ERASED, MERGED, RESTRICTED
 
 __all__ = [
@@ -48,6 +58,8 @@ __all__ = [
     "Customer",
     "CustomerErasure",
     "CustomerMerge",
+    "CustomerTie",
+    "CustomerValue",
     "DataExport",
     "DataExportPart",
     "DataExportPiece",
@@ -55,15 +67,21 @@ __all__ = [
     "DemoCar",
     "DuplicateCandidate",
     "ErasureAcknowledgement",
+    "Holding",
     "IdentityDocument",
     "Interaction",
     "KnownCalendar",
     "KnownCar",
+    "KnownSale",
+    "KnownVisit",
     "Lead",
     "LeadChange",
     "LeadIntake",
     "LeadPromise",
     "LeadRulesVersion",
+    "LifecycleChange",
+    "LifecycleRulesVersion",
+    "OrganisationProfile",
     "PhoneCall",
     "ProcessingRestriction",
     "Quote",
@@ -73,6 +91,7 @@ __all__ = [
     "RetentionRule",
     "SourceRecord",
     "SourceReference",
+    "SpendEntry",
     "Task",
     "TestDrive",
 ]
@@ -82,7 +101,7 @@ class Customer(Aggregate, Model):
     """A person or an organisation. `birth_date` is YYYYMMDD as a number, 0 where unknown, year 0000 where only the day is known.
 
     `search_text`, `search_tokens` and `card` repeat what stands in this row and its parts, for search and for fast reads; they are
-    rebuilt by `usecases.saving` with every change and never written elsewhere.
+    rebuilt by `usecases.saving` with every change and never written elsewhere. `stage` and `tier` are found by `usecases.lifecycle`.
     """
 
     __tablename__ = "customers"
@@ -111,6 +130,8 @@ class Customer(Aggregate, Model):
     search_text: Mapped[str] = mapped_column(default="")
     search_tokens: Mapped[list[str]] = mapped_column(ARRAY(Text), default=list)
     card: Mapped[bytes] = mapped_column(default=b"")
+    stage: Mapped[int] = mapped_column(default=1)
+    tier: Mapped[str] = mapped_column(default="")
 
     def refuse_if_gone(self) -> None:
         """Raises CustomerErased or CustomerMerged where nothing more can be written to this customer."""
@@ -149,7 +170,7 @@ class Customer(Aggregate, Model):
     def forget(self, moment: datetime) -> None:
         """Leaves the id, the kind and the fact of the erasure; nothing personal stays."""
         self.change(dict.fromkeys(TEXTS, "") | {"birth_date": 0, "gender": 0, "preferred_channel": 0})
-        self.change({"interests": [], "tags": [], "addresses": []})
+        self.change({"interests": [], "tags": [], "addresses": [], "stage": 1, "tier": ""})
         self.status, self.status_time = ERASED, moment
 
 

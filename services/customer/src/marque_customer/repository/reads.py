@@ -100,10 +100,12 @@ async def listed(
         values += _scope_values(sight, listing)
     if listing.tag:
         values.append([listing.tag])
+    values += [value for value in (listing.stage, listing.tier) if value]
     if after is not None:
         values += after
     bound = next(limit for limit in _LIMITS if limit > page.size)
-    text = list_statement(shape, listing.column, listing.descending, bool(listing.tag), after is not None, bound)
+    filters = tuple(name for name in ("tag", "stage", "tier") if getattr(listing, name))
+    text = list_statement(shape, listing.column, listing.descending, filters, after is not None, bound)
     found: list[asyncpg.Record] = await reader.fetch(text, *values)
     return found
 
@@ -115,21 +117,26 @@ def _scope_values(sight: Sight, listing: Listing) -> list[Any]:
 
 
 @lru_cache(maxsize=256)
-def list_statement(shape: str, column: str, descending: bool, tag: bool, after: bool, bound: int) -> str:
+def list_statement(shape: str, column: str, descending: bool, filters: tuple[str, ...], after: bool, bound: int) -> str:
     """Returns the text of a list's statement.
 
-    Parameters: $1 rows, $2 statuses, $3 kind (0: all), then those of the shape, the tag, the key after which the page starts. The inner
-    limit is a constant: with a parameter the planner would guess a tenth of the table and might sort it.
+    Parameters: $1 rows, $2 statuses, $3 kind (0: all), then those of the shape, of each filter (`tag`, `stage`,
+    `tier`), the key after which the page starts. The inner limit is a
+    constant: with a parameter the planner would guess a tenth of the table and might sort it.
     """
     used = 3 + {"all": 0, "own": 1, "dealers": 3, "one": 4}[shape]
     direction, sign = ("DESC", "<") if descending else ("", ">")
     order = f"ORDER BY v.{column} {direction}, v.customer_id {direction} LIMIT {bound}"
     conditions = "v.status = ANY($2) AND ($3 = 0 OR v.kind = $3)"
-    if tag:
+    if "tag" in filters:
         used += 1
         own_row = shape in ("all", "own")
         tags = "v.tags" if own_row else "(SELECT t.tags FROM customers t WHERE t.customer_id = v.customer_id)"
         conditions += f" AND {tags} @> ${used}::text[]"
+    for name in filters:
+        if name != "tag":
+            used += 1
+            conditions += f" AND v.{name} = ${used}"
     if after:
         conditions += f" AND (v.{column}, v.customer_id) {sign} (${used + 1}, ${used + 2})"
     if shape in ("all", "own"):

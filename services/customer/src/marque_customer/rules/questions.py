@@ -19,6 +19,8 @@ class Listing:
     status: int
     dealer_id: uuid.UUID | None
     tag: str
+    stage: int = 0
+    tier: str = ""
 
 
 @dataclass(frozen=True, slots=True)

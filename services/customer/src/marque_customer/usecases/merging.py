@@ -26,7 +26,7 @@ from marque_customer.errors import (
 )
 from marque_customer.models import Customer, CustomerMerge
 from marque_customer.repository import customers as repository
-from marque_customer.repository import duplicates, families, ledger, merges, permits
+from marque_customer.repository import duplicates, families, ledger, merges, permits, values
 from marque_customer.repository.notes import connection_of
 from marque_customer.rules.kinds import BY_BATCH, BY_PERSON, DISTINCT, ERASED, JOINED, MERGED, RESTRICTED, UNDECIDED
 from marque_customer.usecases.golden import Said
@@ -148,6 +148,7 @@ async def _join(uow: UnitOfWork, wish: Wish, into: Customer, gone: Customer) -> 
     changed = await recompose(uow, into)
     await aliases.begin(uow.session, gone.customer_id, into.customer_id, moment, into.version)
     await permits.withdraw(await connection_of(uow.session), into.customer_id)  # the stricter word of the two holds now
+    await values.mark(await connection_of(uow.session), [into.customer_id])  # two lives are judged as one
     await _take_from_queue(uow, merge)
     _tell(uow, customer_events_pb2.CustomersMerged(), merge, moment, into)
     _tell_updated(uow, gone, ["status"])
@@ -195,6 +196,7 @@ async def _part(uow: UnitOfWork, merge: CustomerMerge, held: Mapping[uuid.UUID, 
         await connection_of(uow.session), into.customer_id
     )  # what was permitted may be for the other's address
     await aliases.end(uow.session, gone.customer_id, into.customer_id, moment, into.version)
+    await values.mark(await connection_of(uow.session), [into.customer_id, gone.customer_id])
     await _put_back_into_queue(uow, merge)
     _tell(uow, customer_events_pb2.CustomersUnmerged(), merge, moment, into)
     _tell_updated(uow, gone, ["status"])

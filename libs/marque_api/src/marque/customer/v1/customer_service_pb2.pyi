@@ -10,6 +10,7 @@ from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from marque.customer.v1 import customer_pb2 as _customer_pb2
+from marque.customer.v1 import lifecycle_pb2 as _lifecycle_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -222,6 +223,8 @@ class ListCustomersRequest(_message.Message):
     STATUS_FIELD_NUMBER: _builtins.int
     DEALER_ID_FIELD_NUMBER: _builtins.int
     TAG_FIELD_NUMBER: _builtins.int
+    STAGE_FIELD_NUMBER: _builtins.int
+    TIER_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     """How many rows the answer holds at most; 0 means 50."""
     page_token: _builtins.str
@@ -236,6 +239,10 @@ class ListCustomersRequest(_message.Message):
     """Only customers in relation with this dealer; empty for all."""
     tag: _builtins.str
     """Only customers with this tag; empty for all."""
+    stage: _lifecycle_pb2.LifecycleStage.ValueType
+    """Only customers in this stage; unspecified for all. It goes with the orders by `update_time` only."""
+    tier: _builtins.str
+    """Only customers of this tier; empty for all. It goes with the orders by `update_time` only."""
     def __init__(
         self,
         *,
@@ -246,10 +253,12 @@ class ListCustomersRequest(_message.Message):
         status: _customer_pb2.CustomerStatus.ValueType = ...,
         dealer_id: _builtins.str = ...,
         tag: _builtins.str = ...,
+        stage: _lifecycle_pb2.LifecycleStage.ValueType = ...,
+        tier: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dealer_id", b"dealer_id", "kind", b"kind", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "status", b"status", "tag", b"tag"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dealer_id", b"dealer_id", "kind", b"kind", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "stage", b"stage", "status", b"status", "tag", b"tag", "tier", b"tier"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 
-from servicekit.testing.access import cases, leads, orders, partners, recalls, showroom, upkeep, visits
+from servicekit.testing.access import cases, leads, orders, partners, people, recalls, showroom, upkeep, visits
 from servicekit.testing.access.registry import Row
 from servicekit.testing.access.rows import Seat, seats
 from servicekit.testing.platform import until
@@ -127,6 +127,7 @@ async def make(world: World, http: httpx.AsyncClient) -> Cast:
     await leads.make(cast, PLACES)
     await showroom.make(cast, PLACES)
     await _customers(cast)
+    await people.make(cast, PLACES)
     await _cars(cast)
     await _visits(cast)
     await visits.make(cast, PLACES)
