@@ -21,8 +21,8 @@ from marque_customer.models import (
     CustomerValue,
     DealerCustomer,
     DuplicateCandidate,
-    IdentityDocument,
     Holding,
+    IdentityDocument,
     Interaction,
     KnownCar,
     KnownSale,
@@ -44,8 +44,7 @@ from marque_customer.models import (
     Task,
     TestDrive,
 )
-from marque_customer.repository import contact_rules, duplicates, erasures, exports, families, permits, residue
-from marque_customer.repository import contact_rules, duplicates, families, permits, ties
+from marque_customer.repository import contact_rules, duplicates, erasures, exports, families, permits, residue, ties
 from marque_customer.repository import customers as repository
 from marque_customer.repository.notes import connection_of
 from marque_customer.rules.erasing import CASE_OPEN, REACHING
@@ -92,7 +91,6 @@ _HOLD, _RESTRICTION, _EXPORT = "customer.contact_hold", "customer.processing_res
 _OF_PAIR = ("candidate_id", "score", "reasons", "state", "create_time", "decide_time")
 _OURS = frozenset(
     {"content_hash", "match_key", "version", "plate_stale_time", "holding", "number_sealed", "number_hash"}
-    {"content_hash", "match_key", "version", "plate_stale_time", "holding"}
     | {"next_time", "ask_time", "owner_id"}
     | {"wish_key", "group_id", "route_time", "route_round", "passed_dealers", "traceparent", "change_count", "loss_by"}
     | {"car_key", "ask_by", "decide_by", "ask_task_id"}

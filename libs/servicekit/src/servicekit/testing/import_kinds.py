@@ -338,6 +338,9 @@ KINDS = {
             ("dealer_code", "NOWHERE"): "DEALER_NOT_FOUND",
         },
         "description",
+        "source_key",
+        {},
+    ),
     "holdings": Kind(
         "customer",
         _holding,

@@ -1,8 +1,5 @@
-"""Work that time makes due at the customer service: leads that nobody answers, messages that became no lead, offers that are over."""
-
-"""Work that time makes due at the customer service: leads that nobody answers, messages that became no lead,
-and what is older than its rule says."""
-"""Work that time makes due at the customer service: leads that nobody answers, messages that became no lead, rules that begin."""
+"""Work that time makes due at the customer service: leads that nobody answers, messages that became no lead, offers that are over, rules
+that begin, and what is older than its rule says."""
 
 from __future__ import annotations
 
@@ -20,6 +17,4 @@ from marque_customer.usecases.showroom.quotes import EXPIRE, expire
 
 def handlers() -> Mapping[str, DueHandler]:
     """Returns the due work of this service by its kind."""
-    return {CLOCK: tick, INTAKE_GONE: forget_rejected, EXPIRE: expire}
-    return {CLOCK: tick, INTAKE_GONE: forget_rejected, RETENTION: run}
-    return {CLOCK: tick, INTAKE_GONE: forget_rejected, SPREAD: spread}
+    return {CLOCK: tick, INTAKE_GONE: forget_rejected, EXPIRE: expire, RETENTION: run, SPREAD: spread}

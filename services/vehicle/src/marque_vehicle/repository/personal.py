@@ -10,8 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from marque_vehicle.models import Appointment, CarOrder, Model, Ownership, RepairOrder, Sale
-from marque_vehicle.models import Appointment, Model, Ownership, RepairOrder, RoadsideCase, Sale
+from marque_vehicle.models import Appointment, CarOrder, Model, Ownership, RepairOrder, RoadsideCase, Sale
 
 Ids = Sequence[uuid.UUID]
 _PRESENT = (
@@ -176,11 +175,16 @@ async def erase_car_orders(
         "UPDATE car_orders SET customer_id = NULL, tracking_code = '', quote_number = '', version = version + 1, update_time = :now "
         "WHERE customer_id = ANY(:ids) AND state <> 1",
         "SELECT count(*), CAST(NULL AS timestamptz) FROM car_orders WHERE customer_id = ANY(:ids)",
+        {"ids": list(ids), "now": now},
+    )
+
+
 async def erase_roadside_cases(
     session: AsyncSession, ids: Ids, since: Any, now: datetime
 ) -> tuple[int, int, datetime | None]:
     """Takes the person, their phone, place and words out of cases that are over."""
     return await _done(
+        session,
         "UPDATE roadside_cases SET customer_id = NULL, phone = '', latitude = NULL, longitude = NULL, place = '', note = '', "
         "version = version + 1, update_time = :now WHERE customer_id = ANY(:ids) AND state >= 4",
         "SELECT count(*), CAST(NULL AS timestamptz) FROM roadside_cases WHERE customer_id = ANY(:ids)",
