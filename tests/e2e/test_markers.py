@@ -52,6 +52,7 @@ NOT_DRIVEN_YET = frozenset(
         "marque.vehicle.v1.LemonLawWarned",
         "marque.vehicle.v1.RecallClosed",
         # The showroom's, driven by tests of the customer service.
+        "marque.customer.v1.ReferralCredited",
         "marque.customer.v1.TestDriveMoved",
         "marque.customer.v1.TestDriveStateChanged",
         "marque.customer.v1.CustomersMerged",

@@ -169,16 +169,26 @@ customer.demo_cars: list
 customer.test_drives: read list
 customer.quotes: read list advise
 customer.quote_rules: read
+customer.referrals: read list
+customer.fleet_deals: read list
 """
 _SHOWROOM_DESK = f"""{_SHOWROOM_LOOK}
 customer.test_drives: list_slots book confirm move check_licence complete miss cancel
 customer.quotes: create revise request_approval send accept decline withdraw
+customer.referrals: create
+customer.fleet_deals: close_part
 """
 _SHOWROOM_MANAGED = f"""{_SHOWROOM_DESK}
 customer.demo_cars: create update
 customer.quotes: decide_approval
 """
+# Asking again whether a loss is what the dealer says is the maker's, and the dealer never hears of it.
+_RECALLING_LOOK = "customer.lead_recalls: list report"
+_RECALLING = "customer.lead_recalls: list report record"
+_FLEET_DEALS = "customer.fleet_deals: create add_part"
 _SHOWROOM_ALL = f"""{_SHOWROOM_MANAGED}
+{_RECALLING}
+{_FLEET_DEALS}
 customer.quote_rules: put
 """
 
@@ -220,10 +230,12 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     ),
     "oem.agent": _permissions(
         *_DEALER, *_DESK, _IDENTITY, _SALES_LOOK, _WORKSHOP_LOOK, _DIARY, _CONTACT_RULES_LOOK,
-        _LEADS_WORKED, "customer.leads: assign", _SHOWROOM_DESK,
+        _LEADS_WORKED, "customer.leads: assign", _SHOWROOM_DESK, _RECALLING,
     ),
     "oem.technical": _permissions(_NETWORK_LOOK, _CAR_LOOK, "vehicle.vehicles: list", _WORKSHOP_LOOK, _RECALL_LOOK),
-    "oem.keyaccount": _permissions(*_DEALER, *_DESK, _IDENTITY, _SALES_LOOK, _WORKSHOP_LOOK, _LEADS_MANAGED, _SHOWROOM_MANAGED),
+    "oem.keyaccount": _permissions(*_DEALER, *_DESK, _IDENTITY, _SALES_LOOK, _WORKSHOP_LOOK, _LEADS_MANAGED, _SHOWROOM_MANAGED, _RECALLING,
+        _FLEET_DEALS,
+    ),
     "oem.marketing": _permissions(
         _NETWORK_LOOK, "customer.customers: list", "vehicle.vehicles: list read", _CONTACT_RULES_LOOK,
     ),
@@ -233,7 +245,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "oem.region": _permissions(
         *_DEALER, "customer.customers: read list search", "customer.relations: list", "customer.interactions: list",
         "vehicle.vehicles: list", _SALES_LOOK, _WORKSHOP_LOOK, _PARTNER_LOOK, _PARTNER_CARE, _DIARY_LOOK,
-        _LEAD_LOOK, _LEAD_CARE, "customer.tasks: read list", _SHOWROOM_LOOK,
+        _LEAD_LOOK, _LEAD_CARE, "customer.tasks: read list", _SHOWROOM_LOOK, _RECALLING_LOOK,
     ),
     "oem.manager": _permissions(*_ALL),
     "oem.research": _permissions("customer.customers: list", "vehicle.vehicles: list read"),

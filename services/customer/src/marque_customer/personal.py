@@ -18,22 +18,26 @@ from marque_customer.models import (
     ContactPoint,
     Customer,
     DealerCustomer,
+    FleetDeal,
+    FleetDealPart,
     Interaction,
     KnownCar,
     Lead,
     LeadChange,
     LeadIntake,
     LeadPromise,
+    LeadRecall,
     PhoneCall,
     Quote,
     QuoteVersion,
+    Referral,
     Relation,
     SourceRecord,
     SourceReference,
     Task,
     TestDrive,
 )
-from marque_customer.repository import contact_rules, duplicates, families, permits
+from marque_customer.repository import contact_rules, duplicates, families, permits, referrals
 from marque_customer.repository import customers as repository
 from marque_customer.repository.notes import connection_of
 from marque_customer.rules.kinds import ERASED
@@ -54,6 +58,10 @@ _PARTS: dict[str, tuple[Any, str]] = {
     "customer.task": (Task, "task_id"),
     # The showroom's; they name leads, so they go before those.
     "customer.test_drive": (TestDrive, "test_drive_id"),
+    "customer.lead_recall": (LeadRecall, "lead_id"),
+    "customer.referral": (Referral, "referral_id"),
+    "customer.fleet_deal_part": (FleetDealPart, "fleet_deal_part_id"),
+    "customer.fleet_deal": (FleetDeal, "fleet_deal_id"),
     "customer.quote_version": (QuoteVersion, "number"),
     "customer.quote": (Quote, "quote_id"),
     "customer.lead_intake": (LeadIntake, "intake_id"),
@@ -63,11 +71,12 @@ _PARTS: dict[str, tuple[Any, str]] = {
 }
 _LEDGER = "customer.consent_entry"
 _PAIR = "customer.duplicate_candidate"
+_REFERRAL = "customer.referral"
 _PERMIT = "customer.contact_permit"
 _OURS = frozenset(
     {"content_hash", "match_key", "version", "plate_stale_time", "holding"}
     | {"wish_key", "group_id", "route_time", "route_round", "passed_dealers", "traceparent", "change_count", "loss_by"}
-    | {"car_key", "ask_by", "decide_by", "ask_task_id"}
+    | {"deal_create_time", "car_key", "ask_by", "decide_by", "ask_task_id"}
 )
 
 
@@ -87,6 +96,8 @@ class CustomerPersonalData:
             for row in await session.execute(query):
                 found = {name: value for name, value in row._mapping.items() if name not in _OURS}
                 yield PersonalRecord(kind, str(found[key]), found)
+        for row in await referrals.by_referrers(session, customer_ids):
+            yield PersonalRecord(_REFERRAL, str(row.referral_id), dict(row._mapping))
         connection = await connection_of(session)
         for kind, key, rows in (
             (_PERMIT, "contact_permit_id", await permits.of_persons(connection, customer_ids)),
@@ -138,6 +149,8 @@ class CustomerPersonalData:
                 continue
             result = await uow.session.execute(sa.delete(model).where(where))
             _count(done, kind, result.rowcount)  # type: ignore[attr-defined]
+        if not held & {_ALL, _REFERRAL}:
+            _count(done, _REFERRAL, await referrals.forget_referrers(uow.session, customer.customer_id))
         if _ALL in held or _CUSTOMER in held:
             done.retained.append(Retained(_CUSTOMER, 1, "LEGAL_HOLD"))
             return

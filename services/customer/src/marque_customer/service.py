@@ -26,7 +26,7 @@ from marque_customer.repository import snapshots
 from marque_customer.rules.permits import Windows
 from marque_customer.settings import Settings
 from marque_customer.subscribers import subscriptions
-from marque_customer.usecases import duplicates, permits, plates
+from marque_customer.usecases import call_backs, duplicates, permits, plates
 from marque_customer.usecases.importing import CustomerImporter
 from marque_customer.usecases.leads import calendars, routing
 from marque_customer.usecases.leads.importing import LeadImporter
@@ -52,7 +52,10 @@ def build(kit: Kit) -> Service:
         "ImportCustomers": CustomerImporter(),
         "ImportLeads": LeadImporter(),
     }
-    sweeps = {"duplicates": partial(duplicates.reopen, work=work)}
+    sweeps = {
+        "duplicates": partial(duplicates.reopen, work=work),
+        "call-backs": partial(call_backs.sweep, work=work, network=network),
+    }
     if vehicles:
         sweeps["plates"] = partial(plates.sweep, work=work, vehicles=vehicles)
     if network:

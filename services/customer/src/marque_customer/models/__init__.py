@@ -15,7 +15,9 @@ from sqlalchemy.types import Text
 
 from marque_customer.errors import CustomerErased, CustomerMerged
 from marque_customer.models.base import Model
+from marque_customer.models.call_backs import CallBack
 from marque_customer.models.contacts import ContactRule, PhoneCall
+from marque_customer.models.fleet_deals import FleetDeal, FleetDealPart
 from marque_customer.models.identity import CustomerMerge, DuplicateCandidate, SourceRecord
 from marque_customer.models.leads import (
     KnownCalendar,
@@ -26,12 +28,14 @@ from marque_customer.models.leads import (
     LeadRulesVersion,
 )
 from marque_customer.models.quotes import Quote, QuoteRulesVersion, QuoteVersion
+from marque_customer.models.referrals import LeadRecall, Referral
 from marque_customer.models.tasks import Task
 from marque_customer.models.test_drives import DemoCar, TestDrive
 from marque_customer.rules.kinds import ACTIVE, ERASED, MERGED
 
 __all__ = [
     "TEXTS",
+    "CallBack",
     "ConsentEntry",
     "ContactPoint",
     "ContactRule",
@@ -40,6 +44,8 @@ __all__ = [
     "DealerCustomer",
     "DemoCar",
     "DuplicateCandidate",
+    "FleetDeal",
+    "FleetDealPart",
     "Interaction",
     "KnownCalendar",
     "KnownCar",
@@ -47,11 +53,13 @@ __all__ = [
     "LeadChange",
     "LeadIntake",
     "LeadPromise",
+    "LeadRecall",
     "LeadRulesVersion",
     "PhoneCall",
     "Quote",
     "QuoteRulesVersion",
     "QuoteVersion",
+    "Referral",
     "Relation",
     "SourceRecord",
     "SourceReference",
