@@ -188,16 +188,24 @@ customer.demo_cars: list
 customer.test_drives: read list
 customer.quotes: read list advise
 customer.quote_rules: read
+customer.referrals: read list
+customer.fleet_deals: read list
 """
 _SHOWROOM_DESK = f"""{_SHOWROOM_LOOK}
 customer.test_drives: list_slots book confirm move check_licence complete miss cancel
 customer.quotes: create revise request_approval send accept decline withdraw
+customer.referrals: create
+customer.fleet_deals: close_part
 """
 _SHOWROOM_MANAGED = f"""{_SHOWROOM_DESK}
 customer.demo_cars: create update
 customer.quotes: decide_approval
 """
+_RECALLING = "customer.lead_recalls: list report record"
+_FLEET_DEALS = "customer.fleet_deals: create add_part"
 _SHOWROOM_ALL = f"""{_SHOWROOM_MANAGED}
+{_RECALLING}
+{_FLEET_DEALS}
 customer.quote_rules: put
 """
 
@@ -264,6 +272,9 @@ _PEOPLE_INTAKE = "customer.holdings: import"
 _PEOPLE_ALL = f"{_PEOPLE_DESK}{_PEOPLE_INTAKE}\ncustomer.lifecycle_rules: put"
 _PEOPLE_OWN = "customer.values: read\ncustomer.holdings: read list"
 
+# Asking again whether a loss is what the dealer says is the maker's, and the dealer never hears of it.
+_RECALLING_LOOK = "customer.lead_recalls: list report"
+
 
 def _permissions(*groups: str) -> frozenset[str]:
     found = set()
@@ -312,14 +323,14 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     ),
     "oem.agent": _permissions(
         *_DEALER, *_DESK, _IDENTITY, _SALES_LOOK, _WORKSHOP_LOOK, _DIARY, _CONTACT_RULES_LOOK, _LEADS_WORKED,
-        "customer.leads: assign", _RIGHTS_DESK, _SHOWROOM_DESK, _CAR_ORDER_LOOK, _CASE_WORK, _PEOPLE_DESK,
+        "customer.leads: assign", _RIGHTS_DESK, _SHOWROOM_DESK, _CAR_ORDER_LOOK, _CASE_WORK, _PEOPLE_DESK, _RECALLING,
     ),
     "oem.technical": _permissions(
         _NETWORK_LOOK, _CAR_LOOK, "vehicle.vehicles: list", _WORKSHOP_LOOK, _RECALL_LOOK, _CASE_TECHNICAL,
     ),
     "oem.keyaccount": _permissions(
         *_DEALER, *_DESK, _IDENTITY, _SALES_LOOK, _WORKSHOP_LOOK, _LEADS_MANAGED, _SHOWROOM_MANAGED, _CAR_ORDERS, _CASE_WORK,
-        _PEOPLE_DESK,
+        _PEOPLE_DESK, _RECALLING, _FLEET_DEALS,
     ),
     "oem.marketing": _permissions(
         _NETWORK_LOOK, "customer.customers: list", "vehicle.vehicles: list read", _CONTACT_RULES_LOOK,
@@ -331,7 +342,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
         *_DEALER, "customer.customers: read list search", "customer.relations: list", "customer.interactions: list",
         "vehicle.vehicles: list", _SALES_LOOK, _WORKSHOP_LOOK, _PARTNER_LOOK, _PARTNER_CARE, _DIARY_LOOK, _LEAD_LOOK,
         _LEAD_CARE, "customer.tasks: read list", _SHOWROOM_LOOK, _CAR_ORDER_LOOK, _CHANNEL_LOOK, _CASE_LOOK,
-        "complaint.cases: escalate assign\ncomplaint.notes: list\ncomplaint.messages: list", _PEOPLE_LOOK,
+        "complaint.cases: escalate assign\ncomplaint.notes: list\ncomplaint.messages: list", _PEOPLE_LOOK, _RECALLING_LOOK,
     ),
     "oem.manager": _permissions(*_ALL),
     "oem.research": _permissions("customer.customers: list", "vehicle.vehicles: list read"),

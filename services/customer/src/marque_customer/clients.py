@@ -39,7 +39,8 @@ _CALENDAR = "/marque.network.v1.CalendarService/GetDealerCalendar"
 _ASSIGN = "/marque.network.v1.AssignmentService/Assign"
 _END = "/marque.network.v1.AssignmentService/EndAssignment"
 _STAFF = "/marque.network.v1.StaffService/GetStaff"
-_LEAD = "customer.lead"
+_LEAD, _TASK = "customer.lead", "customer.task"
+_CALLERS_BACK = {True: ["dealer.care", "dealer.sales", "dealer.service"], False: ["oem.agent"]}
 _DISCOUNT = "discount"  # the kind of an approval limit, as network's record of staff names it
 _CANDIDATES = 20
 _ERASING = 10.0  # seconds; an erasure reads two days of kept answers
@@ -151,6 +152,17 @@ class Network:
         except grpc.aio.AioRpcError as error:
             if error.code() is not grpc.StatusCode.NOT_FOUND:
                 raise
+
+    async def assign_call_back(
+        self, task_id: uuid.UUID, dealer_id: uuid.UUID | None
+    ) -> tuple[uuid.UUID, uuid.UUID | None]:
+        """Has somebody of a dealer or of the maker found to call back; returns the assignment and who, None while it waits."""
+        need = assignment_pb2.AssignmentNeed(dealer_id=str(dealer_id or ""), roles=_CALLERS_BACK[dealer_id is not None])
+        request = assignment_service_pb2.AssignRequest(
+            item_type=_TASK, item_id=str(task_id), need=need, request_id=f"task:{task_id}"
+        )
+        answer: assignment_pb2.Assignment = await self._peer.call(_ASSIGN, request)
+        return uuid.UUID(answer.assignment_id), uuid.UUID(answer.staff_id) if answer.staff_id else None
 
     async def discount_limit(self, staff_id: uuid.UUID, currency: str) -> int | None:
         """Returns how much discount somebody may allow by their own record, in minor units of a currency; None where it says nothing."""

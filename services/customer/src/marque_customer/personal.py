@@ -21,6 +21,8 @@ from marque_customer.models import (
     CustomerValue,
     DealerCustomer,
     DuplicateCandidate,
+    FleetDeal,
+    FleetDealPart,
     Holding,
     IdentityDocument,
     Interaction,
@@ -31,12 +33,14 @@ from marque_customer.models import (
     LeadChange,
     LeadIntake,
     LeadPromise,
+    LeadRecall,
     LifecycleChange,
     OrganisationProfile,
     PhoneCall,
     ProcessingRestriction,
     Quote,
     QuoteVersion,
+    Referral,
     Relation,
     SourceRecord,
     SourceReference,
@@ -44,7 +48,17 @@ from marque_customer.models import (
     Task,
     TestDrive,
 )
-from marque_customer.repository import contact_rules, duplicates, erasures, exports, families, permits, residue, ties
+from marque_customer.repository import (
+    contact_rules,
+    duplicates,
+    erasures,
+    exports,
+    families,
+    permits,
+    referrals,
+    residue,
+    ties,
+)
 from marque_customer.repository import customers as repository
 from marque_customer.repository.notes import connection_of
 from marque_customer.rules.erasing import CASE_OPEN, REACHING
@@ -68,6 +82,10 @@ _PARTS: dict[str, tuple[Any, str]] = {
     "customer.task": (Task, "task_id"),
     # The showroom's; they name leads, so they go before those.
     "customer.test_drive": (TestDrive, "test_drive_id"),
+    "customer.lead_recall": (LeadRecall, "lead_id"),
+    "customer.referral": (Referral, "referral_id"),
+    "customer.fleet_deal_part": (FleetDealPart, "fleet_deal_part_id"),
+    "customer.fleet_deal": (FleetDeal, "fleet_deal_id"),
     "customer.quote_version": (QuoteVersion, "number"),
     "customer.quote": (Quote, "quote_id"),
     "customer.lead_intake": (LeadIntake, "intake_id"),
@@ -85,6 +103,7 @@ _PARTS: dict[str, tuple[Any, str]] = {
 _LEDGER = "customer.consent_entry"
 _PAIR = "customer.duplicate_candidate"
 _TIE = "customer.tie"
+_REFERRAL = "customer.referral"
 _PERMIT = "customer.contact_permit"
 _HOLD, _RESTRICTION, _EXPORT = "customer.contact_hold", "customer.processing_restriction", "customer.data_export"
 # Of the other one of a pair nothing is told but why the two may be one.
@@ -93,7 +112,7 @@ _OURS = frozenset(
     {"content_hash", "match_key", "version", "plate_stale_time", "holding", "number_sealed", "number_hash"}
     | {"next_time", "ask_time", "owner_id"}
     | {"wish_key", "group_id", "route_time", "route_round", "passed_dealers", "traceparent", "change_count", "loss_by"}
-    | {"car_key", "ask_by", "decide_by", "ask_task_id"}
+    | {"deal_create_time", "car_key", "ask_by", "decide_by", "ask_task_id"}
 )
 
 
@@ -127,6 +146,8 @@ class CustomerPersonalData:
         ):  # the other's id is the other's: what ties them is told, not to whom
             said = {name: getattr(row, name) for name in ("kind", "role", "title", "source", "create_time", "end_time")}
             yield PersonalRecord(_TIE, str(row.tie_id), said)
+        for row in await referrals.by_referrers(session, customer_ids):
+            yield PersonalRecord(_REFERRAL, str(row.referral_id), dict(row._mapping))
         connection = await connection_of(session)
         for kind, key, rows in (
             (_PERMIT, "contact_permit_id", await permits.of_persons(connection, customer_ids)),
@@ -217,6 +238,8 @@ class CustomerPersonalData:
             _count(done, kind, result.rowcount)  # type: ignore[attr-defined]
 
     async def _erase_profile(self, uow: UnitOfWork, customer: Customer, held: dict[str, str], done: Erasure) -> None:
+        if not held & {_ALL, _REFERRAL}:
+            _count(done, _REFERRAL, await referrals.forget_referrers(uow.session, customer.customer_id))
         if _ALL in held or _CUSTOMER in held:
             done.retained.append(Retained(_CUSTOMER, 1, held.get(_CUSTOMER, LEGAL_HOLD)))
             return

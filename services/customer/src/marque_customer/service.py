@@ -29,7 +29,7 @@ from marque_customer.repository import snapshots
 from marque_customer.rules.permits import Windows
 from marque_customer.settings import Settings
 from marque_customer.subscribers import subscriptions
-from marque_customer.usecases import duplicates, permits, plates
+from marque_customer.usecases import call_backs, duplicates, permits, plates
 from marque_customer.usecases.holdings.importing import HoldingImporter
 from marque_customer.usecases.importing import CustomerImporter
 from marque_customer.usecases.leads import calendars, routing
@@ -65,8 +65,12 @@ def build(kit: Kit) -> Service:
         for name, address in sorted(kit.settings.peers.items())
         if name != "customer" and holds_persons(name)
     ]
-    sweeps = {"duplicates": partial(duplicates.reopen, work=work), **_rights(kit, work, settings, personal, others)}
-    sweeps = {"duplicates": partial(duplicates.reopen, work=work), "lifecycle": partial(judging.sweep, work=work)}
+    sweeps = {
+        "duplicates": partial(duplicates.reopen, work=work),
+        "lifecycle": partial(judging.sweep, work=work),
+        "call-backs": partial(call_backs.sweep, work=work, network=network),
+        **_rights(kit, work, settings, personal, others),
+    }
     if vehicles:
         sweeps["spend"] = partial(spending.sweep, work=work, vehicles=vehicles)
         sweeps["plates"] = partial(plates.sweep, work=work, vehicles=vehicles)

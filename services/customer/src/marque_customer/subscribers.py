@@ -20,7 +20,7 @@ from marque_customer.errors import CONSTRAINTS
 from marque_customer.repository.deeds import SALES, VISITS, Deed
 from marque_customer.repository.notes import Note
 from marque_customer.rules.kinds import RELATION_SALE, RELATION_VISIT
-from marque_customer.usecases import interactions, plates
+from marque_customer.usecases import call_backs, interactions, plates
 from marque_customer.usecases.leads import calendars
 from marque_customer.usecases.leads import clock as leads
 from marque_customer.usecases.lifecycle import hearing
@@ -76,10 +76,12 @@ def _deed(event: Event) -> Deed:
 
 
 async def on_assignment_made(uow: UnitOfWork, event: Event) -> None:
-    """Network found an adviser for a lead that had waited in its dealer's queue."""
+    """Network found an adviser for a lead, or somebody to call back, that had waited in its queue."""
     data: Any = event.data
     if data.item_type == "customer.lead" and data.dealer_id and data.staff_id:
         await leads.take_adviser(uow, uuid.UUID(data.item_id), uuid.UUID(data.dealer_id), uuid.UUID(data.staff_id))
+    elif data.item_type == "customer.task" and data.staff_id:
+        await call_backs.take_staff(uow, uuid.UUID(data.item_id), uuid.UUID(data.staff_id))
 
 
 async def on_calendar_changed(uow: UnitOfWork, event: Event) -> None:

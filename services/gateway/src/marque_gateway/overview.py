@@ -15,7 +15,16 @@ import grpc
 import grpc.aio
 import orjson
 from google.protobuf.message import Message
-from marque.customer.v1 import consent_service_pb2, customer_service_pb2, interaction_service_pb2, relation_service_pb2
+from marque.customer.v1 import (
+    consent_service_pb2,
+    customer_service_pb2,
+    interaction_service_pb2,
+    lead_promise_service_pb2,
+    lead_service_pb2,
+    quote_service_pb2,
+    relation_service_pb2,
+    test_drive_service_pb2,
+)
 from marque.vehicle.v1 import ownership_service_pb2, repair_order_service_pb2, sale_service_pb2, vehicle_service_pb2
 from servicekit.errors import InvalidArgument, PermissionDenied, Unauthenticated, Unavailable
 from servicekit.ids import is_uuid
@@ -81,6 +90,32 @@ PARTS = (
         "/marque.customer.v1.InteractionService/ListInteractions",
         lambda customer: interaction_service_pb2.ListInteractionsRequest(customer_id=customer, page_size=20),
         "interactions",
+    ),
+    Part(
+        "leads",
+        "/marque.customer.v1.LeadService/ListLeads",
+        lambda customer: lead_service_pb2.ListLeadsRequest(customer_id=customer, open_only=True, page_size=20),
+        "leads",
+    ),
+    Part(
+        "promises",
+        "/marque.customer.v1.LeadPromiseService/ListCustomerPromises",
+        lambda customer: lead_promise_service_pb2.ListCustomerPromisesRequest(customer_id=customer),
+        "promises",
+    ),
+    Part(
+        "quotes",
+        "/marque.customer.v1.QuoteService/ListQuotes",
+        lambda customer: quote_service_pb2.ListQuotesRequest(customer_id=customer, open_only=True, page_size=20),
+        "quotes",
+    ),
+    Part(
+        "testDrives",
+        "/marque.customer.v1.TestDriveService/ListTestDrives",
+        lambda customer: test_drive_service_pb2.ListTestDrivesRequest(
+            customer_id=customer, order_by="start_time desc", page_size=10
+        ),
+        "testDrives",
     ),
     Part(
         "lastServices",

@@ -17,7 +17,8 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from servicekit.testing.platform import Platform, until
 from servicekit.testing.world import World
 
-PARTS = {"profile", "ownerships", "vehicles", "relations", "consents", "contacts", "lastServices", "sales"}
+OF_SALES = {"leads", "promises", "quotes", "testDrives"}
+PARTS = {"profile", "ownerships", "vehicles", "relations", "consents", "contacts", "lastServices", "sales"} | OF_SALES
 OF_VEHICLE = {"ownerships", "vehicles", "lastServices", "sales"}
 
 
@@ -66,10 +67,36 @@ class TestWhole:
         assert [one["vin"] for one in seen["vehicles"]] == [sold["vin"]]
         assert [one["dealerId"] for one in seen["relations"]] == [sold["dealer"]]
 
+    async def test_open_leads_promises_and_quotes_are_listed_for_the_dealer_whose_they_are(
+        self, world: World, sold: dict[str, str]
+    ) -> None:
+        other = await world.dealer()
+        wish = {"customerId": sold["customer"], "source": "LEAD_SOURCE_CALL", "interest": {"model": "Two"}}
+        price = {"currencyCode": "CNY", "units": "200000"}
+        async with world.http("dealer.sales", dealers=[sold["dealer"]]) as adviser:
+            lead = (await adviser.post("/v1/leads", json=wish)).json()
+            promise = {"kind": "LEAD_PROMISE_KIND_GIFT", "text": "Mats"}
+            made = await adviser.post(f"/v1/leads/{lead['leadId']}/promises", json=promise)
+            line = {"kind": "QUOTE_LINE_KIND_VEHICLE", "text": "Two", "unitPrice": price}
+            quote = await adviser.post("/v1/quotes", json={"leadId": lead["leadId"], "lines": [line]})
+        mine = (await view(world, sold["customer"], "dealer.sales", dealers=[sold["dealer"]])).json()
+        async with world.http("oem.manager") as maker:
+            elsewhere = {**wish, "interest": {"model": "Three"}}
+            await maker.post(f"/v1/leads?dealerId={other}", json=elsewhere)
+        theirs = (await view(world, sold["customer"], "dealer.sales", dealers=[other])).json()
+        whole = (await view(world, sold["customer"])).json()
+
+        assert [one["leadId"] for one in mine["leads"]] == [lead["leadId"]]
+        assert [one["promiseId"] for one in mine["promises"]] == [made.json()["promiseId"]]
+        assert [one["quoteId"] for one in mine["quotes"]] == [quote.json()["quoteId"]]
+        assert mine["testDrives"] == []
+        assert ([len(theirs[name]) for name in ("leads", "promises", "quotes")]) == [1, 0, 0]
+        assert len(whole["leads"]) == 2
+
     async def test_parts_that_a_role_may_not_see_are_named(self, world: World, sold: dict[str, str]) -> None:
         seen = (await view(world, sold["customer"], "dealer.care", dealers=[sold["dealer"]])).json()
 
-        assert seen["withheld"] == ["ownerships"]
+        assert set(seen["withheld"]) == {"ownerships"} | OF_SALES
         assert not set(seen["withheld"]) & set(seen)
 
     async def test_a_customer_out_of_sight_is_as_one_that_does_not_exist(

@@ -19,6 +19,7 @@ from marque_customer.api.leads import LeadApi, LeadIntakeApi, LeadPromiseApi, Le
 from marque_customer.api.lifecycle import LifecycleApi
 from marque_customer.api.permits import ContactPermitApi, ContactRuleApi, PreferenceApi
 from marque_customer.api.quotes import QuoteApi
+from marque_customer.api.showroom import FleetDealApi, LeadRecallApi, ReferralApi
 from marque_customer.api.tasks import TaskApi
 from marque_customer.api.test_drives import DemoCarApi, TestDriveApi
 from marque_customer.api.ties import CustomerTieApi
@@ -289,9 +290,12 @@ def servicers(work: Work, windows: Windows, network: Network | None) -> list[Any
     """Returns the servicers of this service but those of the kit."""
     kinds = (CustomerApi, ContactPointApi, RelationApi, InteractionApi, ContactRuleApi, IdentityApi)
     leads = (LeadApi, LeadPromiseApi, LeadRulesApi, LeadIntakeApi, TaskApi)
-    showroom = (DemoCarApi, TestDriveApi)
+    showroom = (DemoCarApi, TestDriveApi, ReferralApi, LeadRecallApi, FleetDealApi)
     waiting = (ConsentApi, ContactPermitApi, PreferenceApi, CallApi)
     asking = [QuoteApi(work, network)]
-    return [*asking, *(kind(work) for kind in (*kinds, *leads, *showroom)), *(kind(work, windows) for kind in waiting)]
     people = (LifecycleApi, CustomerTieApi, HoldingApi)
-    return [*(kind(work) for kind in (*kinds, *leads, *people)), *(kind(work, windows) for kind in waiting)]
+    return [
+        *asking,
+        *(kind(work) for kind in (*kinds, *leads, *showroom, *people)),
+        *(kind(work, windows) for kind in waiting),
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -14,14 +15,14 @@ from servicekit.paging import moment as token_moment
 from servicekit.paging import page_key, page_of
 from servicekit.rpc.call import Call
 
-from marque_customer.errors import LeadNotFound, LeadRulesNotFound
+from marque_customer.errors import CustomerNotFound, LeadNotFound, LeadRulesNotFound
 from marque_customer.mapping import lead_rules as rules_mapping
 from marque_customer.mapping import leads as mapping
 from marque_customer.mapping.interactions import own_dealer
 from marque_customer.mapping.leads import optional_id
 from marque_customer.mapping.requests import lead_filter
 from marque_customer.mapping.times import moment
-from marque_customer.repository import lead_work
+from marque_customer.repository import families, lead_work
 from marque_customer.repository import leads as repository
 from marque_customer.usecases.leads import creating, finding, intake, promises, rules, verbs
 
@@ -60,6 +61,9 @@ class LeadApi:
         page = page_of(request)
         after, wanted = page_key(page, token_moment, uuid.UUID), lead_filter(request)
         async with self._work.read() as session:
+            if request.customer_id:
+                family = await families.whole(session, [uuid.UUID(request.customer_id)])
+                wanted = replace(wanted, family=family)
             rows = await repository.page(session, call.principal, wanted, request.order_by, page, after)
         by_due = request.order_by == "next_due_time"
         key = lambda row: (row.next_due_time if by_due else row.create_time, str(row.lead_id))  # noqa: E731
@@ -164,6 +168,15 @@ class LeadPromiseApi:
             rows = await repository.promises(session, lead_id, promises.MOST)
         render = mapping.promise_for(call)
         return lead_promise_service_pb2.ListLeadPromisesResponse(promises=[render(row) for row in rows])
+
+    async def ListCustomerPromises(self, request: Any, call: Call) -> Any:
+        async with self._work.read() as session:
+            family = await families.seen(session, call.principal, uuid.UUID(request.customer_id))
+            if not family:
+                raise CustomerNotFound(customer_id=request.customer_id)
+            rows = await repository.open_promises(session, call.principal, family, promises.MOST)
+        render = mapping.promise_for(call)
+        return lead_promise_service_pb2.ListCustomerPromisesResponse(promises=[render(row) for row in rows])
 
     async def SettleLeadPromise(self, request: Any, call: Call) -> Any:
         return await promises.settle(

@@ -56,7 +56,7 @@ def touch_filter(request: Any) -> TouchFilter:
 
 def lead_filter(request: Any) -> LeadFilter:
     """Returns what a list of leads is narrowed to. Raises InvalidArgument for a time that is none."""
-    ids = ("dealer_id", "adviser_staff_id", "customer_id")
+    ids = ("dealer_id", "adviser_staff_id")
     equal: dict[str, Any] = {name: uuid.UUID(text) for name in ids if (text := getattr(request, name))}
     equal |= {name: value for name in ("stage", "grade", "source") if (value := getattr(request, name))}
     return LeadFilter(

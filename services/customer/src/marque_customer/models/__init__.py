@@ -15,7 +15,9 @@ from sqlalchemy.types import Text
 
 from marque_customer.errors import CustomerErased, CustomerMerged
 from marque_customer.models.base import Model
+from marque_customer.models.call_backs import CallBack
 from marque_customer.models.contacts import ContactRule, PhoneCall
+from marque_customer.models.fleet_deals import FleetDeal, FleetDealPart
 from marque_customer.models.holdings import Holding
 from marque_customer.models.identity import CustomerMerge, DuplicateCandidate, SourceRecord
 from marque_customer.models.leads import (
@@ -35,6 +37,7 @@ from marque_customer.models.people import (
     SpendEntry,
 )
 from marque_customer.models.quotes import Quote, QuoteRulesVersion, QuoteVersion
+from marque_customer.models.referrals import LeadRecall, Referral
 from marque_customer.models.rights import (
     CustomerErasure,
     DataExport,
@@ -52,6 +55,7 @@ from marque_customer.rules.kinds import ACTIVE, ERASED, MERGED, RESTRICTED
 
 __all__ = [
     "TEXTS",
+    "CallBack",
     "ConsentEntry",
     "ContactPoint",
     "ContactRule",
@@ -67,6 +71,8 @@ __all__ = [
     "DemoCar",
     "DuplicateCandidate",
     "ErasureAcknowledgement",
+    "FleetDeal",
+    "FleetDealPart",
     "Holding",
     "IdentityDocument",
     "Interaction",
@@ -78,6 +84,7 @@ __all__ = [
     "LeadChange",
     "LeadIntake",
     "LeadPromise",
+    "LeadRecall",
     "LeadRulesVersion",
     "LifecycleChange",
     "LifecycleRulesVersion",
@@ -87,6 +94,7 @@ __all__ = [
     "Quote",
     "QuoteRulesVersion",
     "QuoteVersion",
+    "Referral",
     "Relation",
     "RetentionRule",
     "SourceRecord",

@@ -185,6 +185,16 @@ class Lead(Aggregate, Model):
         self.loss_reason = rules.LOSS_BOUGHT_FROM_US
         self._close(rules.LOST, moment)
 
+    def reopen(self, moment: datetime) -> None:
+        """Takes a lost lead from its dealer and looks for another one: its person still wants a car."""
+        if self.dealer_id is not None:
+            self._pass_on()
+        self.stage, self.close_time = rules.RECYCLED, None
+        self.dealer_id = self.adviser_staff_id = None
+        self.loss_reason, self.competitor, self.loss_note, self.loss_by = 0, "", "", ""
+        self.routing_reasons = []
+        self.seek_dealer(moment)
+
     def lapse(self) -> None:
         """Says that nobody answered in time."""
         self.stage, self.lapse_count = rules.LAPSED, self.lapse_count + 1

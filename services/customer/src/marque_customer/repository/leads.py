@@ -90,6 +90,8 @@ def _conditions(wanted: LeadFilter) -> list[sa.ColumnElement[bool]]:
     c = _leads.c
     found: list[sa.ColumnElement[bool]] = [c[name] == value for name, value in wanted.equal.items()]
     late = wanted.overdue_only or wanted.due_before is not None
+    if wanted.family is not None:
+        found.append(c.customer_id.in_(wanted.family))
     if wanted.open_only or late or wanted.never_contacted or wanted.never_by_manager:
         found.append(c.stage.notin_(CLOSED))
     if wanted.overdue_only:
@@ -135,6 +137,18 @@ async def promises(session: AsyncSession, lead_id: uuid.UUID, limit: int) -> Seq
     """Returns the promises of a lead, oldest first."""
     query = sa.select(_promises).where(_promises.c.lead_id == lead_id)
     return (await session.execute(query.order_by(_promises.c.create_time, _promises.c.promise_id).limit(limit))).all()
+
+
+async def open_promises(
+    session: AsyncSession, principal: Principal, family: Sequence[uuid.UUID], limit: int
+) -> Sequence[Any]:
+    """Returns the open promises to a person on leads in sight, the soonest due first, those without a time last."""
+    query = sa.select(_promises).join(_leads, _leads.c.lead_id == _promises.c.lead_id)
+    query = query.where(
+        _promises.c.customer_id.in_(family), _promises.c.state == LeadPromise.OPEN, visible_to(principal)
+    )
+    order = (_promises.c.due_time.asc().nulls_last(), _promises.c.create_time, _promises.c.promise_id)
+    return (await session.execute(query.order_by(*order).limit(limit))).all()
 
 
 async def promise_count(session: AsyncSession, lead_id: uuid.UUID) -> int:

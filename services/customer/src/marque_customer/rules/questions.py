@@ -36,7 +36,7 @@ class TouchFilter:
 
 @dataclass(frozen=True, slots=True)
 class LeadFilter:
-    """What a list of leads is narrowed to; columns that must equal, and the conditions that are more."""
+    """What a list of leads is narrowed to; columns that must equal, and the conditions that are more. `family`: ids of one person."""
 
     equal: dict[str, Any]
     open_only: bool = False
@@ -45,3 +45,4 @@ class LeadFilter:
     never_contacted: bool = False
     never_by_manager: bool = False
     held_only: bool = False
+    family: Sequence[uuid.UUID] | None = None

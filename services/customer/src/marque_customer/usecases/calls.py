@@ -26,7 +26,7 @@ from marque_customer.rules import contacts
 from marque_customer.rules.calls import Course, Told
 from marque_customer.rules.kinds import LISTED, PHONE
 from marque_customer.rules.permits import CONSENTED, Asked, Refusal, Windows
-from marque_customer.usecases import interactions, permits
+from marque_customer.usecases import call_backs, interactions, permits
 from marque_customer.usecases.consents import refuse_foreign
 from marque_customer.usecases.look_up import HOME_REGION
 
@@ -107,6 +107,7 @@ async def record(
         row.number, row.line = row.number or call["number"], row.line or call["line"]
         row.customer_id = row.customer_id or customer_id
         await uow.flush()
+        await call_backs.follow(uow, row, before[0])
         if fresh or before != (row.state, row.staff_id, row.transfers):
             _say(uow, row)
         return row.call_id, True

@@ -30,6 +30,7 @@ from marque_customer.repository import duplicates, families, ledger, merges, per
 from marque_customer.repository.notes import connection_of
 from marque_customer.rules.kinds import BY_BATCH, BY_PERSON, DISTINCT, ERASED, JOINED, MERGED, RESTRICTED, UNDECIDED
 from marque_customer.usecases.golden import Said
+from marque_customer.usecases.leads import referring
 from marque_customer.usecases.saving import save
 
 
@@ -198,6 +199,7 @@ async def _part(uow: UnitOfWork, merge: CustomerMerge, held: Mapping[uuid.UUID, 
     await aliases.end(uow.session, gone.customer_id, into.customer_id, moment, into.version)
     await values.mark(await connection_of(uow.session), [into.customer_id, gone.customer_id])
     await _put_back_into_queue(uow, merge)
+    await referring.parted(uow, list(held))
     _tell(uow, customer_events_pb2.CustomersUnmerged(), merge, moment, into)
     _tell_updated(uow, gone, ["status"])
     uow.audit("unmerge", "customer", str(into.customer_id), ("merged_into_customer_id",))

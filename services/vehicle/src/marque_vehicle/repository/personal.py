@@ -69,6 +69,8 @@ def appointments(session: AsyncSession, ids: Ids) -> AsyncIterator[tuple[str, di
 def car_orders(session: AsyncSession, ids: Ids) -> AsyncIterator[tuple[str, dict[str, Any]]]:
     """The orders for the person."""
     return _records(session, CarOrder, CarOrder.customer_id.in_(ids), "order_id")
+
+
 def roadside_cases(session: AsyncSession, ids: Ids) -> AsyncIterator[tuple[str, dict[str, Any]]]:
     """The person's calls for help on the road."""
     return _records(session, RoadsideCase, RoadsideCase.customer_id.in_(ids), "case_id")

@@ -29,7 +29,7 @@ from marque.customer.v1 import lead_promise_pb2 as marque_dot_customer_dot_v1_do
 from marque.options.v1 import options_pb2 as marque_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n-marque/customer/v1/lead_promise_service.proto\x12\x12marque.customer.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a%marque/customer/v1/lead_promise.proto\x1a\x1fmarque/options/v1/options.proto\"\x94\x01\n\x15\x41\x64\x64LeadPromiseRequest\x12 \n\x07lead_id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\x12<\n\x07promise\x18\x02 \x01(\x0b\x32\x1f.marque.customer.v1.LeadPromiseB\n\xe2\x41\x01\x02\xbaH\x03\xc8\x01\x01\x12\x1b\n\nrequest_id\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18@\";\n\x17ListLeadPromisesRequest\x12 \n\x07lead_id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\"M\n\x18ListLeadPromisesResponse\x12\x31\n\x08promises\x18\x01 \x03(\x0b\x32\x1f.marque.customer.v1.LeadPromise\"\x8c\x01\n\x18SettleLeadPromiseRequest\x12 \n\x07lead_id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\x12#\n\npromise_id\x18\x02 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\x12\x0c\n\x04kept\x18\x03 \x01(\x08\x12\x1b\n\nrequest_id\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18@2\xbe\x04\n\x12LeadPromiseService\x12\xab\x01\n\x0e\x41\x64\x64LeadPromise\x12).marque.customer.v1.AddLeadPromiseRequest\x1a\x1f.marque.customer.v1.LeadPromise\"M\xaa\xbb\x18\x1c\n\x1a\x63ustomer.lead_promises.add\x82\xd3\xe4\x93\x02\'\"\x1c/v1/leads/{lead_id}/promises:\x07promise\x12\xb4\x01\n\x10ListLeadPromises\x12+.marque.customer.v1.ListLeadPromisesRequest\x1a,.marque.customer.v1.ListLeadPromisesResponse\"E\xaa\xbb\x18\x1d\n\x1b\x63ustomer.lead_promises.list\x82\xd3\xe4\x93\x02\x1e\x12\x1c/v1/leads/{lead_id}/promises\x12\xc2\x01\n\x11SettleLeadPromise\x12,.marque.customer.v1.SettleLeadPromiseRequest\x1a\x1f.marque.customer.v1.LeadPromise\"^\xaa\xbb\x18\x1f\n\x1d\x63ustomer.lead_promises.settle\x82\xd3\xe4\x93\x02\x35\"0/v1/leads/{lead_id}/promises/{promise_id}:settle:\x01*b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n-marque/customer/v1/lead_promise_service.proto\x12\x12marque.customer.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a%marque/customer/v1/lead_promise.proto\x1a\x1fmarque/options/v1/options.proto\"\x94\x01\n\x15\x41\x64\x64LeadPromiseRequest\x12 \n\x07lead_id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\x12<\n\x07promise\x18\x02 \x01(\x0b\x32\x1f.marque.customer.v1.LeadPromiseB\n\xe2\x41\x01\x02\xbaH\x03\xc8\x01\x01\x12\x1b\n\nrequest_id\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18@\";\n\x17ListLeadPromisesRequest\x12 \n\x07lead_id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\"M\n\x18ListLeadPromisesResponse\x12\x31\n\x08promises\x18\x01 \x03(\x0b\x32\x1f.marque.customer.v1.LeadPromise\"C\n\x1bListCustomerPromisesRequest\x12$\n\x0b\x63ustomer_id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\"Q\n\x1cListCustomerPromisesResponse\x12\x31\n\x08promises\x18\x01 \x03(\x0b\x32\x1f.marque.customer.v1.LeadPromise\"\x8c\x01\n\x18SettleLeadPromiseRequest\x12 \n\x07lead_id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\x12#\n\npromise_id\x18\x02 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\x12\x0c\n\x04kept\x18\x03 \x01(\x08\x12\x1b\n\nrequest_id\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18@2\x89\x06\n\x12LeadPromiseService\x12\xab\x01\n\x0e\x41\x64\x64LeadPromise\x12).marque.customer.v1.AddLeadPromiseRequest\x1a\x1f.marque.customer.v1.LeadPromise\"M\xaa\xbb\x18\x1c\n\x1a\x63ustomer.lead_promises.add\x82\xd3\xe4\x93\x02\'\"\x1c/v1/leads/{lead_id}/promises:\x07promise\x12\xb4\x01\n\x10ListLeadPromises\x12+.marque.customer.v1.ListLeadPromisesRequest\x1a,.marque.customer.v1.ListLeadPromisesResponse\"E\xaa\xbb\x18\x1d\n\x1b\x63ustomer.lead_promises.list\x82\xd3\xe4\x93\x02\x1e\x12\x1c/v1/leads/{lead_id}/promises\x12\xc8\x01\n\x14ListCustomerPromises\x12/.marque.customer.v1.ListCustomerPromisesRequest\x1a\x30.marque.customer.v1.ListCustomerPromisesResponse\"M\xaa\xbb\x18\x1d\n\x1b\x63ustomer.lead_promises.list\x82\xd3\xe4\x93\x02&\x12$/v1/customers/{customer_id}/promises\x12\xc2\x01\n\x11SettleLeadPromise\x12,.marque.customer.v1.SettleLeadPromiseRequest\x1a\x1f.marque.customer.v1.LeadPromise\"^\xaa\xbb\x18\x1f\n\x1d\x63ustomer.lead_promises.settle\x82\xd3\xe4\x93\x02\x35\"0/v1/leads/{lead_id}/promises/{promise_id}:settle:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -44,6 +44,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ADDLEADPROMISEREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\004r\002\030@'
   _globals['_LISTLEADPROMISESREQUEST'].fields_by_name['lead_id']._loaded_options = None
   _globals['_LISTLEADPROMISESREQUEST'].fields_by_name['lead_id']._serialized_options = b'\342A\001\002\272H\010r\003\260\001\001\310\001\001'
+  _globals['_LISTCUSTOMERPROMISESREQUEST'].fields_by_name['customer_id']._loaded_options = None
+  _globals['_LISTCUSTOMERPROMISESREQUEST'].fields_by_name['customer_id']._serialized_options = b'\342A\001\002\272H\010r\003\260\001\001\310\001\001'
   _globals['_SETTLELEADPROMISEREQUEST'].fields_by_name['lead_id']._loaded_options = None
   _globals['_SETTLELEADPROMISEREQUEST'].fields_by_name['lead_id']._serialized_options = b'\342A\001\002\272H\010r\003\260\001\001\310\001\001'
   _globals['_SETTLELEADPROMISEREQUEST'].fields_by_name['promise_id']._loaded_options = None
@@ -54,6 +56,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LEADPROMISESERVICE'].methods_by_name['AddLeadPromise']._serialized_options = b'\252\273\030\034\n\032customer.lead_promises.add\202\323\344\223\002\'\"\034/v1/leads/{lead_id}/promises:\007promise'
   _globals['_LEADPROMISESERVICE'].methods_by_name['ListLeadPromises']._loaded_options = None
   _globals['_LEADPROMISESERVICE'].methods_by_name['ListLeadPromises']._serialized_options = b'\252\273\030\035\n\033customer.lead_promises.list\202\323\344\223\002\036\022\034/v1/leads/{lead_id}/promises'
+  _globals['_LEADPROMISESERVICE'].methods_by_name['ListCustomerPromises']._loaded_options = None
+  _globals['_LEADPROMISESERVICE'].methods_by_name['ListCustomerPromises']._serialized_options = b'\252\273\030\035\n\033customer.lead_promises.list\202\323\344\223\002&\022$/v1/customers/{customer_id}/promises'
   _globals['_LEADPROMISESERVICE'].methods_by_name['SettleLeadPromise']._loaded_options = None
   _globals['_LEADPROMISESERVICE'].methods_by_name['SettleLeadPromise']._serialized_options = b'\252\273\030\037\n\035customer.lead_promises.settle\202\323\344\223\0025\"0/v1/leads/{lead_id}/promises/{promise_id}:settle:\001*'
   _globals['_ADDLEADPROMISEREQUEST']._serialized_start=234
@@ -62,8 +66,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTLEADPROMISESREQUEST']._serialized_end=443
   _globals['_LISTLEADPROMISESRESPONSE']._serialized_start=445
   _globals['_LISTLEADPROMISESRESPONSE']._serialized_end=522
-  _globals['_SETTLELEADPROMISEREQUEST']._serialized_start=525
-  _globals['_SETTLELEADPROMISEREQUEST']._serialized_end=665
-  _globals['_LEADPROMISESERVICE']._serialized_start=668
-  _globals['_LEADPROMISESERVICE']._serialized_end=1242
+  _globals['_LISTCUSTOMERPROMISESREQUEST']._serialized_start=524
+  _globals['_LISTCUSTOMERPROMISESREQUEST']._serialized_end=591
+  _globals['_LISTCUSTOMERPROMISESRESPONSE']._serialized_start=593
+  _globals['_LISTCUSTOMERPROMISESRESPONSE']._serialized_end=674
+  _globals['_SETTLELEADPROMISEREQUEST']._serialized_start=677
+  _globals['_SETTLELEADPROMISEREQUEST']._serialized_end=817
+  _globals['_LEADPROMISESERVICE']._serialized_start=820
+  _globals['_LEADPROMISESERVICE']._serialized_end=1597
 # @@protoc_insertion_point(module_scope)

@@ -100,6 +100,52 @@ class ListLeadPromisesResponse(_message.Message):
 Global___ListLeadPromisesResponse: _TypeAlias = ListLeadPromisesResponse  # noqa: Y015
 
 @_typing.final
+class ListCustomerPromisesRequest(_message.Message):
+    """Asks for the open promises to a person."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CUSTOMER_ID_FIELD_NUMBER: _builtins.int
+    customer_id: _builtins.str
+    """The person."""
+    def __init__(
+        self,
+        *,
+        customer_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_id", b"customer_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListCustomerPromisesRequest: _TypeAlias = ListCustomerPromisesRequest  # noqa: Y015
+
+@_typing.final
+class ListCustomerPromisesResponse(_message.Message):
+    """The open promises to a person."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROMISES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def promises(self) -> _containers.RepeatedCompositeFieldContainer[_lead_promise_pb2.LeadPromise]:
+        """The promises, the soonest due first."""
+
+    def __init__(
+        self,
+        *,
+        promises: _abc.Iterable[_lead_promise_pb2.LeadPromise] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["promises", b"promises"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListCustomerPromisesResponse: _TypeAlias = ListCustomerPromisesResponse  # noqa: Y015
+
+@_typing.final
 class SettleLeadPromiseRequest(_message.Message):
     """Asks to settle a promise."""
 

@@ -109,7 +109,7 @@ class ListLeadsRequest(_message.Message):
     adviser_staff_id: _builtins.str
     """Only of this adviser; empty for all."""
     customer_id: _builtins.str
-    """Only of this person; empty for all."""
+    """Only of this person, under whatever id it was known when they were received; empty for all."""
     stage: _lead_pb2.LeadStage.ValueType
     """Only in this stage; unspecified for all."""
     grade: _builtins.str

@@ -23,7 +23,7 @@ async def _at(cast: Any, place: str, number: int) -> None:
     lead = await cast.post("oem.manager", f"/v1/leads?dealerId={dealer.id}", wish)
     promise = {"kind": "LEAD_PROMISE_KIND_GIFT", "text": "Mats"}
     promised = await cast.post("oem.manager", f"/v1/leads/{lead['leadId']}/promises", promise)
-    facts = {"dealer": dealer.id, "name": name, "promise": promised["promiseId"]}
+    facts = {"dealer": dealer.id, "name": name, "promise": promised["promiseId"], "person": made["customerId"]}
     cast.rows.setdefault("calendar:lead", {})[place] = Row(place, lead["leadId"], facts)
     task = {"kind": "TASK_KIND_CALL", "title": "Call", "dealerId": dealer.id, "dueTime": "2090-01-01T00:00:00Z"}
     given = await cast.post("oem.manager", "/v1/tasks", task)

@@ -1,4 +1,7 @@
-"""What follows the lead of each dealer of the world: a demo car, a test drive and a quote. They are seen by whoever sees the lead."""
+"""What follows the lead of each dealer of the world: a demo car, a test drive, a quote, a referral, a fleet deal.
+
+They are seen by whoever sees the lead.
+"""
 
 from __future__ import annotations
 
@@ -34,6 +37,20 @@ async def _at(cast: Any, place: str) -> None:
     offer = {"leadId": lead, "lines": [{"kind": "QUOTE_LINE_KIND_VEHICLE", "text": "One", "unitPrice": price}]}
     quote = await cast.post("oem.manager", "/v1/quotes", offer)
     _keep(cast, "quote", place, quote["quoteId"], {"dealer": dealer})
+    friend = await cast.post(
+        "oem.agent", f"/v1/customers?dealerId={dealer}", {"kind": "CUSTOMER_KIND_PERSON", "name": {"fullName": "好友"}}
+    )
+    said = {"leadId": lead, "referrerCustomerId": friend["customerId"]}
+    referral = await cast.post("oem.manager", "/v1/referrals", said)
+    _keep(cast, "referral", place, referral["referralId"], {"dealer": dealer})
+    works = {"kind": "CUSTOMER_KIND_ORGANISATION", "organisationName": f"Works {place} {cast.mark}"}
+    buyer = await cast.post("oem.manager", f"/v1/customers?dealerId={dealer}", works)
+    part = {"dealerId": dealer, "model": "One", "quantity": 5}
+    deal = await cast.post(
+        "oem.manager", "/v1/fleetDeals", {"customerId": buyer["customerId"], "title": "Vans", "parts": [part]}
+    )
+    facts = {"dealer": dealer, "part": deal["parts"][0]["fleetDealPartId"]}
+    _keep(cast, "fleet deal", place, deal["fleetDealId"], facts)
     _keep(cast, "test drive", place, drive["testDriveId"], {"dealer": dealer, "lead": lead, "car": car})
 
 

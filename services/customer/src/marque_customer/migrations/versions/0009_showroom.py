@@ -66,8 +66,7 @@ CREATE INDEX ix_lead_recalls_create_time ON lead_recalls (create_time, lead_id);
 CREATE INDEX ix_lead_recalls_dealer_create_time ON lead_recalls (dealer_id, create_time, lead_id);
 CREATE INDEX ix_lead_recalls_customer_id ON lead_recalls (customer_id);
 CREATE TABLE fleet_deals (
-    fleet_deal_id uuid PRIMARY KEY, {AGGREGATE}, customer_id uuid NOT NULL, title text NOT NULL, state smallint NOT NULL,
-    close_time timestamptz, part_count integer NOT NULL DEFAULT 0);
+    fleet_deal_id uuid PRIMARY KEY, {AGGREGATE}, customer_id uuid NOT NULL, title text NOT NULL);
 CREATE INDEX ix_fleet_deals_create_time ON fleet_deals (create_time, fleet_deal_id);
 CREATE INDEX ix_fleet_deals_customer_id ON fleet_deals (customer_id, create_time, fleet_deal_id);
 CREATE TABLE fleet_deal_parts (

@@ -6,8 +6,8 @@ from alembic import op
 from servicekit.db.migrate import build_indexes
 from servicekit.db.tables import statements
 
-revision = "0010_people"
-down_revision = "0007"
+revision = "0010"
+down_revision = "0009"
 
 COLUMNS = """
 ALTER TABLE customers ADD COLUMN IF NOT EXISTS stage smallint NOT NULL DEFAULT 1, ADD COLUMN IF NOT EXISTS tier text NOT NULL DEFAULT '';

@@ -14,7 +14,7 @@ from marque_customer.models import Lead, Task
 from marque_customer.repository import families, lead_work, tasks
 from marque_customer.repository import leads as repository
 from marque_customer.rules import leads as rules
-from marque_customer.usecases.leads import common
+from marque_customer.usecases.leads import common, referring
 
 log = logs.get_logger(__name__)
 
@@ -145,6 +145,7 @@ async def _end(uow: UnitOfWork, lead: Lead, sale_id: str) -> None:
             lead.win(sale_id, uow.now)
         else:
             lead.lose_to_ourselves(uow.now)
+        await referring.settle(uow, lead)
         await tasks.end_answers(uow.session, lead.lead_id, Task.DONE, uow.now)
         common.write_down(uow, lead, "WON" if sale_id else "LOST", before=before)
         await uow.flush()

@@ -16,7 +16,7 @@ from marque_customer.models import Interaction, Lead, Task
 from marque_customer.repository import customers, lead_work, tasks
 from marque_customer.rules import grading
 from marque_customer.rules import leads as rules
-from marque_customer.usecases.leads import common
+from marque_customer.usecases.leads import common, referring
 
 _RECALL_IN = timedelta(days=7)
 _CALL, _OUTBOUND = interaction_pb2.INTERACTION_KIND_CALL, interaction_pb2.INTERACTION_DIRECTION_OUTBOUND
@@ -139,6 +139,7 @@ async def win(*, uow: UnitOfWork, lead_id: uuid.UUID, etag: str, sale_id: str, r
         lead, _ = await common.found(uow, lead_id, etag)
         before = lead.stage
         lead.win(sale_id, uow.now)
+        await referring.settle(uow, lead)
         await tasks.end_answers(uow.session, lead_id, Task.DONE, uow.now)
         return await _moved(uow, lead, before, "WON", reason)
 
@@ -166,6 +167,7 @@ async def decide_loss(*, uow: UnitOfWork, lead_id: uuid.UUID, etag: str, approve
             latest = await lead_work.latest_rules(uow.session)
             if rules.is_recalled(lead_id, latest.rules.get("recall_share", 0)):
                 uow.add(_recall(uow, lead))
+            await referring.settle(uow, lead)
         return await _moved(uow, lead, before, "LOSS_APPROVED" if approved else "LOSS_REFUSED", reason)
 
 
