@@ -62,7 +62,10 @@ def build(kit: Kit) -> Service:
         for name, address in sorted(kit.settings.peers.items())
         if name != "customer" and holds_persons(name)
     ]
-    sweeps = {"duplicates": partial(duplicates.reopen, work=work), **_rights(kit, work, settings, personal, others)}
+    sweeps: dict[str, Sweep] = {
+        "duplicates": partial(duplicates.reopen, work=work),
+        **_rights(kit, work, settings, personal, others),
+    }
     if vehicles:
         sweeps["plates"] = partial(plates.sweep, work=work, vehicles=vehicles)
     if network:
