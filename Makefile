@@ -41,7 +41,7 @@ reset: $(READY) ## Stop the platform and forget its data
 
 .PHONY: test
 test: $(READY) check ## Pass every check and test (T=path for some of the tests)
-	@pytest -q -n 2 --dist loadfile --no-loadscope-reorder $(T)
+	@pytest -q -n 3 --dist loadfile --no-loadscope-reorder $(T)
 
 ##@ Checks
 

@@ -19,7 +19,7 @@ from servicekit.testing.crash.killer import Killer
 from servicekit.testing.crash.stack import BACKEND, Stack
 from servicekit.testing.crash.trade import Trade
 
-KILLS, SOAK_KILLS = 220, 4000
+KILLS, SOAK_KILLS = 120, 4000
 
 
 class TestKills:

@@ -90,17 +90,19 @@ class Asking:
         return self._known[key]
 
 
-def chosen(cast: Cast, fixture: Fixture, caller: Caller, way: str) -> list[str]:
-    """All places at the service, which judges, and over HTTP; at the gRPC door, which carries bytes, one for each thing to be told."""
+def chosen(cast: Cast, fixture: Fixture, caller: Caller, way: str, soaking: bool) -> list[str]:
+    """All places at the service, which judges; at the doors, which carry its answers, one for each thing to be told."""
     places = list(cast.places(fixture.rows))
-    return list({awaited(fixture, caller, place): place for place in places}.values()) if way == "grpc" else places
+    if soaking or way == "service":
+        return places
+    return list({awaited(fixture, caller, place): place for place in places}.values())
 
 
-async def judged(cast: Cast, fixture: Fixture, caller: Caller, asking: Asking, way: str) -> list[str]:
+async def judged(cast: Cast, fixture: Fixture, caller: Caller, asking: Asking, places: list[str]) -> list[str]:
     """What one role is told wrongly by one RPC; hidden rows are compared with one that does not exist."""
     wrong, nowhere = [], cast.nowhere(fixture.rows)
     missing = await asking.of(nowhere)
-    for place in chosen(cast, fixture, caller, way):
+    for place in places:
         row, name = cast.row(fixture.rows, place), f"{fixture.rpc} × {caller.seat.name} × {place}"
         wanted, told = awaited(fixture, caller, place), await asking.of(row)
         found = outcome(fixture, told, row.id)
@@ -115,13 +117,23 @@ async def judged(cast: Cast, fixture: Fixture, caller: Caller, asking: Asking, w
     return wrong
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("way", ["grpc", "http", "service"])
 @pytest.mark.parametrize("rpc", ABOUT_ROWS)
-async def test_every_role_sees_the_rows_of_the_table_and_no_other(rpc: str, way: str, cast: Cast, ways: Any) -> None:
+async def test_every_role_sees_the_rows_of_the_table_and_no_other(
+    rpc: str, way: str, cast: Cast, ways: Any, soaking: bool
+) -> None:
     method, fixture, wrong = methods()[rpc], registry()[rpc], []
     if way != "http" or rule_of(method)[0]:
         told = (
-            judged(cast, fixture, one, Asking(ways, way, method, fixture, one), way) for one in holders(cast, method)
+            judged(
+                cast,
+                fixture,
+                one,
+                Asking(ways, way, method, fixture, one),
+                chosen(cast, fixture, one, way, soaking),
+            )
+            for one in holders(cast, method)
         )
         wrong = [fault for faults in await asyncio.gather(*told) for fault in faults]
 

@@ -24,8 +24,3 @@ def http_ready(port: int, path: str = "/readyz") -> Ready:
             connection.close()
 
     return probe
-
-
-def tcp_ready(port: int, host: str = ports.LOOPBACK) -> Ready:
-    """A probe that is true while host:port accepts connections."""
-    return lambda: ports.is_listening(host, port)

@@ -9,11 +9,9 @@ from functools import cache
 from typing import Any
 
 from google.protobuf.descriptor import Descriptor
-from google.protobuf.message import Message
 from marque.options.v1 import options_pb2
 
 from servicekit import contract
-from servicekit.errors import FieldViolation, InvalidArgument
 from servicekit.rpc.call import Call
 
 MASKED_FIELDS = "masked_fields"
@@ -109,23 +107,6 @@ def show(call: Call, resource: Any, resource_type: str, resource_id: str, visibl
     if shown and not call.principal.is_service:
         call.saw(resource_type, resource_id, shown)
     return resource
-
-
-def refuse_masked(message: Message, paths: list[str], visible: frozenset[int], prefix: str) -> None:
-    """Raises InvalidArgument where an update names a field that the caller may not see, or one that holds such fields.
-
-    A masked value can never be written back: neither by its own path nor with the message around it.
-    """
-    wrong = [path for path in paths if hides(message.DESCRIPTOR, path.split("."), visible)]
-    if wrong:
-        raise InvalidArgument(
-            violations=[
-                FieldViolation(
-                    f"{prefix}.{path}", "FIELD_MASKED", "You may not see this field, so you cannot change it."
-                )
-                for path in wrong
-            ]
-        )
 
 
 def hides(descriptor: Any, path: list[str], visible: frozenset[int]) -> bool:

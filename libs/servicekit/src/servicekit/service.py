@@ -25,6 +25,7 @@ from servicekit.audit import ReadAudit
 from servicekit.audit.appender import ChainAppender
 from servicekit.audit.keys import AuditKeys
 from servicekit.db import migrate
+from servicekit.db.committed import Committed
 from servicekit.db.due import DueHandler, DueWorker
 from servicekit.db.engine import Database
 from servicekit.db.housekeeping import HOUSEKEEPING, housekeeping
@@ -63,7 +64,7 @@ class Kit:
     database: Database
     verifier: TokenVerifier
     identity: ServiceIdentity
-    committed: asyncio.Event
+    committed: Committed
     audit: ReadAudit
     audit_keys: AuditKeys
     sealer: Sealer
@@ -103,7 +104,7 @@ def make_kit(settings: ServiceSettings, name: str, *, command_timeout: float | N
     verifier = TokenVerifier(settings.issuer_url, settings.audience, settings.token_algorithms)
     keys = AuditKeys.read(settings.audit_keys, settings.audit_key_id)
     sealer = Sealer(Keyring.read(settings.sealing_keys, settings.sealing_key_id))
-    return Kit(settings, database, verifier, identity, asyncio.Event(), ReadAudit(database), keys, sealer)
+    return Kit(settings, database, verifier, identity, Committed(), ReadAudit(database), keys, sealer)
 
 
 class Running:

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from marque.customer.v1.customer_events_pb2 import CustomerUpdated
 from nats.aio.client import Client as Nats
 from servicekit.db.base import now
+from servicekit.db.committed import Committed
 from servicekit.db.engine import Database
 from servicekit.db.uow import UnitOfWork
 from servicekit.errors import Aborted, FailedPrecondition, Unavailable
@@ -74,7 +75,7 @@ class Hearer:
 
     @asynccontextmanager
     async def listening(self, count: int = 1) -> AsyncIterator[None]:
-        made = [Consumer(self.database, self.broker, self.subscription, asyncio.Event()) for _ in range(count)]
+        made = [Consumer(self.database, self.broker, self.subscription, Committed()) for _ in range(count)]
         tasks = [asyncio.create_task(one.run()) for one in made]
         try:
             yield
@@ -265,7 +266,7 @@ class TestFailures:
             ),
             b"",
         )  # fmt: skip
-        await consumer.apply(database, hearer.subscription, [event], asyncio.Event())
+        await consumer.apply(database, hearer.subscription, [event], Committed())
         assert (await hearer.effects(), await hearer.parked()) == ([], [])
 
 
@@ -275,7 +276,7 @@ class TestReplay:
             raise LateNews()
 
         async def apply(name: str, event: Event) -> None:
-            await consumer.apply(database, hearer.subscription, [event], asyncio.Event())
+            await consumer.apply(database, hearer.subscription, [event], Committed())
 
         hearer.behaviour = refuse
         await hearer.say("a", 1)

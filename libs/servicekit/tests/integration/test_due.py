@@ -10,13 +10,16 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from servicekit.db import due
 from servicekit.db.base import now
+from servicekit.db.committed import Committed
 from servicekit.db.due import DueHandler, DueWorker
 from servicekit.db.engine import Database
 from servicekit.db.uow import UnitOfWork
 from servicekit.errors import NotFound
 from servicekit.rpc.call import Call
 from servicekit.rpc.principal import Principal
+from servicekit.testing.platform import until
 
 
 class Desk:
@@ -26,15 +29,16 @@ class Desk:
         self.database = database
         self.kind = uuid.uuid4().hex
         self.done: list[str] = []
+        self.committed = Committed()
 
     async def schedule(self, *keys: str, at: datetime | None = None) -> None:
-        async with (uow := UnitOfWork(self.database, Call(Principal("s"), "/m"))):
+        async with (uow := UnitOfWork(self.database, Call(Principal("s"), "/m"), committed=self.committed)):
             for key in keys:
                 await uow.schedule(self.kind, key, at or now() - timedelta(seconds=1))
 
     def worker(self, handler: DueHandler, **more: DueHandler) -> DueWorker:
         handlers: Mapping[str, DueHandler] = {self.kind: handler, **more}
-        return DueWorker(self.database, handlers, asyncio.Event())
+        return DueWorker(self.database, handlers, self.committed)
 
     async def work(self, worker: DueWorker) -> None:
         while await worker.run_one():
@@ -154,6 +158,28 @@ class TestDueWork:
         await desk.schedule("a", at=moment)
         await worker._postpone(claimed, RuntimeError())
         assert ((await desk.rows())["a"]["due_time"], (await desk.rows())["a"]["attempts"]) == (moment, 0)
+
+    async def test_what_is_due_at_once_is_begun_without_waiting_for_the_next_poll(
+        self, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(due, "POLL_SECONDS", 3600.0)
+        task = asyncio.create_task(desk.worker(desk.note).run())
+
+        async def done(*keys: str) -> None:
+            async def told() -> bool:
+                return desk.done == list(keys)
+
+            await until(told, 20, f"only {desk.done} was done")
+
+        try:
+            await desk.schedule("a")
+            await done("a")
+            await desk.schedule("later", at=now() + timedelta(hours=1))
+            assert not desk.committed.due.is_set()
+            await desk.schedule("b", at=now())
+            await done("a", "b")
+        finally:
+            task.cancel()
 
     async def test_kinds_of_others_are_left_alone(self, desk: Desk, database: Database) -> None:
         await desk.schedule("a")

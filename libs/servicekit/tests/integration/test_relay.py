@@ -16,6 +16,7 @@ import pytest_asyncio
 from devstack.nats import EmbeddedNats
 from marque.customer.v1.customer_events_pb2 import CustomerUpdated
 from servicekit.db.base import now
+from servicekit.db.committed import Committed
 from servicekit.db.engine import Database
 from servicekit.db.tables import outbox_messages
 from servicekit.db.uow import UnitOfWork
@@ -49,7 +50,7 @@ class Side:
         self.database = database
         self.broker = broker
         self.client = client
-        self.committed = asyncio.Event()
+        self.committed = Committed()
 
     async def say(self, key: str, *versions: int, fail: bool = False) -> None:
         async with (uow := UnitOfWork(self.database, Call(Principal("s"), "/m"), committed=self.committed)):
@@ -173,7 +174,7 @@ class TestRelay:
             await side.say("a", *range(1, 21))
             await until(side.all_published, 20, "the outbox was not emptied")
             await side.database.reader.fetch("UPDATE outbox_messages SET publish_time = NULL")
-            side.committed.set()
+            side.committed.events.set()
             await until(side.all_published, 20, "the outbox was not emptied again")
         assert [event.version for event in await side.heard()] == list(range(1, 21))
 
@@ -191,7 +192,7 @@ class TestResend:
             end = await side.database.reader.fetchval("SELECT clock_timestamp()")
             async with (uow := UnitOfWork(side.database, Call(Principal("s"), "/m"), committed=side.committed)):
                 assert await resend.resend(uow, start, end) == 30
-            side.committed.set()
+            side.committed.events.set()
             await until(side.all_published, 20, "the outbox was not emptied again")
         assert [event.id for event in await side.heard()] == [event.id for event in first if event.key == "a"]
         async with (uow := UnitOfWork(side.database, Call(Principal("s"), "/m"))):

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from marque.customer.v1 import customer_pb2
 from marque.customer.v1.customer_events_pb2 import CustomerCreated
 from servicekit.db.base import Aggregate, Base, metadata
+from servicekit.db.committed import Committed
 from servicekit.db.engine import Database
 from servicekit.db.uow import Replayed, UnitOfWork
 from servicekit.errors import Aborted, AlreadyExists, IdempotencyKeyReused, NotFound
@@ -57,7 +58,7 @@ class World:
 
     def __init__(self, database: Database) -> None:
         self.database = database
-        self.committed = asyncio.Event()
+        self.committed = Committed()
         self.subject = uuid.uuid4().hex
 
     def uow(self, request_id: str = "", body: bytes = b"1", method: str = METHOD) -> UnitOfWork:
@@ -131,12 +132,12 @@ class TestCommit:
         )
         assert (roles, method, action, fields) == ("a,b", METHOD, "create", ["name"])
         assert await world.kept() == [("r1", answer.SerializeToString())]
-        assert world.committed.is_set()
+        assert world.committed.events.is_set()
 
     async def test_nothing_stands_before_the_block_is_left(self, world: World, name: str) -> None:
         async def look(answer: Any) -> None:
             assert (await world.things(name), await world.kept(), await world.traces(name)) == (0, [], (0, 0))
-            assert not world.committed.is_set()
+            assert not world.committed.events.is_set()
 
         await create(world, name, "r1", pause=look)
         assert await world.traces(name) == (1, 1)
@@ -152,7 +153,7 @@ class TestCommit:
             await create(world, name, "r1", pause=fail_so)
 
         assert (await world.things(name), await world.kept(), await world.traces(name)) == (0, [], (0, 0))
-        assert not world.committed.is_set()
+        assert not world.committed.events.is_set()
 
     async def test_work_without_a_request_id_needs_no_answer(self, world: World, name: str) -> None:
         async with (uow := world.uow()):

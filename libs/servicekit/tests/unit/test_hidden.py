@@ -162,6 +162,10 @@ class TestWriting:
         assert refused("Update", thing=sent, update_mask={"paths": ["owner"]}) == {"thing.owner"}
         assert refused("Update", thing={}, update_mask={"paths": ["owner", "nonsense", "stamp"]}) == {"thing.owner"}
 
+    def test_a_mask_without_a_thing_would_empty_what_it_names(self) -> None:
+        assert refused("Update", update_mask={"paths": ["label", "owner"]}) == {"thing.owner"}
+        assert refused("Update", ADMIN, update_mask={"paths": ["owner"]}) == set()
+
     def test_who_replaces_a_whole_must_see_the_whole(self) -> None:
         assert refused("Put", thing={"label": "x"}) == {"thing.owner", "thing.parts", "thing.note"}
         assert refused("Put", ADMIN, thing={"label": "x"}) == set()

@@ -17,6 +17,7 @@ from marque.customer.v1 import (
     contact_permit_service_pb2,
     contact_rule_pb2,
     contact_rule_service_pb2,
+    interaction_pb2,
     interaction_service_pb2,
 )
 from marque.type.v1 import channel_pb2, personal_data_pb2
@@ -118,6 +119,26 @@ class TestLookUpCaller:
         ]
         call = await exchange.tell("RINGING", str(uuid.uuid4()), number=number)
         assert (await exchange.get(call.call_id)).customer_id == ""
+
+    async def test_each_who_shares_a_number_has_their_own_last_touches_the_newest_first(self, exchange):
+        desk, number, wanted = exchange.desk, exchange.desk.phone(), {}
+        for count in (1, 7, 0):
+            made = await desk.create(phones=[number])
+            for hour in range(count):
+                touch = interaction_pb2.Interaction(
+                    customer_id=made.customer_id, subject=f"{hour}", kind=interaction_pb2.INTERACTION_KIND_VISIT,
+                    direction=interaction_pb2.INTERACTION_DIRECTION_INBOUND,
+                )  # fmt: skip
+                touch.occur_time.FromDatetime(datetime.now(UTC) - timedelta(hours=hour + 1))
+                request = interaction_service_pb2.LogInteractionRequest(interaction=touch)
+                await exchange.agent.call("customer.v1.InteractionService/LogInteraction", request)
+            wanted[made.customer_id] = [f"{hour}" for hour in range(min(count, 5))]
+
+        callers = await exchange.look_up(number)
+
+        assert {
+            one.customer.customer_id: [touch.subject for touch in one.last_interactions] for one in callers
+        } == wanted
 
     async def test_dealer_is_told_of_its_own_customers_only(self, exchange):
         desk, number = exchange.desk, exchange.desk.phone()

@@ -4,10 +4,9 @@ import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 from hypothesis import given
 from hypothesis import strategies as st
-from marque.network.v1 import dealer_pb2, staff_pb2
+from marque.network.v1 import dealer_pb2
 from marque_network.mapping.patches import patched
 from servicekit.errors import InvalidArgument
-from servicekit.roles import visible_classes
 
 DEALER = dealer_pb2.Dealer(
     dealer_id="d", code="C1", names={"en": "A"}, kinds=[1, 2], group_code="G", time_zone="UTC", status=2, etag="v1"
@@ -22,7 +21,7 @@ class TestPatched:
             names={"de": "B"}, kinds=[3], group_code=text, brands=[text], phone=text, service_bays=bays,
             address={"city": text, "province": "P"}, location={"latitude": 1.0},
         )  # fmt: skip
-        merged, fields = patched(DEALER, given_, FieldMask(paths=sorted(mask)), prefix="dealer", visible=frozenset())
+        merged, fields = patched(DEALER, given_, FieldMask(paths=sorted(mask)), prefix="dealer")
         named = {path.split(".")[0] for path in mask}
         assert set(fields) <= named
         for field in DEALER.DESCRIPTOR.fields:
@@ -32,20 +31,13 @@ class TestPatched:
             assert merged.address.province == ""
 
     def test_what_was_read_and_sent_back_changes_nothing(self) -> None:
-        _, fields = patched(DEALER, DEALER, FieldMask(), prefix="dealer", visible=frozenset())
+        _, fields = patched(DEALER, DEALER, FieldMask(), prefix="dealer")
         assert fields == ()
-
-    def test_a_masked_field_cannot_be_written(self) -> None:
-        member = staff_pb2.StaffMember(employee_number="1", roles=["dealer.sales"], phone="+86138", status=1)
-        blind = visible_classes(frozenset({"dealer.technician"}))
-        with pytest.raises(InvalidArgument) as error:
-            patched(member, staff_pb2.StaffMember(), FieldMask(paths=["phone"]), prefix="staff", visible=blind)
-        assert [(one.field, one.reason) for one in error.value.violations] == [("staff.phone", "FIELD_MASKED")]
 
     def test_every_wrong_path_is_named(self) -> None:
         mask = FieldMask(paths=["nope", "create_time", "names.en", "phone"])
         with pytest.raises(InvalidArgument) as error:
-            patched(DEALER, dealer_pb2.Dealer(), mask, prefix="dealer", visible=frozenset())
+            patched(DEALER, dealer_pb2.Dealer(), mask, prefix="dealer")
         assert [one.reason for one in error.value.violations] == [
             "FIELD_UNKNOWN",
             "FIELD_NOT_WRITABLE",
@@ -55,5 +47,5 @@ class TestPatched:
     @pytest.mark.parametrize("name", ["names", "kinds", "time_zone", "status"])
     def test_what_is_needed_cannot_be_emptied(self, name: str) -> None:
         with pytest.raises(InvalidArgument) as error:
-            patched(DEALER, dealer_pb2.Dealer(), FieldMask(paths=[name]), prefix="dealer", visible=frozenset())
+            patched(DEALER, dealer_pb2.Dealer(), FieldMask(paths=[name]), prefix="dealer")
         assert [(one.field, one.reason) for one in error.value.violations] == [(f"dealer.{name}", "FIELD_REQUIRED")]

@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from servicekit.db.base import now
+from servicekit.db.committed import Committed, wait_for
 from servicekit.db.engine import Database
 from servicekit.db.tables import due_work
 from servicekit.db.uow import UnitOfWork
@@ -29,7 +30,7 @@ _MAX_DELAY = timedelta(minutes=10)
 class DueWorker:
     """Runs due work of the kinds it is given. A failure is tried again with a growing delay and never lost."""
 
-    def __init__(self, database: Database, handlers: Mapping[str, DueHandler], committed: asyncio.Event) -> None:
+    def __init__(self, database: Database, handlers: Mapping[str, DueHandler], committed: Committed) -> None:
         self._database = database
         self._handlers = dict(handlers)
         self._committed = committed
@@ -37,6 +38,7 @@ class DueWorker:
     async def run(self) -> None:
         """Works until cancelled."""
         while True:
+            self._committed.due.clear()
             try:
                 done = await self.run_one()
             except asyncio.CancelledError:
@@ -45,7 +47,7 @@ class DueWorker:
                 log.warning("due work waits", extra={"error_type": type(error).__name__})
                 done = False
             if not done:
-                await asyncio.sleep(POLL_SECONDS)
+                await wait_for(self._committed.due, POLL_SECONDS)
 
     async def run_one(self) -> bool:
         """Does one piece of due work; tells whether there was one."""

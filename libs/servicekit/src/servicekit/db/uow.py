@@ -4,12 +4,11 @@ It can be entered again while it is open: the inner block joins the outer one's 
 the consumer's for an event.
 
 On leaving the block it flushes, writes the outbox rows of the emitted events, the audit records and, for a request with a request id, the
-answer; then it commits and wakes the relay. Leaving by an exception rolls everything back.
+answer; then it commits and wakes the relay and the due worker. Leaving by an exception rolls everything back.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -26,6 +25,7 @@ from sqlalchemy.orm.exc import StaleDataError
 
 from servicekit import contract
 from servicekit.db.base import Aggregate, now
+from servicekit.db.committed import SOON, Committed
 from servicekit.db.engine import Database, Reader
 from servicekit.db.tables import audit_records, due_work, idempotency_keys, outbox_messages
 from servicekit.errors import Aborted, DomainError, IdempotencyKeyReused
@@ -60,7 +60,7 @@ class UnitOfWork:
         *,
         render: Callable[[Any], Message] | None = None,
         constraints: Constraints | None = None,
-        committed: asyncio.Event | None = None,
+        committed: Committed | None = None,
     ) -> None:
         self._database = database
         self._call = call
@@ -69,6 +69,7 @@ class UnitOfWork:
         self._committed = committed
         self._events: list[tuple[Message, Aggregate | None, str | None]] = []
         self._audits: list[dict[str, Any]] = []
+        self._due_now = False
         self._answered = False
         self._claimed = False
         self._depth = 0
@@ -154,6 +155,7 @@ class UnitOfWork:
 
     async def schedule(self, kind: str, key: str, due_time: datetime) -> None:
         """Makes work due at a moment; the same kind and key again moves it."""
+        self._due_now = self._due_now or due_time <= now() + SOON
         row = insert(due_work).values(kind=kind, key=key, due_time=due_time, attempts=0)
         await self.session.execute(
             row.on_conflict_do_update(
@@ -214,8 +216,11 @@ class UnitOfWork:
         if self._audits:
             await self.session.execute(insert(audit_records), self._audits)
         await self.session.commit()
-        if self._events and self._committed is not None:
-            self._committed.set()
+        if self._committed is not None:
+            if self._events:
+                self._committed.events.set()
+            if self._due_now:
+                self._committed.due.set()
 
     def _outbox_row(self, event: Message, of: Aggregate | None, traceparent: str | None) -> dict[str, Any]:
         kind = contract.event(event.DESCRIPTOR)
@@ -244,7 +249,7 @@ class UnitOfWork:
 class Work:
     """Makes units of work for a service's servicers, and sessions for plain reads."""
 
-    def __init__(self, database: Database, committed: asyncio.Event, constraints: Constraints) -> None:
+    def __init__(self, database: Database, committed: Committed, constraints: Constraints) -> None:
         self._database = database
         self._committed = committed
         self._constraints = constraints

@@ -18,6 +18,7 @@ from nats.aio.client import Client as Nats
 from nats.aio.msg import Msg
 
 from servicekit.db.base import now
+from servicekit.db.committed import Committed
 from servicekit.db.engine import Database
 from servicekit.db.uow import Constraints, UnitOfWork
 from servicekit.messaging import deadletters, envelope
@@ -71,7 +72,7 @@ class Subscription:
         return sorted({*self.handlers, *self.groups})
 
 
-async def apply(database: Database, subscription: Subscription, events: list[Event], committed: asyncio.Event) -> None:
+async def apply(database: Database, subscription: Subscription, events: list[Event], committed: Committed) -> None:
     """Applies events in one transaction; those applied before are passed over. A type without a handler is of an older filter."""
     async with EventUnitOfWork(database, subscription.name, subscription.constraints, committed) as uow:
         fresh = await uow.claim(events)
@@ -96,7 +97,7 @@ async def apply(database: Database, subscription: Subscription, events: list[Eve
 class Consumer:
     """Runs one subscription."""
 
-    def __init__(self, database: Database, broker: Nats, subscription: Subscription, committed: asyncio.Event) -> None:
+    def __init__(self, database: Database, broker: Nats, subscription: Subscription, committed: Committed) -> None:
         self._database = database
         self._broker = broker
         self._subscription = subscription

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from uuid import UUID
 
 import sqlalchemy as sa
 
+from servicekit.db.committed import Committed
 from servicekit.db.engine import Database
 from servicekit.db.uow import Constraints, UnitOfWork
 from servicekit.messaging.envelope import Event
@@ -26,7 +26,7 @@ class EventUnitOfWork(UnitOfWork):
     """A unit of work for events of one consumer; its inbox rows commit together with the effects."""
 
     def __init__(
-        self, database: Database, consumer: str, constraints: Constraints | None, committed: asyncio.Event
+        self, database: Database, consumer: str, constraints: Constraints | None, committed: Committed
     ) -> None:
         super().__init__(database, Call(SYSTEM, f"consumer:{consumer}"), constraints=constraints, committed=committed)
         self._consumer = consumer

@@ -17,6 +17,7 @@ import orjson
 from nats.aio.client import Client as Nats
 
 from servicekit.db.base import now
+from servicekit.db.committed import Committed, wait_for
 from servicekit.db.engine import Database
 from servicekit.ids import new_id
 from servicekit.messaging import envelope, frames
@@ -39,7 +40,7 @@ _DONE = "UPDATE outbox_messages SET publish_time = now() WHERE position = ANY($1
 class Relay:
     """Publishes a service's outbox. `committed` is set by units of work of this process, so that an event leaves at once."""
 
-    def __init__(self, database: Database, broker: Nats, committed: asyncio.Event, service: str) -> None:
+    def __init__(self, database: Database, broker: Nats, committed: Committed, service: str) -> None:
         self._database = database
         self._broker = broker
         self._jetstream = broker.jetstream()
@@ -66,20 +67,13 @@ class Relay:
             while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK):  # noqa: ASYNC110 - polled: no event tells
                 await asyncio.sleep(1.0)
             while True:
-                self._committed.clear()
+                self._committed.events.clear()
                 sent = await self._publish_batch(connection)
                 if sent < BATCH:
-                    await self._sleep()
+                    await wait_for(self._committed.events, POLL_SECONDS)
         finally:
             with contextlib.suppress(Exception):  # a broken connection must not hide the end that was asked for
                 await connection.close(timeout=2)
-
-    async def _sleep(self) -> None:
-        try:
-            async with asyncio.timeout(POLL_SECONDS):
-                await self._committed.wait()
-        except TimeoutError:
-            pass
 
     async def _publish_batch(self, connection: asyncpg.Connection) -> int:
         rows = await connection.fetch(_FIND, BATCH)

@@ -82,8 +82,10 @@ class Guard:
     def _written(self, request: Any, visible: frozenset[int]) -> Iterator[FieldViolation]:
         """The resource of an update."""
         resource = self._plan.resource
-        if resource is None or not request.HasField(resource.name):
-            return
+        if resource is None or not (
+            request.HasField(resource.name) or (self._plan.masked and request.update_mask.paths)
+        ):
+            return  # a mask without a resource empties what it names, and is looked at as any other
         message = getattr(request, resource.name)
         for path in self._paths(request, message):
             name = path.split(".")[0]

@@ -71,7 +71,7 @@ class LeadApi:
     async def UpdateLead(self, request: Any, call: Call) -> Any:
         if not request.lead.lead_id:
             raise mapping.missing("lead.lead_id")
-        paths = mapping.changed_paths(request, call)
+        paths = mapping.changed_paths(request)
         return await verbs.update(
             uow=self._work(call, mapping.lead_for(call)),
             lead_id=uuid.UUID(_id(request.lead.lead_id)),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
 from functools import lru_cache
 from typing import Any
 
@@ -113,15 +112,6 @@ def birth(text: str) -> str:
         day, month = (first, second) if int(second) <= 12 else (second, first)
         return f"{year}-{int(month):02d}-{int(day):02d}"
     return ""
-
-
-def is_date(text: str) -> bool:
-    """Says whether YYYY-MM-DD is a day of the calendar."""
-    try:
-        date.fromisoformat(text)
-    except ValueError:
-        return False
-    return True
 
 
 def phone(text: str) -> str:

@@ -12,7 +12,7 @@ from google.type import money_pb2
 from marque.customer.v1 import lead_pb2, lead_promise_pb2, lead_service_pb2
 from servicekit.db.base import etag_of
 from servicekit.errors import FieldViolation, InvalidArgument
-from servicekit.masking import refuse_masked, show
+from servicekit.masking import show
 from servicekit.roles import visible_classes
 from servicekit.rpc.call import Call
 from tradekit import money, names, vin
@@ -148,8 +148,8 @@ def place_values(message: lead_pb2.LeadPlace, path: str) -> dict[str, Any]:
     return MessageToDict(message, preserving_proto_field_name=True)
 
 
-def changed_paths(request: lead_service_pb2.UpdateLeadRequest, call: Call) -> list[str]:
-    """Returns the fields that an update changes. Raises InvalidArgument for those that cannot be written or may not be seen."""
+def changed_paths(request: lead_service_pb2.UpdateLeadRequest) -> list[str]:
+    """Returns the fields that an update changes. Raises InvalidArgument for those that cannot be written."""
     message, faults = request.lead, Faults()
     present = [
         field.name for field, _ in message.ListFields() if field.name in WRITABLE
@@ -162,7 +162,6 @@ def changed_paths(request: lead_service_pb2.UpdateLeadRequest, call: Call) -> li
         elif top not in WRITABLE:
             faults.add(f"lead.{top}", "FIELD_NOT_WRITABLE", "This field is not changed by an update.")
     faults.check()
-    refuse_masked(message, paths, visible_classes(call.principal.roles), "lead")
     return paths
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,6 +18,10 @@ from marque_customer.repository.sight import own_dealers, visible_to
 from marque_customer.rules.kinds import LISTED, PHONE
 
 CANDIDATES, CARS, MATTERS, TOUCHES = 10, 20, 20, 5
+_TOUCH = Interaction.__table__.c
+# The ids under which rows of a customer stand, by the customer's own; and what was found for each.
+Families = Mapping[uuid.UUID, Sequence[uuid.UUID]]
+Found = dict[uuid.UUID, list[Any]]
 _EVENTS = sa.table(
     "call_events",
     *(sa.column(name) for name in ("provider", "event_id", "call_id", "kind", "event_time", "create_time")),
@@ -99,24 +103,37 @@ async def matters_of(session: AsyncSession, ids: Collection[uuid.UUID]) -> Seque
     return (await session.execute(_MATTERS, {"ids": list(ids)})).all()
 
 
-async def touches_of(session: AsyncSession, principal: Principal, family: Sequence[uuid.UUID]) -> Sequence[Any]:
-    """Returns the last touches of a customer and those merged into it that the caller may see."""
-    table = Interaction.__table__
-    query = sa.select(table).where(table.c.customer_id.in_(family), own_dealers(principal, table.c.dealer_id))
-    return (await session.execute(query.order_by(table.c.occur_time.desc()).limit(TOUCHES))).all()
+async def touches_of(session: AsyncSession, principal: Principal, families: Families) -> Found:
+    """Returns for each customer the last touches, with those of the ones merged into it, that the caller may see."""
+    return await _touches(session, principal, families, (), lambda touch: touch.occur_time.desc())
 
 
-async def promises_of(
-    session: AsyncSession, principal: Principal, family: Sequence[uuid.UUID], since: datetime
-) -> Sequence[Any]:
-    """Returns touches whose next step is due after a moment, soonest first."""
-    table = Interaction.__table__
-    mine = (
-        table.c.customer_id.in_(family),
-        own_dealers(principal, table.c.dealer_id),
-        table.c.next_step_time > since,
+async def promises_of(session: AsyncSession, principal: Principal, families: Families, since: datetime) -> Found:
+    """Returns for each customer the touches whose next step is due after a moment, soonest first."""
+    return await _touches(
+        session, principal, families, (_TOUCH.next_step_time > since,), lambda touch: touch.next_step_time
     )
-    return (await session.execute(sa.select(table).where(*mine).order_by(table.c.next_step_time).limit(TOUCHES))).all()
+
+
+async def _touches(
+    session: AsyncSession, principal: Principal, families: Families, only: Sequence[Any], order: Callable[[Any], Any]
+) -> Found:
+    """The first few touches of each of some families, in one statement."""
+    found: Found = {root: [] for root in families}
+    if not families:
+        return found
+    parts = [
+        sa.select(sa.literal(root, sa.Uuid()).label("root"), Interaction.__table__)
+        .where(_TOUCH.customer_id.in_(family), own_dealers(principal, _TOUCH.dealer_id), *only)
+        .order_by(order(_TOUCH))
+        .limit(TOUCHES)
+        .subquery()
+        for root, family in families.items()
+    ]
+    touches = sa.union_all(*(sa.select(part) for part in parts)).subquery()
+    for row in await session.execute(sa.select(touches).order_by(order(touches.c))):
+        found[row.root].append(row)
+    return found
 
 
 async def prune(session: AsyncSession, days: int) -> bool:

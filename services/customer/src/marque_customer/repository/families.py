@@ -6,7 +6,6 @@ import uuid
 from collections.abc import Iterable, Sequence
 
 import sqlalchemy as sa
-from servicekit.db.tables import customer_aliases
 from servicekit.rpc.principal import Principal
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -32,14 +31,15 @@ INSERT INTO dealer_customers (dealer_id, customer_id, update_time, create_time, 
 SELECT DISTINCT r.dealer_id, c.customer_id, c.update_time, c.create_time, c.kind, c.status
 FROM relations r JOIN customers c ON c.customer_id = :root WHERE r.customer_id = ANY(CAST(:ids AS uuid[]))
 ON CONFLICT DO NOTHING""")
-# Everybody who was ever merged with one of some customers, at any time: what a question about the past may need.
-_EVER = sa.text("""
+# The merges of everybody who was ever one with a customer, at any time: what a question about the past may need.
+_EDGES = sa.text("""
 WITH RECURSIVE tied AS (
     SELECT CAST(:id AS uuid) AS id
     UNION SELECT CASE WHEN a.from_customer_id = t.id THEN a.to_customer_id ELSE a.from_customer_id END
     FROM tied t JOIN customer_aliases a ON a.from_customer_id = t.id OR a.to_customer_id = t.id
     WHERE a.known_until IS NULL OR a.known_until > a.known_from)
-SELECT id FROM tied""")
+SELECT from_customer_id, to_customer_id, known_from, known_until FROM customer_aliases
+WHERE from_customer_id IN (SELECT id FROM tied) AND (known_until IS NULL OR known_until > known_from)""")
 
 
 async def members(session: AsyncSession, customer_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, list[uuid.UUID]]:
@@ -110,14 +110,7 @@ async def show_to_dealers(session: AsyncSession, customer: Customer, ids: Sequen
 
 async def edges(session: AsyncSession, customer_id: uuid.UUID) -> list[Edge]:
     """Returns who was merged into whom, and when, of all who ever had to do with a customer by merges."""
-    tied = list(await session.scalars(_EVER, {"id": customer_id}))
-    columns = customer_aliases.c
-    query = sa.select(customer_aliases).where(columns.from_customer_id.in_(tied))
-    return [
-        Edge(row.from_customer_id, row.to_customer_id, row.known_from, row.known_until)
-        for row in await session.execute(query)
-        if row.known_until is None or row.known_until > row.known_from
-    ]
+    return [Edge(*row) for row in await session.execute(_EDGES, {"id": customer_id})]
 
 
 def everybody(customer_id: uuid.UUID, found: Iterable[Edge]) -> set[uuid.UUID]:

@@ -19,9 +19,9 @@ from marque_customer.rules.merged_consents import Edge
 
 # A question must not be answered while an entry with an earlier known time is about to be committed: writers hold the lock alone
 # before they read the clock, questions share it while they read clock and ledger. It costs no write, as a row lock would.
-_LOCK = "hashtextextended('consent:' || CAST(:customer_id AS text), 0)"
-_ALONE = sa.text(f"SELECT pg_advisory_xact_lock({_LOCK})")
-_SHARED = sa.text(f"SELECT pg_advisory_xact_lock_shared({_LOCK})")
+_LOCK = "(hashtextextended('consent:' || customer_id, 0)) FROM unnest(CAST(:customer_ids AS text[])) AS customer_id"
+_ALONE = sa.text(f"SELECT pg_advisory_xact_lock{_LOCK}")
+_SHARED = sa.text(f"SELECT pg_advisory_xact_lock_shared{_LOCK}")
 _CLOCK = sa.text("SELECT clock_timestamp()")
 LEDGER = ConsentEntry.__table__
 # Written by a trigger with every change of status, whoever makes it (migration 0006): an answer as known then must find what it was.
@@ -33,9 +33,10 @@ STANDINGS = sa.table(
 )
 
 
-async def lock(session: AsyncSession, customer_id: uuid.UUID, *, alone: bool) -> datetime:
-    """Takes the ledger of a customer until the transaction ends; returns the database's clock after the lock was got."""
-    await session.execute(_ALONE if alone else _SHARED, {"customer_id": str(customer_id)})
+async def lock_family(session: AsyncSession, customer_ids: Iterable[uuid.UUID], *, alone: bool) -> datetime:
+    """Takes the ledgers of customers, in the order of their ids; returns the database's clock after the last was got."""
+    ordered = [str(customer_id) for customer_id in sorted(customer_ids)]
+    await session.execute(_ALONE if alone else _SHARED, {"customer_ids": ordered})
     clock: datetime = (await session.execute(_CLOCK)).scalar_one()
     return clock
 
@@ -101,15 +102,6 @@ async def present(
     for row in await session.execute(query):
         said.setdefault((row.purpose, row.channel), []).append(row)
     return {use: merged_consents.deciding(entries, edges) for use, entries in said.items()}
-
-
-async def lock_family(session: AsyncSession, customer_ids: Iterable[uuid.UUID], *, alone: bool) -> datetime:
-    """Takes the ledgers of several customers, in the order of their ids; returns the clock after the last was got."""
-    clock: datetime | None = None
-    for customer_id in sorted(customer_ids):
-        clock = await lock(session, customer_id, alone=alone)
-    assert clock is not None
-    return clock
 
 
 async def page(

@@ -61,21 +61,24 @@ async def look_up(*, uow: UnitOfWork, number: str) -> Any:
     async with uow:
         found = await repository.candidates(uow.session, uow.principal, key)
         ids = [one.customer_id for one in found]
-        families_of = await families.members(uow.session, ids)
-        everybody = [*ids, *(one for below in families_of.values() for one in below)]
+        below = await families.members(uow.session, ids)
+        of = {customer_id: [customer_id, *below[customer_id]] for customer_id in ids}
+        everybody = [one for family in of.values() for one in family]
         cars = await repository.cars_of(uow.session, everybody)
         matters = await repository.matters_of(uow.session, everybody)
+        touches = await repository.touches_of(uow.session, uow.principal, of)
+        promises = await repository.promises_of(uow.session, uow.principal, of, uow.now - _OVERDUE)
         callers = []
         for one in found:
             uow.audit("look_up_caller", "customer", str(one.customer_id), ("phone",))
-            family = [one.customer_id, *families_of[one.customer_id]]
+            family = of[one.customer_id]
             callers.append(
                 Candidate(
                     one,
                     [row for row in cars if row.customer_id in family][: repository.CARS],
                     [row for row in matters if row.customer_id in family][: repository.MATTERS],
-                    list(await repository.touches_of(uow.session, uow.principal, family)),
-                    list(await repository.promises_of(uow.session, uow.principal, family, uow.now - _OVERDUE)),
+                    touches[one.customer_id],
+                    promises[one.customer_id],
                 )
             )
         if not found:

@@ -53,7 +53,7 @@ class DealerAgreementApi:
             uow=self._work(call, mapping.agreement_for(call)),
             agreement_id=id_of(request.agreement.agreement_id, "agreement.agreement_id"),
             etag=request.agreement.etag,
-            patch=mapping.agreement_patch(request, call),
+            patch=mapping.agreement_patch(request),
         )
 
     async def SignDealerAgreement(self, request: Any, call: Call) -> Any:

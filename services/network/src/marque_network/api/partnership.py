@@ -82,5 +82,5 @@ class DealerContactApi:
             uow=self._work(call, contacts.contact_for(call)),
             contact_id=id_of(request.contact.contact_id, "contact.contact_id"),
             etag=request.contact.etag,
-            patch=contacts.contact_patch(request, call),
+            patch=contacts.contact_patch(request),
         )

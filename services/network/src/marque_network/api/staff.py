@@ -72,7 +72,7 @@ class StaffApi:
             uow=self._work(call, mapping.staff_for(call)),
             staff_id=id_of(request.staff.staff_id, "staff.staff_id"),
             etag=request.staff.etag,
-            patch=mapping.staff_patch(request, call),
+            patch=mapping.staff_patch(request),
         )
 
     async def ResolveStaffAccess(self, request: Any, call: Call) -> Any:

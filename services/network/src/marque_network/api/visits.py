@@ -52,7 +52,7 @@ class DealerVisitApi:
             uow=self._work(call, mapping.visit_for(call)),
             visit_id=id_of(request.visit.visit_id, "visit.visit_id"),
             etag=request.visit.etag,
-            patch=mapping.visit_patch(request, call),
+            patch=mapping.visit_patch(request),
         )
 
     async def CompleteDealerVisit(self, request: Any, call: Call) -> Any:

@@ -41,16 +41,11 @@ def agreement_values(message: pb.DealerAgreement) -> dict[str, Any]:
     }
 
 
-def agreement_patch(
-    request: service_pb.UpdateDealerAgreementRequest, call: Call
-) -> Callable[[DealerAgreementVersion], Change]:
+def agreement_patch(request: service_pb.UpdateDealerAgreementRequest) -> Callable[[DealerAgreementVersion], Change]:
     """Returns what an update request does to the draft that it finds."""
-    visible = visible_classes(call.principal.roles)
 
     def change(row: DealerAgreementVersion) -> Change:
-        merged, fields = patched(
-            agreement_message(row), request.agreement, request.update_mask, prefix="agreement", visible=visible
-        )
+        merged, fields = patched(agreement_message(row), request.agreement, request.update_mask, prefix="agreement")
         values = agreement_values(merged) if fields else {}
         return Change({name: value for name, value in values.items() if name in fields}, fields)
 

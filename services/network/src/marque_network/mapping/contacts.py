@@ -43,14 +43,11 @@ def contact_values(message: pb.DealerContact) -> dict[str, Any]:
     }
 
 
-def contact_patch(request: service_pb.UpdateDealerContactRequest, call: Call) -> Callable[[DealerContact], Change]:
+def contact_patch(request: service_pb.UpdateDealerContactRequest) -> Callable[[DealerContact], Change]:
     """Returns what an update request does to the contact that it finds."""
-    visible = visible_classes(call.principal.roles)
 
     def change(row: DealerContact) -> Change:
-        merged, fields = patched(
-            contact_message(row), request.contact, request.update_mask, prefix="contact", visible=visible
-        )
+        merged, fields = patched(contact_message(row), request.contact, request.update_mask, prefix="contact")
         if {"name.family_name", "name.given_name"} & set(request.update_mask.paths):
             merged.name.ClearField("full_name")  # its parts were changed, so the whole is composed anew
         values = contact_values(merged) if fields else {}

@@ -23,7 +23,6 @@ from marque_network.rules.readings import LANGUAGE
 _ADDRESS = ("country_code", "province", "city", "district", "postal_code")
 _CAPACITY = ("service_bays", "loan_cars", "service_cars_per_day", "handovers_per_day")
 _PLAIN = ("code", "channel_type", "group_code", "region_code", "phone", "email", "time_zone", *_CAPACITY)
-_ALL_CLASSES: frozenset[int] = frozenset()  # no field of a dealer is classified: it is a firm, not a person
 
 
 def dealer_values(message: dealer_pb2.Dealer) -> dict[str, Any]:
@@ -79,9 +78,7 @@ def dealer_patch(request: dealer_service_pb2.UpdateDealerRequest) -> Callable[[D
     """Returns what an update request does to the dealer that it finds."""
 
     def change(row: Dealer) -> Change:
-        merged, fields = patched(
-            dealer_message(row), request.dealer, request.update_mask, prefix="dealer", visible=_ALL_CLASSES
-        )
+        merged, fields = patched(dealer_message(row), request.dealer, request.update_mask, prefix="dealer")
         values = dealer_values(merged) if fields else {}
         names = {column for field in fields for column in _columns(field)}
         return Change({name: value for name, value in values.items() if name in names}, fields)

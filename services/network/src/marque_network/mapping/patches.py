@@ -12,22 +12,18 @@ from google.api import field_behavior_pb2
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
 from servicekit.errors import FieldViolation, InvalidArgument
-from servicekit.masking import refuse_masked
 
 _Message = TypeVar("_Message", bound=Message)
 _ETAG = "etag"
 
 
-def patched(
-    current: _Message, given: _Message, mask: FieldMask, *, prefix: str, visible: frozenset[int]
-) -> tuple[_Message, tuple[str, ...]]:
+def patched(current: _Message, given: _Message, mask: FieldMask, *, prefix: str) -> tuple[_Message, tuple[str, ...]]:
     """Returns the state after the patch and the names of the fields that differ from `current`.
 
     Without a mask every field that is set is meant; then output-only ones are passed over, as a caller sends back what
     it read. Raises InvalidArgument that names each wrong path.
     """
     paths = _paths(given, mask, prefix)
-    refuse_masked(current, paths, visible, prefix)
     merged = type(current)()
     merged.CopyFrom(current)
     FieldMask(paths=paths).MergeMessage(given, merged, True, True)

@@ -81,13 +81,12 @@ def _uuid(text: str) -> uuid.UUID | None:
     return uuid.UUID(text) if text else None
 
 
-def staff_patch(request: staff_service_pb2.UpdateStaffRequest, call: Call) -> Callable[[Staff], Change]:
+def staff_patch(request: staff_service_pb2.UpdateStaffRequest) -> Callable[[Staff], Change]:
     """Returns what an update request does to the member of staff that it finds."""
-    visible = visible_classes(call.principal.roles)
 
     def change(row: Staff) -> Change:
         mask = request.update_mask
-        merged, fields = patched(staff_message(row), request.staff, mask, prefix="staff", visible=visible)
+        merged, fields = patched(staff_message(row), request.staff, mask, prefix="staff")
         if _parts_only(list(mask.paths)):
             merged.name.ClearField("full_name")  # its parts were changed, so the whole is composed anew
         values = staff_values(merged) if fields else {}

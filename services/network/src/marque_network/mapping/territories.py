@@ -62,9 +62,7 @@ def territory_patch(
     """Returns what an update request does to the territory that it finds."""
 
     def change(row: DealerTerritory) -> Change:
-        merged, fields = patched(
-            territory_message(row), request.territory, request.update_mask, prefix="territory", visible=frozenset()
-        )
+        merged, fields = patched(territory_message(row), request.territory, request.update_mask, prefix="territory")
         values = territory_values(merged) if fields else {}
         return Change({name: value for name, value in values.items() if name in fields}, fields)
 

@@ -98,14 +98,11 @@ def report_values(request: service_pb.CompleteDealerVisitRequest) -> dict[str, A
     return found
 
 
-def visit_patch(request: service_pb.UpdateDealerVisitRequest, call: Call) -> Callable[[VisitView], Change]:
+def visit_patch(request: service_pb.UpdateDealerVisitRequest) -> Callable[[VisitView], Change]:
     """Returns what an update request does to the visit that it finds."""
-    visible = visible_classes(call.principal.roles)
 
     def change(view: VisitView) -> Change:
-        merged, fields = patched(
-            visit_message(view), request.visit, request.update_mask, prefix="visit", visible=visible
-        )
+        merged, fields = patched(visit_message(view), request.visit, request.update_mask, prefix="visit")
         values = visit_values(merged) if fields else {}
         return Change({name: value for name, value in values.items() if name in fields}, fields)
 

@@ -39,12 +39,6 @@ async def version_in(session: AsyncSession, agreement_id: uuid.UUID, state: int)
     return (await session.scalars(query)).one_or_none()
 
 
-async def last_version(session: AsyncSession, agreement_id: uuid.UUID) -> int:
-    """Returns the number of the last version; the caller holds the agreement's lock."""
-    query = sa.select(sa.func.max(_c.revision)).where(_c.agreement_id == agreement_id)
-    return int(await session.scalar(query) or 0)
-
-
 async def read_version(session: AsyncSession, principal: Principal, agreement_id: uuid.UUID, revision: int) -> Any:
     """Returns a version's row, or None; 0 asks for the one that was signed last, or the draft where none was."""
     query = sa.select(_versions).where(_c.agreement_id == agreement_id, visible_to(principal, _c.dealer_id))

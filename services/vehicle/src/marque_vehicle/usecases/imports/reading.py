@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import uuid
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
@@ -153,11 +152,6 @@ def waves(rows: Iterable[_Row], key: Callable[[_Row], Hashable]) -> list[list[_R
             parts.append([])
         parts[place].append(row)
     return parts
-
-
-def as_uuid(value: str) -> uuid.UUID | None:
-    """Returns an id, None for an empty text."""
-    return uuid.UUID(value) if value else None
 
 
 def ordered(readings: Sequence[Reading], outcomes: dict[int, RowOutcome]) -> list[RowOutcome]:
