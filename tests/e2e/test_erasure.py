@@ -284,7 +284,7 @@ class TestErasure:
 
         done = await until(ended, 60, "the erasure does not end")
         assert done["state"] == "ERASURE_STATE_COMPLETED", done["retained"]
-        assert {(one["service"], one["pass"]) for one in done["acknowledgements"]} == {
+        assert {(one["service"], one["passNumber"]) for one in done["acknowledgements"]} == {
             (name, turn) for name in SERVICES for turn in (1, 2)
         }
         assert {one["reason"] for one in done["retained"]} == {"CONSENT_PROOF"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,6 +38,13 @@ class TestLayout:
         layout.client_secret_file("customer")
         assert layout.client_secrets() == first
         assert len(first["customer"]) == 64
+
+    def test_the_sealing_key_is_made_once_for_its_owner_only(self, layout: Layout) -> None:
+        (key,) = layout.sealing_keys().glob("*.key")
+        held = key.read_bytes()
+        assert stat.S_IMODE(key.stat().st_mode) == 0o600
+        assert [path.read_bytes() for path in layout.sealing_keys().glob("*.key")] == [held]
+        assert len(base64.b64decode(held, validate=False)) == 32
 
     def test_two_services_never_share_a_secret(self, layout: Layout) -> None:
         for name in ("customer", "vehicle"):

@@ -157,11 +157,11 @@ class CustomerPersonalData:
                 yield PersonalRecord(kind, str(row[key]), dict(row))
         either = sa.or_(DuplicateCandidate.left_id.in_(customer_ids), DuplicateCandidate.right_id.in_(customer_ids))
         pairs = sa.select(*(getattr(DuplicateCandidate, name) for name in _OF_PAIR)).where(either)
-        for kind, key, found in (
+        for kind, key, others in (
             (_PAIR, "candidate_id", await session.execute(pairs.order_by(DuplicateCandidate.candidate_id))),
             ("customer.merge", "merge_id", await residue.merges(session, customer_ids)),
         ):
-            for row in found:
+            for row in others:
                 yield PersonalRecord(kind, str(row._mapping[key]), dict(row._mapping))
 
     def _number(self, row: Any) -> dict[str, Any]:

@@ -65,7 +65,7 @@ def build(kit: Kit) -> Service:
         for name, address in sorted(kit.settings.peers.items())
         if name != "customer" and holds_persons(name)
     ]
-    sweeps = {
+    sweeps: dict[str, Sweep] = {
         "duplicates": partial(duplicates.reopen, work=work),
         "lifecycle": partial(judging.sweep, work=work),
         "call-backs": partial(call_backs.sweep, work=work, network=network),

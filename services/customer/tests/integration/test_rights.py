@@ -145,7 +145,7 @@ class TestErase:
         done, _ = await archive_of(desk, desk.owner(made.customer_id), made.customer_id)
         first = await erase(desk, made.customer_id, request_id="erase-1")
         ended = await reached(desk, first.erasure_id, erasure_pb2.ERASURE_STATE_COMPLETED)
-        assert [(getattr(one, "pass"), one.service) for one in ended.acknowledgements] == [
+        assert [(one.pass_number, one.service) for one in ended.acknowledgements] == [
             (1, "customer"),
             (2, "customer"),
         ]

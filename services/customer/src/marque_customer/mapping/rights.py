@@ -115,8 +115,9 @@ def erasure_for(call: Call) -> Callable[[Any], erasure_pb2.Erasure]:
         last: dict[str, Any] = {}
         for one in known:
             answer = personal_data_pb2.ErasePersonalDataResponse.FromString(bytes(one.answer))
-            entry = message.acknowledgements.add(service=one.service, acknowledge_time=answer.complete_time)
-            setattr(entry, "pass", one.pass_)  # a word of Python
+            entry = message.acknowledgements.add(
+                service=one.service, pass_number=one.pass_, acknowledge_time=answer.complete_time
+            )
             entry.erased_counts.update(answer.erased_counts)
             entry.retained.extend(answer.retained)
             last[one.service] = answer

@@ -28,7 +28,7 @@ from marque.options.v1 import options_pb2 as marque_dot_options_dot_v1_dot_optio
 from marque.type.v1 import personal_data_pb2 as marque_dot_type_dot_v1_dot_personal__data__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n marque/customer/v1/erasure.proto\x12\x12marque.customer.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fmarque/options/v1/options.proto\x1a\"marque/type/v1/personal_data.proto\"\xa7\x02\n\x16\x45rasureAcknowledgement\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\x0c\n\x04pass\x18\x02 \x01(\x05\x12\x34\n\x10\x61\x63knowledge_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12S\n\rerased_counts\x18\x04 \x03(\x0b\x32<.marque.customer.v1.ErasureAcknowledgement.ErasedCountsEntry\x12.\n\x08retained\x18\x05 \x03(\x0b\x32\x1c.marque.type.v1.RetainedData\x1a\x33\n\x11\x45rasedCountsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\"z\n\x12\x45rasureCertificate\x12\x11\n\tstatement\x18\x01 \x01(\x0c\x12\x0e\n\x06key_id\x18\x02 \x01(\t\x12\x11\n\tsignature\x18\x03 \x01(\x0c\x12.\n\nissue_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xd0\x04\n\x07\x45rasure\x12\x18\n\nerasure_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x19\n\x0b\x63ustomer_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x35\n\x05state\x18\x03 \x01(\x0e\x32 .marque.customer.v1.ErasureStateB\x04\xe2\x41\x01\x03\x12\x14\n\x06reason\x18\x04 \x01(\tB\x04\xe2\x41\x01\x03\x12\x17\n\x05\x61\x63tor\x18\x05 \x01(\tB\x08\xe2\x41\x01\x03\xb8\xbb\x18\x05\x12J\n\x10\x61\x63knowledgements\x18\x06 \x03(\x0b\x32*.marque.customer.v1.ErasureAcknowledgementB\x04\xe2\x41\x01\x03\x12\"\n\x14waiting_for_services\x18\x07 \x03(\tB\x04\xe2\x41\x01\x03\x12\x34\n\x08retained\x18\x08 \x03(\x0b\x32\x1c.marque.type.v1.RetainedDataB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x37\n\rcomplete_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x34\n\nretry_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x41\n\x0b\x63\x65rtificate\x18\x0c \x01(\x0b\x32&.marque.customer.v1.ErasureCertificateB\x04\xe2\x41\x01\x03\x12\x1b\n\rmasked_fields\x18\r \x03(\tB\x04\xe2\x41\x01\x03*}\n\x0c\x45rasureState\x12\x1d\n\x19\x45RASURE_STATE_UNSPECIFIED\x10\x00\x12\x19\n\x15\x45RASURE_STATE_RUNNING\x10\x01\x12\x16\n\x12\x45RASURE_STATE_HELD\x10\x02\x12\x1b\n\x17\x45RASURE_STATE_COMPLETED\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n marque/customer/v1/erasure.proto\x12\x12marque.customer.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fmarque/options/v1/options.proto\x1a\"marque/type/v1/personal_data.proto\"\xae\x02\n\x16\x45rasureAcknowledgement\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\x13\n\x0bpass_number\x18\x02 \x01(\x05\x12\x34\n\x10\x61\x63knowledge_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12S\n\rerased_counts\x18\x04 \x03(\x0b\x32<.marque.customer.v1.ErasureAcknowledgement.ErasedCountsEntry\x12.\n\x08retained\x18\x05 \x03(\x0b\x32\x1c.marque.type.v1.RetainedData\x1a\x33\n\x11\x45rasedCountsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\"z\n\x12\x45rasureCertificate\x12\x11\n\tstatement\x18\x01 \x01(\x0c\x12\x0e\n\x06key_id\x18\x02 \x01(\t\x12\x11\n\tsignature\x18\x03 \x01(\x0c\x12.\n\nissue_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xd0\x04\n\x07\x45rasure\x12\x18\n\nerasure_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x19\n\x0b\x63ustomer_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x35\n\x05state\x18\x03 \x01(\x0e\x32 .marque.customer.v1.ErasureStateB\x04\xe2\x41\x01\x03\x12\x14\n\x06reason\x18\x04 \x01(\tB\x04\xe2\x41\x01\x03\x12\x17\n\x05\x61\x63tor\x18\x05 \x01(\tB\x08\xe2\x41\x01\x03\xb8\xbb\x18\x05\x12J\n\x10\x61\x63knowledgements\x18\x06 \x03(\x0b\x32*.marque.customer.v1.ErasureAcknowledgementB\x04\xe2\x41\x01\x03\x12\"\n\x14waiting_for_services\x18\x07 \x03(\tB\x04\xe2\x41\x01\x03\x12\x34\n\x08retained\x18\x08 \x03(\x0b\x32\x1c.marque.type.v1.RetainedDataB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x37\n\rcomplete_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x34\n\nretry_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x41\n\x0b\x63\x65rtificate\x18\x0c \x01(\x0b\x32&.marque.customer.v1.ErasureCertificateB\x04\xe2\x41\x01\x03\x12\x1b\n\rmasked_fields\x18\r \x03(\tB\x04\xe2\x41\x01\x03*}\n\x0c\x45rasureState\x12\x1d\n\x19\x45RASURE_STATE_UNSPECIFIED\x10\x00\x12\x19\n\x15\x45RASURE_STATE_RUNNING\x10\x01\x12\x16\n\x12\x45RASURE_STATE_HELD\x10\x02\x12\x1b\n\x17\x45RASURE_STATE_COMPLETED\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -63,14 +63,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ERASURE'].fields_by_name['certificate']._serialized_options = b'\342A\001\003'
   _globals['_ERASURE'].fields_by_name['masked_fields']._loaded_options = None
   _globals['_ERASURE'].fields_by_name['masked_fields']._serialized_options = b'\342A\001\003'
-  _globals['_ERASURESTATE']._serialized_start=1208
-  _globals['_ERASURESTATE']._serialized_end=1333
+  _globals['_ERASURESTATE']._serialized_start=1215
+  _globals['_ERASURESTATE']._serialized_end=1340
   _globals['_ERASUREACKNOWLEDGEMENT']._serialized_start=192
-  _globals['_ERASUREACKNOWLEDGEMENT']._serialized_end=487
-  _globals['_ERASUREACKNOWLEDGEMENT_ERASEDCOUNTSENTRY']._serialized_start=436
-  _globals['_ERASUREACKNOWLEDGEMENT_ERASEDCOUNTSENTRY']._serialized_end=487
-  _globals['_ERASURECERTIFICATE']._serialized_start=489
-  _globals['_ERASURECERTIFICATE']._serialized_end=611
-  _globals['_ERASURE']._serialized_start=614
-  _globals['_ERASURE']._serialized_end=1206
+  _globals['_ERASUREACKNOWLEDGEMENT']._serialized_end=494
+  _globals['_ERASUREACKNOWLEDGEMENT_ERASEDCOUNTSENTRY']._serialized_start=443
+  _globals['_ERASUREACKNOWLEDGEMENT_ERASEDCOUNTSENTRY']._serialized_end=494
+  _globals['_ERASURECERTIFICATE']._serialized_start=496
+  _globals['_ERASURECERTIFICATE']._serialized_end=618
+  _globals['_ERASURE']._serialized_start=621
+  _globals['_ERASURE']._serialized_end=1213
 # @@protoc_insertion_point(module_scope)

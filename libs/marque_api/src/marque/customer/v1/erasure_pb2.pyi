@@ -76,12 +76,16 @@ class ErasureAcknowledgement(_message.Message):
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
     SERVICE_FIELD_NUMBER: _builtins.int
-    PASS_FIELD_NUMBER: _builtins.int
+    PASS_NUMBER_FIELD_NUMBER: _builtins.int
     ACKNOWLEDGE_TIME_FIELD_NUMBER: _builtins.int
     ERASED_COUNTS_FIELD_NUMBER: _builtins.int
     RETAINED_FIELD_NUMBER: _builtins.int
     service: _builtins.str
     """The service, for example `vehicle`."""
+    pass_number: _builtins.int
+    """Which pass: services are asked twice, the second time when whatever was under way at the first has ended; later
+    passes follow the end of holds.
+    """
     @_builtins.property
     def acknowledge_time(self) -> _timestamp_pb2.Timestamp:
         """When the erasure was committed there."""
@@ -98,13 +102,14 @@ class ErasureAcknowledgement(_message.Message):
         self,
         *,
         service: _builtins.str = ...,
+        pass_number: _builtins.int = ...,
         acknowledge_time: _timestamp_pb2.Timestamp | None = ...,
         erased_counts: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
         retained: _abc.Iterable[_personal_data_pb2.RetainedData] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["acknowledge_time", b"acknowledge_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledge_time", b"acknowledge_time", "erased_counts", b"erased_counts", "pass", b"pass", "retained", b"retained", "service", b"service"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledge_time", b"acknowledge_time", "erased_counts", b"erased_counts", "pass_number", b"pass_number", "retained", b"retained", "service", b"service"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
