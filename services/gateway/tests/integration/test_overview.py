@@ -17,7 +17,8 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from servicekit.testing.platform import Platform, until
 from servicekit.testing.world import World
 
-PARTS = {"profile", "ownerships", "vehicles", "relations", "consents", "contacts", "lastServices", "sales"}
+OF_PEOPLE = {"value", "household", "holdings"}
+PARTS = {"profile", "ownerships", "vehicles", "relations", "consents", "contacts", "lastServices", "sales", *OF_PEOPLE}
 OF_VEHICLE = {"ownerships", "vehicles", "lastServices", "sales"}
 
 
@@ -65,6 +66,18 @@ class TestWhole:
         assert seen["profile"]["customerId"] == sold["customer"]
         assert [one["vin"] for one in seen["vehicles"]] == [sold["vin"]]
         assert [one["dealerId"] for one in seen["relations"]] == [sold["dealer"]]
+        assert [one["customerId"] for one in seen["household"]] == [sold["customer"]]
+
+    async def test_it_says_where_the_customer_stands_and_what_to_do_next(
+        self, world: World, sold: dict[str, str]
+    ) -> None:
+        async def judged() -> bool:
+            return (await view(world, sold["customer"])).json()["value"]["stage"] == "LIFECYCLE_STAGE_OWNER"
+
+        await until(judged, 20, "the buyer is no owner")
+        value = (await view(world, sold["customer"])).json()["value"]
+        assert (value["tier"], value["stageReason"]["code"]) == ("MEMBER", "CAR_BOUGHT")
+        assert [one["code"] for one in value["nextActions"]] == ["ASK_CONSENT"]
 
     async def test_parts_that_a_role_may_not_see_are_named(self, world: World, sold: dict[str, str]) -> None:
         seen = (await view(world, sold["customer"], "dealer.care", dealers=[sold["dealer"]])).json()
