@@ -51,6 +51,7 @@ PASSED = frozenset(
             "alembic_version",
             "dead_letters",
             "staff_loads",
+            "lifecycle_changes",
         ),
     }
 )
@@ -59,7 +60,8 @@ ORPHANS = """
 SELECT '{table}' AS place, t.customer_id FROM {table} t LEFT JOIN customers c USING (customer_id) WHERE c.customer_id IS NULL"""
 HOLDERS = (
     *("contact_points", "source_references", "relations", "dealer_customers", "consent_entries", "interactions"),
-    *("known_cars", "source_records", "customer_merges"),
+    *("known_cars", "source_records", "customer_merges", "customer_values", "lifecycle_changes", "holdings"),
+    *("known_sales", "known_visits", "spend_entries", "customer_ties"),
 )
 ALIASES = """
 SELECT from_customer_id, to_customer_id, known_from, known_until FROM customer_aliases
@@ -113,6 +115,13 @@ class Lives:
             contactPoints=[{"kind": "CONTACT_POINT_KIND_EMAIL", "value": f"{tag}@example.com"}],
         )
         self.own[made["customerId"]] = {tag}
+
+    async def belong(self) -> None:
+        """Somebody lives with somebody, and has an insurance: rows that name customers, and stay as they are."""
+        one, other = self._rng.sample(self.standing, 2)
+        tie = {"kind": "TIE_KIND_HOUSEHOLD", "customerId": one, "otherCustomerId": other}
+        await self.post("/v1/customerTies", **tie)
+        await self.post("/v1/holdings", customerId=one, kind="HOLDING_KIND_INSURANCE")
 
     async def edit(self) -> None:
         customer_id, tag = self._rng.choice(self.standing), uuid.uuid4().hex[:8]
@@ -229,6 +238,17 @@ async def heard(world: World) -> None:
             return [tuple(row) for row in await world.platform.sql(service, ALIASES)] == wanted
 
         await until(same, 30, f"{service} knows other aliases")
+    await judged(world)
+
+
+async def judged(world: World) -> None:
+    """Returns when nobody waits for a judgement of where they stand: it follows every merge."""
+
+    async def done() -> bool:
+        query = "SELECT count(*) FROM customer_values WHERE next_time <= clock_timestamp()"
+        return not (await world.platform.sql("customer", query))[0][0]
+
+    await until(done, 30, "customers wait to be judged")
 
 
 async def tables(world: World, service: str) -> dict[str, list[str]]:
@@ -272,6 +292,7 @@ class TestSequences:
             for _ in range(3):
                 await lives.create()
                 await sell(world, dealer, list(lives.own)[-1])
+            await lives.belong()
             await self.touched(world, list(lives.own))
             for _ in range(SOAK_STEPS if soaking else STEPS):
                 steps = (
@@ -300,7 +321,11 @@ class TestSequences:
                 (await world.platform.sql("customer", query.format(name), held))[0][0]
                 for name in ("interactions", "known_cars")
             ]
-            fresh = await world.platform.sql("customer", "SELECT 1 FROM known_cars WHERE plate_stale_time IS NOT NULL")
+            fresh = await world.platform.sql(
+                "customer",
+                "SELECT 1 FROM known_cars WHERE plate_stale_time IS NOT NULL"
+                " UNION ALL SELECT 1 FROM spend_entries WHERE ask_time IS NOT NULL",
+            )
             return counts == [len(ids)] * 2 and not fresh
 
         await until(there, 30, "the sales are not heard")

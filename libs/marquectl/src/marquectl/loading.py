@@ -9,6 +9,7 @@ from typing import Any
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from marquectl.belonging import Belonging, Belongings
 from marquectl.contract import KINDS, method
 from marquectl.diaries import Diaries
 from marquectl.door import Caller, Door
@@ -67,6 +68,8 @@ class Loader:
         leads = Leads(self._door, self.dealer_ids, self.customer_ids, self._request)
         await self._all(leads.works(self._world.leads))
         await self._orders()
+        belonging = Belonging(self._door, self.dealer_ids, self.customer_ids, self._request)
+        await belonging.enter(Belongings.of(self._world.customers))
 
     async def _rows(self, kind: str) -> None:
         rows = self._world.rows[kind]
@@ -130,6 +133,7 @@ class Loader:
         needed = {one.customer_key for one in world.consents} | {one.customer_key for one in world.interactions}
         needed |= {key for transfer in world.transfers for key in (transfer.from_key, transfer.to_key)}
         needed |= {made.row.source_key for made in world.customers[:2]} | {one.customer_key for one in world.leads}
+        needed |= Belongings.of(world.customers).keys
         name = "customer.v1.CustomerService/ListCustomers"
         async for found in self._door.pages(
             name, "customers", method(name).input(page_size=1000, order_by="create_time")

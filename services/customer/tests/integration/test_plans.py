@@ -56,6 +56,11 @@ def lists(dealers):
         for shape, values in (("all", page), ("dealers", one), ("one", [*one, dealers[0]]))
         for column in ("update_time", "create_time")
         for descending in (True, False)
+    ] + [
+        # Of a stage that everybody is in, and of a stage and a tier that nobody is in.
+        (reads.list_statement(shape, "update_time", True, (name,), False, 51), [*values, wanted])
+        for shape, values in (("all", page), ("dealers", one), ("one", [*one, dealers[0]]))
+        for name, wanted in (("stage", 1), ("stage", 5), ("tier", "GOLD"))
     ]
 
 

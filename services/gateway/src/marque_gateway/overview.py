@@ -18,9 +18,12 @@ from google.protobuf.message import Message
 from marque.customer.v1 import (
     consent_service_pb2,
     customer_service_pb2,
+    customer_tie_service_pb2,
+    holding_service_pb2,
     interaction_service_pb2,
     lead_promise_service_pb2,
     lead_service_pb2,
+    lifecycle_service_pb2,
     quote_service_pb2,
     relation_service_pb2,
     test_drive_service_pb2,
@@ -128,6 +131,23 @@ PARTS = (
         "/marque.vehicle.v1.SaleService/ListSales",
         lambda customer: sale_service_pb2.ListSalesRequest(buyer_customer_id=customer, page_size=10),
         "sales",
+    ),
+    Part(
+        "value",
+        "/marque.customer.v1.LifecycleService/GetCustomerValue",
+        lambda customer: lifecycle_service_pb2.GetCustomerValueRequest(customer_id=customer),
+    ),
+    Part(
+        "household",
+        "/marque.customer.v1.CustomerTieService/GetHousehold",
+        lambda customer: customer_tie_service_pb2.GetHouseholdRequest(customer_id=customer),
+        "members",
+    ),
+    Part(
+        "holdings",
+        "/marque.customer.v1.HoldingService/ListHoldings",
+        lambda customer: holding_service_pb2.ListHoldingsRequest(customer_id=customer, page_size=20),
+        "holdings",
     ),
 )
 

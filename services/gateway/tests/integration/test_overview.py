@@ -18,7 +18,8 @@ from servicekit.testing.platform import Platform, until
 from servicekit.testing.world import World
 
 OF_SALES = {"leads", "promises", "quotes", "testDrives"}
-PARTS = {"profile", "ownerships", "vehicles", "relations", "consents", "contacts", "lastServices", "sales"} | OF_SALES
+OF_PEOPLE = {"value", "household", "holdings"}
+PARTS = {"profile", "ownerships", "vehicles", "relations", "consents", "contacts", "lastServices", "sales"} | OF_SALES | OF_PEOPLE
 OF_VEHICLE = {"ownerships", "vehicles", "lastServices", "sales"}
 
 
@@ -66,6 +67,18 @@ class TestWhole:
         assert seen["profile"]["customerId"] == sold["customer"]
         assert [one["vin"] for one in seen["vehicles"]] == [sold["vin"]]
         assert [one["dealerId"] for one in seen["relations"]] == [sold["dealer"]]
+        assert [one["customerId"] for one in seen["household"]] == [sold["customer"]]
+
+    async def test_it_says_where_the_customer_stands_and_what_to_do_next(
+        self, world: World, sold: dict[str, str]
+    ) -> None:
+        async def judged() -> bool:
+            return (await view(world, sold["customer"])).json()["value"]["stage"] == "LIFECYCLE_STAGE_OWNER"
+
+        await until(judged, 20, "the buyer is no owner")
+        value = (await view(world, sold["customer"])).json()["value"]
+        assert (value["tier"], value["stageReason"]["code"]) == ("MEMBER", "CAR_BOUGHT")
+        assert [one["code"] for one in value["nextActions"]] == ["ASK_CONSENT"]
 
     async def test_open_leads_promises_and_quotes_are_listed_for_the_dealer_whose_they_are(
         self, world: World, sold: dict[str, str]
