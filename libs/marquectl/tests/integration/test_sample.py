@@ -29,6 +29,10 @@ async def totals(services: Platform) -> dict[str, int]:
         "resources": ("vehicle", "service_resources"),
         "appointments": ("vehicle", "appointments"),
         "recalled cars": ("vehicle", "recall_vehicles"),
+        "demo cars": ("customer", "demo_cars"),
+        "test drives": ("customer", "test_drives"),
+        "quotes": ("customer", "quotes"),
+        "referrals": ("customer", "referrals"),
     }
     return {
         name: (await services.sql(service, f"SELECT count(*) AS n FROM {table}"))[0]["n"]
@@ -74,6 +78,9 @@ class TestMakeSample:
         assert before["consents"] == len(world.consents)
         assert before["appointments"] > 0
         assert before["recalled cars"] > 0
+        assert min(before[name] for name in ("demo cars", "test drives", "quotes", "referrals")) > 0
+        waiting = await all_services.sql("customer", "SELECT 1 FROM quotes WHERE state = 2")
+        assert waiting, "no quote of the sample waits for approval"
 
         seen.clear()
         await make_sample(
