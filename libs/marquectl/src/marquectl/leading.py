@@ -9,6 +9,7 @@ from google.protobuf.message import Message
 from marque.customer.v1 import lead_pb2, lead_promise_pb2
 
 from marquectl.door import Caller, Door
+from marquectl.showing import Showroom
 from marquectl.world.leads import MadeLead
 
 Ask = Callable[..., Message]
@@ -16,8 +17,6 @@ _STEPS: dict[str, tuple[str, dict[str, Any]]] = {
     "miss": ("RecordLeadContact", {}),
     "reach": ("RecordLeadContact", {"reached": True}),
     "qualify": ("AdvanceLead", {"stage": lead_pb2.LEAD_STAGE_QUALIFIED, "reason": "Need and means are clear"}),
-    "test_drive": ("AdvanceLead", {"stage": lead_pb2.LEAD_STAGE_TEST_DRIVE, "reason": "Agreed on a test drive"}),
-    "quote": ("AdvanceLead", {"stage": lead_pb2.LEAD_STAGE_QUOTED, "reason": "Offer handed over"}),
     "win": ("WinLead", {"reason": "The test drive"}),
     "give_up": ("ProposeLeadLoss", {"reason": lead_pb2.LEAD_LOSS_REASON_COMPETITOR, "competitor": "Other Motors"}),
     "approve": ("DecideLeadLoss", {"approved": True, "reason": "Called the person myself"}),
@@ -34,9 +33,18 @@ class Leads:
         self._dealer_ids = dealer_ids
         self._customer_ids = customer_ids
         self._request = request
+        self._showroom = Showroom(door, dealer_ids, request)
+        self._referrers: dict[str, str] = {}
+
+    async def fleets(self) -> None:
+        """Gives each dealer a demo fleet; the platform asks for its hours meanwhile."""
+        await self._showroom.fleets()
 
     def works(self, found: list[MadeLead]) -> list[Coroutine[Any, Any, None]]:
-        """Returns the writing of each lead."""
+        """Returns the writing of each lead. Who has a lead with the same dealer and no referral of their own refers others."""
+        for made in found:
+            if "refer" not in made.way:
+                self._referrers.setdefault(made.dealer_code, made.customer_key)
         return [self._one(made) for made in found]
 
     async def _one(self, made: MadeLead) -> None:
@@ -52,6 +60,16 @@ class Leads:
                     kind=lead_promise_pb2.LEAD_PROMISE_KIND_GIFT, text="原厂脚垫 / floor mats"
                 )
                 name, fields = "LeadPromiseService/AddLeadPromise", {"promise": promise}
+            elif step == "drive":
+                await self._showroom.drive(adviser, lead, made.number)
+                continue
+            elif step.startswith("offer"):
+                await self._showroom.offer(adviser, lead, made.number, above_limit=step != "offer")
+                continue
+            elif step == "refer":
+                referrer = self._customer_ids[self._referrers.get(made.dealer_code, made.customer_key)]
+                await self._showroom.refer(self._door, lead, referrer, made.number)
+                continue
             else:
                 verb, fields = _STEPS[step]
                 name = f"LeadService/{verb}"

@@ -66,6 +66,7 @@ class Loader:
         await self._diaries()
         await Recalls(self._door, self._request).bring(self._world.cars)
         leads = Leads(self._door, self.dealer_ids, self.customer_ids, self._request)
+        await leads.fleets()
         await self._all(leads.works(self._world.leads))
         await self._orders()
         belonging = Belonging(self._door, self.dealer_ids, self.customer_ids, self._request)

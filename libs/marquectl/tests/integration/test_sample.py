@@ -32,6 +32,10 @@ async def totals(services: Platform) -> dict[str, int]:
         "car orders": ("vehicle", "car_orders"),
         "prices": ("vehicle", "catalogue_prices"),
         "channel days": ("vehicle", "channel_days"),
+        "demo cars": ("customer", "demo_cars"),
+        "test drives": ("customer", "test_drives"),
+        "quotes": ("customer", "quotes"),
+        "referrals": ("customer", "referrals"),
     }
     return {
         name: (await services.sql(service, f"SELECT count(*) AS n FROM {table}"))[0]["n"]
@@ -85,6 +89,9 @@ class TestMakeSample:
             return [row["order_code"] for row in found] == [world.orders[3].code]
 
         await until(late, 20, "the order that missed its promise is not late")
+        assert min(before[name] for name in ("demo cars", "test drives", "quotes", "referrals")) > 0
+        waiting = await all_services.sql("customer", "SELECT 1 FROM quotes WHERE state = 2")
+        assert waiting, "no quote of the sample waits for approval"
 
         seen.clear()
         await make_sample(

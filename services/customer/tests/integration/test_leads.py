@@ -72,6 +72,11 @@ class TestTaking:
         assert len(await desk.events("LeadCreated", lead.lead_id)) == 1
         assert len(await desk.events("LeadAssigned", lead.lead_id)) == 1
 
+    async def test_a_budget_of_more_than_thirty_two_bits_of_fen_is_kept(self, desk: Any) -> None:
+        person = await desk.create()
+        budget = money_pb2.Money(currency_code="CNY", units=88_000_000)
+        assert (await take(desk, desk.agent, person.customer_id, budget=budget)).budget == budget
+
     async def test_the_same_wish_twice_at_once_is_one_lead(self, desk: Any) -> None:
         dealer = await desk.known_dealer()
         adviser = desk.dealer(dealer)

@@ -133,6 +133,15 @@ class TestOffers:
         assert f"quote:{made.quote_id}:1" in [touch.content_key for touch in line.interactions]
         assert len(await showroom.desk.events("QuoteStateChanged", made.quote_id)) == 3
 
+    async def test_a_fleet_of_sports_cars_costs_more_than_thirty_two_bits_of_fen(self, showroom: Showroom) -> None:
+        lead = await showroom.lead()
+        cars = quote_pb2.QuoteLine(
+            kind=quote_pb2.QUOTE_LINE_KIND_VEHICLE, text="R", quantity=1000, unit_price=yuan(90_000_000)
+        )
+        request = rpc.CreateQuoteRequest(lead_id=lead.lead_id, lines=[cars])
+        made = await showroom.adviser.call(f"{QUOTES}/CreateQuote", request)
+        assert made.sums.total == yuan(90_000_000_000)
+
     async def test_a_revision_keeps_what_was_offered_before(self, showroom: Showroom) -> None:
         lead = await showroom.lead()
         first = await showroom.sent(lead, 1000)

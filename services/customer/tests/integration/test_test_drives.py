@@ -132,6 +132,7 @@ class TestBooking:
             (timedelta(seconds=1), "TIME_NOT_A_MINUTE"),
             (timedelta(days=-30), "TIME_IN_PAST"),
             (timedelta(days=200), "TIME_TOO_FAR"),
+            (datetime(9999, 12, 31, tzinfo=UTC) - datetime(2030, 1, 1, tzinfo=UTC), "TIME_TOO_FAR"),
         ],
     )
     async def test_a_time_that_cannot_be_is_refused(self, showroom: Showroom, shift: timedelta, reason: str) -> None:

@@ -19,7 +19,11 @@ from servicekit.testing.world import World
 
 OF_SALES = {"leads", "promises", "quotes", "testDrives"}
 OF_PEOPLE = {"value", "household", "holdings"}
-PARTS = {"profile", "ownerships", "vehicles", "relations", "consents", "contacts", "lastServices", "sales"} | OF_SALES | OF_PEOPLE
+PARTS = (
+    {"profile", "ownerships", "vehicles", "relations", "consents", "contacts", "lastServices", "sales"}
+    | OF_SALES
+    | OF_PEOPLE
+)
 OF_VEHICLE = {"ownerships", "vehicles", "lastServices", "sales"}
 
 

@@ -18,9 +18,10 @@ WAYS: tuple[tuple[str, ...], ...] = (
     ("miss",),
     ("reach",),
     ("reach", "promise", "qualify"),
-    ("reach", "qualify", "test_drive"),
-    ("reach", "qualify", "quote", "promise"),
-    ("reach", "quote", "win"),
+    ("reach", "qualify", "drive"),
+    ("reach", "qualify", "offer", "promise"),
+    ("reach", "qualify", "offer_above_limit"),
+    ("reach", "refer", "offer", "win"),
     ("reach", "give_up"),
     ("miss", "give_up", "approve"),
 )

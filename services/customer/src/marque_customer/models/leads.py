@@ -8,7 +8,7 @@ from typing import Any
 
 from servicekit.db.base import Aggregate
 from servicekit.ids import new_uuid
-from sqlalchemy import ForeignKey, Uuid
+from sqlalchemy import BigInteger, ForeignKey, Uuid
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -39,7 +39,7 @@ class Lead(Aggregate, Model):
     interest: Mapped[dict[str, Any]] = mapped_column(JSONB, default=dict)
     timeframe_days: Mapped[int | None]
     budget_currency: Mapped[str] = mapped_column(default="")
-    budget_minor: Mapped[int | None]
+    budget_minor: Mapped[int | None] = mapped_column(BigInteger)
     comments: Mapped[str] = mapped_column(default="")
     place: Mapped[dict[str, Any]] = mapped_column(JSONB, default=dict)
     grade: Mapped[str] = mapped_column(default="")
@@ -250,7 +250,7 @@ class LeadPromise(Model):
     kind: Mapped[int]
     text: Mapped[str]
     currency: Mapped[str] = mapped_column(default="")
-    minor: Mapped[int | None]
+    minor: Mapped[int | None] = mapped_column(BigInteger)
     due_time: Mapped[datetime | None]
     staff_id: Mapped[uuid.UUID | None]
     state: Mapped[int] = mapped_column(default=OPEN)

@@ -8,7 +8,7 @@ from typing import Any
 
 from servicekit.db.base import Aggregate
 from servicekit.ids import new_uuid
-from sqlalchemy import ForeignKey
+from sqlalchemy import BigInteger, ForeignKey
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -41,11 +41,11 @@ class Quote(Aggregate, Model):
     number: Mapped[int] = mapped_column(default=1)
     state: Mapped[int] = mapped_column(default=rules.DRAFT)
     currency: Mapped[str]
-    list_minor: Mapped[int]
-    discount_minor: Mapped[int]
-    trade_in_minor: Mapped[int]
-    total_minor: Mapped[int]
-    financed_minor: Mapped[int]
+    list_minor: Mapped[int] = mapped_column(BigInteger)
+    discount_minor: Mapped[int] = mapped_column(BigInteger)
+    trade_in_minor: Mapped[int] = mapped_column(BigInteger)
+    total_minor: Mapped[int] = mapped_column(BigInteger)
+    financed_minor: Mapped[int] = mapped_column(BigInteger)
     lines: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
     car_key: Mapped[str]
     valid_until_time: Mapped[datetime]
@@ -168,11 +168,11 @@ class QuoteVersion(Model):
     customer_id: Mapped[uuid.UUID]
     state: Mapped[int]
     currency: Mapped[str]
-    list_minor: Mapped[int]
-    discount_minor: Mapped[int]
-    trade_in_minor: Mapped[int]
-    total_minor: Mapped[int]
-    financed_minor: Mapped[int]
+    list_minor: Mapped[int] = mapped_column(BigInteger)
+    discount_minor: Mapped[int] = mapped_column(BigInteger)
+    trade_in_minor: Mapped[int] = mapped_column(BigInteger)
+    total_minor: Mapped[int] = mapped_column(BigInteger)
+    financed_minor: Mapped[int] = mapped_column(BigInteger)
     lines: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
     valid_until_time: Mapped[datetime]
     adviser_staff_id: Mapped[uuid.UUID | None]

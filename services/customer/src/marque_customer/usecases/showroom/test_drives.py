@@ -83,7 +83,7 @@ async def book(
         assert lead.dealer_id is not None
         await _check_adviser(uow, lead.dealer_id, adviser)
         car = await _car(uow, demo_car_id, lead.dealer_id)
-        version = await _judge(uow, lead.dealer_id, start, start + length)
+        version = await _judge(uow, lead.dealer_id, start, length)
         drive = TestDrive(
             lead_id=lead_id,
             customer_id=lead.customer_id,
@@ -135,7 +135,7 @@ async def _car(uow: UnitOfWork, demo_car_id: uuid.UUID, dealer_id: uuid.UUID) ->
     return car
 
 
-async def _judge(uow: UnitOfWork, dealer_id: uuid.UUID, start: datetime, end: datetime) -> int:
+async def _judge(uow: UnitOfWork, dealer_id: uuid.UUID, start: datetime, length: timedelta) -> int:
     """Returns the version of the hours by which a time is good. Raises InvalidArgument, OutsideWorkingHours and its like."""
     if start.second or start.microsecond:
         raise InvalidArgument.of("start_time", "TIME_NOT_A_MINUTE", "Give a whole minute.")
@@ -145,7 +145,7 @@ async def _judge(uow: UnitOfWork, dealer_id: uuid.UUID, start: datetime, end: da
         raise InvalidArgument.of("start_time", "TIME_TOO_FAR", "Give a moment within 180 days.")
     calendar = await _calendar(uow.session, dealer_id)
     try:
-        if not rules.is_open_for(calendar, start, end):
+        if not rules.is_open_for(calendar, start, start + length):
             raise OutsideWorkingHours()
     except HolidaysUnknown as error:
         raise HolidaysNotKnown(country=error.country, year=error.year) from error
@@ -172,8 +172,9 @@ async def move(
     async with uow:
         drive = await _found(uow, test_drive_id, etag)
         car = await _car(uow, demo_car_id or drive.demo_car_id, drive.dealer_id)
-        end = start + (length or drive.end_time - drive.start_time)
-        former = drive.move(car, start, end, await _judge(uow, drive.dealer_id, start, end))
+        length = length or drive.end_time - drive.start_time
+        version = await _judge(uow, drive.dealer_id, start, length)
+        former = drive.move(car, start, start + length, version)
         await uow.flush()
         event = test_drive_events_pb2.TestDriveMoved(**_told(drive))
         event.former_start_time.FromDatetime(former)
