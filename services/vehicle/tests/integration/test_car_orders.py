@@ -287,9 +287,7 @@ class TestReceiving:
         first = await ask(client, f"{O}/ReceiveCarOrder", order_id=order.order_id, stage=8)
         again = await ask(client, f"{O}/ReceiveCarOrder", order_id=order.order_id, stage=8)
         assert (first.stage, again) == (8, first)
-        earlier = {"order_id": order.order_id, "stage": 9}
-        request = {**earlier, "reach_time": BEGAN}
-        done = await ask(client, f"{O}/ReceiveCarOrder", **request)
+        done = await ask(client, f"{O}/ReceiveCarOrder", order_id=order.order_id, stage=9, reach_time=BEGAN)
         assert (done.state, done.stage) == (2, 9)
 
     async def test_a_word_that_is_older_than_the_plants_is_refused(self, garage: Any, factory: Factory) -> None:
