@@ -206,6 +206,32 @@ class TestFollowing:
             assert not (await ask(nobody, f"{O}/ListCarOrders", order_code=order.order_code)).car_orders
 
 
+class TestListCarOrders:
+    async def test_filters_narrow_together_and_pages_end(self, garage: Any, factory: Factory) -> None:
+        dealer, client = await seller(garage)
+        customer, vin = await buyer(garage, dealer), garage.new_vin()
+        first = await factory.place(client, customer_id=customer)
+        rest = [await factory.place(client) for _ in range(4)]
+        await factory.feed([factory.says(first.order_code, "body", 1, vin=vin)])
+        asked: list[tuple[dict[str, Any], int]] = [
+            ({}, 5), ({"order_code": first.order_code}, 1), ({"order_code": first.order_code, "vin": rest[0].order_code}, 0),
+            ({"vin": vin}, 1), ({"vin": vin, "stage": 4}, 0), ({"stage": 1}, 4), ({"state": 3}, 0), ({"late_only": True}, 0),
+            ({"customer_id": customer}, 1), ({"customer_id": dealer}, 0),
+        ]  # fmt: skip
+        for fields, count in asked:
+            for asking in (client, garage.manager):
+                found = await ask(asking, f"{O}/ListCarOrders", dealer_id=dealer, **fields)
+                assert len(found.car_orders) == count, fields
+        seen, token = [], ""
+        while True:
+            page = await ask(client, f"{O}/ListCarOrders", page_size=2, page_token=token, order_by="create_time desc")
+            seen += [one.order_id for one in page.car_orders]
+            token = page.next_page_token
+            if not token:
+                break
+        assert seen == [one.order_id for one in (*reversed(rest), first)]
+
+
 class TestSaleOfAnOrder:
     async def test_a_sale_delivers_its_order_and_a_reversal_takes_it_back(self, garage: Any, factory: Factory) -> None:
         dealer, client = await seller(garage)
@@ -261,9 +287,7 @@ class TestReceiving:
         first = await ask(client, f"{O}/ReceiveCarOrder", order_id=order.order_id, stage=8)
         again = await ask(client, f"{O}/ReceiveCarOrder", order_id=order.order_id, stage=8)
         assert (first.stage, again) == (8, first)
-        earlier = {"order_id": order.order_id, "stage": 9}
-        request = {**earlier, "reach_time": BEGAN}
-        done = await ask(client, f"{O}/ReceiveCarOrder", **request)
+        done = await ask(client, f"{O}/ReceiveCarOrder", order_id=order.order_id, stage=9, reach_time=BEGAN)
         assert (done.state, done.stage) == (2, 9)
 
     async def test_a_word_that_is_older_than_the_plants_is_refused(self, garage: Any, factory: Factory) -> None:

@@ -117,8 +117,9 @@ class History(RuleBasedStateMachine):
         request = vehicle_import_service_pb2.ImportSalesRequest(
             header=import_pb2.ImportStreamHeader(source="dms"), rows=[row]
         )
-        async for _ in self.garage.manager.stream("vehicle.v1.VehicleImportService/ImportSales", [request]):
-            pass
+        stream = self.garage.manager.stream("vehicle.v1.VehicleImportService/ImportSales", [request])
+        told = [error.reason async for answer in stream for row in answer.rejected for error in row.errors]
+        assert "ROW_NOT_APPLIED" not in told, "a row that broke, where it should have been refused by name"
 
     @rule(one=PEOPLE, other=PEOPLE, ended=st.booleans())
     def merge(self, one: int, other: int, ended: bool) -> None:

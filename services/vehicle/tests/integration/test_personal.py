@@ -184,8 +184,8 @@ class TestSnapshots:
         await garage.sql(
             "INSERT INTO car_orders (order_id, version, create_time, update_time, order_code, dealer_id, model_code, trim_code, "
             "option_codes, market, order_date, currency, stage, state, stage_time, vin, promises, reached, tracking_code) "
-            "VALUES (gen_random_uuid(), 1, now(), now(), gen_random_uuid()::text, $1, 'M', 'T', '{}', 'CN', '2026-01-02', '', 5, 1, "
-            "now(), $2, '[]', '[]', '')",
+            "VALUES (gen_random_uuid(), 1, now(), now(), gen_random_uuid()::text, $1, "
+            "'M', 'T', '{}', 'CN', '2026-01-02', '', 5, 1, now(), $2, '[]', '[]', '')",
             dealer, car.vin,
         )  # fmt: skip
         database = Database(garage.platform.databases["vehicle"], pool_size=1)

@@ -243,3 +243,15 @@ class TestVisibility:
             assert {one.sale_id for one in (await owner.call(f"{S}/ListSales", sales.ListSalesRequest())).sales} == both
             request = sales.ListSalesRequest(buyer_customer_id=customer_id)
             assert {one.sale_id for one in (await agent.call(f"{S}/ListSales", request)).sales} == both
+
+    async def test_a_car_and_a_person_asked_for_together_narrow_together(self, garage: Any) -> None:
+        dealer, buyer, other = await garage.make_dealer(), await garage.make_customer(), await garage.make_customer()
+        car = await garage.make_car()
+        made = await garage.make_sale(dealer, car.vin, buyer)
+        await garage.make_order(dealer, car.vin, customer_id=buyer)
+        for rpc, person, items in (
+            ("SaleService/ListSales", "buyer_customer_id", "sales"),
+            ("RepairOrderService/ListRepairOrders", "customer_id", "repair_orders"),
+        ):
+            found = [len(getattr(await garage.ask(rpc, vin=car.vin, **{person: one}), items)) for one in (buyer, other)]
+            assert found == [1, 0], (rpc, made.sale_id)

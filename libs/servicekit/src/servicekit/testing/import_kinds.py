@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from servicekit.testing.access.cast import Cast
+from servicekit.testing.order_rows import CHANNEL_BAD, PLANT_BAD, channel_day, plant_said
 from servicekit.testing.world import new_vin
 
 Row = dict[str, str]
@@ -157,29 +158,6 @@ def _holding(cast: Cast, mark: str, number: int) -> Row:
 
 def _recalled(cast: Cast, mark: str, number: int) -> Row:
     return {"recall_code": f"R-{cast.mark}", "vin": new_vin(), "action": ""}
-
-
-def _said(cast: Cast, mark: str, number: int) -> Row:
-    return {
-        "message_id": f"{mark}-{number}",
-        "order_code": f"NOT-YET-{mark}".upper(),
-        "stage": "body",
-        "reach_time": "2026-01-02T03:04:05Z",
-        "promised_date": "2026-03-04",
-        "vin": new_vin(),
-        "station": "焊装一号",
-    }
-
-
-def _channel_day(cast: Cast, mark: str, number: int) -> Row:
-    return {
-        "dealer_code": cast.row("dealer", "own")["code"],
-        "date": f"{2000 + int(mark, 16) % 20 + number // 336}-{number // 28 % 12 + 1:02}-{number % 28 + 1:02}",
-        "stock_count": "12",
-        "stock_over_90_count": "3",
-        "currency_code": "CNY",
-        "receipts": "1000.50",
-    }
 
 
 def _case(cast: Cast, mark: str, number: int) -> Row:
@@ -370,33 +348,6 @@ KINDS = {
         "vin",
         {},
     ),
-    "plant-stages": Kind(
-        "vehicle",
-        _said,
-        {
-            ("vin", "LSVAA41801234567"): "VIN_LENGTH",
-            ("order_code", "=1+1"): "CODE_INVALID",
-            ("stage", "juggle"): "WORD_UNKNOWN",
-            ("stage", "delivered"): "STAGE_NOT_OF_PLANT",
-            ("reach_time", "yesterday"): "TIME_INVALID",
-            ("promised_date", "9999-01-01"): "DATE_OUT_OF_RANGE",
-        },
-        "station",
-        "message_id",
-        {},
-    ),
-    "channel-days": Kind(
-        "vehicle",
-        _channel_day,
-        {
-            ("dealer_code", "NOWHERE"): "DEALER_NOT_FOUND",
-            ("date", "03.02.2026"): "DATE_INVALID",
-            ("stock_count", "=1+1"): "NUMBER_INVALID",
-            ("stock_over_90_count", "13"): "COUNT_ABOVE_STOCK",
-            ("receipts", "1,000.00"): "AMOUNT_INVALID",
-        },
-        "",
-        "date",
-        {},
-    ),
+    "plant-stages": Kind("vehicle", plant_said, PLANT_BAD, "station", "message_id", {}),
+    "channel-days": Kind("vehicle", channel_day, CHANNEL_BAD, "", "date", {}),
 }

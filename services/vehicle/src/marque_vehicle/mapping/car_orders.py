@@ -21,6 +21,7 @@ _PLAIN = (
     "order_code", "model_code", "trim_code", "market", "stage", "state", "vin", "plant", "station", "late", "quote_number",
     "tracking_code", "cancel_reason",
 )  # fmt: skip
+_IDS = ("order_id", "dealer_id", "customer_id", "lead_id", "sale_id")
 _TRACKED = ("order_code", "model_code", "stage", "state", "station", "late")
 _COUNTS = ("source", "stock_count", "stock_age_days", "stock_over_90_count", "parts_count")
 
@@ -51,9 +52,10 @@ def update(message: car_order_pb2.CarOrder, mask: Any) -> dict[str, Any]:
 
 def order_message(row: common.Row) -> car_order_pb2.CarOrder:
     """Returns an order as it is, nothing withheld."""
+    ids: dict[str, Any] = {name: common.text(row[name]) for name in _IDS}
     message = car_order_pb2.CarOrder(
         **{name: row[name] for name in _PLAIN},
-        **{name: common.text(row[name]) for name in ("order_id", "dealer_id", "customer_id", "lead_id", "sale_id")},
+        **ids,
         option_codes=list(row["option_codes"]),
         etag=etag_of(row["version"]),
     )

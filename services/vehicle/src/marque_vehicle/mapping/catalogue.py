@@ -160,7 +160,7 @@ def configuration(
     """Returns what is known of a configuration."""
     answer = catalogue_service_pb2.CheckConfigurationResponse(valid=not problems)
     for one in problems:
-        answer.problems.add(reason=one.reason, code=one.code, other_code=one.other)  # type: ignore[arg-type]
+        answer.problems.add(reason=one.reason, code=one.code, other_code=one.other)
     common.set_money(answer, "list_price", currency, total)
     return marked(answer)
 

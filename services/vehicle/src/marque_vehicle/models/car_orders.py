@@ -14,7 +14,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from marque_vehicle import errors
 from marque_vehicle.models.base import Model
-from marque_vehicle.rules import plant
+from marque_vehicle.rules import plant as rules
 
 
 class CarOrder(Aggregate, Model):
@@ -35,7 +35,7 @@ class CarOrder(Aggregate, Model):
     order_date: Mapped[date]
     currency: Mapped[str] = mapped_column(default="")
     list_price: Mapped[int | None] = mapped_column(BigInteger)
-    stage: Mapped[int] = mapped_column(default=plant.ORDERED)
+    stage: Mapped[int] = mapped_column(default=rules.ORDERED)
     state: Mapped[int] = mapped_column(default=OPEN)
     stage_time: Mapped[datetime]
     vin: Mapped[str] = mapped_column(String(17), default="")
@@ -59,7 +59,7 @@ class CarOrder(Aggregate, Model):
     def check_not_in_build(self) -> None:
         """Raises CarOrderClosed, CarOrderInBuild. A car that was ever in build is one, even if it was sent back."""
         self.check_open()
-        if any(one["stage"] >= plant.BODY for one in self.reached):
+        if any(one["stage"] >= rules.BODY for one in self.reached):
             raise errors.CarOrderInBuild()
 
     def check_sellable(self, dealer_id: uuid.UUID, vin: str) -> None:
@@ -83,14 +83,14 @@ class CarOrder(Aggregate, Model):
         self.check_not_in_build()
         self.state, self.cancel_reason, self.late = self.CANCELLED, reason, False
 
-    def progress(self, found: plant.Progress) -> list[str]:
+    def progress(self, found: rules.Progress) -> list[str]:
         """Takes what the messages say together; returns the names of the fields that changed. A cancelled order stays as it was."""
         if self.state == self.CANCELLED:
             return []
         return self.change(
             {
                 "stage": found.stage,
-                "state": self.DELIVERED if found.stage == plant.DELIVERED else self.OPEN,
+                "state": self.DELIVERED if found.stage == rules.DELIVERED else self.OPEN,
                 "stage_time": found.stage_time or self.create_time,
                 "vin": found.vin,
                 "plant": found.plant,
@@ -104,7 +104,7 @@ class CarOrder(Aggregate, Model):
     @property
     def waits_for_car(self) -> bool:
         """Tells whether the car is still to come to the dealer."""
-        return self.state == self.OPEN and self.stage < plant.AT_DEALER
+        return self.state == self.OPEN and self.stage < rules.AT_DEALER
 
 
 class CarOrderLate(Model):

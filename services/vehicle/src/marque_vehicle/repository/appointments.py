@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from marque_vehicle.models import Appointment, RepairOrder
 from marque_vehicle.repository import query
-from marque_vehicle.repository.sales import driver_of, narrow
+from marque_vehicle.repository.sales import driver_of, narrow, only_of
 from marque_vehicle.repository.scope import Scope
 
 COLUMNS = (
@@ -44,6 +44,7 @@ async def list_appointments(
     """Returns a page of appointments and one more. `customers`: only those of these."""
     conditions = query.Conditions()
     narrow(conditions, scope, "customer_id")
+    only_of(conditions, customers, "customer_id")
     if filters["dealer_id"]:
         conditions.add("dealer_id = {}", uuid.UUID(filters["dealer_id"]))
     conditions.equal("state", filters["state"])

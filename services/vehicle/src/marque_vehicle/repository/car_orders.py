@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from marque_vehicle.models import CarOrder, CarOrderLate
 from marque_vehicle.repository import query
-from marque_vehicle.repository.sales import driver_of, narrow
+from marque_vehicle.repository.sales import driver_of, narrow, only_of
 from marque_vehicle.repository.scope import Scope
 
 COLUMNS = (
@@ -59,15 +59,18 @@ async def list_orders(
     """Returns a page of orders and one more. `customers`: only those for these."""
     conditions = query.Conditions()
     narrow(conditions, scope, "customer_id")
+    only_of(conditions, customers, "customer_id")
     if filters["dealer_id"]:
         conditions.add("dealer_id = {}", uuid.UUID(filters["dealer_id"]))
-    conditions.equal("order_code", filters["order_code"])
     conditions.equal("state", filters["state"])
     conditions.equal("stage", filters["stage"])
     if filters["late_only"]:
-        conditions.parts.append("late")
+        conditions.parts.append("late AND state = 1")  # as words, so that the index of the late ones serves
     order.after(conditions, after)
     driver = driver_of(scope, filters["vin"], customers, filters["dealer_id"], "customer_id")
+    if filters["order_code"]:
+        conditions.equal("vin", filters["vin"])
+        driver = "order_code", [filters["order_code"]], "text"
     return await query.page(reader, "car_orders", COLUMNS, conditions, order, page, driver)
 
 

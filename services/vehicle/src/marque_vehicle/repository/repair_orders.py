@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from marque_vehicle.models import RepairOrder
 from marque_vehicle.repository import query
-from marque_vehicle.repository.sales import driver_of, narrow
+from marque_vehicle.repository.sales import driver_of, narrow, only_of
 from marque_vehicle.repository.scope import Scope
 
 COLUMNS = (
@@ -44,6 +44,7 @@ async def list_repair_orders(
     """Returns a page of repair orders and one more. `customers`: only those that these brought."""
     conditions = query.Conditions()
     narrow(conditions, scope, "customer_id")
+    only_of(conditions, customers, "customer_id")
     for name in ("dealer_id", "adviser_staff_id"):
         if filters.get(name):
             conditions.add(f"{name} = {{}}", uuid.UUID(filters[name]))

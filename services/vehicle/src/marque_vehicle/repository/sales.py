@@ -34,6 +34,12 @@ def driver_of(scope: Scope, vin: str, customers: Sequence[uuid.UUID], dealer: st
     return None
 
 
+def only_of(conditions: query.Conditions, customers: Sequence[uuid.UUID], customer_column: str) -> None:
+    """Keeps a list to some customers, whatever drives it."""
+    if customers:
+        conditions.add(f"{customer_column} = ANY({{}})", list(customers))
+
+
 def narrow(conditions: query.Conditions, scope: Scope, customer_column: str) -> None:
     """Keeps a list inside the caller's scope, whatever drives it."""
     if scope.everything:
@@ -64,6 +70,7 @@ async def list_sales(
     """Returns a page of sales and one more. `customers`: only sales to these."""
     conditions = query.Conditions()
     narrow(conditions, scope, "buyer_customer_id")
+    only_of(conditions, customers, "buyer_customer_id")
     if filters.get("dealer_id"):
         conditions.add("dealer_id = {}", uuid.UUID(filters["dealer_id"]))
     if filters.get("adviser_staff_id"):

@@ -99,12 +99,12 @@ async def reverse_sale(*, uow: UnitOfWork, scope: Scope, sale_id: uuid.UUID, vin
 
 
 async def reverse(uow: UnitOfWork, sale: Sale, reason: str, known: datetime) -> None:
-    """Takes a locked sale back inside the open transaction."""
-    sale.reverse(reason, uow.now)
+    """Takes a locked sale back inside the open transaction. Raises SaleAlreadyReversed, OwnershipMovedOn, having changed nothing."""
     owner = await ownerships.of_sale(uow.session, sale.sale_id)
+    if owner is not None and owner.valid_until is not None:
+        raise OwnershipMovedOn()  # before anything is changed: an import goes on with the next row
+    sale.reverse(reason, uow.now)
     if owner is not None:
-        if owner.valid_until is not None:
-            raise OwnershipMovedOn()
         owner.void(known)
         uow.emit(events.ownership_ended(owner, owner.valid_from, voided=True))
     await uow.flush()  # the buyer's known time ends before those who go on are judged by the database

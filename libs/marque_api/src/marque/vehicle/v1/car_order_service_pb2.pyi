@@ -110,7 +110,7 @@ class ListCarOrdersRequest(_message.Message):
     stage: _car_order_pb2.CarOrderStage.ValueType
     """Only orders at this stage; unspecified for all."""
     late_only: _builtins.bool
-    """Only orders whose present promise was broken."""
+    """Only open orders whose present promise was broken."""
     def __init__(
         self,
         *,

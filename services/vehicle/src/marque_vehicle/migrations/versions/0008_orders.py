@@ -40,13 +40,14 @@ ORDERS = [
         CONSTRAINT uq_car_orders_code UNIQUE (order_code))
     """,
     "CREATE UNIQUE INDEX uq_car_orders_vin ON car_orders (vin) WHERE vin <> '' AND state <> 3",
-    "CREATE INDEX ix_car_orders_vin ON car_orders (vin, update_time, order_id) WHERE vin <> ''",
+    "CREATE INDEX ix_car_orders_vin ON car_orders (vin, update_time, order_id)",
     "CREATE INDEX ix_car_orders_update_time ON car_orders (update_time, order_id)",
     "CREATE INDEX ix_car_orders_create_time ON car_orders (create_time, order_id)",
     "CREATE INDEX ix_car_orders_dealer_update_time ON car_orders (dealer_id, update_time, order_id)",
     "CREATE INDEX ix_car_orders_dealer_create_time ON car_orders (dealer_id, create_time, order_id)",
     "CREATE INDEX ix_car_orders_customer ON car_orders (customer_id, update_time, order_id) WHERE customer_id IS NOT NULL",
-    "CREATE INDEX ix_car_orders_late ON car_orders (dealer_id, update_time, order_id) WHERE late AND state = 1",
+    "CREATE INDEX ix_car_orders_late ON car_orders (update_time, order_id) WHERE late AND state = 1",
+    "CREATE INDEX ix_car_orders_dealer_late ON car_orders (dealer_id, update_time, order_id) WHERE late AND state = 1",
     # A promise is told to be broken once, however often it is made again.
     """
     CREATE TABLE car_order_lates (

@@ -59,9 +59,11 @@ class SaleImporter:
         if good:
             if await bulk.are_of_orders(uow.session, [_key(reading) for _, reading in good]):
                 await car_orders.hold(uow.session)  # before any other lock, as everywhere
-            known = await ownerships.lock(uow.session, [reading.values["vin"] for _, reading in good])
-            for wave in waves(good, lambda one: one[1].key):
-                await _apply(uow, wave, outcomes, known)
+            cars = [reading.values["vin"] for _, reading in good]
+            for wave in waves(
+                good, lambda one: one[1].key
+            ):  # each knows later than the one before, which it may correct
+                await _apply(uow, wave, outcomes, await ownerships.lock(uow.session, cars))
         return ordered(readings, outcomes)
 
 
@@ -251,9 +253,9 @@ async def _again(uow: UnitOfWork, reading: Reading, sale: Sale, known: datetime)
     if sale.state == Sale.REVERSED or not (changed or reason):
         return reading.outcome(UNCHANGED)
     try:
-        await _complete(uow, sale, {name: values[name] for name in changed}, values["start_time"], known)
-        if reason:
+        if reason:  # before it is completed: an ownership that never was is not corrected first
             await sales.reverse(uow, sale, reason, known)
+        await _complete(uow, sale, {name: values[name] for name in changed}, values["start_time"], known)
     except DomainError as error:
         reading.refuse("", error.reason, error.text)
         return reading.rejected
