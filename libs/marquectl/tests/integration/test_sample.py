@@ -29,6 +29,10 @@ async def totals(services: Platform) -> dict[str, int]:
         "resources": ("vehicle", "service_resources"),
         "appointments": ("vehicle", "appointments"),
         "recalled cars": ("vehicle", "recall_vehicles"),
+        "plans": ("vehicle", "maintenance_plans"),
+        "parts on their way": ("vehicle", "parts_orders"),
+        "claims": ("vehicle", "warranty_claims"),
+        "calls for help": ("vehicle", "roadside_cases"),
     }
     return {
         name: (await services.sql(service, f"SELECT count(*) AS n FROM {table}"))[0]["n"]
@@ -74,6 +78,8 @@ class TestMakeSample:
         assert before["consents"] == len(world.consents)
         assert before["appointments"] > 0
         assert before["recalled cars"] > 0
+        assert (before["plans"], before["parts on their way"], before["calls for help"]) == (2, 1, 1)
+        assert before["claims"] > 0
 
         seen.clear()
         await make_sample(
