@@ -21,6 +21,7 @@ from marquectl.leading import Leads
 from marquectl.ordering import Orders
 from marquectl.partnering import Partners
 from marquectl.recalling import Recalls
+from marquectl.upkeeping import Upkeep
 from marquectl.world import World
 from marquectl.world.cars import Transfer
 from marquectl.world.make import SOURCE
@@ -65,6 +66,7 @@ class Loader:
         await self._partners()
         await self._diaries()
         await Recalls(self._door, self._request).bring(self._world.cars)
+        await Upkeep(self._door, self.dealer_ids, self._request).bring(self._world.cars)
         leads = Leads(self._door, self.dealer_ids, self.customer_ids, self._request)
         await leads.fleets()
         await self._all(leads.works(self._world.leads))

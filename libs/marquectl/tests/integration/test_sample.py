@@ -36,6 +36,10 @@ async def totals(services: Platform) -> dict[str, int]:
         "test drives": ("customer", "test_drives"),
         "quotes": ("customer", "quotes"),
         "referrals": ("customer", "referrals"),
+        "plans": ("vehicle", "maintenance_plans"),
+        "parts on their way": ("vehicle", "parts_orders"),
+        "claims": ("vehicle", "warranty_claims"),
+        "calls for help": ("vehicle", "roadside_cases"),
     }
     return {
         name: (await services.sql(service, f"SELECT count(*) AS n FROM {table}"))[0]["n"]
@@ -92,6 +96,8 @@ class TestMakeSample:
         assert min(before[name] for name in ("demo cars", "test drives", "quotes", "referrals")) > 0
         waiting = await all_services.sql("customer", "SELECT 1 FROM quotes WHERE state = 2")
         assert waiting, "no quote of the sample waits for approval"
+        assert (before["plans"], before["parts on their way"], before["calls for help"]) == (2, 1, 1)
+        assert before["claims"] > 0
 
         seen.clear()
         await make_sample(

@@ -361,7 +361,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
 }  # fmt: skip
 
 # Upkeep of cars: odometers, maintenance, cars in use; parts, claims under warranty.
-_UPKEEP_LOOK = "vehicle.odometer: list\nvehicle.maintenance_plans: list\nvehicle.maintenance: read"
+_UPKEEP_LOOK = "vehicle.odometer: list\nvehicle.maintenance_plans: list\nvehicle.maintenance: read\nvehicle.lemon_watches: read_evidence"
 _UPKEEP_DESK = "vehicle.odometer: record\nvehicle.maintenance: list list_returns"
 _PARTS_LOOK = "vehicle.parts_orders: read list list_fill_rates"
 _PARTS = "vehicle.parts_orders: place read list receive cancel list_fill_rates"

@@ -111,3 +111,16 @@ class TestImport:
         assert {(one.odometer_km, one.flag, one.source) for one in await garage.events("OdometerFlagged", vin)} == {
             (9_000, WENT_BACK, 2), (9_000, WENT_BACK, 3),
         }  # fmt: skip
+
+
+class TestAppointment:
+    async def test_what_is_read_at_arrival_is_kept_and_flagged_where_it_goes_back(self, diary: Any) -> None:
+        station, vin = await diary.make_station(bays=2), (await diary.garage.make_car()).vin
+        await record(diary.garage, vin, 30, 9000)
+        made = await diary.book(station, diary.at(9), vin=vin)
+        await diary.ask("CheckInAppointment", appointment_id=made.appointment_id, odometer_km=8000)
+        page = await diary.garage.ask("OdometerService/ListOdometerReadings", vin=vin)
+        assert [(one.odometer_km, one.flag, one.source, one.source_id) for one in page.readings][:1] == [
+            (8000, WENT_BACK, 5, made.appointment_id)
+        ]
+        assert (await diary.garage.ask("VehicleService/GetVehicle", vin=vin)).odometer_km == 9000

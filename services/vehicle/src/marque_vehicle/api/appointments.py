@@ -135,6 +135,7 @@ class AppointmentApi:
             scope=await scopes.visible_to(self._work.reader, call.principal),
             appointment_id=uuid.UUID(request.appointment_id),
             repair_order_id=common.uuid_or_none(request.repair_order_id),
+            km=request.odometer_km,
             etag=request.etag,
         )
 

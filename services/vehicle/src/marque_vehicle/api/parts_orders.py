@@ -6,6 +6,7 @@ import uuid
 from typing import Any
 
 from marque.vehicle.v1 import parts_order_service_pb2
+from servicekit.db.base import now
 from servicekit.db.uow import Work
 from servicekit.paging import moment, page_key, page_of
 from servicekit.rpc.call import Call
@@ -67,7 +68,7 @@ class PartsOrderApi:
     async def ListPartsFillRates(self, request: Any, call: Call) -> Any:
         page = page_of(request)
         after = page_key(page, uuid.UUID)
-        first, last = mapping.span(request)
+        first, last = mapping.span(request, now().date())
         scope = await scopes.visible_to(self._work.reader, call.principal)
         dealer = common.uuid_or_none(request.dealer_id)
         rows = await repository.fill_rates(self._work.reader, scope, dealer, first, last, page, after)

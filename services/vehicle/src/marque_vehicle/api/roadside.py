@@ -39,7 +39,8 @@ class RoadsideApi:
         return await usecases.open_case(uow=self._work(call, mapping.taken), values=values)
 
     async def TrackRoadsideHelp(self, request: Any, call: Call) -> Any:
-        row = await repository.of_phone(self._work.reader, uuid.UUID(request.case_id), mapping.phone_of(request.phone))
+        everything = scopes.Scope(everything=True)
+        row = await repository.get_case(self._work.reader, everything, uuid.UUID(request.case_id))
         if row is None:
             raise RoadsideCaseNotFound()
         return mapping.progress(row)

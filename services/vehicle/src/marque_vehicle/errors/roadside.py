@@ -6,7 +6,7 @@ from servicekit.errors import FailedPrecondition, NotFound
 
 
 class RoadsideCaseNotFound(NotFound):
-    """No such case in the caller's sight, or not of this phone."""
+    """No such case in the caller's sight."""
 
     reason = "ROADSIDE_CASE_NOT_FOUND"
     message = "There is no such case, or you may not see it."

@@ -13,7 +13,8 @@ from marque_vehicle.mapping import common
 from marque_vehicle.models import PartsOrder
 
 _PLAIN = ("number", "warehouse_code", "part_number", "quantity", "state", "cancel_reason")
-_LONGEST = timedelta(days=400)
+_LONGEST, _USUAL = timedelta(days=400), timedelta(days=30)
+_EARLIEST = date(1, 1, 31)  # thirty days before it there still are days
 
 
 def values_of(message: parts_order_pb2.PartsOrder) -> dict[str, Any]:
@@ -53,11 +54,10 @@ def filters(request: parts_order_service_pb2.ListPartsOrdersRequest) -> dict[str
     return {**ids, "state": request.state}
 
 
-def span(request: parts_order_service_pb2.ListPartsFillRatesRequest) -> tuple[date, date]:
+def span(request: parts_order_service_pb2.ListPartsFillRatesRequest, today: date) -> tuple[date, date]:
     """Returns the days asked for. Raises InvalidArgument."""
-    first, last = common.as_day(request, "order_date_from"), common.as_day(request, "order_date_to")
-    assert first is not None  # the contract requires both
-    assert last is not None
+    last = common.as_day(request, "order_date_to") or today
+    first = common.as_day(request, "order_date_from") or max(last, _EARLIEST) - _USUAL
     if last < first:
         raise InvalidArgument.of("order_date_to", "RANGE_REVERSED", "The last day lies before the first.")
     if last - first > _LONGEST:

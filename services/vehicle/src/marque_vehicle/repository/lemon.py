@@ -26,7 +26,7 @@ FROM vehicles v JOIN sales s ON s.vin = v.vin AND s.state = 1 AND s.use = 1 LEFT
 WHERE v.vin = {vin} ORDER BY s.start_time, s.sale_id LIMIT 1
 """
 _VISITS = f"""
-SELECT repair_order_id, open_time, close_time, odometer_in_km, lines, create_time FROM repair_orders
+SELECT repair_order_id, number, dealer_id, open_time, close_time, odometer_in_km, lines, create_time FROM repair_orders
 WHERE vin = {{vin}} AND state <> 3 ORDER BY open_time LIMIT {_MOST_VISITS}
 """  # noqa: S608 - our own words
 
@@ -43,6 +43,14 @@ async def read_now(session: AsyncSession, vin: str) -> tuple[Any, list[Any]]:
     if sale is None:
         return None, []
     return sale, list((await session.execute(sa.text(_VISITS.format(vin=":vin")), {"vin": vin})).mappings())
+
+
+async def codes_of(reader: Reader, dealer_ids: Iterable[Any]) -> dict[Any, str]:
+    """Returns the codes of some dealers, by id."""
+    rows = await reader.fetch(
+        "SELECT dealer_id, code FROM known_dealers WHERE dealer_id = ANY($1)", list(set(dealer_ids))
+    )
+    return {row["dealer_id"]: row["code"] for row in rows}
 
 
 async def keep(session: AsyncSession, vin: str, watch: Watch, moment: datetime) -> int:

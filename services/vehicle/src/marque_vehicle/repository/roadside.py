@@ -31,12 +31,6 @@ async def get_case(reader: Reader, scope: Scope, case_id: uuid.UUID) -> asyncpg.
     return await reader.fetchrow(sql, *conditions.arguments)
 
 
-async def of_phone(reader: Reader, case_id: uuid.UUID, phone: str) -> asyncpg.Record | None:
-    """Returns a case for who knows the phone that was given."""
-    sql = f"SELECT {COLUMNS} FROM roadside_cases WHERE case_id = $1 AND phone = $2"  # noqa: S608 - our own words
-    return await reader.fetchrow(sql, case_id, phone)
-
-
 async def list_cases(
     reader: Reader, scope: Scope, filters: dict[str, Any], order: query.Order, page: Page, after: tuple[Any, ...] | None
 ) -> list[asyncpg.Record]:

@@ -35,6 +35,8 @@ from marque_vehicle.rules.diary import (
     Policy,
     is_open_for,
 )
+from marque_vehicle.rules.odometer import APPOINTMENT
+from marque_vehicle.usecases import odometer
 
 REMIND, MISS = "appointment.remind", "appointment.miss"
 
@@ -156,14 +158,18 @@ async def cancel(*, uow: UnitOfWork, scope: Scope, appointment_id: uuid.UUID, re
 
 
 async def check_in(
-    *, uow: UnitOfWork, scope: Scope, appointment_id: uuid.UUID, repair_order_id: uuid.UUID | None, etag: str
+    *, uow: UnitOfWork, scope: Scope, appointment_id: uuid.UUID, repair_order_id: uuid.UUID | None, km: int, etag: str
 ) -> Any:
-    """Says that the car came."""
+    """Says that the car came; an odometer that was read is kept with the car."""
     async with uow:
         made = await _locked(uow, scope, appointment_id, etag)
         if repair_order_id is not None and not await repository.is_visit_of(uow.session, made, repair_order_id):
             raise RepairOrderNotFound(repair_order_id=repair_order_id)
         made.arrive(uow.now, repair_order_id)
+        vehicle = await vehicles.lock_vehicle(uow.session, made.vin) if km else None
+        if vehicle is not None:
+            source_id = str(appointment_id)
+            await odometer.note(uow, vehicle, km, uow.now, replaced=False, source=APPOINTMENT, source_id=source_id)
         await uow.flush()
         uow.emit(events.appointment_arrived(made), of=made)
         uow.audit("check_in", "appointment", str(appointment_id))

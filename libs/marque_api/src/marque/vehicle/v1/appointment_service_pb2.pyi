@@ -343,6 +343,7 @@ class CheckInAppointmentRequest(_message.Message):
     REPAIR_ORDER_ID_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    ODOMETER_KM_FIELD_NUMBER: _builtins.int
     appointment_id: _builtins.str
     """The appointment."""
     repair_order_id: _builtins.str
@@ -355,6 +356,8 @@ class CheckInAppointmentRequest(_message.Message):
     """A key of the caller's choice, which makes a retry give the first answer and change nothing; over HTTP the
     `Idempotency-Key` header. Another request under the same key is refused with REQUEST_ID_REUSED.
     """
+    odometer_km: _builtins.int
+    """What the odometer showed, in kilometres; 0 where nobody looked. It is kept even where it cannot be true, and flagged."""
     def __init__(
         self,
         *,
@@ -362,10 +365,11 @@ class CheckInAppointmentRequest(_message.Message):
         repair_order_id: _builtins.str = ...,
         etag: _builtins.str = ...,
         request_id: _builtins.str = ...,
+        odometer_km: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["appointment_id", b"appointment_id", "etag", b"etag", "repair_order_id", b"repair_order_id", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["appointment_id", b"appointment_id", "etag", b"etag", "odometer_km", b"odometer_km", "repair_order_id", b"repair_order_id", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

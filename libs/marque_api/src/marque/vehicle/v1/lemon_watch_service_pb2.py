@@ -29,7 +29,7 @@ from marque.options.v1 import options_pb2 as marque_dot_options_dot_v1_dot_optio
 from marque.vehicle.v1 import lemon_watch_pb2 as marque_dot_vehicle_dot_v1_dot_lemon__watch__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+marque/vehicle/v1/lemon_watch_service.proto\x12\x11marque.vehicle.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fmarque/options/v1/options.proto\x1a#marque/vehicle/v1/lemon_watch.proto\"3\n\x14GetLemonWatchRequest\x12\x1b\n\x03vin\x18\x01 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x02\x18 \xc8\x01\x01\"\x8e\x01\n\x17ListLemonWatchesRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x10\x12\x36\n\x05state\x18\x03 \x01(\x0e\x32\x1d.marque.vehicle.v1.LemonStateB\x08\xbaH\x05\x82\x01\x02\x10\x01\"h\n\x18ListLemonWatchesResponse\x12\x33\n\x08vehicles\x18\x01 \x03(\x0b\x32!.marque.vehicle.v1.WatchedVehicle\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xdc\x02\n\x11LemonWatchService\x12\x9e\x01\n\rGetLemonWatch\x12\'.marque.vehicle.v1.GetLemonWatchRequest\x1a\x1d.marque.vehicle.v1.LemonWatch\"E\xaa\xbb\x18\x1c\n\x1avehicle.lemon_watches.read\x82\xd3\xe4\x93\x02\x1f\x12\x1d/v1/vehicles/{vin}/lemonWatch\x12\xa5\x01\n\x10ListLemonWatches\x12*.marque.vehicle.v1.ListLemonWatchesRequest\x1a+.marque.vehicle.v1.ListLemonWatchesResponse\"8\xaa\xbb\x18\x1c\n\x1avehicle.lemon_watches.list\x82\xd3\xe4\x93\x02\x12\x12\x10/v1/lemonWatchesb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+marque/vehicle/v1/lemon_watch_service.proto\x12\x11marque.vehicle.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fmarque/options/v1/options.proto\x1a#marque/vehicle/v1/lemon_watch.proto\"3\n\x14GetLemonWatchRequest\x12\x1b\n\x03vin\x18\x01 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x02\x18 \xc8\x01\x01\"\x8e\x01\n\x17ListLemonWatchesRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x10\x12\x36\n\x05state\x18\x03 \x01(\x0e\x32\x1d.marque.vehicle.v1.LemonStateB\x08\xbaH\x05\x82\x01\x02\x10\x01\"h\n\x18ListLemonWatchesResponse\x12\x33\n\x08vehicles\x18\x01 \x03(\x0b\x32!.marque.vehicle.v1.WatchedVehicle\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"a\n\x17GetLemonEvidenceRequest\x12\x1b\n\x03vin\x18\x01 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x02\x18 \xc8\x01\x01\x12)\n\rlanguage_code\x18\x02 \x01(\tB\x12\xbaH\x0fr\rR\x00R\x05zh-CNR\x02\x65n\"M\n\rLemonEvidence\x12\x0b\n\x03vin\x18\x01 \x01(\t\x12\x0c\n\x04html\x18\x02 \x01(\t\x12\x0e\n\x06sha256\x18\x03 \x01(\t\x12\x11\n\tfile_name\x18\x04 \x01(\t2\x92\x04\n\x11LemonWatchService\x12\x9e\x01\n\rGetLemonWatch\x12\'.marque.vehicle.v1.GetLemonWatchRequest\x1a\x1d.marque.vehicle.v1.LemonWatch\"E\xaa\xbb\x18\x1c\n\x1avehicle.lemon_watches.read\x82\xd3\xe4\x93\x02\x1f\x12\x1d/v1/vehicles/{vin}/lemonWatch\x12\xa5\x01\n\x10ListLemonWatches\x12*.marque.vehicle.v1.ListLemonWatchesRequest\x1a+.marque.vehicle.v1.ListLemonWatchesResponse\"8\xaa\xbb\x18\x1c\n\x1avehicle.lemon_watches.list\x82\xd3\xe4\x93\x02\x12\x12\x10/v1/lemonWatches\x12\xb3\x01\n\x10GetLemonEvidence\x12*.marque.vehicle.v1.GetLemonEvidenceRequest\x1a .marque.vehicle.v1.LemonEvidence\"Q\xaa\xbb\x18%\n#vehicle.lemon_watches.read_evidence\x82\xd3\xe4\x93\x02\"\x12 /v1/vehicles/{vin}/lemonEvidenceb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -44,16 +44,26 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTLEMONWATCHESREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\005r\003\030\200\020'
   _globals['_LISTLEMONWATCHESREQUEST'].fields_by_name['state']._loaded_options = None
   _globals['_LISTLEMONWATCHESREQUEST'].fields_by_name['state']._serialized_options = b'\272H\005\202\001\002\020\001'
+  _globals['_GETLEMONEVIDENCEREQUEST'].fields_by_name['vin']._loaded_options = None
+  _globals['_GETLEMONEVIDENCEREQUEST'].fields_by_name['vin']._serialized_options = b'\342A\001\002\272H\007r\002\030 \310\001\001'
+  _globals['_GETLEMONEVIDENCEREQUEST'].fields_by_name['language_code']._loaded_options = None
+  _globals['_GETLEMONEVIDENCEREQUEST'].fields_by_name['language_code']._serialized_options = b'\272H\017r\rR\000R\005zh-CNR\002en'
   _globals['_LEMONWATCHSERVICE'].methods_by_name['GetLemonWatch']._loaded_options = None
   _globals['_LEMONWATCHSERVICE'].methods_by_name['GetLemonWatch']._serialized_options = b'\252\273\030\034\n\032vehicle.lemon_watches.read\202\323\344\223\002\037\022\035/v1/vehicles/{vin}/lemonWatch'
   _globals['_LEMONWATCHSERVICE'].methods_by_name['ListLemonWatches']._loaded_options = None
   _globals['_LEMONWATCHSERVICE'].methods_by_name['ListLemonWatches']._serialized_options = b'\252\273\030\034\n\032vehicle.lemon_watches.list\202\323\344\223\002\022\022\020/v1/lemonWatches'
+  _globals['_LEMONWATCHSERVICE'].methods_by_name['GetLemonEvidence']._loaded_options = None
+  _globals['_LEMONWATCHSERVICE'].methods_by_name['GetLemonEvidence']._serialized_options = b'\252\273\030%\n#vehicle.lemon_watches.read_evidence\202\323\344\223\002\"\022 /v1/vehicles/{vin}/lemonEvidence'
   _globals['_GETLEMONWATCHREQUEST']._serialized_start=228
   _globals['_GETLEMONWATCHREQUEST']._serialized_end=279
   _globals['_LISTLEMONWATCHESREQUEST']._serialized_start=282
   _globals['_LISTLEMONWATCHESREQUEST']._serialized_end=424
   _globals['_LISTLEMONWATCHESRESPONSE']._serialized_start=426
   _globals['_LISTLEMONWATCHESRESPONSE']._serialized_end=530
-  _globals['_LEMONWATCHSERVICE']._serialized_start=533
-  _globals['_LEMONWATCHSERVICE']._serialized_end=881
+  _globals['_GETLEMONEVIDENCEREQUEST']._serialized_start=532
+  _globals['_GETLEMONEVIDENCEREQUEST']._serialized_end=629
+  _globals['_LEMONEVIDENCE']._serialized_start=631
+  _globals['_LEMONEVIDENCE']._serialized_end=708
+  _globals['_LEMONWATCHSERVICE']._serialized_start=711
+  _globals['_LEMONWATCHSERVICE']._serialized_end=1241
 # @@protoc_insertion_point(module_scope)

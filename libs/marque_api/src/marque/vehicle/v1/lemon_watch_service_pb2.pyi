@@ -98,3 +98,63 @@ class ListLemonWatchesResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListLemonWatchesResponse: _TypeAlias = ListLemonWatchesResponse  # noqa: Y015
+
+@_typing.final
+class GetLemonEvidenceRequest(_message.Message):
+    """Asks for what a claim under the law rests on."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VIN_FIELD_NUMBER: _builtins.int
+    LANGUAGE_CODE_FIELD_NUMBER: _builtins.int
+    vin: _builtins.str
+    """The VIN; spaces, hyphens and small letters are understood."""
+    language_code: _builtins.str
+    """The language of the page; empty means `zh-CN`."""
+    def __init__(
+        self,
+        *,
+        vin: _builtins.str = ...,
+        language_code: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["language_code", b"language_code", "vin", b"vin"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetLemonEvidenceRequest: _TypeAlias = GetLemonEvidenceRequest  # noqa: Y015
+
+@_typing.final
+class LemonEvidence(_message.Message):
+    """What a claim under the law rests on."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VIN_FIELD_NUMBER: _builtins.int
+    HTML_FIELD_NUMBER: _builtins.int
+    SHA256_FIELD_NUMBER: _builtins.int
+    FILE_NAME_FIELD_NUMBER: _builtins.int
+    vin: _builtins.str
+    """The car."""
+    html: _builtins.str
+    """A whole page in HTML 5, UTF-8, without scripts and outside references."""
+    sha256: _builtins.str
+    """SHA-256 of the page in hexadecimal, for who wants to show later that it was not changed."""
+    file_name: _builtins.str
+    """A name for the file."""
+    def __init__(
+        self,
+        *,
+        vin: _builtins.str = ...,
+        html: _builtins.str = ...,
+        sha256: _builtins.str = ...,
+        file_name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["file_name", b"file_name", "html", b"html", "sha256", b"sha256", "vin", b"vin"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LemonEvidence: _TypeAlias = LemonEvidence  # noqa: Y015

@@ -20,7 +20,9 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class OdometerFlagged(_message.Message):
-    """A reading of a car's odometer does not fit the others. Told once for each reading."""
+    """A reading of a car's odometer does not fit the others. Told once for each reading, of cars in markets for
+    which there is a plan of maintenance; the list of a car's readings shows the flags of all.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -280,11 +280,11 @@ class ListPartsFillRatesRequest(_message.Message):
     """Only this station; empty for all in sight."""
     @_builtins.property
     def order_date_from(self) -> _date_pb2.Date:
-        """The first day on which parts were ordered, by the calendar in UTC."""
+        """The first day on which parts were ordered, by the calendar in UTC; absent for 30 days before the last."""
 
     @_builtins.property
     def order_date_to(self) -> _date_pb2.Date:
-        """The last day."""
+        """The last day; absent for today."""
 
     def __init__(
         self,
