@@ -9,6 +9,7 @@ from typing import Any
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from marquectl.complaining import Cases
 from marquectl.contract import KINDS, method
 from marquectl.diaries import Diaries
 from marquectl.door import Caller, Door
@@ -65,6 +66,8 @@ class Loader:
         await Recalls(self._door, self._request).bring(self._world.cars)
         leads = Leads(self._door, self.dealer_ids, self.customer_ids, self._request)
         await self._all(leads.works(self._world.leads))
+        cases = Cases(self._door, self.dealer_ids, self.customer_ids, self._request)
+        await self._all(cases.works(self._world))
 
     async def _rows(self, kind: str) -> None:
         rows = self._world.rows[kind]

@@ -29,6 +29,7 @@ async def totals(services: Platform) -> dict[str, int]:
         "resources": ("vehicle", "service_resources"),
         "appointments": ("vehicle", "appointments"),
         "recalled cars": ("vehicle", "recall_vehicles"),
+        "cases": ("complaint", "cases"),
     }
     return {
         name: (await services.sql(service, f"SELECT count(*) AS n FROM {table}"))[0]["n"]
@@ -74,6 +75,7 @@ class TestMakeSample:
         assert before["consents"] == len(world.consents)
         assert before["appointments"] > 0
         assert before["recalled cars"] > 0
+        assert before["cases"] > 0
 
         seen.clear()
         await make_sample(
