@@ -175,6 +175,7 @@ class TestHandOver:
         assert dict(told) == owned
         assert [(one.key, one.to_staff_id in heirs) for one in report if one.kind == "network.staff"] == [(led, True)]
         assert {step.service: step.handed_count for step in ended.steps} == {
+            "complaint": 0,
             "customer": 0,
             "network": 1,
             "vehicle": ORDERS,

@@ -26,8 +26,9 @@ async def services(platform: Platform) -> Platform:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def all_services(services: Platform) -> Platform:
-    """The same with vehicle."""
+    """The same with vehicle and complaint."""
     await services.start("vehicle")
+    await services.start("complaint")
     return services
 
 

@@ -126,6 +126,15 @@ KINDS = {
             order_by="open_time",
         ),
         Kind(
+            "cases",
+            "complaint.v1.ComplaintImportService/ImportCases",
+            "complaint.v1.CaseService/ListCases",
+            "cases",
+            ("source_key",),
+            refers=frozenset({"dealer_code"}),
+            order_by="receive_time",
+        ),
+        Kind(
             "kpi-values",
             "network.v1.NetworkImportService/ImportKpiValues",
             "network.v1.DealerScorecardService/ListKpiValues",

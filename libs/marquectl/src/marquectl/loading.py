@@ -10,6 +10,7 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from marquectl.belonging import Belonging, Belongings
+from marquectl.complaining import Cases
 from marquectl.contract import KINDS, method
 from marquectl.diaries import Diaries
 from marquectl.door import Caller, Door
@@ -73,6 +74,8 @@ class Loader:
         await self._orders()
         belonging = Belonging(self._door, self.dealer_ids, self.customer_ids, self._request)
         await belonging.enter(Belongings.of(self._world.customers))
+        cases = Cases(self._door, self.dealer_ids, self.customer_ids, self._request)
+        await self._all(cases.works(self._world))
 
     async def _rows(self, kind: str) -> None:
         rows = self._world.rows[kind]

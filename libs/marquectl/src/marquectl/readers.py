@@ -54,10 +54,13 @@ class SourceFile:
     sha256: str
     size: int
     encoding: str = ""
+    header: tuple[str, ...] = ()
 
     @classmethod
-    def survey(cls, path: Path, encoding: str = "") -> SourceFile:
-        """Reads the file once. `encoding` overrules what is found. Raises UsageError where it is no file of rows."""
+    def survey(cls, path: Path, encoding: str = "", header: tuple[str, ...] = ()) -> SourceFile:
+        """Reads the file once. `encoding` overrules what is found; `header` are the columns of a file that has no header line, which is
+        seen by its first cell. Raises UsageError where it is no file of rows.
+        """
         form = path.suffix.lower().removeprefix(".").replace("ndjson", "jsonl")
         if form not in ("csv", "tsv", "jsonl", "parquet"):
             raise UsageError(f"{path.name}: the ending tells the format; it must be .csv, .tsv, .jsonl or .parquet")
@@ -74,7 +77,7 @@ class SourceFile:
                 raise UsageError(f"there is no encoding {encoding}") from None
         if not found:
             raise UsageError(f"{path.name} is neither UTF-8 nor GB 18030; name its encoding in the mapping file")
-        return cls(path, form, sha, size, found)
+        return cls(path, form, sha, size, found, header)
 
     def columns(self, delimiter: str = "") -> list[str] | None:
         """The names of the columns; None for JSON lines, where each row names its own."""
@@ -163,6 +166,13 @@ def _header(text: io.TextIOWrapper, file: SourceFile, delimiter: str) -> tuple[l
         text.seek(0)
         line = start.partition("\n")[0]
         delimiter = "\t" if file.format == "tsv" else max(_DELIMITERS, key=line.count)
+    if file.header and text.readline().split(delimiter, 1)[0].strip(' "\ufeff') != file.header[0]:
+        text.seek(0)
+        width = text.readline().count(delimiter) + 1
+        text.seek(0)
+        return list(file.header[:width]), csv.reader(text, delimiter=delimiter, quoting=csv.QUOTE_NONE)
+    if file.header:
+        text.seek(0)
     reader = csv.reader(text, delimiter=delimiter, strict=True)
     try:
         columns = [name.strip().lstrip("\ufeff") for name in next(reader, [])]

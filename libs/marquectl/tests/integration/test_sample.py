@@ -40,6 +40,7 @@ async def totals(services: Platform) -> dict[str, int]:
         "parts on their way": ("vehicle", "parts_orders"),
         "claims": ("vehicle", "warranty_claims"),
         "calls for help": ("vehicle", "roadside_cases"),
+        "cases": ("complaint", "cases"),
     }
     return {
         name: (await services.sql(service, f"SELECT count(*) AS n FROM {table}"))[0]["n"]
@@ -98,6 +99,7 @@ class TestMakeSample:
         assert waiting, "no quote of the sample waits for approval"
         assert (before["plans"], before["parts on their way"], before["calls for help"]) == (2, 1, 1)
         assert before["claims"] > 0
+        assert before["cases"] > 0
 
         seen.clear()
         await make_sample(

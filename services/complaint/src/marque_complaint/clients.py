@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import grpc
@@ -17,7 +17,8 @@ _BATCH = "/marque.customer.v1.CustomerService/BatchGetCustomers"
 _CALENDAR = "/marque.network.v1.CalendarService/GetDealerCalendar"
 _ASSIGN = "/marque.network.v1.AssignmentService/Assign"
 _DEPARTMENT = "service"
-_CASE = "complaint.case"
+_END = "/marque.network.v1.AssignmentService/EndAssignment"
+_CASE, _ROLE = "complaint.case", "dealer.care"
 
 
 class _Neighbour:
@@ -74,16 +75,29 @@ class Network(_Neighbour):
             raise
         return found
 
-    async def assign(self, case_id: uuid.UUID, dealer_id: uuid.UUID, roles: Iterable[str]) -> uuid.UUID | None:
-        """Has somebody of a dealer found for a case; returns who, None while it waits in the queue. A repeat gives the first answer.
+    async def assign(
+        self, case_id: uuid.UUID, dealer_id: uuid.UUID, attempt: int
+    ) -> tuple[uuid.UUID, uuid.UUID | None]:
+        """Has somebody who cares for customers at a dealer found for a case; returns the assignment and who, None while it waits in the
+        queue. The same attempt again gives the first answer.
 
         Raises Unavailable; grpc.aio.AioRpcError where there is no such dealer.
         """
         request = assignment_service_pb2.AssignRequest(
             item_type=_CASE,
             item_id=str(case_id),
-            need=assignment_pb2.AssignmentNeed(dealer_id=str(dealer_id), roles=list(roles)),
-            request_id=f"case:{case_id}",
+            need=assignment_pb2.AssignmentNeed(dealer_id=str(dealer_id), roles=[_ROLE]),
+            reassign=True,
+            request_id=f"case:{case_id}:{attempt}",
         )
         answer: assignment_pb2.Assignment = await self._ask(_ASSIGN, request)
-        return uuid.UUID(answer.staff_id) if answer.staff_id else None
+        return uuid.UUID(answer.assignment_id), uuid.UUID(answer.staff_id) if answer.staff_id else None
+
+    async def end(self, assignment_id: uuid.UUID) -> None:
+        """Says that a case is done with; one that network does not know is done with too. Raises Unavailable."""
+        request = assignment_service_pb2.EndAssignmentRequest(assignment_id=str(assignment_id))
+        try:
+            await self._ask(_END, request)
+        except grpc.aio.AioRpcError as error:
+            if error.code() is not grpc.StatusCode.NOT_FOUND:
+                raise

@@ -22,7 +22,7 @@ from marque_complaint.errors import CONSTRAINTS
 from marque_complaint.handover import ComplaintHandOver
 from marque_complaint.personal import ComplaintPersonalData
 from marque_complaint.subscribers import subscriptions
-from marque_complaint.usecases import timers
+from marque_complaint.usecases import assigning, timers
 from marque_complaint.usecases.importing import CaseImporter
 from marque_complaint.usecases.snapshots import READERS
 
@@ -35,7 +35,10 @@ def build(kit: Kit) -> Service:
     customers, network = Customers(_peer(kit, "customer")), Network(_peer(kit, "network"))
     importers: dict[str, Importer] = {"ImportCases": CaseImporter(work)}
     heard = subscriptions()
-    sweeps = {"calendars": partial(timers.ask_hours, work=work, network=network)}
+    sweeps = {
+        "calendars": partial(timers.ask_hours, work=work, network=network),
+        "case-assignments": partial(assigning.sweep, work=work, network=network),
+    }
     return Service(
         name="complaint",
         migrations=MIGRATIONS,

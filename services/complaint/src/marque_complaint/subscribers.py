@@ -5,19 +5,36 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+from marque.vehicle.v1 import lemon_watch_pb2
 from servicekit import aliases, dealers, staff
 from servicekit.db.uow import UnitOfWork
 from servicekit.messaging.consumer import Subscription
 from servicekit.messaging.envelope import Event
 
 from marque_complaint.errors import CONSTRAINTS
-from marque_complaint.usecases import timers
+from marque_complaint.usecases import assigning, creating, timers
 
 
 async def on_calendar_changed(uow: UnitOfWork, event: Event) -> None:
     """A dealer has other hours: the clocks of its cases are computed anew when they were asked for."""
     data: Any = event.data
     await timers.hours_changed(uow=uow, dealer_id=uuid.UUID(data.dealer_id), department=data.department)
+
+
+async def on_assignment_made(uow: UnitOfWork, event: Event) -> None:
+    """Network found somebody for a case that had waited in its dealer's queue."""
+    data: Any = event.data
+    if data.item_type == assigning.ITEM and data.dealer_id and data.staff_id:
+        await assigning.take(uow, uuid.UUID(data.item_id), uuid.UUID(data.dealer_id), uuid.UUID(data.staff_id))
+
+
+async def on_lemon_law_reached(uow: UnitOfWork, event: Event) -> None:
+    """A car reached a threshold of the law of replacement and return: a case is opened for it, once."""
+    data: Any = event.data
+    trigger = lemon_watch_pb2.LemonTrigger.Name(data.trigger).removeprefix("LEMON_TRIGGER_")
+    await creating.open_for(
+        uow=uow, source=event.type, key=str(event.id), vin=data.vin, category=f"LEMON_LAW:{trigger}"
+    )
 
 
 def subscriptions() -> list[Subscription]:
@@ -30,10 +47,11 @@ def subscriptions() -> list[Subscription]:
                 **dealers.handlers(),
                 **staff.handlers(),
                 "marque.network.v1.CalendarChanged": on_calendar_changed,
+                "marque.network.v1.AssignmentMade": on_assignment_made,
             },
             CONSTRAINTS,
             rebuilds={**dealers.REBUILDS, **staff.REBUILDS},
-            effects=frozenset({"known_calendars"}),
+            effects=frozenset({"known_calendars", "cases", "case_entries"}),
         ),
         Subscription(
             "complaint_customer",
@@ -42,5 +60,12 @@ def subscriptions() -> list[Subscription]:
             CONSTRAINTS,
             lane=aliases.LANE,
             rebuilds=aliases.REBUILDS,
+        ),
+        Subscription(
+            "complaint_vehicle",
+            "vehicle",
+            {"marque.vehicle.v1.LemonLawReached": on_lemon_law_reached},
+            CONSTRAINTS,
+            effects=frozenset({"cases", "case_entries", "case_clocks", "case_search"}),
         ),
     ]

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from marque.complaint.v1 import case_types_pb2
 from marque.customer.v1 import interaction_pb2
 from marque.vehicle.v1 import repair_order_types_pb2, sale_pb2
 from servicekit import dealers, staff
@@ -20,12 +21,16 @@ from marque_customer.errors import CONSTRAINTS
 from marque_customer.repository.deeds import SALES, VISITS, Deed
 from marque_customer.repository.notes import Note
 from marque_customer.rules.kinds import RELATION_SALE, RELATION_VISIT
-from marque_customer.usecases import call_backs, interactions, plates
+from marque_customer.usecases import call_backs, cases, interactions, plates
 from marque_customer.usecases.leads import calendars
 from marque_customer.usecases.leads import clock as leads
 from marque_customer.usecases.lifecycle import hearing
 
 _PLATE = "plate_number"
+_CASE_RECEIVED, _CASE_CLOSED = "marque.complaint.v1.CaseReceived", "marque.complaint.v1.CaseClosed"
+_CASE_REOPENED, _CASE_LINKED = "marque.complaint.v1.CaseReopened", "marque.complaint.v1.CaseLinked"
+_CASE_WORDS = {_CASE_RECEIVED: "case.received", _CASE_CLOSED: "case.closed", _CASE_REOPENED: "case.reopened"}
+_CLOSED = case_types_pb2.CASE_STATE_CLOSED
 _SOLD = "marque.vehicle.v1.SaleRecorded"
 _REVERSED = "marque.vehicle.v1.SaleReversed"
 _PAID = frozenset({_SOLD, "marque.vehicle.v1.RepairOrderClosed"})  # after these it is known what was paid
@@ -200,6 +205,25 @@ async def _note_car(uow: UnitOfWork, event: Event, whole: bool = False, **values
         await hearing.mark(uow=uow, customer_ids=[person])
 
 
+async def on_case_moved(uow: UnitOfWork, event: Event) -> None:
+    """A complaint was taken, closed, opened again or tied to somebody: contacts are held while it is open, and the time line tells of it.
+
+    A case that is tied to nobody any more frees whose it was.
+    """
+    data: Any = event.data
+    owner = data.customer_id or getattr(data, "former_customer_id", "")
+    if not owner:
+        return
+    is_open = bool(data.customer_id) and event.type != _CASE_CLOSED and getattr(data, "state", 0) != _CLOSED
+    about = {"customer_id": uuid.UUID(owner), "case_id": data.case_id}
+    await cases.hold(uow=uow, **about, version=event.version, is_open=is_open)
+    if (sentence := _CASE_WORDS.get(event.type)) and data.customer_id:
+        at = data.receive_time if event.type == _CASE_RECEIVED else data.occur_time
+        dealer = uuid.UUID(data.dealer_id) if data.dealer_id else None
+        moment = at.ToDatetime(UTC)
+        await cases.note(uow=uow, **about, dealer_id=dealer, vin=data.vin, sentence=sentence, at=moment)
+
+
 def subscriptions() -> list[Subscription]:
     """Returns the streams that this service listens to."""
     vehicle = {
@@ -239,5 +263,12 @@ def subscriptions() -> list[Subscription]:
             CONSTRAINTS,
             rebuilds={**dealers.REBUILDS, **staff.REBUILDS},
             effects=_LEAD_TABLES | {"known_calendars"},
+        ),
+        Subscription(
+            "customer_complaint",
+            "complaint",
+            dict.fromkeys((_CASE_RECEIVED, _CASE_CLOSED, _CASE_REOPENED, _CASE_LINKED), on_case_moved),
+            CONSTRAINTS,
+            effects=frozenset({"contact_holds", "interactions"}),
         ),
     ]

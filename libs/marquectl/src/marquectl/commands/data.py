@@ -16,6 +16,7 @@ from marquectl.display import Display, console, counted
 from marquectl.errors import INTERRUPTED, ROWS_REJECTED
 from marquectl.exporting import export_rows
 from marquectl.importing import ImportJob
+from marquectl.mapping import layout_file
 
 Kinds = StrEnum("Kinds", {name.replace("-", "_"): name for name in KINDS})  # type: ignore[misc]
 KindArgument = Annotated[Kinds, typer.Argument(help="What the file holds.")]
@@ -28,6 +29,9 @@ def import_(
     kind: KindArgument,
     file: Annotated[Path, typer.Argument(help="A .csv, .tsv, .jsonl or .parquet file; UTF-8 or GB 18030.")],
     mapping: Annotated[Path | None, typer.Option("--map", help="A mapping file: which column is which field.")] = None,
+    layout: Annotated[
+        str, typer.Option(help="A known layout instead of --map: nhtsa-odi, nhtsa-flat, cn-portal; or a mapping file.")
+    ] = "",
     source: Annotated[str, typer.Option(help="The system that the rows come from; part of the natural key.")] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check every row and write none.")] = False,
     errors: Annotated[Path | None, typer.Option(help="Where rejected rows are reported; FILE.errors.csv.")] = None,
@@ -39,7 +43,11 @@ def import_(
 
     Exit status: 0 when no row was rejected, 3 when some were, 130 when interrupted, 1 or 2 on failure.
     """
-    run(_import(kind.value, file, mapping, source, dry_run, errors, (role, dealer or []), patience))
+    run(
+        _import(
+            kind.value, file, mapping or layout_file(layout), source, dry_run, errors, (role, dealer or []), patience
+        )
+    )
 
 
 async def _import(

@@ -58,7 +58,7 @@ class ImportJob:
         self._patience = patience
         self._watch = watch
         hint = load_plan(kind, mapping, None, source=source)
-        self.file = SourceFile.survey(path, hint.encoding)
+        self.file = SourceFile.survey(path, hint.encoding, hint.header)
         self.plan = load_plan(kind, mapping, self.file.columns(hint.delimiter), source=source)
         if not self.plan.source:
             raise UsageError("say which system the rows come from: --source, or `source` in the mapping file")

@@ -125,7 +125,10 @@ def _fields(message: Descriptor, item: Mapping[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a file is read as: its source system, how its text is read, and the kinds that it feeds, in order."""
+    """What a file is read as: its source system, how its text is read, and the kinds that it feeds, in order.
+
+    `header` names the columns of a layout whose files may come without a header line.
+    """
 
     source: str
     kinds: Sequence[KindPlan]
@@ -133,6 +136,7 @@ class Plan:
     delimiter: str = ""
     strict_columns: bool = True
     known_columns: frozenset[str] = frozenset()
+    header: tuple[str, ...] = ()
 
     def unknown_columns(self, columns: Sequence[str]) -> list[str]:
         """The columns that nothing reads and nobody asked to ignore."""

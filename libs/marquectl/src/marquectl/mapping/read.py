@@ -19,8 +19,9 @@ from marquectl.mapping.plan import KindPlan, Plan, Target
 from marquectl.mapping.template import Template, parse
 from marquectl.mapping.values import date_pattern
 
-_TOP = {"source", "encoding", "delimiter", "ignore", "nulls", "tables", "kinds"}
+_TOP = {"source", "encoding", "delimiter", "header", "ignore", "nulls", "tables", "kinds"}
 _SECTIONS = {"columns", "constants", "dates", "values", "compose", "once"}
+_MAPPINGS = Path(__file__).resolve().parent.parent / "mappings"
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*")
 
 
@@ -70,12 +71,16 @@ def _plan(kind: str, document: dict[str, Any], columns: Sequence[str] | None, so
     used = {column for plan in plans for _, template in plan.templates for column in template.columns}
     used |= {column for plan in plans for column in plan.whole}
     ignored = {str(name).strip() for name in document.get("ignore") or ()}
+    header = tuple(str(name).strip() for name in document.get("header") or ())
+    if columns is not None:
+        ignored -= set(header) - set(columns)  # a layout's later columns, which older files do not have
     plan = Plan(
         source=source or str(document.get("source") or ""),
         kinds=plans,
         encoding=str(document.get("encoding") or ""),
         delimiter=str(document.get("delimiter") or ""),
         known_columns=frozenset(used | ignored),
+        header=header,
     )
     _same_columns(plan, used | ignored, columns)
     return plan
@@ -198,3 +203,16 @@ def _no_others(found: Any, known: set[str], place: str) -> None:
         raise ValueError(f"{place} must be a mapping")
     if others := sorted(str(name) for name in found if name not in known):
         raise ValueError(f"{place} has unknown entries: {', '.join(others)} (known: {', '.join(sorted(known))})")
+
+
+def layout_file(name: str) -> Path | None:
+    """Returns the mapping file of a layout that this package knows, or the file that is named; None for no name. Raises UsageError."""
+    if not name:
+        return None
+    if name.endswith((".yaml", ".yml")):
+        return Path(name)
+    found = _MAPPINGS / f"{name}.yaml"
+    if found.parent != _MAPPINGS or not found.is_file():
+        known = ", ".join(sorted(path.stem for path in _MAPPINGS.glob("*-*.yaml")))
+        raise UsageError(f"there is no layout {name} (known: {known}; or name a mapping file)")
+    return found

@@ -164,6 +164,9 @@ def _case(cast: Cast, mark: str, number: int) -> Row:
     return {
         "source_key": f"{mark}-{number}",
         "receive_date": "2024-04-29",
+        "kind": "complaint",
+        "crash": "N",
+        "injured": "0",
         "make": "Marque",
         "model": "一号",
         "model_year": "2024",

@@ -61,6 +61,7 @@ class Case(Aggregate, Model):
     close_time: Mapped[datetime | None]
     due_time: Mapped[datetime | None]
     assign_time: Mapped[datetime | None]
+    assignment_id: Mapped[uuid.UUID | None]
     reopen_count: Mapped[int] = mapped_column(default=0)
     entry_count: Mapped[int] = mapped_column(default=0)
     message_count: Mapped[int] = mapped_column(default=0)

@@ -17,7 +17,7 @@ from tradekit import han
 
 MOST = 20_000
 """Characters that are looked at: those of the longest description that the contract takes."""
-_SENTENCE = re.compile(r"[.!?;。！？；\n]")
+_SENTENCE = re.compile(r"[.!?;。！？；\n]|\b(?:but|and (?:i|we|he|she|it|they|the|then|my))\b", re.IGNORECASE)
 _DENIED = {
     "en": re.compile(
         r"\b(?:no|not|without|never|neither|nor|nobody|none|isn.?t|wasn.?t|weren.?t|didn.?t|avoid\w*|almost|nearly|"

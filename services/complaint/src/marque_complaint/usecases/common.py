@@ -49,7 +49,6 @@ def write_down(
     *,
     before: int = 0,
     minutes: Iterable[int] | None = None,
-    at: datetime | None = None,
 ) -> None:
     """Adds an entry to a case's history; `before` is the state from which it came, 0 where that did not change."""
     case.entry_count += 1
@@ -67,16 +66,16 @@ def write_down(
             staff_id=staff_of(uow),
             minutes=None if minutes is None else list(minutes),
             policy_version=case.policy_version,
-            occur_time=at or uow.now,
+            occur_time=uow.now,
         )
     )
 
 
-async def promise(uow: UnitOfWork, case: Case, action: str, *, before: int = 0, at: datetime | None = None) -> None:
+async def promise(uow: UnitOfWork, case: Case, action: str, reason: str = "", *, before: int = 0) -> None:
     """Writes an entry with the promises that hold from then on: those of the latest policy for what the case is now."""
     policy = (await rows.latest_policy(uow.session)).policy
     case.policy_version = policy.version
-    write_down(uow, case, action, before=before, minutes=policy.line_for(case.facts).minutes, at=at)
+    write_down(uow, case, action, reason, before=before, minutes=policy.line_for(case.facts).minutes)
 
 
 async def calendar_of(uow: UnitOfWork, case: Case) -> WorkCalendar | None:

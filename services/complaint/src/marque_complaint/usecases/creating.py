@@ -9,6 +9,7 @@ from servicekit.db.uow import UnitOfWork
 
 from marque_complaint import events
 from marque_complaint.models import Case, CaseMessage, CaseSearch
+from marque_complaint.repository import bulk
 from marque_complaint.rules import documents, kinds, safety, tracking
 from marque_complaint.usecases import common
 
@@ -39,6 +40,22 @@ async def create(*, uow: UnitOfWork, author: Author, values: dict[str, Any]) -> 
         await uow.flush()
         uow.audit("create", "case", str(case.case_id))
         return await uow.answer(case)
+
+
+async def open_for(*, uow: UnitOfWork, source: str, key: str, vin: str, category: str) -> None:
+    """Opens a complaint for something that the platform heard, once for each key of the source; the maker's own people look at it."""
+    async with uow:
+        if await bulk.lock_by_source(uow.session, source, [key]):
+            return
+        values = {"kind": kinds.COMPLAINT, "channel": kinds.SYSTEM, "vin": vin, "category": category}
+        case = take(uow, {**values, "source": source, "source_key": key, "description": ""})
+        case.severity = kinds.HIGH
+        await uow.flush()
+        uow.add(search_row(case))
+        await common.promise(uow, case, "RECEIVED")
+        uow.emit(events.case_received(case), of=case)
+        await common.run_clocks(uow, case)
+        uow.audit("open", "case", str(case.case_id))
 
 
 def take(uow: UnitOfWork, values: dict[str, Any]) -> Case:

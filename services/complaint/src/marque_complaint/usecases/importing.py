@@ -180,8 +180,7 @@ async def _insert(uow: UnitOfWork, cases: list[Case]) -> set[str]:
     written = await bulk.insert(uow.session, Case, filled, "source_key")
     mine = [case for case in cases if case.source_key in written]
     entry = {
-        "action": "RECEIVED",
-        "reason": "IMPORTED",
+        "action": "IMPORTED",  # not received here: no clock begins with it
         "sequence": 1,
         "waiting": 0,
         "escalation": 0,

@@ -129,7 +129,10 @@ async def reopen(*, uow: UnitOfWork, scope: Scope, case_id: uuid.UUID, reason: s
         case.close_time, case.resolve_time = None, None
         case.reopen_count += 1
         case.proposal, case.further_options = "", ""
-        common.write_down(uow, case, "REOPENED", reason, before=before)
+        if case.policy_version:
+            common.write_down(uow, case, "REOPENED", reason, before=before)
+        else:  # it was imported: here nothing was promised for it yet
+            await common.promise(uow, case, "REOPENED", reason, before=before)
         return await _finish(uow, case, "reopen", events.case_reopened(case, reason), ("state",))
 
 

@@ -55,7 +55,7 @@ class Note:
     kind: int
     sentence: str
     thing: tuple[str, str]
-    dealer_id: uuid.UUID
+    dealer_id: uuid.UUID | None
     vin: str
     moment: datetime
     relation_kind: int = 0

@@ -1,0 +1,132 @@
+"""Complaint files of other people's making, through the gateway: all rows, once, found again."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from marquectl.addresses import Addresses
+from marquectl.door import Door
+from marquectl.errors import UsageError
+from marquectl.importing import Counts, ImportJob
+from marquectl.mapping import layout_file
+from servicekit.testing.platform import Platform
+
+SEARCH = "complaint.v1.CaseService/SearchCases"
+FLAT = [
+    "1",
+    "900001",
+    "Maker",
+    "FORD",
+    "F-150",
+    "2019",
+    "N",
+    "20240211",
+    "N",
+    "0",
+    "0",
+    "BRAKES",
+    "City",
+    "AR",
+    "1FTEW1E40KK",
+    "20240213",
+    "20240213",
+]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def complaint(platform: Platform) -> Platform:
+    await platform.start("complaint")
+    await platform.open_gateway()
+    return platform
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def gateway(complaint: Platform, addresses: Addresses) -> AsyncIterator[Door]:
+    """A door that is the gateway's, as operators have it."""
+    address = complaint.peers["gateway"]
+    async with Door(addresses, peers=dict.fromkeys(("complaint", "network", "customer", "vehicle"), address)) as opened:
+        yield opened
+
+
+async def imported(door: Door, path: Path, layout: str) -> Counts:
+    outcome = await ImportJob(door, "cases", path, mapping=layout_file(layout)).run()
+    assert not outcome.rejected, outcome.errors.read_text(encoding="utf-8-sig")[:2000]
+    return outcome.counts["cases"]
+
+
+async def count(platform: Platform, source: str) -> int:
+    return int((await platform.sql("complaint", "SELECT count(*) AS n FROM cases WHERE source = $1", source))[0]["n"])
+
+
+async def found(platform: Platform, query: str) -> int:
+    async with platform.http("oem.agent") as client:
+        answer = await client.get("/v1/cases:search", params={"query": query, "pageSize": 100})
+    assert answer.status_code == 200, answer.text
+    return len(answer.json()["cases"])
+
+
+class TestLayouts:
+    async def test_the_flat_file_without_a_header_makes_one_case_of_a_complaint_on_several_rows(
+        self, gateway: Door, complaint: Platform, tmp_path: Path
+    ) -> None:
+        rows = [
+            [
+                *FLAT[:11],
+                part,
+                *FLAT[12:],
+                "52000",
+                "1",
+                'THE "BRAKE" PEDAL WENT TO THE FLOOR BY THE CAF\xe9.',
+                *[""] * (51 - 20),
+            ]
+            for part in ("SERVICE BRAKES, HYDRAULIC:ANTILOCK", "STEERING", "STEERING")
+        ]
+        path = tmp_path / "FLAT_CMPL.tsv"
+        path.write_bytes("\n".join("\t".join(row) for row in rows).encode())
+        assert await imported(gateway, path, "nhtsa-flat") == Counts(created=1, updated=1, unchanged=1)
+
+        (case,) = await complaint.sql("complaint", "SELECT * FROM cases WHERE source_key = '900001'")
+        assert case["components"] == ["SERVICE BRAKES, HYDRAULIC:ANTILOCK", "STEERING"]
+        assert (case["state"], case["odometer_km"], case["severity"]) == (9, 83686, 4)
+        assert await imported(gateway, path, "nhtsa-flat") == Counts(unchanged=3)
+
+    def test_a_layout_that_is_none_is_refused_with_those_that_are(self) -> None:
+        for name in ("nowhere", "../../secret"):
+            with pytest.raises(UsageError, match="nhtsa-flat"):
+                layout_file(name)
+
+
+@pytest.mark.data
+@pytest.mark.soak
+@pytest.mark.slow
+class TestRealFiles:
+    async def test_every_real_complaint_is_imported_once_and_found(
+        self, gateway: Door, complaint: Platform, marque_data: Path, tmp_path: Path, soaking: bool
+    ) -> None:
+        reduced = tmp_path / "odi.csv"
+        folder = marque_data / "nhtsa_complaints"
+        reduced.write_bytes(gzip.decompress((folder / "ford_odi_complaints_2020_2024.csv.gz").read_bytes()))
+        full = tmp_path / "flat.csv"
+        full.write_bytes((folder / "ford_2024_full49cols.csv").read_bytes())
+        portal = tmp_path / "投诉.csv"
+        portal.write_bytes((marque_data / "cn_car_complaints" / "complaints_20240429.csv").read_bytes())
+        keys = set()
+        for path, column in ((reduced, "odino"), (full, "ODINO")):
+            with path.open(encoding="utf-8") as file:
+                keys |= {row[column] for row in csv.DictReader(file)}
+
+        files = ((reduced, "nhtsa-odi"), (full, "nhtsa-flat"), (portal, "cn-portal"))
+        first = [(await imported(gateway, path, name)).read for path, name in files]
+        again = [(await imported(gateway, path, name)).unchanged for path, name in files[0 if soaking else 1 : 2]]
+
+        assert first == [4358, 525, 4671]
+        assert again == ([4358, 525] if soaking else [525])
+        assert await count(complaint, "nhtsa") == len(keys | {"900001"})
+        assert await count(complaint, "cn-portal") == 4671
+        assert await found(complaint, "变速箱 顿挫")
+        assert await found(complaint, "sunroof shattered")
