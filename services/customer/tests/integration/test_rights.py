@@ -128,6 +128,22 @@ class TestExport:
         left = "SELECT 1 FROM data_export_pieces WHERE data_export_id = $1"
         assert await desk.platform.sql("customer", left, export_id) == []
 
+    async def test_one_that_cannot_go_on_holds_up_no_other(self, desk):
+        broken, made = await desk.create(), await desk.create()
+        export_id = uuid.uuid4()
+        await desk.platform.sql(
+            "customer",
+            "WITH e AS (INSERT INTO data_exports (data_export_id, version, create_time, update_time, customer_id, state, actor, try_time)"
+            " VALUES ($1, 1, now(), now(), $2, 1, 'x', '2020-01-01') RETURNING data_export_id)"
+            " INSERT INTO data_export_parts SELECT data_export_id, 'customer', 1, 'tampered', now() FROM e",
+            export_id,
+            uuid.UUID(broken.customer_id),
+        )
+        done, _ = await archive_of(desk, desk.owner(made.customer_id), made.customer_id)
+        assert done.archive_pieces
+        (row,) = await desk.platform.sql("customer", "SELECT * FROM data_exports WHERE data_export_id = $1", export_id)
+        assert (row["state"], row["try_time"] > datetime.now(UTC)) == (1, True)
+
     async def test_strangers_see_no_export(self, desk):
         made = await desk.create()
         done, _ = await archive_of(desk, desk.owner(made.customer_id), made.customer_id)

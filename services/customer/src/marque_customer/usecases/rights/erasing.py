@@ -25,6 +25,7 @@ from servicekit.db.uow import UnitOfWork, Work
 from servicekit.errors import Unavailable
 from servicekit.messaging.inbox import SYSTEM
 from servicekit.rpc.call import Call
+from servicekit.telemetry import logs
 
 from marque_customer.models import Customer, CustomerErasure
 from marque_customer.models.rights import COMPLETED, HELD
@@ -37,7 +38,8 @@ from marque_customer.usecases.rights.exports import Holders
 from marque_customer.usecases.rights.restrictions import keep_unused, person_of
 
 OWN = "customer"
-AGAIN = timedelta(seconds=3)
+AGAIN, AFTER_FAULT = timedelta(seconds=3), timedelta(seconds=30)
+log = logs.get_logger(__name__)
 _NAME = "sweep:erasures"
 _Answers = Mapping[str, personal_data_pb2.ErasePersonalDataResponse]
 
@@ -70,9 +72,8 @@ async def begin(uow: UnitOfWork, customer_id: uuid.UUID, reason: str) -> Custome
     row = await repository.of_customer(uow.session, person)
     if row is not None:
         return row
-    if (
-        customer.status != ERASED
-    ):  # erased by a service's own call before there were certificates: only the proof is missing
+    # Whom a service's own call erased, before there were certificates, lacks only the proof.
+    if customer.status != ERASED:
         await keep_unused(uow, person)
     actor = "" if uow.principal.is_owner else uow.principal.subject
     row = CustomerErasure(
@@ -89,7 +90,14 @@ async def sweep(*, erasing: Erasing) -> bool:
     async with erasing.work.read() as session:
         found = await repository.due(session, now())
     for row in found:
-        await _round(erasing, row)
+        try:
+            await _round(erasing, row)
+        except Exception as error:  # one that cannot go on must not hold up the others; it is tried again
+            log.error("an erasure waits", exc_info=error, extra={"error_type": type(error).__name__})
+            async with erasing.work(Call(SYSTEM, _NAME)) as uow:
+                standing = await repository.locked(uow.session, row.erasure_id, row.round)
+                if standing is not None:
+                    standing.wait(standing.waiting, uow.now + AFTER_FAULT)
     return False
 
 

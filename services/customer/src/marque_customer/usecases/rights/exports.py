@@ -24,6 +24,7 @@ from servicekit.errors import Unavailable
 from servicekit.messaging.inbox import SYSTEM
 from servicekit.rpc.call import Call
 from servicekit.sealing.sealer import Place, Sealer
+from servicekit.telemetry import logs
 
 from marque_customer.errors import CustomerNotFound
 from marque_customer.models import DataExport, DataExportPart, DataExportPiece
@@ -32,7 +33,8 @@ from marque_customer.repository import families
 from marque_customer.rules import archive
 
 PIECE_BYTES = 256 * 1024
-AGAIN = timedelta(seconds=3)
+AGAIN, AFTER_FAULT = timedelta(seconds=3), timedelta(seconds=30)
+log = logs.get_logger(__name__)
 _NAME = "sweep:data-exports"
 
 
@@ -92,7 +94,14 @@ async def sweep(*, gathering: Gathering) -> bool:
     async with gathering.work.read() as session:
         found = await repository.due(session, now())
     for row in found:
-        await _gather(gathering, row)
+        try:
+            await _gather(gathering, row)
+        except Exception as error:  # one that cannot go on must not hold up the others; it is tried again
+            log.error("an export waits", exc_info=error, extra={"error_type": type(error).__name__})
+            async with gathering.work(Call(SYSTEM, _NAME)) as uow:
+                standing = await repository.locked(uow.session, row.data_export_id)
+                if standing is not None:
+                    standing.wait(standing.waiting, uow.now + AFTER_FAULT)
     async with gathering.work(Call(SYSTEM, _NAME)) as uow:
         gone = await repository.expire(uow.session, uow.now)
     return bool(gone)
