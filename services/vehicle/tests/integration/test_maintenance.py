@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from marque.vehicle.v1 import repair_order_service_pb2 as orders
+from marque_vehicle.usecases import maintenance as usecases
 from servicekit.testing.client import RpcFailure
 from servicekit.testing.platform import until
 
@@ -144,7 +145,10 @@ class TestDue:
         await plans.settled()
         assert (await garage.events("MaintenanceDue", vin), (await plans.next(vin)).state) == ([], OVERDUE)
 
-    async def test_cars_sold_before_there_was_a_plan_follow_it_once_there_is(self, garage: Any, plans: Plans) -> None:
+    async def test_cars_sold_before_there_was_a_plan_follow_it_once_there_is(
+        self, garage: Any, plans: Plans, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(usecases, "_AT_ONCE", 2)  # so that a look takes several steps
         dealer = await garage.make_dealer()
         vins = [await plans.car(dealer, today() - timedelta(days=30)) for _ in range(3)]
         await plans.put((5000, 6))

@@ -125,13 +125,19 @@ async def look_at_market(session: AsyncSession, market: str, after: str, limit: 
     return look, str(await session.scalar(statement, {"look": look, "market": market, "after": after, "limit": limit}))
 
 
-async def take_look(session: AsyncSession, look: uuid.UUID) -> list[str]:
-    """Returns the cars of a look, which is gone with this transaction, and locks what is due of each.
+async def take_look(session: AsyncSession, look: uuid.UUID, limit: int) -> list[str]:
+    """Returns the next cars of a look, which are gone from it with this transaction, and locks what is due of each.
 
-    The lock comes before anything of the cars is read: of two workers the second sees what the first one saw, and more.
+    The lock comes before anything of the cars is read: of two workers the second sees what the first one saw, and more. The cars
+    themselves are held against removal only, in the order in which writers lock them, so that nobody waits in a circle.
     """
-    gone = sa.text("DELETE FROM maintenance_looks WHERE look_id = :look RETURNING vin")
-    vins = sorted((await session.execute(gone, {"look": look})).scalars())
+    gone = sa.text(
+        "DELETE FROM maintenance_looks WHERE look_id = :look AND vin IN "
+        "(SELECT vin FROM maintenance_looks WHERE look_id = :look ORDER BY vin LIMIT :limit) RETURNING vin"
+    )
+    vins = sorted((await session.execute(gone, {"look": look, "limit": limit})).scalars())
+    cars = sa.text("SELECT vin FROM vehicles WHERE vin = ANY(:vins) ORDER BY vin FOR KEY SHARE")
+    await session.execute(cars, {"vins": vins})
     held = sa.text(
         "INSERT INTO maintenance_dues (vin, update_time) SELECT vin, now() FROM unnest(CAST(:vins AS text[])) AS vin ORDER BY vin "
         "ON CONFLICT (vin) DO NOTHING"

@@ -19,6 +19,7 @@ from marque_vehicle.rules import odometer as readings_of
 
 LOOK, WATCH, SWEEP = "maintenance.look", "maintenance.watch", "maintenance.sweep"
 _STEP = 2000  # cars of a market that are noted in one transaction
+_AT_ONCE = 100  # cars of a look that are worked out in one
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +94,12 @@ async def look_later(uow: UnitOfWork, vins: Iterable[str]) -> None:
         await uow.schedule(LOOK, str(look), uow.now)
 
 
-async def look(uow: UnitOfWork, key: str, notice_days: int) -> None:
-    """Works out anew where the cars of a look stand, keeps it, and tells what is due and which readings do not fit."""
-    vins = await repository.take_look(uow.session, uuid.UUID(key))
+async def look(uow: UnitOfWork, key: str, notice_days: int) -> datetime | None:
+    """Works out anew where the next cars of a look stand, keeps it, and tells what is due and which readings do not fit.
+
+    Whoever writes one of these cars waits for this transaction: it takes few of them, and comes again for the rest.
+    """
+    vins = await repository.take_look(uow.session, uuid.UUID(key), _AT_ONCE)
     cars, visits = await repository.cars_of(uow.session, vins)
     series = await odometer.series_of(uow.session, vins)
     plans = await repository.plans(uow.session, {car["market"] for car in cars.values()})
@@ -116,6 +120,7 @@ async def look(uow: UnitOfWork, key: str, notice_days: int) -> None:
         if moment is not None:
             again[vin] = moment
     await repository.schedule(uow.session, WATCH, again)
+    return uow.now if len(vins) == _AT_ONCE else None
 
 
 def _milestone_rows(found: dict[str, Standing | None]) -> list[dict[str, Any]]:
