@@ -3,7 +3,7 @@
 import json
 
 from alembic import op
-from servicekit.db.migrate import build_indexes
+from servicekit.db.migrate import backfill, build_indexes
 from servicekit.db.tables import statements
 
 revision = "0010"
@@ -112,7 +112,9 @@ FIRST_RULES = {
 
 
 def upgrade() -> None:
-    """Creates the tables and the first rules; who bought or came before is judged when their sales and visits are said again."""
+    """Creates the tables and the first rules. Who has a car is judged an hour later: time to republish the vehicle service's sales and
+    repair orders, without which they are judged by their cars alone.
+    """
     for statement in (*statements(COLUMNS), *statements(TABLES)):
         op.execute(statement)
     op.execute(FUNCTION)
@@ -126,3 +128,8 @@ def upgrade() -> None:
         f" VALUES (1, '2000-01-01T00:00:00Z', '{json.dumps(FIRST_RULES)}', now(), 'system') ON CONFLICT DO NOTHING"
     )
     build_indexes(INDEXES)
+    backfill(
+        "INSERT INTO customer_values (customer_id, next_time) SELECT DISTINCT k.customer_id, now() + interval '1 hour'"
+        " FROM known_cars k JOIN customers c ON c.customer_id = k.customer_id AND c.status <> 3"
+        " WHERE NOT k.voided AND NOT EXISTS (SELECT FROM customer_values v WHERE v.customer_id = k.customer_id) LIMIT 1000"
+    )
