@@ -54,7 +54,6 @@ NOT_DRIVEN_YET = frozenset(
         # The showroom's, driven by tests of the customer service.
         "marque.customer.v1.ReferralCredited",
         "marque.customer.v1.TestDriveMoved",
-        "marque.customer.v1.TestDriveStateChanged",
         "marque.customer.v1.CustomersMerged",
         "marque.customer.v1.CustomersUnmerged",
         "marque.customer.v1.CustomerAliasSnapshot",
