@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from google.type import money_pb2
 from marque.customer.v1 import (
     customer_pb2,
     customer_service_pb2,
@@ -19,12 +20,15 @@ from marque.customer.v1 import (
     lead_recall_service_pb2,
     lead_rules_service_pb2,
     lead_service_pb2,
+    quote_pb2,
+    quote_service_pb2,
     referral_pb2,
     referral_service_pb2,
     task_pb2,
     task_service_pb2,
 )
 from marque.customer.v1 import fleet_deal_service_pb2 as deals
+from marque.type.v1 import personal_data_pb2
 
 LEADS, REFERRALS, DEALS = "customer.v1.LeadService", "customer.v1.ReferralService", "customer.v1.FleetDealService"
 RECALLS, PROMISES, RULES = (
@@ -337,3 +341,27 @@ class TestMerged:
         await floor.unmerge(merged)
         assert await found(kept) == ([], [])
         assert await found(gone) == ([lead.lead_id], [lead.lead_id])
+
+
+class TestErasure:
+    async def test_nothing_of_an_erased_person_stays_and_nobody_is_said_to_be_referred_by_them(
+        self, floor: Floor
+    ) -> None:
+        person, friend = await floor.person(), await floor.person()
+        lead, other = await floor.lead(person), await floor.lead(friend)
+        await floor.refer(lead, friend)
+        given = await floor.refer(await floor.lead(await floor.person()), person)
+        await floor.lose(other)
+        quote = quote_service_pb2.CreateQuoteRequest(lead_id=lead.lead_id)
+        price = money_pb2.Money(currency_code="CNY", units=100)
+        quote.lines.add(kind=quote_pb2.QUOTE_LINE_KIND_VEHICLE, text="One", unit_price=price)
+        made = await floor.adviser.call("customer.v1.QuoteService/CreateQuote", quote)
+        again = quote_service_pb2.ReviseQuoteRequest(quote_id=made.quote_id, lines=quote.lines)
+        await floor.adviser.call("customer.v1.QuoteService/ReviseQuote", again)
+        request = personal_data_pb2.ErasePersonalDataRequest(customer_id=person, erasure_id=str(uuid.uuid4()))
+        await floor.desk.service.call("customer.v1.CustomerPersonalDataService/ErasePersonalData", request)
+
+        for table in ("quotes", "quote_versions", "referrals", "leads"):
+            query = f"SELECT 1 FROM {table} WHERE customer_id = $1"
+            assert await floor.desk.platform.sql("customer", query, uuid.UUID(person)) == []
+        assert await floor.reason(floor.referral(given)) == "REFERRAL_NOT_FOUND"

@@ -19,6 +19,7 @@ from servicekit.testing.access.cast import Caller, Cast
 from servicekit.testing.access.registry import Fixture, Row, methods, registry
 from servicekit.testing.access.rows import Seat, kind_of
 from servicekit.testing.markers.planting import fresh, leaves, planted, together
+from servicekit.testing.markers.showroom import showroom
 from servicekit.testing.markers.words import Markers
 from servicekit.testing.otlp import Collector
 from servicekit.testing.platform import Platform, until
@@ -81,6 +82,7 @@ async def everything(run: Run) -> None:
     """What is done to the platform before anybody looks."""
     await alarms(run)
     await partners(run)
+    await showroom(run)
     order = sorted(registry().values(), key=lambda fixture: any(word in fixture.rpc for word in LAST))
     for fixture in order:
         if (method := methods().get(fixture.rpc)) is not None:
