@@ -11,7 +11,7 @@ from servicekit import contract, roles
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "access.md"
 HEAD = """# Who may see and do what
 
-Made from `servicekit/roles.py` and the contracts by `make proto`; do not edit.
+Made from `servicekit/roles` and the contracts by `make proto`; do not edit.
 
 - Every service verifies every token again and trusts no identity header. A method is public, needs a permission, or is INTERNAL
   (services only: the gateway never routes it).

@@ -60,7 +60,6 @@ NOT_DRIVEN_YET = frozenset(
         # The showroom's, driven by tests of the customer service.
         "marque.customer.v1.ReferralCredited",
         "marque.customer.v1.TestDriveMoved",
-        "marque.customer.v1.TestDriveStateChanged",
         "marque.customer.v1.CustomerErased",  # when every service has erased; driven by test_erasure.py
         "marque.vehicle.v1.OrderLate",  # a promise that is broken; driven by test_plant_feed.py
         "marque.customer.v1.CustomersMerged",

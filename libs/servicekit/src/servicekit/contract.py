@@ -74,9 +74,7 @@ def _method(method: MethodDescriptor) -> Method:
     if not (access.permission or access.public or access.internal):
         raise ContractError(f"{path} says nothing about who may call it: give it option (marque.options.v1.access)")
     if access.permission and not any(access.permission in held for held in roles.PERMISSIONS.values()):
-        raise ContractError(
-            f"{path} needs {access.permission}, which no role has: give it to some in servicekit/roles.py"
-        )
+        raise ContractError(f"{path} needs {access.permission}, which no role has: give it to some in servicekit/roles")
     return Method(
         path=path,
         name=method.name,

@@ -1,0 +1,30 @@
+"""Permissions of the complaint service, grouped by what people do with cases. A line is `service.collection: verbs`."""
+
+from __future__ import annotations
+
+# Cases: what a customer does with their own, what is worked with at a dealer or the contact centre, and what those see who only look.
+CASE_OWN = """
+complaint.cases: create read list answer
+complaint.messages: add list
+"""
+CASE_LOOK = """
+complaint.cases: read list search list_entries
+complaint.policies: read
+"""
+CASE_WORK = (
+    CASE_LOOK
+    + """
+complaint.cases: create update acknowledge assess investigate propose answer resolve close reopen escalate wait resume assign
+complaint.messages: add list
+complaint.notes: add list
+"""
+)
+CASE_TECHNICAL = (
+    CASE_LOOK
+    + """
+complaint.cases: acknowledge assess investigate resolve wait resume escalate
+complaint.notes: add list
+"""
+)
+CASE_IMPORTS = "complaint.cases: import\ncomplaint.imports: upload read list cancel"
+CASES_ALL = CASE_WORK + CASE_IMPORTS + "\ncomplaint.policies: put"
