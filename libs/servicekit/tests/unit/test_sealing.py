@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import os
 import stat
 from pathlib import Path
 
@@ -116,7 +115,7 @@ class TestKeys:
         assert Keyring.read(None) == Keyring()
 
     @pytest.mark.parametrize(
-        "content", [b"", b"x", base64.b64encode(os.urandom(31)), base64.b64encode(os.urandom(33)), b"\xff" * 44]
+        "content", [b"", b"x", base64.b64encode(bytes(31)), base64.b64encode(bytes(33)), b"\xff" * 44]
     )
     def test_a_file_that_holds_no_key_is_named_without_its_content(self, tmp_path: Path, content: bytes) -> None:
         (tmp_path / "a.key").write_bytes(content)
