@@ -102,7 +102,7 @@ class TestLeaderLost:
         await check_content(stack, trade.ledger, figures)
         await check_effects(stack, trade.ledger, figures)
         await doors.close()
-        stall = "SELECT max(extract(epoch FROM publish_time - create_time))::float AS seconds FROM outbox_messages"
+        stall = "SELECT coalesce(max(extract(epoch FROM publish_time - create_time)), 0)::float AS seconds FROM outbox_messages"
         longest = {name: round((await stack.sql(name, stall))[0]["seconds"], 1) for name in stack.services}
         print(
             f"{kills} nodes killed; the longest that an event waited for its stream, in s: {longest}",

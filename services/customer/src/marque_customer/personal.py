@@ -141,9 +141,7 @@ class CustomerPersonalData:
                 if model is IdentityDocument:
                     found |= self._number(row)
                 yield PersonalRecord(kind, str(found[key]), found)
-        for row in await ties.of(
-            session, customer_ids
-        ):  # the other's id is the other's: what ties them is told, not to whom
+        for row in await ties.of(session, customer_ids):  # what ties them is told, not to whom
             said = {name: getattr(row, name) for name in ("kind", "role", "title", "source", "create_time", "end_time")}
             yield PersonalRecord(_TIE, str(row.tie_id), said)
         for row in await referrals.by_referrers(session, customer_ids):
@@ -183,8 +181,6 @@ class CustomerPersonalData:
             await self._erase_parts(uow, customer, held, done)
         for customer in persons:
             await self._erase_profile(uow, customer, held, done)
-        for customer in await repository.locked(uow.session, customer_ids):
-            await self._erase_one(uow, customer, held_kinds, done)
         if not held_kinds & {_ALL, _TIE}:
             _count(done, _TIE, await ties.forget(uow.session, customer_ids))
         elif kept := len(await ties.of(uow.session, customer_ids)):
@@ -238,7 +234,7 @@ class CustomerPersonalData:
             _count(done, kind, result.rowcount)  # type: ignore[attr-defined]
 
     async def _erase_profile(self, uow: UnitOfWork, customer: Customer, held: dict[str, str], done: Erasure) -> None:
-        if not held & {_ALL, _REFERRAL}:
+        if not held.keys() & {_ALL, _REFERRAL}:
             _count(done, _REFERRAL, await referrals.forget_referrers(uow.session, customer.customer_id))
         if _ALL in held or _CUSTOMER in held:
             done.retained.append(Retained(_CUSTOMER, 1, held.get(_CUSTOMER, LEGAL_HOLD)))

@@ -10,7 +10,12 @@ from typing import Any
 
 import sqlalchemy as sa
 from google.protobuf.message import Message
-from marque.customer.v1 import customer_events_pb2, customer_import_service_pb2, lead_import_rows_pb2
+from marque.customer.v1 import (
+    customer_events_pb2,
+    customer_import_service_pb2,
+    holding_import_rows_pb2,
+    lead_import_rows_pb2,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from servicekit.bulk.api import ImportApi
@@ -88,11 +93,19 @@ class LabImporter:
 
 
 class LabLeadImporter(LabImporter):
-    """The other kind that the contract has."""
+    """Another kind that the contract has."""
 
     kind = "leads"
     permission = "customer.leads.import"
     row: type[Message] = lead_import_rows_pb2.LeadImportRow
+
+
+class LabHoldingImporter(LabImporter):
+    """Another kind that the contract has."""
+
+    kind = "holdings"
+    permission = "customer.holdings.import"
+    row: type[Message] = holding_import_rows_pb2.HoldingImportRow
 
 
 class LabPersonal:
@@ -148,6 +161,7 @@ def build(kit: Kit) -> Service:
     importers: dict[str, Importer] = {
         "ImportCustomers": LabImporter(settings.lab_pause),
         "ImportLeads": LabLeadImporter(settings.lab_pause),
+        "ImportHoldings": LabHoldingImporter(settings.lab_pause),
     }
     snapshots: dict[str, SnapshotReader] = {"customer": snapshots_of}
     subscriptions = [Subscription("customer_vehicle", "vehicle", {"marque.vehicle.v1.SaleRecorded": on_sale})]
