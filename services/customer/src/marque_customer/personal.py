@@ -100,6 +100,8 @@ _PARTS: dict[str, tuple[Any, str]] = {
     "customer.holding": (Holding, "holding_id"),
     "customer.organisation_profile": (OrganisationProfile, "customer_id"),
 }
+# What other services said goes with the profile and not before: of who is still known here a snapshot would bring it back.
+_HEARD = frozenset({"customer.known_car", "customer.known_sale", "customer.known_visit"})
 _LEDGER = "customer.consent_entry"
 _PAIR = "customer.duplicate_candidate"
 _TIE = "customer.tie"
@@ -225,10 +227,11 @@ class CustomerPersonalData:
     async def _erase_parts(self, uow: UnitOfWork, customer: Customer, held: dict[str, str], done: Erasure) -> None:
         for kind, (model, _) in _PARTS.items():
             where = model.customer_id == customer.customer_id
-            if _ALL in held or kind in held:
+            keeps = _CUSTOMER if kind in _HEARD else kind
+            if _ALL in held or kind in held or keeps in held:
                 count = await uow.session.scalar(sa.select(sa.func.count()).select_from(model).where(where))
                 if count:
-                    done.retained.append(Retained(kind, count, held.get(kind, LEGAL_HOLD)))
+                    done.retained.append(Retained(kind, count, held.get(kind) or held.get(keeps) or LEGAL_HOLD))
                 continue
             result = await uow.session.execute(sa.delete(model).where(where))
             _count(done, kind, result.rowcount)  # type: ignore[attr-defined]
