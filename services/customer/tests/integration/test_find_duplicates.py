@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 
 import pytest
@@ -12,6 +11,7 @@ from marque.customer.v1 import identity_service_pb2
 from marque_customer.due import duplicates as due
 from marque_customer.errors import CONSTRAINTS
 from marque_customer.usecases import linking
+from servicekit.db.committed import Committed
 from servicekit.db.engine import Database
 from servicekit.db.uow import Work
 
@@ -31,7 +31,7 @@ NAMES = (
 async def parts(desk):
     database = Database(desk.platform.databases["customer"], pool_size=4, command_timeout=None)
     await database.start()
-    yield {"database": database, "work": Work(database, asyncio.Event(), CONSTRAINTS)}
+    yield {"database": database, "work": Work(database, Committed(), CONSTRAINTS)}
     await database.stop()
 
 
