@@ -18,6 +18,7 @@ from servicekit.testing.access.call import Door, Told, Wire, bound, encoded, rul
 from servicekit.testing.access.cast import Caller, Cast
 from servicekit.testing.access.registry import Fixture, Row, methods, registry
 from servicekit.testing.access.rows import Seat, kind_of
+from servicekit.testing.markers.people import people
 from servicekit.testing.markers.planting import fresh, leaves, planted, together
 from servicekit.testing.markers.showroom import showroom
 from servicekit.testing.markers.words import Markers
@@ -83,6 +84,7 @@ async def everything(run: Run) -> None:
     await alarms(run)
     await partners(run)
     await showroom(run)
+    await people(run)
     order = sorted(registry().values(), key=lambda fixture: any(word in fixture.rpc for word in LAST))
     for fixture in order:
         if (method := methods().get(fixture.rpc)) is not None:
