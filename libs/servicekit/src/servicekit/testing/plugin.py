@@ -26,6 +26,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--soak", action="store_true", help="run the proofs that have a long size in it (hours)")
 
 
+def pytest_configure() -> None:
+    """Takes the time out of hypothesis: on a machine that is shared a draw may wait for seconds, and says nothing of the code."""
+    from hypothesis import HealthCheck, settings
+
+    settings.register_profile("marque", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("marque")
+
+
 @pytest.fixture(scope="session")
 def soaking(request: pytest.FixtureRequest) -> bool:
     """Whether proofs run in their long size (`make soak`); tests marked `soak` take their numbers by it."""
