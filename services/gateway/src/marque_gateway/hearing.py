@@ -18,7 +18,7 @@ from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 from nats.js.api import ConsumerConfig, DeliverPolicy
 from nats.js.errors import NotFoundError
-from servicekit import contract
+from servicekit import contract, roles
 from servicekit.messaging import envelope
 from servicekit.messaging.envelope import BadEnvelope
 from servicekit.telemetry import logs
@@ -151,8 +151,10 @@ def readers_of(event_type: str) -> frozenset[str]:
     """Returns the permissions to read what an event tells of: those of its aggregate's collection, or of a part of another's."""
     event = contract.event(contract.message(event_type).DESCRIPTOR)
     collections = (event.aggregate, f"{event.aggregate}s", f"{event.aggregate}es")  # staff, dealers, lemon_watches
-    whole, _, part = event.aggregate.partition("_")  # recall_vehicle: vehicle.recalls.list_vehicles
-    parts = {f"{event.owner}.{whole}s.list_{part}s"} if part else set()
+    whole, _, part = event.aggregate.rpartition("_")
+    parts = {f"{event.owner}.{whole}s.list_{part}s"} if whole else set()  # recall_vehicle: vehicle.recalls.list_vehicles
+    if whole and not any(parts & held for held in roles.PERMISSIONS.values()):  # fleet_deal_part: shown with its deal
+        parts = {f"{event.owner}.{whole}s.{verb}" for verb in ("read", "list")}
     return frozenset(f"{event.owner}.{name}.{verb}" for name in collections for verb in ("read", "list")) | parts
 
 

@@ -86,6 +86,10 @@ def asks(car: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
         ("CarOrderService/ListCarOrders", {}),
         ("CarOrderService/ListCarOrders", {"vin": vin}),
         ("LemonWatchService/GetLemonWatch", {"vin": vin}),
+        ("LemonWatchService/GetLemonEvidence", {"vin": vin}),
+        ("OdometerService/ListOdometerReadings", {"vin": vin}),
+        ("MaintenanceService/GetNextMaintenance", {"vin": vin}),
+        ("RoadsideService/ListRoadsideCases", {"vin": vin}),
     ]
 
 
