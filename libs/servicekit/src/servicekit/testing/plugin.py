@@ -27,10 +27,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure() -> None:
-    """Takes the time out of hypothesis: on a machine that is shared a draw may wait for seconds, and says nothing of the code."""
+    """Takes the time out of hypothesis: on a machine that is shared a draw may wait for seconds, and says nothing of the code.
+
+    The rest is the profile that hypothesis chose, which in CI draws the same examples every time.
+    """
     from hypothesis import HealthCheck, settings
 
-    settings.register_profile("marque", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.register_profile("marque", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     settings.load_profile("marque")
 
 
