@@ -27,7 +27,7 @@ from marque.customer.v1 import lifecycle_pb2 as marque_dot_customer_dot_v1_dot_l
 from marque.options.v1 import options_pb2 as marque_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)marque/customer/v1/lifecycle_events.proto\x12\x12marque.customer.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"marque/customer/v1/lifecycle.proto\x1a\x1fmarque/options/v1/options.proto\"\xde\x02\n\x15LifecycleStageChanged\x12\x13\n\x0b\x63ustomer_id\x18\x01 \x01(\t\x12\x19\n\x11\x61ggregate_version\x18\x02 \x01(\x03\x12.\n\noccur_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x36\n\nfrom_stage\x18\x04 \x01(\x0e\x32\".marque.customer.v1.LifecycleStage\x12\x31\n\x05stage\x18\x05 \x01(\x0e\x32\".marque.customer.v1.LifecycleStage\x12\x0c\n\x04tier\x18\x06 \x01(\t\x12.\n\nstart_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rrules_version\x18\x08 \x01(\x05:%\xb2\xbb\x18!\n\x12\x63ustomer_lifecycle\x12\x0b\x63ustomer_id\"\x87\x02\n\x13\x43ustomerTierChanged\x12\x13\n\x0b\x63ustomer_id\x18\x01 \x01(\t\x12\x19\n\x11\x61ggregate_version\x18\x02 \x01(\x03\x12.\n\noccur_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tfrom_tier\x18\x04 \x01(\t\x12\x0c\n\x04tier\x18\x05 \x01(\t\x12\x31\n\x05stage\x18\x06 \x01(\x0e\x32\".marque.customer.v1.LifecycleStage\x12\x15\n\rrules_version\x18\x07 \x01(\x05:%\xb2\xbb\x18!\n\x12\x63ustomer_lifecycle\x12\x0b\x63ustomer_idb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)marque/customer/v1/lifecycle_events.proto\x12\x12marque.customer.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"marque/customer/v1/lifecycle.proto\x1a\x1fmarque/options/v1/options.proto\"\xd1\x02\n\x15LifecycleStageChanged\x12\x13\n\x0b\x63ustomer_id\x18\x01 \x01(\t\x12\x19\n\x11\x61ggregate_version\x18\x02 \x01(\x03\x12.\n\noccur_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x36\n\nfrom_stage\x18\x04 \x01(\x0e\x32\".marque.customer.v1.LifecycleStage\x12\x31\n\x05stage\x18\x05 \x01(\x0e\x32\".marque.customer.v1.LifecycleStage\x12\x0c\n\x04tier\x18\x06 \x01(\t\x12.\n\nstart_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rrules_version\x18\x08 \x01(\x05:\x18\xb2\xbb\x18\x14\n\x05value\x12\x0b\x63ustomer_id\"\xfa\x01\n\x13\x43ustomerTierChanged\x12\x13\n\x0b\x63ustomer_id\x18\x01 \x01(\t\x12\x19\n\x11\x61ggregate_version\x18\x02 \x01(\x03\x12.\n\noccur_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tfrom_tier\x18\x04 \x01(\t\x12\x0c\n\x04tier\x18\x05 \x01(\t\x12\x31\n\x05stage\x18\x06 \x01(\x0e\x32\".marque.customer.v1.LifecycleStage\x12\x15\n\rrules_version\x18\x07 \x01(\x05:\x18\xb2\xbb\x18\x14\n\x05value\x12\x0b\x63ustomer_idb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,11 +35,11 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'marque.customer.v1.lifecycl
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_LIFECYCLESTAGECHANGED']._loaded_options = None
-  _globals['_LIFECYCLESTAGECHANGED']._serialized_options = b'\262\273\030!\n\022customer_lifecycle\022\013customer_id'
+  _globals['_LIFECYCLESTAGECHANGED']._serialized_options = b'\262\273\030\024\n\005value\022\013customer_id'
   _globals['_CUSTOMERTIERCHANGED']._loaded_options = None
-  _globals['_CUSTOMERTIERCHANGED']._serialized_options = b'\262\273\030!\n\022customer_lifecycle\022\013customer_id'
+  _globals['_CUSTOMERTIERCHANGED']._serialized_options = b'\262\273\030\024\n\005value\022\013customer_id'
   _globals['_LIFECYCLESTAGECHANGED']._serialized_start=168
-  _globals['_LIFECYCLESTAGECHANGED']._serialized_end=518
-  _globals['_CUSTOMERTIERCHANGED']._serialized_start=521
-  _globals['_CUSTOMERTIERCHANGED']._serialized_end=784
+  _globals['_LIFECYCLESTAGECHANGED']._serialized_end=505
+  _globals['_CUSTOMERTIERCHANGED']._serialized_start=508
+  _globals['_CUSTOMERTIERCHANGED']._serialized_end=758
 # @@protoc_insertion_point(module_scope)
