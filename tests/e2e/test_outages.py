@@ -188,7 +188,9 @@ class TestNats:
                 await scene.more(20)
                 waiting = "SELECT 1 FROM outbox_messages WHERE publish_time IS NULL"
                 assert await scene.stack.sql("customer", waiting)
-                assert [(await scene.stack.readiness(name))[0] for name in scene.stack.services] == [200] * len(scene.stack.services)
+                assert [(await scene.stack.readiness(name))[0] for name in scene.stack.services] == [200] * len(
+                    scene.stack.services
+                )
             await quiet_outboxes(scene.stack)
         assert refused(answers) == []
 

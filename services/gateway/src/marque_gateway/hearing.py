@@ -152,7 +152,9 @@ def readers_of(event_type: str) -> frozenset[str]:
     event = contract.event(contract.message(event_type).DESCRIPTOR)
     collections = (event.aggregate, f"{event.aggregate}s", f"{event.aggregate}es")  # staff, dealers, lemon_watches
     whole, _, part = event.aggregate.rpartition("_")
-    parts = {f"{event.owner}.{whole}s.list_{part}s"} if whole else set()  # recall_vehicle: vehicle.recalls.list_vehicles
+    parts = (
+        {f"{event.owner}.{whole}s.list_{part}s"} if whole else set()
+    )  # recall_vehicle: vehicle.recalls.list_vehicles
     if whole and not any(parts & held for held in roles.PERMISSIONS.values()):  # fleet_deal_part: shown with its deal
         parts = {f"{event.owner}.{whole}s.{verb}" for verb in ("read", "list")}
     return frozenset(f"{event.owner}.{name}.{verb}" for name in collections for verb in ("read", "list")) | parts
