@@ -150,9 +150,14 @@ def attack(document: dict[str, Any], url: str, token: str, soaking: bool) -> Rep
     random = {one: max(RANDOM, LONG - report.cases[one]) if soaking else SHORT for one in labels}
     run(document, config_of(url, token, random), report, None)
     # Where few rows are known, their ids make few cases; the rest goes to rows that nobody knows.
-    missing = {one: LONG - report.cases[one] for one in labels if soaking and report.cases[one] < LONG}
+    wanted = LONG if soaking else SHORT
+    missing = {one: wanted - report.cases[one] for one in labels if report.cases[one] < wanted}
     if missing:
-        run(document, config_of(url, token, {one: missing.get(one, 1) for one in labels}, known=False), report, None)
+        paths: dict[str, Any] = {}
+        for path, verb, operation in operations(document):
+            if f"{verb.upper()} {path}" in missing:
+                paths.setdefault(path, {})[verb] = operation
+        run({**document, "paths": paths}, config_of(url, token, missing, known=False), report, None)
     report.seconds = time.monotonic() - began
     return report
 
