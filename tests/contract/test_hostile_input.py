@@ -18,6 +18,7 @@ from servicekit.contract import Method
 from servicekit.testing.access.call import bound, camel, rule_of
 from servicekit.testing.access.cast import Caller, Cast
 from servicekit.testing.access.registry import Row, methods, registry
+from servicekit.testing.sizes import part
 
 BOUND = [rpc for rpc, method in methods().items() if rule_of(method)[0] and not method.server_streaming]
 SQL = "' OR 1=1 --"
@@ -59,7 +60,7 @@ PATHS = [SQL, "%00", "%ff", "..%2f..", "x" * 2000, "٣", " ", "null", "-1", "000
 TOKENS = ["x", "AAAA", "e30", "bnVsbA", "W10", "W251bGxd", "=" * 10, "é", "x" * 3000]
 ABOUT_NO_FIELD = frozenset({"MALFORMED_JSON", "UNSUPPORTED_MEDIA_TYPE", "ROUTE_NOT_FOUND", "MALFORMED_PATH"})
 BROAD = 3  # how deep fields of fields are taken
-STEP = 3  # in the short size every third variant is sent, which leaves each field some of its own
+STEP = 6  # in the short size every so many-th variant is sent; which ones turns from RPC to RPC
 
 
 class Sent:
@@ -184,11 +185,13 @@ async def together(sends: list[Any]) -> list[httpx.Response]:
 
 @pytest.mark.parametrize("rpc", [rpc for rpc in BOUND if body_type(methods()[rpc]) is not None])
 class TestBody:
+    @pytest.mark.soak
     async def test_what_is_no_json_of_the_contract_is_refused_by_name(
-        self, rpc: str, cast: Cast, admin: Caller
+        self, rpc: str, cast: Cast, admin: Caller, soaking: bool
     ) -> None:
         attack = Attack(cast, admin, rpc)
-        await together([attack.send(f"body {raw[:20]!r}", content=raw) for raw in RAW])
+        chosen = RAW if soaking else part(RAW, STEP // 2, BOUND.index(rpc))
+        await together([attack.send(f"body {raw[:20]!r}", content=raw) for raw in chosen])
         unknown = await attack.send("an unknown field", document={**attack.document, "nonsense": 1})
         large = await attack.send("2 MiB", content=b'{"a":"' + b"x" * 2**21 + b'"}')
         form = await attack.send("a form", headers={"content-type": "application/x-www-form-urlencoded"})
@@ -206,7 +209,7 @@ class TestBody:
         descriptor = body_type(attack.method)
         assert descriptor is not None
         made = list(variants(descriptor, attack.document))
-        chosen = made if soaking else made[::STEP]
+        chosen = made if soaking else part(made, STEP, BOUND.index(rpc))
         await together([attack.send(name, document=document) for name, document in chosen if sendable(document)])
 
         attack.judge()
@@ -214,16 +217,17 @@ class TestBody:
 
 @pytest.mark.parametrize("rpc", BOUND)
 class TestAddress:
+    @pytest.mark.soak
     async def test_hostile_paths_and_parameters_are_refused_by_name_or_find_nothing(
-        self, rpc: str, cast: Cast, admin: Caller
+        self, rpc: str, cast: Cast, admin: Caller, soaking: bool
     ) -> None:
         attack = Attack(cast, admin, rpc)
-        sends = []
+        sends: list[tuple[str, dict[str, Any]]] = []
         if "{" in attack.template:
             for value in PATHS:
                 named = value if "%" in value and value != SQL else quote(value, safe="")
                 start, _, rest = attack.template.partition("{")
-                sends.append(attack.send(f"path {value[:40]!r}", path=start + named + rest.partition("}")[2]))
+                sends.append((f"path {value[:40]!r}", {"path": start + named + rest.partition("}")[2]}))
         if rule_of(attack.method)[2] != "*":
             for field in attack.method.input.DESCRIPTOR.fields:
                 if field.message_type is None and f"{{{field.name}}}" not in attack.template:
@@ -232,14 +236,13 @@ class TestAddress:
                         value for value in values if isinstance(value, str | int | float) and len(str(value)) < 5000
                     ]
                     sends += [
-                        attack.send(
-                            f"?{field.json_name}={value!r:.40}", params={**attack.query, field.json_name: str(value)}
-                        )
+                        (f"?{field.json_name}={value!r:.40}", {"params": {**attack.query, field.json_name: str(value)}})
                         for value in texts
                     ]
-        sends.append(attack.send("?nonsense=1", params={**attack.query, "nonsense": "1"}))
-        sends.append(attack.send("?pageToken twice", params=[("pageToken", "a"), ("pageToken", "b")]))
-        await together(sends)
+        sends.append(("?nonsense=1", {"params": {**attack.query, "nonsense": "1"}}))
+        sends.append(("?pageToken twice", {"params": [("pageToken", "a"), ("pageToken", "b")]}))
+        chosen = sends if soaking else part(sends, STEP // 2, BOUND.index(rpc))
+        await together([attack.send(name, **changed) for name, changed in chosen])
 
         attack.judge()
 

@@ -12,7 +12,7 @@ import re
 import time
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,9 +23,11 @@ from schemathesis.engine import Status, events, from_schema
 from servicekit import contract
 from servicekit.testing.access.call import rule_of
 from servicekit.testing.access.cast import Cast
+from servicekit.testing.sizes import part
 
 SEED = int(os.environ.get("MARQUE_SEED", "20261122"))
-SHORT, STEP = 6, 24  # random cases an operation in the short size, and of its boundary cases each so many-th
+SHORT = 6  # random cases an operation in the short size
+ONE_IN, STEP = 3, 24  # of so many operations the short size tries the boundaries of one, each so many-th of its cases
 RANDOM, LONG = 100, 300  # in the long size: random cases an operation at least, and all cases
 SERVICES = [name for name in contract.services() if any(rule_of(one)[0] for one in contract.methods(name).values())]
 BY_HAND = {"watchEvents": "a stream without an end, which the engine would read to its end; see TestLive"}
@@ -142,22 +144,28 @@ def part_of(document: dict[str, Any], service: str) -> dict[str, Any]:
     return {**document, "paths": paths}
 
 
+def only(document: dict[str, Any], labels: Collection[str]) -> dict[str, Any]:
+    """The document with some of its operations."""
+    paths: dict[str, Any] = {}
+    for path, verb, operation in operations(document):
+        if f"{verb.upper()} {path}" in labels:
+            paths.setdefault(path, {})[verb] = operation
+    return {**document, "paths": paths}
+
+
 def attack(document: dict[str, Any], url: str, token: str, soaking: bool) -> Report:
     """Runs the engine to its end: examples and boundaries first, then as many random cases as are missing."""
     report, began = Report(document=document), time.monotonic()
-    run(document, config_of(url, token), report, None if soaking else sampled())
     labels = [f"{verb.upper()} {path}" for path, verb, _ in operations(document)]
+    chosen = labels if soaking else part(labels, ONE_IN, 0)
+    run(only(document, chosen), config_of(url, token), report, None if soaking else sampled())
     random = {one: max(RANDOM, LONG - report.cases[one]) if soaking else SHORT for one in labels}
     run(document, config_of(url, token, random), report, None)
     # Where few rows are known, their ids make few cases; the rest goes to rows that nobody knows.
     wanted = LONG if soaking else SHORT
     missing = {one: wanted - report.cases[one] for one in labels if report.cases[one] < wanted}
     if missing:
-        paths: dict[str, Any] = {}
-        for path, verb, operation in operations(document):
-            if f"{verb.upper()} {path}" in missing:
-                paths.setdefault(path, {})[verb] = operation
-        run({**document, "paths": paths}, config_of(url, token, missing, known=False), report, None)
+        run(only(document, missing), config_of(url, token, missing, known=False), report, None)
     report.seconds = time.monotonic() - began
     return report
 

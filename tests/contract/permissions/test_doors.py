@@ -19,6 +19,7 @@ from servicekit.testing.access.call import Told, encoded, rule_of
 from servicekit.testing.access.cast import Caller, Cast
 from servicekit.testing.access.forged import FORGED, signed, stranger
 from servicekit.testing.access.registry import Fixture, Row, methods, registry
+from servicekit.testing.sizes import part
 
 GET = methods()["customer.v1.CustomerService/GetCustomer"]
 LIST = methods()["customer.v1.CustomerService/ListCustomers"]
@@ -89,8 +90,14 @@ def doors_of(method: Method) -> list[str]:
 
 @pytest.mark.parametrize("rpc", GUARDED)
 class TestGuardedMethod:
-    async def test_only_roles_with_the_permission_are_let_in(self, rpc: str, cast: Cast, ways: Any) -> None:
+    @pytest.mark.soak
+    async def test_only_roles_with_the_permission_are_let_in(
+        self, rpc: str, cast: Cast, ways: Any, soaking: bool
+    ) -> None:
+        """In the short size each role asks at one of the doors, and at the service where test_rows.py does not ask it."""
         method, fixture = methods()[rpc], registry()[rpc]
+        outside = [way for way in doors_of(method) if way != "service"]
+        inside = [] if fixture.rows else ["service"]
 
         async def judged(caller: Caller, way: str) -> list[str]:
             told = await ask(ways, way, method, fixture.request(caller, row_of(cast, fixture)), caller.token)
@@ -99,7 +106,12 @@ class TestGuardedMethod:
             return [name] if told.broken or kept_out else []
 
         let_in = [caller for caller in cast.callers() if caller.seat.kind != "group" and holds(caller, method)]
-        found = await asyncio.gather(*(judged(caller, way) for caller in let_in for way in doors_of(method)))
+        asked = [
+            (caller, way)
+            for number, caller in enumerate(let_in)
+            for way in (doors_of(method) if soaking else [*inside, *part(outside, len(outside), number)])
+        ]
+        found = await asyncio.gather(*(judged(caller, way) for caller, way in asked))
 
         assert [fault for faults in found for fault in faults] == []
 

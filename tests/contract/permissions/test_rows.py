@@ -29,6 +29,17 @@ def holders(cast: Cast, method: Method) -> list[Caller]:
     return [caller for caller in cast.callers() if method.permission in roles.PERMISSIONS[caller.seat.role]]
 
 
+def askers(cast: Cast, rpc: str, way: str, soaking: bool) -> list[Caller]:
+    """All who may call at the service, which judges; at the doors one for each kind of scope, another with each RPC."""
+    found: dict[str, list[Caller]] = {}
+    for caller in holders(cast, methods()[rpc]):
+        found.setdefault(caller.seat.kind, []).append(caller)
+    if soaking or way == "service":
+        return [caller for kind in found.values() for caller in kind]
+    turn = ABOUT_ROWS.index(rpc)
+    return [kind[turn % len(kind)] for kind in found.values()]
+
+
 def classes(caller: Caller) -> frozenset[int]:
     return roles.CLASSES[caller.seat.role]
 
@@ -133,7 +144,7 @@ async def test_every_role_sees_the_rows_of_the_table_and_no_other(
                 Asking(ways, way, method, fixture, one),
                 chosen(cast, fixture, one, way, soaking),
             )
-            for one in holders(cast, method)
+            for one in askers(cast, rpc, way, soaking)
         )
         wrong = [fault for faults in await asyncio.gather(*told) for fault in faults]
 
