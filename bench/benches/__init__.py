@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 
-from bench.benches import contacts, events, growth, imports, linking, reads, standing, tracing, transcoding
+from bench.benches import (
+    contacts,
+    events,
+    growth,
+    imports,
+    linking,
+    reads,
+    search_growth,
+    standing,
+    tracing,
+    transcoding,
+)
 from bench.report import Figure
 from bench.world import World
 
@@ -24,5 +35,6 @@ ALONE: Mapping[str, Callable[[bool], Awaitable[list[Figure]]]] = {
     "standing": standing.standing,
     "linking": linking.linking,
     "linking-growth": linking.linking_growth,
+    "search-growth": search_growth.search_growth,
 }
 NAMES = (*ON_WORLD, *ALONE)

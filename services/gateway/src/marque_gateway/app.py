@@ -19,7 +19,7 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
-from marque_gateway import adf, described, downloads, scim
+from marque_gateway import adf, described, downloads, mail, scim
 from marque_gateway.admission import Admission
 from marque_gateway.answers import language, problem_for, problem_response
 from marque_gateway.binding import bindings_of
@@ -69,6 +69,7 @@ def make_app(
     telephony = Telephony(upstreams, identity, read_secrets(settings.telephony_secrets))
     app.add_route(ROUTE, telephony.answer, methods=["POST"])
     app.add_route(adf.PATH, adf.AdfDoor(upstreams).answer, methods=["POST"])
+    app.add_route(mail.PATH, mail.MailDoor(upstreams).answer, methods=["POST"])
     app.add_route(downloads.PATH, downloads.Downloads(upstreams).answer, methods=["GET"])
     app.add_route("/v1/{service}/imports", Uploads(upstreams).answer, methods=["POST"])
     app.add_route(f"{scim.PREFIX}/{{path:path}}", scim.Scim(upstreams, settings).answer, methods=list(_SCIM_METHODS))

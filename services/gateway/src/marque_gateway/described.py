@@ -12,7 +12,7 @@ from marque.type.v1 import import_pb2
 from servicekit import contract
 from servicekit.bulk.readers import ENDINGS
 
-from marque_gateway import adf, downloads
+from marque_gateway import adf, downloads, mail
 from marque_gateway.openapi.constraints import keywords
 from marque_gateway.overview import PARTS
 from marque_gateway.upstream import method_of
@@ -113,6 +113,7 @@ def paths() -> dict[str, dict[str, Any]]:
         },
         "/v1/telephony/{provider}/events": {"post": _telephony()},
         adf.PATH: {"post": _adf()},
+        mail.PATH: {"post": _mail()},
         downloads.PATH: {"get": _download()},
         **{f"/v1/{service}/imports": {"post": _upload(service)} for service in uploading()},
     }
@@ -198,6 +199,31 @@ def _adf() -> dict[str, Any]:
             "content": dict.fromkeys(("application/x-adf+xml", "application/xml", "text/xml", "text/plain"), document),
         },
         "responses": {"200": _json("What became of each prospect.", "ReceiveAdfResponse"), **_PROBLEMS},
+    }
+
+
+def _mail() -> dict[str, Any]:
+    query = {
+        "mailbox": "The address at which it came in.",
+        "intent": "`lead` where a lead is made of it; left out, it is a touch.",
+        "dealerCode": "The code of the dealer whose mailbox it is.",
+    }
+    named = [
+        {"name": name, "in": "query", "required": name == "mailbox", "description": text, "schema": {"type": "string"}}
+        for name, text in query.items()
+    ]
+    return {
+        "operationId": "postMail",
+        "tags": ["InboundService"],
+        "summary": "Takes a mail as a mail server hands it on.",
+        "description": "It becomes a touch on the time line of its person, who is found by address and name or is somebody new. The same"
+        " mail again changes nothing; what no person wrote is left, and never answered.",
+        "parameters": [{"$ref": "#/components/parameters/IdempotencyKey"}, _LANGUAGE, *named],
+        "requestBody": {
+            "required": True,
+            "content": {"message/rfc822": {"schema": {"type": "string", "maxLength": mail.LARGEST}}},
+        },
+        "responses": {"200": _json("What became of the mail.", "InboundReceipt"), **_PROBLEMS},
     }
 
 

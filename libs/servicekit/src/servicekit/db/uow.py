@@ -9,7 +9,7 @@ answer; then it commits and wakes the relay and the due worker. Leaving by an ex
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
 from types import TracebackType
@@ -155,13 +155,19 @@ class UnitOfWork:
 
     async def schedule(self, kind: str, key: str, due_time: datetime) -> None:
         """Makes work due at a moment; the same kind and key again moves it."""
-        self._due_now = self._due_now or due_time <= now() + SOON
-        row = insert(due_work).values(kind=kind, key=key, due_time=due_time, attempts=0)
-        await self.session.execute(
-            row.on_conflict_do_update(
-                index_elements=["kind", "key"], set_={"due_time": due_time, "attempts": 0, "failure": None}
-            )
+        await self.schedule_all(kind, {key: due_time})
+
+    async def schedule_all(self, kind: str, due_times: Mapping[str, datetime]) -> None:
+        """Makes work of a kind due, each key at its moment; those that are known are moved."""
+        if not due_times:
+            return
+        self._due_now = self._due_now or min(due_times.values()) <= now() + SOON
+        row = insert(due_work)
+        row = row.on_conflict_do_update(
+            index_elements=["kind", "key"], set_={"due_time": row.excluded.due_time, "attempts": 0, "failure": None}
         )
+        values = [{"kind": kind, "key": key, "due_time": moment, "attempts": 0} for key, moment in due_times.items()]
+        await self.session.execute(row, values)
 
     async def flush(self) -> None:
         """Sends pending writes, so that the database's own defaults and refusals are known."""

@@ -50,7 +50,11 @@ LEAD_CARE = """
 customer.leads: assign decide_loss recycle
 customer.lead_calibration: read
 """
-LEAD_INTAKE = "customer.leads: receive import"
+# What comes in from outside: leads of providers, mails and conversations of the systems that carry them.
+LEAD_INTAKE = """
+customer.leads: receive import
+customer.inbound: receive
+"""
 LEADS_WORKED = LEAD_LOOK + LEAD_DESK + TASKS
 LEADS_MANAGED = LEADS_WORKED + LEAD_CARE
 LEADS_ALL = LEADS_MANAGED + LEAD_INTAKE + "\ncustomer.lead_rules: put"

@@ -15,6 +15,7 @@ from servicekit.rpc.call import Call
 from marque_customer.api.calls import CallApi
 from marque_customer.api.holdings import HoldingApi
 from marque_customer.api.identity import IdentityApi
+from marque_customer.api.inbound import InboundApi
 from marque_customer.api.leads import LeadApi, LeadIntakeApi, LeadPromiseApi, LeadRulesApi
 from marque_customer.api.lifecycle import LifecycleApi
 from marque_customer.api.permits import ContactPermitApi, ContactRuleApi, PreferenceApi
@@ -289,7 +290,7 @@ class ConsentApi:
 def servicers(work: Work, windows: Windows, network: Network | None) -> list[Any]:
     """Returns the servicers of this service but those of the kit."""
     kinds = (CustomerApi, ContactPointApi, RelationApi, InteractionApi, ContactRuleApi, IdentityApi)
-    leads = (LeadApi, LeadPromiseApi, LeadRulesApi, LeadIntakeApi, TaskApi)
+    leads = (LeadApi, LeadPromiseApi, LeadRulesApi, LeadIntakeApi, InboundApi, TaskApi)
     showroom = (DemoCarApi, TestDriveApi, ReferralApi, LeadRecallApi, FleetDealApi)
     waiting = (ConsentApi, ContactPermitApi, PreferenceApi, CallApi)
     asking = [QuoteApi(work, network)]

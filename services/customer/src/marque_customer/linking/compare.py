@@ -76,6 +76,11 @@ def within(column: str, least: int = 2) -> str:
     return f"{smaller} >= {least} AND len(list_intersect({column}_l, {column}_r)) = {smaller}"
 
 
+# One number and name of a street may stand in two towns, and in one town as a street and as an avenue: where both sides say which, and say
+# another, it need not be the same house. A postcode may have a slip of one digit, or a longer form.
+_AGREED = """NOT coalesce(NOT list_has_any(street_kinds_l, street_kinds_r), FALSE) AND NOT coalesce(
+    damerau_levenshtein(postcode_l, postcode_r) > 1 AND NOT starts_with(postcode_l, postcode_r)
+    AND NOT starts_with(postcode_r, postcode_l), FALSE)"""
 WHERE = {"address_key", "postcode", "place"}
 
 
@@ -193,8 +198,12 @@ def _where(profile: Profile) -> Feature:
     worded = (overlap("address_words", 0.6), within("address_words", 1))
     house = f"{number} AND ({alike('address_key', 0.92)} OR {' OR '.join(f'coalesce({one}, FALSE)' for one in worded)})"
     longer = "least(len(place_l), len(place_r)) >= 2 AND (contains(place_l, place_r) OR contains(place_r, place_l))"
+    same = "address_key_l = address_key_r"
     by_column = {
-        "address_key": (Level("same", "address_key_l = address_key_r", "address_key", firm=True), Level("house", house, firm=True)),
+        "address_key": (
+            Level("otherwise", f"({same} OR ({house})) AND NOT ({_AGREED})"),
+            Level("same", same, "address_key", firm=True), Level("house", house, firm=True),
+        ),
         "postcode": (Level("postcode", "postcode_l = postcode_r", "postcode"), Level("postcode_slip", near("postcode"))),
         "place": (Level("place", "place_l = place_r", "place"),),
     }  # fmt: skip

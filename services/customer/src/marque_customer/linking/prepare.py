@@ -24,6 +24,7 @@ _FIXED = {
     "birth": pa.string(), "phone": pa.string(), "phones": _LIST, "email": pa.string(), "emails": _LIST,
     "identity": pa.string(), "identities": _LIST,
     "address_key": pa.string(), "address_words": _LIST, "address_numbers": _LIST,
+    "street_kinds": _LIST,
     "postcode": pa.string(), "place": pa.string(),
 }  # fmt: skip
 _DATE = re.compile(r"^(\d{4})\D?(\d{2})\D?(\d{2})(?:\D.*)?$")
@@ -80,7 +81,7 @@ def record(row: Mapping[str, Any], columns: Columns, rid: int) -> dict[str, Any]
         "email": emails[0] if emails else None,
         "emails": emails, "identity": identities[0] if identities else None, "identities": identities,
         "address_key": " ".join((*address_numbers, *address_words)), "address_words": address_words,
-        "address_numbers": address_numbers,
+        "address_numbers": address_numbers, "street_kinds": words.street_kinds(text(Role.ADDRESS)),
         "postcode": re.sub(r"[^0-9a-z]", "", text(Role.POSTCODE)), "place": text(Role.PLACE),
     }  # fmt: skip
     for index, column in enumerate(columns.of(Role.OTHER)):

@@ -73,11 +73,12 @@ def completed(model: dict[str, Any], features: list[Feature]) -> dict[str, Any]:
     """
     for comparison, feature in zip(model["comparisons"], features, strict=True):
         levels = [level for level in comparison["comparison_levels"] if not level.get("is_null_level")]
+        best = next((index for index, level in enumerate(feature.levels) if level.firm), 0)
         for index, level in enumerate(levels):
             u, m = level.get("u_probability"), level.get("m_probability")
             u = max(u, LEAST_U) if isinstance(u, float) else LEAST_U
             if not isinstance(m, float) or m <= 0:
-                m = _usual(index, len(feature.levels), u)
+                m = _usual(index, best, len(feature.levels), u)
             level["u_probability"], level["m_probability"] = u, max(m, LEAST_M)
     model["retain_intermediate_calculation_columns"] = model["retain_matching_columns"] = True
     return model
@@ -86,10 +87,10 @@ def completed(model: dict[str, Any], features: list[Feature]) -> dict[str, Any]:
 LEAST_M = 1e-4  # nothing is impossible: no single feature may rule a pair out for ever
 
 
-def _usual(index: int, likenesses: int, u: float) -> float:
+def _usual(index: int, best: int, likenesses: int, u: float) -> float:
     if index == likenesses:
         return USUAL_DIFFERENT
-    return max(USUAL_SAME, u) if index == 0 else u
+    return max(USUAL_SAME, u) if index == best else u
 
 
 USUAL_SAME, USUAL_DIFFERENT = 0.8, 0.05  # of a feature that taught nothing here: how often a match agrees, and differs

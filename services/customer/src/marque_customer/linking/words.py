@@ -48,6 +48,11 @@ _STREET_WORDS = frozenset((
     "street", "road", "avenue", "boulevard", "drive", "lane", "court", "place", "square", "highway", "parkway", "terrace", "crescent",
     "circuit", "circle", "way", "close", "apartment", "suite", "floor", "unit", "building", "no", "nr", "number", "room", "rm",
 ))  # fmt: skip
+# Those of them that say which kind of street it is: 53rd Street and 53rd Avenue are two.
+_STREET_KINDS = _STREET_WORDS - frozenset((
+    "court", "place", "square", "apartment", "suite", "floor", "unit", "building", "no", "nr", "number", "room", "rm",
+))  # fmt: skip
+_HAN_STREET = re.compile(r"大道|胡同|路|街|巷|弄")
 _HAN_PARTS = re.compile(
     r"省|自治区|特别行政区|市辖区|市|区|县|镇|乡|街道|大道|路|街|巷|弄|胡同|里|村|小区|号楼|号|幢|栋|座|单元|楼|层|室|房"
 )
@@ -99,6 +104,14 @@ def address(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
             if whole not in _STREET_WORDS:
                 found.append(whole)
     return tuple(dict.fromkeys(found)), tuple(numbers)
+
+
+@lru_cache(maxsize=65_536)
+def street_kinds(text: str) -> tuple[str, ...]:
+    """Returns the kinds of street that a folded address names, sorted; none for a German compound (…strasse), whose kind is its word."""
+    bare = _ORDINAL.sub(r"\1", text)  # what follows the number of a street is no road
+    said = {_WHOLE.get(word, word) for word in tokens(bare)} & _STREET_KINDS
+    return tuple(sorted(said | set(_HAN_STREET.findall(text))))
 
 
 def _letters(digits: str) -> str:

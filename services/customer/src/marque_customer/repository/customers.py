@@ -205,3 +205,15 @@ async def set_search(session: AsyncSession, customer_id: uuid.UUID, text: str, t
             synchronize_session=False
         )
     )
+
+
+async def set_search_of(session: AsyncSession, found: Sequence[tuple[uuid.UUID, str, list[str]]]) -> None:
+    """Renews the search documents (id, text, tokens) of some customers, as `set_search` does one's."""
+    if not found:
+        return
+    table: sa.Table = Customer.__table__  # type: ignore[assignment]
+    change = sa.update(table).where(table.c.customer_id == sa.bindparam("of"))
+    change = change.values(
+        search_text=sa.bindparam("text"), search_tokens=sa.bindparam("tokens"), update_time=table.c.update_time
+    )
+    await session.execute(change, [{"of": one, "text": text, "tokens": tokens} for one, text, tokens in found])

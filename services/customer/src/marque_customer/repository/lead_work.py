@@ -39,6 +39,10 @@ SELECT v.dealer_id FROM dealer_customers v JOIN known_dealers k USING (dealer_id
 WHERE v.customer_id = $1 AND k.status = 2 ORDER BY v.update_time DESC, v.dealer_id LIMIT 20"""
 _STALE = "SELECT dealer_id, stale_time FROM known_calendars WHERE stale_time IS NOT NULL ORDER BY stale_time LIMIT $1"
 _ENDED = "SELECT lead_id, assignment_id FROM leads WHERE assignment_id IS NOT NULL AND close_time IS NOT NULL ORDER BY close_time LIMIT $1"
+# In the order of the array, so that two who hold several never wait for each other.
+_LOCK_ALL = sa.text(
+    "SELECT pg_advisory_xact_lock(hashtextextended(name, 0)) FROM unnest(CAST(:names AS text[])) WITH ORDINALITY AS n (name, place)"
+)
 CALIBRATED = 5000
 
 
@@ -177,9 +181,8 @@ async def holders(session: AsyncSession, contacts: Sequence[tuple[int, str]]) ->
 
 async def lock_contacts(session: AsyncSession, contacts: Sequence[tuple[int, str]]) -> None:
     """Holds phones and e-mails until the transaction ends, so that two messages of one new person make one person."""
-    for kind, key in sorted(contacts):
-        name = f"lead-contact:{kind}:{key}"
-        await session.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(name, 0))))
+    names = [f"lead-contact:{kind}:{key}" for kind, key in sorted(contacts)]
+    await session.execute(_LOCK_ALL, {"names": names})
 
 
 async def intake(session: AsyncSession, sender: str, sender_key: str) -> Any:
@@ -188,6 +191,15 @@ async def intake(session: AsyncSession, sender: str, sender_key: str) -> Any:
     await session.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(name, 0))))
     query = sa.select(_intakes).where(_intakes.c.sender == sender, _intakes.c.sender_key == sender_key)
     return (await session.execute(query)).one_or_none()
+
+
+async def intakes(session: AsyncSession, keys: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Returns which of some keys (sender, its key) were received before. Holds all of them until the transaction ends."""
+    names = [f"lead-intake:{sender}:{key}" for sender, key in sorted(keys)]
+    await session.execute(_LOCK_ALL, {"names": names})
+    c = _intakes.c
+    query = sa.select(c.sender, c.sender_key).where(sa.tuple_(c.sender, c.sender_key).in_(keys))
+    return {(row.sender, row.sender_key) for row in await session.execute(query)}
 
 
 async def drop_rejected(session: AsyncSession, intake_id: uuid.UUID) -> None:

@@ -33,6 +33,10 @@ _LEVELS = {
     "PLACE": ("The same place in the {}", "{}的城市相同"),
     "PLACE_ALIKE": ("Places in the {} that are alike", "{}的地名相近"),
     "HOUSE": ("The same house, the {} is written otherwise", "{}写法不同但门牌相同"),
+    "OTHERWISE": (
+        "The same house number and name of a street, but another postcode or kind of street in the {}",
+        "{}门牌与路名相同而邮编或道路类型不同",
+    ),
     "STREET": ("The same street, another house number in the {}", "{}街道相同而门牌不同"),
     "WITHIN": ("One {} is contained in the other", "一方{}包含在另一方之中"),
     "ABBREVIATION": ("One {} is the abbreviation of the other", "一方{}是另一方的缩写"),

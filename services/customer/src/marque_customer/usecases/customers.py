@@ -59,29 +59,59 @@ async def begin(
     phones = [contact.match_key for contact, _ in contacts if contact.kind == PHONE]
     if await repository.verified_elsewhere(uow.session, phones, (), unshared_only=True):
         raise ContactPointTaken()
+    customer, parts = draft(uow, values=values, contacts=contacts, references=references, dealer_id=dealer_id)
+    uow.add(customer)
+    await save(uow, customer, parts)
+    uow.add(*parts.points, *parts.references)
+    keep_said(uow, customer, parts, values, contacts, dealer_id)
+    await uow.flush()
+    say_created(uow, customer, parts)
+    if dealer_id is not None:
+        await begin_relation(uow, customer, dealer_id, RELATION_ENTRY, staff_id=staff_of(uow.principal))
+    return customer, parts
+
+
+def draft(
+    uow: UnitOfWork,
+    *,
+    values: dict[str, Any],
+    contacts: list[tuple[Contact, Any]],
+    references: Iterable[customer_pb2.SourceReference] = (),
+    dealer_id: uuid.UUID | None = None,
+) -> tuple[Customer, Parts]:
+    """Returns a new customer with its parts, which nobody has written yet."""
     customer = Customer(customer_id=new_uuid(), status_time=uow.now, create_time=uow.now, status=1, **values)
     for name in ("interests", "tags", "addresses"):
         setattr(customer, name, values.get(name, []))
     parts = Parts(references=_references(customer, references, uow, dealer_id))
     for contact, message in contacts:
         add_point(parts, new_point(customer, contact, message, uow), primary=message.primary)
-    uow.add(customer)
-    await save(uow, customer, parts)
-    uow.add(*parts.points, *parts.references)
+    return customer, parts
+
+
+def keep_said(
+    uow: UnitOfWork,
+    customer: Customer,
+    parts: Parts,
+    values: dict[str, Any],
+    contacts: list[tuple[Contact, Any]],
+    dealer_id: uuid.UUID | None = None,
+) -> None:
+    """Keeps what the caller said of a new customer."""
     reference = next(((item.source, item.source_key) for item in parts.references), None)
     said = Said(uow, [customer.customer_id], {customer.customer_id: []})
     speaker = speaker_of(uow.principal, dealer_id, reference)
     said.say(speaker, told(values))
     said.say_contacts(speaker, [contact for contact, _ in contacts])
-    await uow.flush()
+
+
+def say_created(uow: UnitOfWork, customer: Customer, parts: Parts) -> None:
+    """Says that a customer is new."""
     source = parts.references[0].source if parts.references else ""
     created = customer_events_pb2.CustomerCreated(customer_id=str(customer.customer_id), source=source)
     created.kind = customer.kind  # type: ignore[assignment]
     uow.emit(created, of=customer)
     uow.audit("create", "customer", str(customer.customer_id))
-    if dealer_id is not None:
-        await begin_relation(uow, customer, dealer_id, RELATION_ENTRY, staff_id=staff_of(uow.principal))
-    return customer, parts
 
 
 async def update(

@@ -42,6 +42,14 @@ async def standing(uow: UnitOfWork, customer_ids: Sequence[uuid.UUID]) -> list[C
 
 async def save(uow: UnitOfWork, customer: Customer, parts: Parts) -> None:
     """Writes a changed customer. Nothing of it may have been flushed before: the card holds the version that this flush gives."""
+    compose(uow, customer, parts)
+    await uow.flush()
+    if parts.dealers:
+        await repository.repeat_times(uow.session, customer)
+
+
+def compose(uow: UnitOfWork, customer: Customer, parts: Parts) -> None:
+    """Rebuilds what repeats a customer's row and parts; the card holds the version that the next flush gives."""
     customer.search_text, customer.search_tokens = _document(customer, parts)
     customer.update_time = uow.now
     message = card(
@@ -52,9 +60,6 @@ async def save(uow: UnitOfWork, customer: Customer, parts: Parts) -> None:
         update_time=customer.update_time,
     )
     customer.card = message.SerializeToString()
-    await uow.flush()
-    if parts.dealers:
-        await repository.repeat_times(uow.session, customer)
 
 
 async def save_changed(uow: UnitOfWork, customer: Customer, parts: Parts, fields: list[str]) -> None:
@@ -78,6 +83,13 @@ async def refresh_search(uow: UnitOfWork, customer: Customer, parts: Parts) -> N
     await repository.set_search(uow.session, customer.customer_id, *_document(customer, parts))
 
 
+async def refresh_search_of(uow: UnitOfWork, found: Sequence[tuple[Customer, Parts]]) -> None:
+    """Rebuilds what some customers are found by, whose rows must be locked."""
+    await repository.set_search_of(
+        uow.session, [(customer.customer_id, *_document(customer, parts)) for customer, parts in found]
+    )
+
+
 def _document(customer: Customer, parts: Parts) -> tuple[str, list[str]]:
     return documents.build(
         row=customer,
@@ -87,6 +99,17 @@ def _document(customer: Customer, parts: Parts) -> tuple[str, list[str]]:
         plates=parts.plates,
         dealers=parts.dealers,
     )
+
+
+def say_started(uow: UnitOfWork, relation: Relation) -> None:
+    """Says that a relation began."""
+    started = relation_events_pb2.RelationStarted(
+        relation_id=str(relation.relation_id),
+        customer_id=str(relation.customer_id),
+        dealer_id=str(relation.dealer_id),
+    )
+    started.kind = relation.kind  # type: ignore[assignment]
+    uow.emit(started, of=relation)
 
 
 async def begin_relation(
@@ -113,11 +136,7 @@ async def begin_relation(
     )
     uow.add(relation)
     await uow.flush()
-    started = relation_events_pb2.RelationStarted(
-        relation_id=str(relation.relation_id), customer_id=str(customer.customer_id), dealer_id=str(dealer_id)
-    )
-    started.kind = kind  # type: ignore[assignment]
-    uow.emit(started, of=relation)
+    say_started(uow, relation)
     await repository.show_to_dealer(uow.session, customer, dealer_id, customer.update_time)
     await refresh_search(uow, customer, await repository.parts_of(uow.session, customer.customer_id))
     return relation

@@ -115,6 +115,10 @@ class _LeadSourceEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_LeadSource
     """A card or a list of cards."""
     LEAD_SOURCE_IMPORT: _LeadSource.ValueType  # 11
     """A file or another system."""
+    LEAD_SOURCE_EMAIL: _LeadSource.ValueType  # 12
+    """A mail."""
+    LEAD_SOURCE_CONVERSATION: _LeadSource.ValueType  # 13
+    """A chat, a fax or a message."""
 
 class LeadSource(_LeadSource, metaclass=_LeadSourceEnumTypeWrapper):
     """Where a lead came from."""
@@ -143,6 +147,10 @@ LEAD_SOURCE_CARD: LeadSource.ValueType  # 10
 """A card or a list of cards."""
 LEAD_SOURCE_IMPORT: LeadSource.ValueType  # 11
 """A file or another system."""
+LEAD_SOURCE_EMAIL: LeadSource.ValueType  # 12
+"""A mail."""
+LEAD_SOURCE_CONVERSATION: LeadSource.ValueType  # 13
+"""A chat, a fax or a message."""
 Global___LeadSource: _TypeAlias = LeadSource  # noqa: Y015
 
 class _LeadInterestKind:

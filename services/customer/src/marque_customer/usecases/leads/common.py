@@ -49,20 +49,25 @@ def write_down(
 
     Who reads the entry: the dealer who has it, or `dealer_id` where that is about to get it.
     """
+    uow.add(entry(uow, lead, kind, reason, before=before, dealer_id=dealer_id))
+
+
+def entry(
+    uow: UnitOfWork, lead: Lead, kind: str, reason: str = "", *, before: int = 0, dealer_id: uuid.UUID | None = None
+) -> LeadChange:
+    """Returns what `write_down` adds, for who adds many at once."""
     lead.change_count += 1
-    uow.add(
-        LeadChange(
-            lead_id=lead.lead_id,
-            sequence=lead.change_count,
-            customer_id=lead.customer_id,
-            kind=kind,
-            from_stage=before if before != lead.stage else 0,
-            stage=lead.stage,
-            dealer_id=lead.dealer_id or dealer_id,
-            staff_id=staff_of(uow.principal),
-            reason=reason,
-            create_time=uow.now,
-        )
+    return LeadChange(
+        lead_id=lead.lead_id,
+        sequence=lead.change_count,
+        customer_id=lead.customer_id,
+        kind=kind,
+        from_stage=before if before != lead.stage else 0,
+        stage=lead.stage,
+        dealer_id=lead.dealer_id or dealer_id,
+        staff_id=staff_of(uow.principal),
+        reason=reason,
+        create_time=uow.now,
     )
 
 
@@ -97,7 +102,11 @@ def say_assigned(uow: UnitOfWork, lead: Lead) -> None:
 
 async def grade(uow: UnitOfWork, lead: Lead, customer: Customer, parts: Parts) -> None:
     """Grades a lead by the latest rules."""
-    rules = await lead_work.latest_rules(uow.session)
+    take_grade(lead, customer, parts, await lead_work.latest_rules(uow.session))
+
+
+def take_grade(lead: Lead, customer: Customer, parts: Parts, rules: Any) -> None:
+    """Grades a lead by a version of the rules."""
     person = grading.Person(
         has_name=bool(customer.full_name or customer.organisation_name),
         has_phone=any(point.kind == PHONE for point in parts.points),
@@ -148,20 +157,33 @@ async def place(
 async def run_clock(uow: UnitOfWork, lead: Lead) -> None:
     """Computes by when an assigned lead must be answered, from when its dealer got it; waits where the hours are not known yet."""
     assert lead.dealer_id is not None
-    assert lead.assign_time is not None
-    calendar = await calendar_of(uow, lead.dealer_id)
+    calendar, held = await hours_of(uow, lead.dealer_id)
     if calendar is None:
-        lead.held_reason = NO_TIME_ZONE if await lead_work.hours(uow.session, lead.dealer_id) is not None else ""
+        lead.held_reason = held
         return
     rules = (await lead_work.latest_rules(uow.session)).rules
+    await uow.schedule(CLOCK, str(lead.lead_id), start_clock(lead, calendar, rules, uow.now))
+
+
+async def hours_of(uow: UnitOfWork, dealer_id: uuid.UUID) -> tuple[WorkCalendar | None, str]:
+    """Returns the calendar of a dealer; where there is none yet, the reason for which its leads are held (empty: network is asked)."""
+    calendar = await calendar_of(uow, dealer_id)
+    if calendar is not None or await lead_work.hours(uow.session, dealer_id) is None:
+        return calendar, ""
+    return None, NO_TIME_ZONE
+
+
+def start_clock(lead: Lead, calendar: WorkCalendar, rules: dict[str, Any], moment: datetime) -> datetime:
+    """Says by when an assigned lead must be answered and when its adviser is reminded; returns when the first of these is due."""
+    assert lead.assign_time is not None
     minutes = grading.band_of(rules, lead.grade).response_minutes
     due = response.due_time(calendar, lead.assign_time, minutes)
     remind = response.remind_time(calendar, lead.assign_time, minutes, rules.get("remind_share", 0))
-    if remind is not None and remind <= uow.now:
+    if remind is not None and remind <= moment:
         remind = None  # of hours that changed meanwhile: what is past is not said again
     lead.held_reason = ""
     lead.start_clock(due, remind, calendar.version)
-    await uow.schedule(CLOCK, str(lead.lead_id), remind or due)
+    return remind or due
 
 
 async def calendar_of(uow: UnitOfWork, dealer_id: uuid.UUID) -> WorkCalendar | None:

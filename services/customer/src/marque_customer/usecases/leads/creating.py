@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from marque.customer.v1 import lead_events_pb2
@@ -16,7 +17,7 @@ from marque_customer.errors import CustomerNotFound
 from marque_customer.models import Customer, Lead
 from marque_customer.repository import customers, families, lead_work
 from marque_customer.repository import leads as repository
-from marque_customer.rules.leads import same_wish, wish_key
+from marque_customer.rules.leads import NEW, same_wish, wish_key
 from marque_customer.usecases.leads import common
 
 
@@ -71,14 +72,33 @@ async def begin(uow: UnitOfWork, customer: Customer, wish: Wish, dealer_id: uuid
 async def _new(
     uow: UnitOfWork, customer: Customer, wish: Wish, dealer_id: uuid.UUID | None, key: str, group: uuid.UUID | None
 ) -> Lead:
+    lead = draft(customer.customer_id, wish, key, group, uow.now)
+    uow.add(lead)
+    await common.grade(uow, lead, customer, await customers.parts_of(uow.session, customer.customer_id))
+    common.write_down(uow, lead, "CREATED", dealer_id=dealer_id)
+    if dealer_id is None:
+        lead.seek_dealer(uow.now)
+    await uow.flush()
+    say_created(uow, lead, dealer_id)
+    if dealer_id is not None:
+        await common.place(uow, lead, customer, dealer_id, None, [{"code": "DEALER_NAMED"}], "")
+        # The dealer is given; the adviser is still to be found, as for every lead that the platform brings to a dealer.
+        lead.route_round = 1
+        lead.route_time = uow.now
+        await uow.flush()
+    return lead
+
+
+def draft(customer_id: uuid.UUID, wish: Wish, key: str, group: uuid.UUID | None, moment: datetime) -> Lead:
+    """Returns a new lead that nobody has yet; `group` is that of the leads for the same wish elsewhere."""
     lead_id = new_uuid()
-    lead = Lead(
+    return Lead(
         lead_id=lead_id,
-        customer_id=customer.customer_id,
+        customer_id=customer_id,
         group_id=group or lead_id,
         wish_key=key,
-        stage=1,
-        create_time=uow.now,
+        stage=NEW,
+        create_time=moment,
         traceparent=propagation.inject(),
         change_count=0,
         contact_count=0,
@@ -88,26 +108,20 @@ async def _new(
         held_reason="",
         **{name: getattr(wish, name) for name in Wish.__slots__},
     )
-    uow.add(lead)
-    await common.grade(uow, lead, customer, await customers.parts_of(uow.session, customer.customer_id))
-    common.write_down(uow, lead, "CREATED", dealer_id=dealer_id)
-    if dealer_id is None:
-        lead.seek_dealer(uow.now)
-    await uow.flush()
+
+
+def say_created(uow: UnitOfWork, lead: Lead, dealer_id: uuid.UUID | None) -> None:
+    """Says that a lead came; `dealer_id` is the dealer who was named."""
     created = lead_events_pb2.LeadCreated(
-        lead_id=str(lead_id), customer_id=str(customer.customer_id), dealer_id=str(dealer_id or ""), grade=lead.grade
+        lead_id=str(lead.lead_id),
+        customer_id=str(lead.customer_id),
+        dealer_id=str(dealer_id or ""),
+        grade=lead.grade,
     )
     created.source = lead.source  # type: ignore[assignment]
     created.aggregate_version = lead.version
     uow.emit(created)
-    uow.audit("create", "lead", str(lead_id))
-    if dealer_id is not None:
-        await common.place(uow, lead, customer, dealer_id, None, [{"code": "DEALER_NAMED"}], "")
-        # The dealer is given; the adviser is still to be found, as for every lead that the platform brings to a dealer.
-        lead.route_round = 1
-        lead.route_time = uow.now
-        await uow.flush()
-    return lead
+    uow.audit("create", "lead", str(lead.lead_id))
 
 
 async def _asked_again(uow: UnitOfWork, lead: Lead, customer: Customer, wish: Wish) -> None:

@@ -31,15 +31,20 @@ async def receive_adf(*, uow: UnitOfWork, document: bytes, charset: str) -> Any:
         found = adf.parse(document, charset)
     except adf.AdfError as error:
         raise InvalidArgument.of("document", error.reason.value, str(error)) from None
-    told = [mapping.told_of(one) for one in found.prospects]
     async with uow:
-        # All at once and in one order: two documents about the same people never wait for each other.
-        keys = {(contact.kind, contact.match_key) for one in told for contact in one.contacts}
-        await lead_work.lock_contacts(uow.session, sorted(keys))
-        answer = rpc.ReceiveAdfResponse()
-        for prospect, person in zip(found.prospects, told, strict=True):
-            answer.results.append(await _prospect(uow, prospect, person))
-        return await uow.answer(answer)
+        return await uow.answer(await take(uow, found))
+
+
+async def take(uow: UnitOfWork, found: adf.AdfDocument) -> rpc.ReceiveAdfResponse:
+    """Takes the prospects of a document that was read."""
+    told = [mapping.told_of(one) for one in found.prospects]
+    # All at once and in one order: two documents about the same people never wait for each other.
+    keys = {(contact.kind, contact.match_key) for one in told for contact in one.contacts}
+    await lead_work.lock_contacts(uow.session, sorted(keys))
+    answer = rpc.ReceiveAdfResponse()
+    for prospect, person in zip(found.prospects, told, strict=True):
+        answer.results.append(await _prospect(uow, prospect, person))
+    return answer
 
 
 async def _prospect(uow: UnitOfWork, prospect: adf.AdfProspect, told: Any) -> rpc.ProspectResult:

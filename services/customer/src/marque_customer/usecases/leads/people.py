@@ -11,6 +11,7 @@ from marque_customer.models import Customer
 from marque_customer.repository import customers as repository
 from marque_customer.repository import families, lead_work
 from marque_customer.rules import lead_people as rules
+from marque_customer.rules.contacts import Contact
 from marque_customer.rules.kinds import LISTED, ORGANISATION, PERSON
 from marque_customer.rules.lead_people import Told
 from marque_customer.usecases import customers
@@ -26,6 +27,13 @@ async def person_of(uow: UnitOfWork, told: Told, source: str) -> Customer:
         people = await repository.locked(uow.session, [root])
         if people and people[0].status in LISTED:
             return people[0]
+    values, points = described(told, source)
+    customer, _ = await customers.begin(uow, values=values, contacts=points)
+    return customer
+
+
+def described(told: Told, source: str) -> tuple[dict[str, Any], list[tuple[Contact, Any]]]:
+    """Returns the columns and the contact points of somebody new."""
     values: dict[str, Any] = {"kind": ORGANISATION if told.business else PERSON}
     if told.business:
         values["organisation_name"] = told.name
@@ -33,12 +41,10 @@ async def person_of(uow: UnitOfWork, told: Told, source: str) -> Customer:
         values |= {"given_name": told.given_name, "family_name": told.family_name, "full_name": told.name}
     if told.lines or told.city or told.postal_code:
         values["addresses"] = [_address(told)]
-    points = [
+    return values, [
         (contact, contact_point_pb2.ContactPoint(source=source, primary=index == 0))
         for index, contact in enumerate(told.contacts)
     ]
-    customer, _ = await customers.begin(uow, values=values, contacts=points)
-    return customer
 
 
 def _address(told: Told) -> dict[str, Any]:

@@ -1,0 +1,103 @@
+"""Mails and transcripts as the touches and wishes that they are."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from marque.customer.v1 import inbound_service_pb2 as rpc
+from marque.customer.v1 import interaction_pb2, lead_pb2
+from marque.type.v1 import channel_pb2
+from tradekit import names
+from tradekit.mail import Automatic, Mail
+
+from marque_customer.mapping.times import moment
+from marque_customer.rules.inbound import Incoming, begun
+from marque_customer.rules.lead_people import HOME_COUNTRY, Told, contacts_of
+
+LEFT_REASONS = {
+    Automatic.LOOP: rpc.INBOUND_LEFT_REASON_LOOP,
+    Automatic.BOUNCE: rpc.INBOUND_LEFT_REASON_BOUNCE,
+    Automatic.AUTO_REPLY: rpc.INBOUND_LEFT_REASON_AUTO_REPLY,
+    Automatic.BULK: rpc.INBOUND_LEFT_REASON_BULK,
+    Automatic.MACHINE: rpc.INBOUND_LEFT_REASON_MACHINE,
+}
+_KINDS = {
+    rpc.TRANSCRIPT_KIND_CHAT: (interaction_pb2.INTERACTION_KIND_CHAT, channel_pb2.CHANNEL_WEB),
+    rpc.TRANSCRIPT_KIND_FAX: (interaction_pb2.INTERACTION_KIND_FAX, channel_pb2.CHANNEL_FAX),
+    rpc.TRANSCRIPT_KIND_MESSAGE: (interaction_pb2.INTERACTION_KIND_MESSAGE, channel_pb2.CHANNEL_MESSAGING),
+}
+_MOST_COMMENTS = 4000
+
+
+def of_mail(found: Mail, mailbox: str, request: rpc.ReceiveMailRequest, now: datetime) -> Incoming:
+    """Returns a mail in the shape of everything that comes in; attachments are named below its text."""
+    attached = f"\n[{', '.join(found.attachments)}]" if found.attachments else ""
+    values = _touch(interaction_pb2.INTERACTION_KIND_EMAIL, channel_pb2.CHANNEL_EMAIL, found.subject, found.text)
+    values |= {"note": (found.text + attached)[:10_000], "occur_time": begun(found.sent_time, now)}
+    emails = [found.address] if found.address else []
+    wish = None
+    if request.intent == rpc.INBOUND_INTENT_LEAD:
+        wish = _wish(lead_pb2.LEAD_SOURCE_EMAIL, mailbox, found.subject, found.text)
+    return Incoming(
+        source="mail",
+        sender=f"mail:{mailbox}",
+        key=found.key,
+        told=_told(found.name, [], emails, HOME_COUNTRY),
+        values=values,
+        wish=wish,
+        dealer_code=request.dealer_code,
+        code=found.tracking_code,
+    )
+
+
+def of_transcript(request: rpc.ReceiveTranscriptRequest, now: datetime) -> Incoming:
+    """Returns a transcript in the shape of everything that comes in. Raises InvalidArgument for a time that is none."""
+    kind, channel = _KINDS[request.kind]
+    occurred = moment(request.occur_time, "occur_time") if request.HasField("occur_time") else None
+    wish = None
+    if request.intent == rpc.INBOUND_INTENT_LEAD:
+        wish = _wish(lead_pb2.LEAD_SOURCE_CONVERSATION, request.source, request.subject, request.text)
+    phones, emails = ([text] if text.strip() else [] for text in (request.phone, request.email))
+    return Incoming(
+        source=request.source,
+        sender=f"transcript:{request.source}",
+        key=request.external_id,
+        told=_told(request.name, phones, emails, request.country_code.upper() or HOME_COUNTRY),
+        values=_touch(kind, channel, request.subject, request.text) | {"occur_time": begun(occurred, now)},
+        wish=wish,
+        dealer_code=request.dealer_code,
+    )
+
+
+def _told(name: str, phones: list[str], emails: list[str], country: str) -> Told:
+    contacts, faults = contacts_of(phones, emails, (), country)
+    wrong = tuple((path.partition("[")[0], code) for path, code in faults)
+    return Told(names.tidy(name), "", "", False, contacts, wrong, country)
+
+
+def _touch(kind: int, channel: int, subject: str, text: str) -> dict[str, Any]:
+    return {
+        "kind": kind,
+        "direction": interaction_pb2.INTERACTION_DIRECTION_INBOUND,
+        "channel": channel,
+        "subject": subject,
+        "note": text,
+        "subject_key": "",
+        "subject_params": {},
+        "duration_seconds": None,
+        "outcome": "",
+        "staff_id": None,
+        "vin": "",
+        "next_step": "",
+        "next_step_time": None,
+    }
+
+
+def _wish(source: int, detail: str, subject: str, text: str) -> dict[str, Any]:
+    return {
+        "source": source,
+        "source_detail": detail[:100],
+        "interest": {"kind": int(lead_pb2.LEAD_INTEREST_KIND_BUY)},
+        "comments": f"{subject}\n{text}".strip()[:_MOST_COMMENTS],
+    }
