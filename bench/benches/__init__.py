@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 
-from bench.benches import contacts, events, growth, imports, linking, reads, standing, tracing, transcoding
+from bench.benches import (
+    contacts,
+    events,
+    growth,
+    imports,
+    lemon,
+    linking,
+    reads,
+    recall,
+    repair_orders,
+    standing,
+    tracing,
+    transcoding,
+    vehicle_life,
+)
 from bench.report import Figure
 from bench.world import World
 
@@ -19,6 +33,10 @@ ON_WORLD: Mapping[str, Bench] = {
     "events": events.events,
     "contacts": contacts.contacts,
     "growth": growth.growth,
+    "repair-orders": repair_orders.repair_orders,
+    "vehicle-life": vehicle_life.vehicle_life,
+    "recall": recall.recall,
+    "lemon": lemon.lemon,
 }
 ALONE: Mapping[str, Callable[[bool], Awaitable[list[Figure]]]] = {
     "standing": standing.standing,
