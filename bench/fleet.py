@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 import asyncpg
 
 VISITS = 5  # of each car
+MODELS = 20
 DEALERS = 200
 WORKSHOP = 300  # one car of so many stands in the workshop
 _STEP = 250_000  # cars of one statement
@@ -67,7 +68,7 @@ SELECT md5('visit ' || n || '.' || $3::int)::uuid, 1, opened, opened, dealer, 'F
             'parts', jsonb_build_array(jsonb_build_object('part_number', 'PN-' || n % 900, 'quantity', '1', 'amount', 51000)))),
     '[]'
 FROM (SELECT *, sold + $3::int * 130 + (n % 60) * interval '1 day' + interval '9 hours' AS opened,
-    $3::int = {visits} AND n % {workshop} = 0 AS here FROM ({facts}) f) f ORDER BY md5(n::text)
+    $3::int = {visits} AND n % {workshop} = 0 AS here FROM ({facts}) f) f
 """
 _INDEXES = """
 SELECT i.indexrelid::regclass::text AS name, pg_get_indexdef(i.indexrelid) AS made, c.conname, pg_get_constraintdef(c.oid) AS rule,

@@ -35,8 +35,8 @@ ON_WORLD: Mapping[str, Bench] = {
     "growth": growth.growth,
     "repair-orders": repair_orders.repair_orders,
     "vehicle-life": vehicle_life.vehicle_life,
-    "recall": recall.recall,
     "lemon": lemon.lemon,
+    "recall": recall.recall,  # last: it goes on telling of cars
 }
 ALONE: Mapping[str, Callable[[bool], Awaitable[list[Figure]]]] = {
     "standing": standing.standing,

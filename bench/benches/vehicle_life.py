@@ -7,7 +7,7 @@ import random
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
-from marque.vehicle.v1 import ownership_service_pb2, vehicle_service_pb2
+from marque.vehicle.v1 import ownership_service_pb2, vehicle_history_pb2
 
 from bench import fleet
 from bench.cpu import Meter
@@ -40,7 +40,7 @@ class Side:
         if what == "history":
             found = await self.client.call(
                 "vehicle.v1.VehicleService/GetVehicleHistory",
-                vehicle_service_pb2.GetVehicleHistoryRequest(vin=vin),
+                vehicle_history_pb2.GetVehicleHistoryRequest(vin=vin),
                 timeout=60,
             )
             complete = len(found.entries) >= fleet.VISITS + 3
@@ -94,7 +94,7 @@ async def vehicle_life(world: World) -> list[Figure]:
         against = f"at {cars // _GROWTH:,}"
         figures.append(Figure("vehicle-life", f"{title}, {of}", touched[1], "buffers", touched[0], against, bound))
         rounds: list[tuple[float, float]] = []
-        for number in range(3 + 2 * world.rounds):
+        for number in range(2 + world.rounds):
             sides = (small, large) if number % 2 else (large, small)
             spent = {side.name: await side.micros(what, 10 + number) for side in sides}
             rounds.append((spent[small.name], spent[large.name]))
