@@ -15,6 +15,10 @@ from bench.benches import (
     standing,
     tracing,
     transcoding,
+    lemon,
+    recall,
+    repair_orders,
+    vehicle_life,
 )
 from bench.report import Figure
 from bench.world import World
@@ -30,6 +34,10 @@ ON_WORLD: Mapping[str, Bench] = {
     "events": events.events,
     "contacts": contacts.contacts,
     "growth": growth.growth,
+    "repair-orders": repair_orders.repair_orders,
+    "vehicle-life": vehicle_life.vehicle_life,
+    "lemon": lemon.lemon,
+    "recall": recall.recall,  # last: it goes on telling of cars
 }
 ALONE: Mapping[str, Callable[[bool], Awaitable[list[Figure]]]] = {
     "standing": standing.standing,

@@ -20,6 +20,9 @@ def handlers(policy: Policy) -> Mapping[str, DueHandler]:
         appointments.MISS: partial(appointments.miss, policy=policy),
         recalls.TELL: recalls.tell,
         lemon.CHECK: lemon.check,
+        lemon.ALONE: lemon.check_alone,
+        lemon.DAY: lemon.day,
+        lemon.SWEEP: lemon.sweep,
         plant.LATE: plant.tell_late,
     }
 

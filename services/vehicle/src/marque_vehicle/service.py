@@ -46,6 +46,7 @@ from marque_vehicle.subscribers import subscriptions
 from marque_vehicle.usecases.imports import (
     ChannelDayImporter,
     PlantStageImporter,
+    RecallModelImporter,
     RecallVehicleImporter,
     RepairOrderImporter,
     SaleImporter,
@@ -68,6 +69,7 @@ def build(kit: Kit) -> Service:
         "ImportSales": SaleImporter(work, customers),
         "ImportRepairOrders": RepairOrderImporter(work, customers),
         "ImportRecallVehicles": RecallVehicleImporter(),
+        "ImportRecallModels": RecallModelImporter(),
         "ImportPlantStages": PlantStageImporter(),
         "ImportChannelDays": ChannelDayImporter(work),
     }

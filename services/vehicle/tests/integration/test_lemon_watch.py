@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -99,10 +100,25 @@ class TestWatch:
         assert ((await car.watch()).repair_days, (await car.watch()).state) == (24, WARNED)
         (event,) = await car.told("LemonLawWarned", 1)
         assert (event.trigger, event.count) == (REPAIR_DAYS, 24)
-        (row,) = await garage.sql(
-            "SELECT due_time > now() AS later FROM due_work WHERE kind = 'lemon.check' AND key = $1", car.vin
-        )
-        assert row["later"]
+        (row,) = await garage.sql("SELECT version, next_change FROM lemon_watches WHERE vin = $1", car.vin)
+        assert timedelta(0) < row["next_change"] - datetime.now(UTC) <= timedelta(days=1)
+
+        other = await sold(garage)
+        await other.visit(100)
+        await other.looked_at()
+        begin = datetime.now(UTC) - timedelta(days=24, hours=1)
+        await garage.sql("UPDATE repair_orders SET open_time = $2 WHERE vin = $1", car.vin, begin)
+        await garage.sql("UPDATE lemon_watches SET next_change = now() WHERE vin = $1", car.vin)
+        before = await garage.sql("SELECT * FROM lemon_watches WHERE vin <> $1 ORDER BY vin", car.vin)
+        await garage.sql("UPDATE due_work SET due_time = now() WHERE kind = 'lemon.day'")
+
+        async def counted() -> bool:
+            found = await garage.sql("SELECT repair_days FROM lemon_watches WHERE vin = $1", car.vin)
+            return bool(found[0]["repair_days"] == 25)
+
+        await until(counted, 20, "the day was not counted")
+        assert len(await garage.events("LemonLawWarned", car.vin)) == 1
+        assert await garage.sql("SELECT * FROM lemon_watches WHERE vin <> $1 ORDER BY vin", car.vin) == before
 
     async def test_what_the_owner_pays_and_what_was_done_before_the_sale_does_not_count(self, garage: Any) -> None:
         car = await sold(garage)
@@ -111,6 +127,51 @@ class TestWatch:
             await car.visit(ago, pay_type=1)
         shown = await car.watch()
         assert (shown.state, shown.repair_days, len(shown.standings)) == (CLEAR, 0, 0)
+
+
+class TestTogether:
+    async def test_one_car_that_cannot_be_judged_stops_no_other(self, garage: Any) -> None:
+        cars = [await sold(garage) for _ in range(3)]
+        for car in cars:
+            await car.visit(23, hours=24 * 20)
+            await car.visit(100, hours=24 * 5)
+        broken = cars[1].vin
+        await garage.sql("UPDATE repair_orders SET lines = '[{}]' WHERE vin = $1", broken)
+        looks = [f"{car.vin}/{uuid.uuid4()}" for car in cars for _ in range(3)]
+        await garage.sql(
+            "INSERT INTO due_work SELECT 'lemon.check', key, now(), 0 FROM unnest($1::text[]) AS key", looks
+        )
+        for car in (cars[0], cars[2]):
+            await car.looked_at()
+            (event,) = await car.told("LemonLawWarned", 1)
+            assert (event.trigger, event.count, (await car.watch()).repair_days) == (REPAIR_DAYS, 25, 25)
+
+        async def failed() -> bool:
+            found = await garage.sql(
+                "SELECT attempts FROM due_work WHERE kind = 'lemon.check_alone' AND key = $1", broken
+            )
+            return bool(found and found[0]["attempts"])
+
+        await until(failed, 20, "the broken car was not tried for itself")
+        await garage.sql("DELETE FROM due_work WHERE kind = 'lemon.check_alone'")
+
+    async def test_a_sweep_over_all_cars_finds_what_nobody_looked_at(self, garage: Any) -> None:
+        car, reversed_ = await sold(garage), await sold(garage)
+        for one in (car, reversed_):
+            await one.visit(100, hours=24 * 26)
+            await one.looked_at()
+            await one.told("LemonLawWarned", 1)
+        await garage.sql("DELETE FROM lemon_watches WHERE vin = $1", car.vin)
+        await garage.sql("UPDATE sales SET state = 2 WHERE vin = $1", reversed_.vin)
+        await garage.sql("INSERT INTO due_work VALUES ('lemon.sweep', 'test/', now(), 0)")
+
+        async def swept() -> bool:
+            return not await garage.sql("SELECT 1 FROM due_work WHERE kind = 'lemon.sweep'")
+
+        await until(swept, 30, "the sweep does not end")
+        found = await garage.sql("SELECT vin, state FROM lemon_watches WHERE vin = ANY($1)", [car.vin, reversed_.vin])
+        assert {row["vin"]: row["state"] for row in found} == {car.vin: WARNED, reversed_.vin: CLEAR}
+        assert len(await garage.events("LemonLawWarned", car.vin)) == 1, "what was told is not told again"
 
 
 class TestSight:

@@ -7,6 +7,7 @@ import random
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import pytest
 import pytest_asyncio
 from servicekit.testing.car_orders import STAGES, Factory, ask
 from servicekit.testing.platform import until
@@ -132,6 +133,41 @@ class TestWhatCannotBeTaken:
         await factory.feed([factory.says(first, "", 3, vin=other)])
         assert await factory.parked(second) == {}
         assert ((await state(garage, first))["vin"], (await state(garage, second))["vin"]) == (other, one)
+
+    @pytest.mark.parametrize("seed", range(4))
+    async def test_orders_that_give_each_other_their_cars_all_get_them_in_whatever_order_it_is_told(
+        self, garage: Any, factory: Factory, seed: int
+    ) -> None:
+        chance = random.Random(seed)
+        client = garage.client("dealer.sales", dealers=[await garage.make_dealer()])
+        codes = [(await factory.place(client)).order_code for _ in range(2 + seed)]
+        cars = [garage.new_vin() for _ in codes]
+        first = [factory.says(code, "scheduled", 1, vin=vin) for code, vin in zip(codes, cars, strict=True)]
+        await factory.feed(first)
+        others = cars[1:] + cars[:1]
+        words = [factory.says(code, "", 2, vin=vin) for code, vin in zip(codes, others, strict=True)]
+        last = words.pop(chance.randrange(len(words)))
+        chance.shuffle(words)
+        await factory.feed(words, size=1 + seed % 2)
+        assert [(await state(garage, code))["vin"] for code in codes] == cars, (
+            "until the ring is closed each keeps its car"
+        )
+        await factory.feed([last])
+        assert [(await state(garage, code))["vin"] for code in codes] == others
+        assert [await factory.parked(code) for code in codes] == [{}] * len(codes)
+        again = await factory.feed([*first, *words, last])
+        assert again.summary.unchanged == 2 * len(codes)
+
+    async def test_a_car_that_was_delivered_is_not_exchanged(self, garage: Any, factory: Factory) -> None:
+        client = garage.client("dealer.sales", dealers=[await garage.make_dealer()])
+        first, second = [(await factory.place(client)).order_code for _ in range(2)]
+        one, other = garage.new_vin(), garage.new_vin()
+        await factory.feed(
+            [factory.says(first, "scheduled", 1, vin=one), factory.says(second, "scheduled", 1, vin=other)]
+        )
+        await garage.sql("UPDATE car_orders SET sale_id = gen_random_uuid() WHERE order_code = $1", first)
+        await factory.feed([factory.says(first, "", 2, vin=other), factory.says(second, "", 2, vin=one)])
+        assert ((await state(garage, first))["vin"], (await state(garage, second))["vin"]) == (one, other)
 
     async def test_a_cancelled_order_gives_its_car_up(self, garage: Any, factory: Factory) -> None:
         client = garage.client("dealer.sales", dealers=[await garage.make_dealer()])

@@ -11,6 +11,7 @@ import pytest
 from marque.type.v1 import import_pb2
 from marque.vehicle.v1 import repair_order_service_pb2 as orders
 from marque.vehicle.v1 import vehicle_import_service_pb2 as imports
+from marque_vehicle.usecases import recalls as usecases
 from servicekit.testing.client import RpcFailure
 from servicekit.testing.platform import until
 
@@ -150,6 +151,20 @@ class TestScope:
         assert set(await campaign.cars()) == {new.vin, late.vin}
         assert old.vin not in await campaign.cars()
         assert await refused(campaign.ask("AddRecallVehiclesByRule")) == "INVALID_ARGUMENT"
+
+    async def test_a_rule_for_more_cars_than_fit_a_request_is_refused_before_anything_is_written(
+        self, garage: Any, campaign: Campaign, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(usecases, "MOST_BY_RULE", 2)
+        model = f"W{uuid.uuid4().hex[:8]}"
+        rule = {"make": "Volkswagen", "models": [model]}
+        for _ in range(2):
+            await garage.make_car(model=model)
+        assert (await campaign.ask("AddRecallVehiclesByRule", **rule)).added_count == 2
+        await garage.make_car(model=model)
+        with pytest.raises(RpcFailure) as failure:
+            await campaign.ask("AddRecallVehiclesByRule", **rule)
+        assert failure.value.fields == {"make": "RULE_TOO_WIDE"}
 
     async def test_bad_rows_are_named_and_the_rest_goes_on(self, garage: Any, campaign: Campaign) -> None:
         (car,) = vins(garage, 1)

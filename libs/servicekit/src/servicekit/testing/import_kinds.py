@@ -351,6 +351,25 @@ KINDS = {
         "vin",
         {},
     ),
+    "recall-models": Kind(
+        "vehicle",
+        lambda cast, mark, number: {
+            "recall_code": f"26V{mark}"[:40],
+            "make": "MARQUE",
+            "model": f"M{number}",
+            "model_year": "2024",
+            "defect": "刹车",
+        },
+        {
+            ("model_year", "20x4"): "MODEL_YEAR_INVALID",
+            ("model_year", "2924"): "MODEL_YEAR_INVALID",
+            ("recall_code", "26V 1"): "CODE_INVALID",
+            ("market", "us"): "MARKET_INVALID",
+        },
+        "defect",
+        "recall_code",
+        {},
+    ),
     "plant-stages": Kind("vehicle", plant_said, PLANT_BAD, "station", "message_id", {}),
     "channel-days": Kind("vehicle", channel_day, CHANNEL_BAD, "", "date", {}),
 }

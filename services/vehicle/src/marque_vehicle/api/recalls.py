@@ -15,6 +15,7 @@ from marque_vehicle.api.scoping import id_of
 from marque_vehicle.errors import RecallNotFound
 from marque_vehicle.mapping import common
 from marque_vehicle.mapping import recalls as mapping
+from marque_vehicle.repository import recall_models
 from marque_vehicle.repository import recalls as repository
 from marque_vehicle.repository import scope as scopes
 from marque_vehicle.repository.query import order_of
@@ -85,6 +86,16 @@ class RecallApi:
         shown, token = page.cut(rows, lambda row: (row["vin"],))
         return recall_service_pb2.ListRecallVehiclesResponse(
             vehicles=[mapping.car_message(row) for row in shown], next_page_token=token
+        )
+
+    async def ListRecallModels(self, request: Any, call: Call) -> Any:
+        page = page_of(request)
+        after = page_key(page, uuid.UUID, str, str, int)
+        scope = await scopes.visible_to(self._work.reader, call.principal)
+        rows = await recall_models.list_models(self._work.reader, scope, request.recall_id, page, after)
+        shown, token = page.cut(rows, lambda row: (str(row["recall_id"]), row["make"], row["model"], row["model_year"]))
+        return recall_service_pb2.ListRecallModelsResponse(
+            models=[mapping.model_message(row) for row in shown], next_page_token=token
         )
 
     async def RecordRecallRemedy(self, request: Any, call: Call) -> Any:

@@ -82,6 +82,15 @@ def rendered(recall: Recall) -> recall_pb2.Recall:
     return recall_message(common.row_of(recall))
 
 
+def model_message(row: common.Row) -> recall_pb2.RecallModel:
+    """Returns a model and year that a recall covers."""
+    return recall_pb2.RecallModel(
+        recall_code=row["code"],
+        recall_id=str(row["recall_id"]),
+        **{name: row[name] for name in ("make", "model", "model_year")},
+    )
+
+
 def car_message(row: common.Row) -> recall_pb2.RecallVehicle:
     """Returns a car of a scope."""
     message = recall_pb2.RecallVehicle(

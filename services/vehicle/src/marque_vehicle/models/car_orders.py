@@ -102,6 +102,11 @@ class CarOrder(Aggregate, Model):
         )
 
     @property
+    def may_exchange(self) -> bool:
+        """Tells whether its car may become another order's without a word of who got it: nobody has it yet."""
+        return self.state == self.OPEN and self.sale_id is None
+
+    @property
     def waits_for_car(self) -> bool:
         """Tells whether the car is still to come to the dealer."""
         return self.state == self.OPEN and self.stage < rules.AT_DEALER

@@ -96,6 +96,14 @@ async def holders(session: AsyncSession, vins: Iterable[str]) -> dict[str, str]:
     return {row.vin: row.order_code for row in await session.execute(found)}
 
 
+async def give_up(session: AsyncSession, orders: Iterable[uuid.UUID]) -> None:
+    """Takes the cars from orders that will be given others in this transaction, or none."""
+    wanted = CarOrder.order_id.in_(list(orders)), CarOrder.vin != "", CarOrder.state != CarOrder.CANCELLED
+    await session.execute(
+        sa.update(CarOrder).where(*wanted).values(vin="").execution_options(synchronize_session=False)
+    )
+
+
 async def zones(session: AsyncSession, dealers: Iterable[uuid.UUID]) -> dict[uuid.UUID, str]:
     """Returns the zones of dealers."""
     rows = await session.execute(

@@ -64,6 +64,13 @@ _RULE = {
 }
 
 
+async def count_by_rule(session: AsyncSession, rule: dict[str, Any], limit: int) -> int:
+    """Returns how many registered cars meet a rule; at most `limit` are counted."""
+    met = " AND ".join(_RULE[name] for name in sorted(rule))
+    counted = f"SELECT count(*) FROM (SELECT FROM vehicles WHERE {met} LIMIT :limit) AS met"  # noqa: S608 - our own words
+    return int(await session.scalar(sa.text(counted), {**rule, "limit": limit}) or 0)
+
+
 async def add_by_rule(session: AsyncSession, recall: Recall, rule: dict[str, Any]) -> int:
     """Brings the registered cars that meet a rule into the next version of a scope; returns how many were added."""
     met = " AND ".join(_RULE[name] for name in sorted(rule))

@@ -20,22 +20,28 @@ from marque_vehicle.repository.scope import Scope
 from marque_vehicle.rules import plant
 
 LATE = "car_order.late"
+_LONGEST_RING = 100  # orders that give each other their cars; more are not one mistake of a plant
 _EVERYTHING = Scope(everything=True)
 
 
 async def take(uow: UnitOfWork, said: Sequence[PlantMessage], orders: dict[str, CarOrder]) -> None:
     """Judges messages against the orders that they are about (those that are known), and works these orders out anew.
 
-    Where by that an order gives up a car for which another's message waits, that one follows.
+    Where by that an order gives up a car for which another's message waits, that one follows; orders that give each other their cars
+    follow together.
     """
     touched = {one.vin for one in said if one.vin}
     changed: dict[str, CarOrder] = {}
+    judged = False
     while said:
-        await _judge(uow, said, orders)
+        if not judged:
+            await _judge(uow, said, orders)
         moved = {one.order_code: orders[one.order_code] for one in said if one.order_code in orders}
         touched |= {order.vin for order in moved.values()}
         changed |= await _work_out(uow, moved)
         said = await _freed(uow, touched)
+        judged = not said
+        said = said or await _exchanged(uow, moved)
         orders = await repository.lock_by_code(uow.session, {one.order_code for one in said})
     for order in changed.values():
         uow.emit(told.order_stage_changed(order), of=order)
@@ -68,6 +74,34 @@ async def _freed(uow: UnitOfWork, vins: Iterable[str]) -> list[PlantMessage]:
     return [one for one in waiting if one.vin not in taken]
 
 
+async def _exchanged(uow: UnitOfWork, codes: Iterable[str]) -> list[PlantMessage]:
+    """Takes the messages by which some order and others give each other their cars in a ring; none where there is no ring."""
+    for code in sorted(codes):
+        found = await _ring(uow, code)
+        for one in found:
+            one.state, one.park_reason = PlantMessage.APPLIED, ""
+        if found:
+            await uow.flush()
+            return found
+    return []
+
+
+async def _ring(uow: UnitOfWork, start: str) -> list[PlantMessage]:
+    """Walks from an order to the one that has the car it waits for, and on, until it comes back; the messages that wait along the way."""
+    ring: dict[str, list[PlantMessage]] = {}
+    code = start
+    while code not in ring and len(ring) < _LONGEST_RING:
+        order = (await repository.lock_by_code(uow.session, [code])).get(code)
+        waiting = [one for one in await messages.waiting_for(uow.session, code) if one.park_reason == plant.VIN_TAKEN]
+        if order is None or not order.may_exchange or not waiting:
+            return []
+        said = (await messages.applied(uow.session, [code])).get(code, [])
+        wanted = plant.progress([*said, *waiting]).vin
+        ring[code] = [one for one in waiting if one.vin == wanted]
+        code = (await repository.holders(uow.session, [wanted])).get(wanted, "")
+    return [one for each in ring.values() for one in each] if code == start and len(ring) > 1 else []
+
+
 async def _work_out(uow: UnitOfWork, orders: dict[str, CarOrder]) -> dict[str, CarOrder]:
     """Works orders out from all that counts of them; returns those that changed."""
     said = await messages.applied(uow.session, orders)
@@ -75,8 +109,11 @@ async def _work_out(uow: UnitOfWork, orders: dict[str, CarOrder]) -> dict[str, C
     zones = await repository.zones(uow.session, [one.dealer_id for one in orders.values()])
     changed: dict[str, CarOrder] = {}
     fresh: list[CarOrder] = []
+    stands = {code: plant.progress(said.get(code, ())) for code in orders}
+    # The database lets no two orders have one car, and rows are written one after another: a car is given up before another gets it.
+    await repository.give_up(uow.session, [one.order_id for code, one in orders.items() if one.vin != stands[code].vin])
     for code, order in orders.items():
-        fields = order.progress(plant.progress(said.get(code, ())))
+        fields = order.progress(stands[code])
         if not fields:
             continue
         changed[code] = order

@@ -18,6 +18,7 @@ from marque_vehicle.repository import recalls as repository
 from marque_vehicle.rules import remedies
 
 TELL = "recall.tell"
+MOST_BY_RULE = 100_000  # cars of one rule: so many are written well within the time of a request
 BY_REPAIR_ORDER = 1  # as kind of remedy
 _CHUNK = 1000
 
@@ -57,6 +58,11 @@ async def add_by_rule(*, uow: UnitOfWork, recall_id: uuid.UUID, rule: dict[str, 
     async with uow:
         recall = await _locked(uow, recall_id)
         recall.check_not_closed()
+        if await cars.count_by_rule(uow.session, rule, MOST_BY_RULE + 1) > MOST_BY_RULE:
+            description = (
+                f"More than {MOST_BY_RULE:,} cars meet the rule: give narrower ones one by one, or upload the list."
+            )
+            raise InvalidArgument.of("make", "RULE_TOO_WIDE", description)
         added = await cars.add_by_rule(uow.session, recall, rule)
         uow.audit("add_vehicles", "recall", str(recall_id), tuple(sorted(rule)))
         return await uow.answer(added)

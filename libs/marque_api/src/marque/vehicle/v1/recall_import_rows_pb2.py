@@ -26,7 +26,7 @@ from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*marque/vehicle/v1/recall_import_rows.proto\x12\x11marque.vehicle.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\"\x93\x01\n\x16RecallVehicleImportRow\x12\x1e\n\x03row\x18\x01 \x01(\x03\x42\x11\xbaH\x0e\"\x0c\x18\xff\xff\xff\xff\xff\xff\xff\xff\x7f(\x00\x12#\n\x0brecall_code\x18\x02 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x02\x18(\xc8\x01\x01\x12\x1b\n\x03vin\x18\x03 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x02\x18 \xc8\x01\x01\x12\x17\n\x06\x61\x63tion\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18\nb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*marque/vehicle/v1/recall_import_rows.proto\x12\x11marque.vehicle.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\"\x93\x01\n\x16RecallVehicleImportRow\x12\x1e\n\x03row\x18\x01 \x01(\x03\x42\x11\xbaH\x0e\"\x0c\x18\xff\xff\xff\xff\xff\xff\xff\xff\x7f(\x00\x12#\n\x0brecall_code\x18\x02 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x02\x18(\xc8\x01\x01\x12\x1b\n\x03vin\x18\x03 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x02\x18 \xc8\x01\x01\x12\x17\n\x06\x61\x63tion\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18\n\"\x83\x02\n\x14RecallModelImportRow\x12\x1e\n\x03row\x18\x01 \x01(\x03\x42\x11\xbaH\x0e\"\x0c\x18\xff\xff\xff\xff\xff\xff\xff\xff\x7f(\x00\x12#\n\x0brecall_code\x18\x02 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x02\x18(\xc8\x01\x01\x12\x1c\n\x04make\x18\x03 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x02\x18\x64\xc8\x01\x01\x12\x1e\n\x05model\x18\x04 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\x18\xc8\x01\xc8\x01\x01\x12\x1b\n\nmodel_year\x18\x05 \x01(\tB\x07\xbaH\x04r\x02\x18\n\x12\x17\n\x05title\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x19\n\x06\x64\x65\x66\x65\x63t\x18\x07 \x01(\tB\t\xbaH\x06r\x04\x18\xb0\xea\x01\x12\x17\n\x06market\x18\x08 \x01(\tB\x07\xbaH\x04r\x02\x18\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,6 +41,24 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RECALLVEHICLEIMPORTROW'].fields_by_name['vin']._serialized_options = b'\342A\001\002\272H\007r\002\030 \310\001\001'
   _globals['_RECALLVEHICLEIMPORTROW'].fields_by_name['action']._loaded_options = None
   _globals['_RECALLVEHICLEIMPORTROW'].fields_by_name['action']._serialized_options = b'\272H\004r\002\030\n'
+  _globals['_RECALLMODELIMPORTROW'].fields_by_name['row']._loaded_options = None
+  _globals['_RECALLMODELIMPORTROW'].fields_by_name['row']._serialized_options = b'\272H\016\"\014\030\377\377\377\377\377\377\377\377\177(\000'
+  _globals['_RECALLMODELIMPORTROW'].fields_by_name['recall_code']._loaded_options = None
+  _globals['_RECALLMODELIMPORTROW'].fields_by_name['recall_code']._serialized_options = b'\342A\001\002\272H\007r\002\030(\310\001\001'
+  _globals['_RECALLMODELIMPORTROW'].fields_by_name['make']._loaded_options = None
+  _globals['_RECALLMODELIMPORTROW'].fields_by_name['make']._serialized_options = b'\342A\001\002\272H\007r\002\030d\310\001\001'
+  _globals['_RECALLMODELIMPORTROW'].fields_by_name['model']._loaded_options = None
+  _globals['_RECALLMODELIMPORTROW'].fields_by_name['model']._serialized_options = b'\342A\001\002\272H\010r\003\030\310\001\310\001\001'
+  _globals['_RECALLMODELIMPORTROW'].fields_by_name['model_year']._loaded_options = None
+  _globals['_RECALLMODELIMPORTROW'].fields_by_name['model_year']._serialized_options = b'\272H\004r\002\030\n'
+  _globals['_RECALLMODELIMPORTROW'].fields_by_name['title']._loaded_options = None
+  _globals['_RECALLMODELIMPORTROW'].fields_by_name['title']._serialized_options = b'\272H\005r\003\030\310\001'
+  _globals['_RECALLMODELIMPORTROW'].fields_by_name['defect']._loaded_options = None
+  _globals['_RECALLMODELIMPORTROW'].fields_by_name['defect']._serialized_options = b'\272H\006r\004\030\260\352\001'
+  _globals['_RECALLMODELIMPORTROW'].fields_by_name['market']._loaded_options = None
+  _globals['_RECALLMODELIMPORTROW'].fields_by_name['market']._serialized_options = b'\272H\004r\002\030\002'
   _globals['_RECALLVEHICLEIMPORTROW']._serialized_start=128
   _globals['_RECALLVEHICLEIMPORTROW']._serialized_end=275
+  _globals['_RECALLMODELIMPORTROW']._serialized_start=278
+  _globals['_RECALLMODELIMPORTROW']._serialized_end=537
 # @@protoc_insertion_point(module_scope)

@@ -49,3 +49,55 @@ class RecallVehicleImportRow(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RecallVehicleImportRow: _TypeAlias = RecallVehicleImportRow  # noqa: Y015
+
+@_typing.final
+class RecallModelImportRow(_message.Message):
+    """A model and year that a recall covers, as another system tells it; the recall is created with the first of them."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ROW_FIELD_NUMBER: _builtins.int
+    RECALL_CODE_FIELD_NUMBER: _builtins.int
+    MAKE_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
+    MODEL_YEAR_FIELD_NUMBER: _builtins.int
+    TITLE_FIELD_NUMBER: _builtins.int
+    DEFECT_FIELD_NUMBER: _builtins.int
+    MARKET_FIELD_NUMBER: _builtins.int
+    row: _builtins.int
+    """The number of the row in the caller's count."""
+    recall_code: _builtins.str
+    """The number of the recall. One that is not known is created as a draft."""
+    make: _builtins.str
+    """The make; it meets cars in whatever case either is written."""
+    model: _builtins.str
+    """The model, likewise."""
+    model_year: _builtins.str
+    """The model year, 1900 to the year after next. Empty, or 9999 as authorities write it, where years do not apply, as to
+    equipment: such a row is kept and covers no car by itself.
+    """
+    title: _builtins.str
+    """What a recall is called that is created or has no name but its number; empty for that number."""
+    defect: _builtins.str
+    """The defect, for a recall that has none told; what is longer than 8,000 characters is cut."""
+    market: _builtins.str
+    """The country whose authority it was told to, ISO 3166-1 alpha-2, for a recall that is created; empty for none."""
+    def __init__(
+        self,
+        *,
+        row: _builtins.int = ...,
+        recall_code: _builtins.str = ...,
+        make: _builtins.str = ...,
+        model: _builtins.str = ...,
+        model_year: _builtins.str = ...,
+        title: _builtins.str = ...,
+        defect: _builtins.str = ...,
+        market: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["defect", b"defect", "make", b"make", "market", b"market", "model", b"model", "model_year", b"model_year", "recall_code", b"recall_code", "row", b"row", "title", b"title"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecallModelImportRow: _TypeAlias = RecallModelImportRow  # noqa: Y015

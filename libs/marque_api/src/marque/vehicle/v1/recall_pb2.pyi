@@ -235,6 +235,44 @@ class Recall(_message.Message):
 Global___Recall: _TypeAlias = Recall  # noqa: Y015
 
 @_typing.final
+class RecallModel(_message.Message):
+    """A model and year that a recall covers, as it was imported."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECALL_CODE_FIELD_NUMBER: _builtins.int
+    RECALL_ID_FIELD_NUMBER: _builtins.int
+    MAKE_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
+    MODEL_YEAR_FIELD_NUMBER: _builtins.int
+    recall_code: _builtins.str
+    """The number of the recall."""
+    recall_id: _builtins.str
+    """The recall."""
+    make: _builtins.str
+    """The make."""
+    model: _builtins.str
+    """The model."""
+    model_year: _builtins.int
+    """The model year; 0 where years do not apply."""
+    def __init__(
+        self,
+        *,
+        recall_code: _builtins.str = ...,
+        recall_id: _builtins.str = ...,
+        make: _builtins.str = ...,
+        model: _builtins.str = ...,
+        model_year: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["make", b"make", "model", b"model", "model_year", b"model_year", "recall_code", b"recall_code", "recall_id", b"recall_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecallModel: _TypeAlias = RecallModel  # noqa: Y015
+
+@_typing.final
 class RecallVehicle(_message.Message):
     """A car in the scope of a recall."""
 

@@ -405,6 +405,64 @@ class ListRecallVehiclesResponse(_message.Message):
 Global___ListRecallVehiclesResponse: _TypeAlias = ListRecallVehiclesResponse  # noqa: Y015
 
 @_typing.final
+class ListRecallModelsRequest(_message.Message):
+    """Asks for models and years that recalls cover."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    RECALL_ID_FIELD_NUMBER: _builtins.int
+    page_size: _builtins.int
+    """How many rows the answer holds at most; 0 means 50."""
+    page_token: _builtins.str
+    """The `next_page_token` of the answer before, with the same filters; empty for the first page."""
+    recall_id: _builtins.str
+    """Only those of this recall; empty for all."""
+    def __init__(
+        self,
+        *,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+        recall_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "recall_id", b"recall_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListRecallModelsRequest: _TypeAlias = ListRecallModelsRequest  # noqa: Y015
+
+@_typing.final
+class ListRecallModelsResponse(_message.Message):
+    """A page of models and years."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODELS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """The token of the next page; empty on the last."""
+    @_builtins.property
+    def models(self) -> _containers.RepeatedCompositeFieldContainer[_recall_pb2.RecallModel]:
+        """The models and years."""
+
+    def __init__(
+        self,
+        *,
+        models: _abc.Iterable[_recall_pb2.RecallModel] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["models", b"models", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListRecallModelsResponse: _TypeAlias = ListRecallModelsResponse  # noqa: Y015
+
+@_typing.final
 class RecordRecallRemedyRequest(_message.Message):
     """Says that a car was remedied."""
 

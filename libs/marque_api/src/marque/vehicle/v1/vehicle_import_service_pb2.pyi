@@ -289,6 +289,72 @@ class ImportRecallVehiclesResponse(_message.Message):
 Global___ImportRecallVehiclesResponse: _TypeAlias = ImportRecallVehiclesResponse  # noqa: Y015
 
 @_typing.final
+class ImportRecallModelsRequest(_message.Message):
+    """A part of a stream of rows."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HEADER_FIELD_NUMBER: _builtins.int
+    ROWS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def header(self) -> _import_pb2.ImportStreamHeader:
+        """Says where the rows come from; in the first message, and only there. Without it the first message is refused with
+        IMPORT_HEADER_MISSING.
+        """
+
+    @_builtins.property
+    def rows(self) -> _containers.RepeatedCompositeFieldContainer[_recall_import_rows_pb2.RecallModelImportRow]:
+        """The rows, at most 1,000 in a message. A faulty row is answered, it does not break the stream."""
+
+    def __init__(
+        self,
+        *,
+        header: _import_pb2.ImportStreamHeader | None = ...,
+        rows: _abc.Iterable[_recall_import_rows_pb2.RecallModelImportRow] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["header", b"header"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["header", b"header", "rows", b"rows"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ImportRecallModelsRequest: _TypeAlias = ImportRecallModelsRequest  # noqa: Y015
+
+@_typing.final
+class ImportRecallModelsResponse(_message.Message):
+    """What became of the rows so far."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LAST_ROW_FIELD_NUMBER: _builtins.int
+    SUMMARY_FIELD_NUMBER: _builtins.int
+    REJECTED_FIELD_NUMBER: _builtins.int
+    last_row: _builtins.int
+    """The number of the last row read; it and all before are committed or rejected."""
+    @_builtins.property
+    def summary(self) -> _import_pb2.ImportSummary:
+        """The counts since the stream began."""
+
+    @_builtins.property
+    def rejected(self) -> _containers.RepeatedCompositeFieldContainer[_import_pb2.ImportRowResult]:
+        """The rejected rows of this part."""
+
+    def __init__(
+        self,
+        *,
+        last_row: _builtins.int = ...,
+        summary: _import_pb2.ImportSummary | None = ...,
+        rejected: _abc.Iterable[_import_pb2.ImportRowResult] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["summary", b"summary"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["last_row", b"last_row", "rejected", b"rejected", "summary", b"summary"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ImportRecallModelsResponse: _TypeAlias = ImportRecallModelsResponse  # noqa: Y015
+
+@_typing.final
 class ImportPlantStagesRequest(_message.Message):
     """A part of a stream of rows."""
 

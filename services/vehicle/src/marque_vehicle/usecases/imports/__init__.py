@@ -2,6 +2,7 @@
 
 from marque_vehicle.usecases.imports.channel_days import ChannelDayImporter
 from marque_vehicle.usecases.imports.plant_stages import PlantStageImporter
+from marque_vehicle.usecases.imports.recall_models import RecallModelImporter
 from marque_vehicle.usecases.imports.recalls import RecallVehicleImporter
 from marque_vehicle.usecases.imports.repair_orders import RepairOrderImporter
 from marque_vehicle.usecases.imports.sales import SaleImporter
@@ -10,6 +11,7 @@ from marque_vehicle.usecases.imports.vehicles import VehicleImporter
 __all__ = [
     "ChannelDayImporter",
     "PlantStageImporter",
+    "RecallModelImporter",
     "RecallVehicleImporter",
     "RepairOrderImporter",
     "SaleImporter",
