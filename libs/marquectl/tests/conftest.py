@@ -29,6 +29,7 @@ async def all_services(services: Platform) -> Platform:
     """The same with vehicle and complaint."""
     await services.start("vehicle")
     await services.start("complaint")
+    await services.start("survey")
     return services
 
 

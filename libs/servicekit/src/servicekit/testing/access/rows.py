@@ -136,6 +136,8 @@ TABLE: dict[str, dict[str, Sight]] = {
     },
     # The same by its tracking code: how far it is, for anybody.
     "tracked case": dict.fromkeys(("owner", "dealer", "group", "region", "maker"), _sight(_ALL)),
+    # Questionnaires are the maker's: who may ask for them at all sees them.
+    "questionnaire": dict.fromkeys(("owner", "dealer", "group", "region", "maker"), _sight(_ALL)),
     # A station's diary, to book in: a person may go to any station; staff keep their own.
     "diary": {
         "owner": _sight(_ALL),

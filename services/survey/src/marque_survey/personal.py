@@ -1,0 +1,39 @@
+"""A customer's rights over invitations and answers.
+
+What is kept: how a response scored, where and when, without the person and their words (a fact of the dealer); what a legal hold names.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator, Sequence
+
+from servicekit.db.uow import UnitOfWork
+from servicekit.personal import Erasure, PersonalRecord, Retained
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from marque_survey.repository import personal as repository
+
+INVITATION, ANSWER = "survey.invitation", "survey.answer"
+
+
+class SurveyPersonalData:
+    """Implements `servicekit.personal.PersonalData`."""
+
+    async def export(self, session: AsyncSession, customer_ids: Sequence[uuid.UUID]) -> AsyncIterator[PersonalRecord]:
+        """Yields everything held of the person."""
+        for kind, read in ((INVITATION, repository.invitations), (ANSWER, repository.answers)):
+            async for key, fields in read(session, customer_ids):
+                yield PersonalRecord(kind, key, fields)
+
+    async def erase(self, uow: UnitOfWork, customer_ids: Sequence[uuid.UUID], held_kinds: frozenset[str]) -> Erasure:
+        """Takes the person out of their invitations and deletes their answers. Doing it again changes nothing."""
+        done = Erasure()
+        if held_kinds & {INVITATION, ANSWER, "*"}:
+            if count := await repository.count(uow.session, customer_ids):
+                done.retained.append(Retained(INVITATION, count, "LEGAL_HOLD"))
+            return done
+        if erased := await repository.erase(uow.session, customer_ids, uow.now):
+            done.erased[INVITATION] = len(erased)
+            done.named.extend(erased)
+        return done

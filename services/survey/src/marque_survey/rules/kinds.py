@@ -1,0 +1,17 @@
+"""The numbers of the contract's enums (marque.survey.v1), by the names that rules speak of them."""
+
+DRAFT, PUBLISHED = 1, 2
+
+SINGLE, MULTIPLE, RATING, TEXT, DATE, RANKING, MATRIX, PAIR = range(1, 9)
+CHOSEN = frozenset({SINGLE, MULTIPLE, RANKING})
+SCALED = frozenset({RATING, MATRIX, PAIR})
+ROWED = frozenset({MATRIX, PAIR})
+
+NPS, CSAT, CES, INDEX = 1, 2, 3, 4
+
+SALE, VISIT, CASE, BY_HAND = 1, 2, 3, 4
+
+PLANNED, SENDING, SENT, ANSWERING, FINISHED, EXPIRED, NOT_SENT, UNKNOWN = range(1, 9)
+ANSWERABLE = frozenset({SENDING, SENT, ANSWERING, UNKNOWN, EXPIRED})
+
+EMAIL, LINK = 1, 2

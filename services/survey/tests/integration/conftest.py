@@ -1,0 +1,87 @@
+"""A survey service on a real PostgreSQL and NATS, and the requests that tests are made of."""
+
+from __future__ import annotations
+
+import itertools
+import uuid
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest_asyncio
+from google.protobuf import json_format
+from servicekit import contract
+from servicekit.testing.client import Client
+from servicekit.testing.platform import Platform
+
+_numbers = itertools.count(100_000)
+DOCUMENT: dict[str, Any] = {
+    "languages": ["zh-CN", "en"],
+    "titles": {"zh-CN": "服务回访", "en": "After your visit"},
+    "intros": {"en": "Two minutes."},
+    "thanks": {"en": "Thank you."},
+    "questions": [
+        {"code": "nps", "kind": 3, "texts": {"zh-CN": "您会推荐我们吗？", "en": "Would you recommend us?"}, "scale_max": 10,
+         "required": True, "measure": 1},
+        {"code": "why", "kind": 4, "texts": {"zh-CN": "为什么？", "en": "Why?"}, "show_if": "answers.nps <= 6", "required": True},
+        {"code": "clean", "kind": 1, "texts": {"zh-CN": "干净吗？"}, "measure": 2, "factor": "FACILITY", "options": [
+            {"code": "good", "texts": {"zh-CN": "好"}, "score": 5}, {"code": "fair", "texts": {"zh-CN": "一般"}, "score": 3},
+            {"code": "bad", "texts": {"zh-CN": "差"}, "score": 1}]},
+        {"code": "advice", "kind": 3, "texts": {"zh-CN": "服务顾问"}, "scale_min": 1, "scale_max": 10, "factor": "ADVISOR"},
+        {"code": "work", "kind": 3, "texts": {"zh-CN": "维修质量"}, "scale_min": 1, "scale_max": 10, "factor": "QUALITY"},
+        {"code": "liked", "kind": 2, "texts": {"zh-CN": "喜欢什么"}, "options": [
+            {"code": "tea", "texts": {"zh-CN": "茶"}}, {"code": "speed", "texts": {"zh-CN": "快"}}]},
+    ],
+    "alarm_rules": [{"code": "LOW_NPS", "condition": "answers.nps <= 3"}],
+    "index": "CSI",
+    "market": "CN",
+}  # fmt: skip
+
+
+class Desk:
+    """The started service with clients by role; `make_*` write and return the answers."""
+
+    def __init__(self, platform: Platform) -> None:
+        self.platform = platform
+        self.manager = self.client("oem.manager")
+
+    def client(self, role: str = "", **scope: Any) -> Client:
+        return self.platform.client("survey", role, **scope)
+
+    async def sql(self, query: str, *arguments: Any) -> list[Any]:
+        return await self.platform.sql("survey", query, *arguments)
+
+    async def call(self, rpc: str, client: Client | None = None, **request: Any) -> Any:
+        """Calls an RPC of the service by its name with a request as JSON in the contract's names."""
+        service = next(
+            name for name in contract.services() if name.startswith("marque.survey.") and rpc in contract.methods(name)
+        )
+        message = json_format.ParseDict(request, contract.methods(service)[rpc].input())
+        return await (client or self.manager).call(f"{service.removeprefix('marque.')}/{rpc}", message)
+
+    async def make(self, name: str = "Visit", **document: Any) -> Any:
+        """A draft; `document` are fields that differ."""
+        return await self.call(
+            "CreateQuestionnaire", questionnaire={"name": name, "document": {**DOCUMENT, **document}}
+        )
+
+    async def published(self, **document: Any) -> Any:
+        """A questionnaire with a version."""
+        made = await self.make(**document)
+        return await self.call("PublishQuestionnaire", questionnaire_id=made.questionnaire_id)
+
+    async def make_dealer(self, *, region: str = "", group: str = "") -> str:
+        """A dealer as the service would have heard of it."""
+        dealer = str(uuid.uuid4())
+        await self.sql(
+            "INSERT INTO known_dealers (dealer_id, code, region_code, group_code, time_zone, status, version) "
+            "VALUES ($1, $2, $3, $4, 'Asia/Shanghai', 1, 1)",
+            dealer, f"D{next(_numbers)}", region, group,
+        )  # fmt: skip
+        return dealer
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def desk(platform: Platform) -> AsyncIterator[Desk]:
+    """A survey service, once for each module of tests."""
+    await platform.start("survey")
+    yield Desk(platform)
