@@ -22,7 +22,7 @@ from servicekit.testing.access.call import Told, Wire
 from servicekit.testing.access.registry import methods
 from servicekit.testing.platform import Platform
 
-SERVICES = ("network", "customer", "vehicle", "complaint")
+SERVICES = ("network", "customer", "vehicle", "complaint", "campaign")
 DEPTH = 4
 
 

@@ -13,7 +13,7 @@ from google.protobuf import descriptor_pool, message_factory
 from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
 
-SERVICES = ("network", "customer", "vehicle", "complaint")
+SERVICES = ("network", "customer", "vehicle", "complaint", "campaign")
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from functools import cache
 
 from marque.options.v1 import options_pb2 as data
 
-from servicekit.roles import complaint, customer, network, vehicle
+from servicekit.roles import campaign, complaint, customer, network, vehicle
 
 IDENTITY, CONTACT, PROFILE = data.DATA_CLASS_IDENTITY, data.DATA_CLASS_CONTACT, data.DATA_CLASS_PROFILE
 COMMERCIAL, PERSON, NARRATIVE = data.DATA_CLASS_COMMERCIAL, data.DATA_CLASS_PERSON, data.DATA_CLASS_NARRATIVE
@@ -25,10 +25,12 @@ vehicle.imports: upload read list cancel
 """
 _OPERATIONS = "".join(
     f"{service}.dead_letters: list replay\n{service}.state: read republish\n{service}.events: resend\n{service}.audit_records: verify\n"
-    for service in ("customer", "network", "vehicle", "complaint")
+    for service in ("customer", "network", "vehicle", "complaint", "campaign")
 )
 # Who did what to whom: for who answers for it, not for who keeps the machines running.
-_AUDIT = "".join(f"{service}.audit_records: list\n" for service in ("customer", "network", "vehicle", "complaint"))
+_AUDIT = "".join(
+    f"{service}.audit_records: list\n" for service in ("customer", "network", "vehicle", "complaint", "campaign")
+)
 
 
 def _permissions(*groups: str) -> frozenset[str]:
@@ -176,6 +178,7 @@ _UPKEEP: dict[str, tuple[str, ...]] = {
     "service": _UPKEEP_ALL,
 }
 PERMISSIONS |= {role: PERMISSIONS[role] | _permissions(*held) for role, held in _UPKEEP.items()}
+PERMISSIONS |= {role: PERMISSIONS[role] | _permissions(*held) for role, held in campaign.HELD.items()}
 
 CLASSES: dict[str, frozenset[int]] = {
     "owner": frozenset({IDENTITY, CONTACT, PROFILE, COMMERCIAL, PERSON}),
