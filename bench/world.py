@@ -25,7 +25,7 @@ from servicekit.testing.platform import SECRET, Platform, ready, until
 from bench import cpu, data
 from bench.yardsticks import envoy
 
-DOMAIN = ("network", "customer", "vehicle", "complaint")
+DOMAIN = ("network", "customer", "vehicle", "complaint", "campaign")
 ROLE = "oem.manager"
 SAMPLE_RATIO = 0.01
 UNLIMITED = 1_000_000_000  # per minute: the limiter counts every request, and refuses none of the bench's

@@ -16,6 +16,7 @@ from servicekit.testing.platform import Platform
 from servicekit.testing.world import World
 
 SERVICES = ("network", "customer", "vehicle", "complaint", "survey")
+SERVICES = ("network", "customer", "vehicle", "complaint", "campaign")
 UNLIMITED = 10_000_000
 
 

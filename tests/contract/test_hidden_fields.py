@@ -23,6 +23,7 @@ from servicekit.testing.access.registry import methods
 from servicekit.testing.platform import Platform
 
 SERVICES = ("network", "customer", "vehicle", "complaint", "survey")
+SERVICES = ("network", "customer", "vehicle", "complaint", "campaign")
 DEPTH = 4
 
 

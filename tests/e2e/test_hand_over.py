@@ -26,7 +26,7 @@ from servicekit.settings import ServiceSettings
 from servicekit.testing.client import RpcFailure
 from servicekit.testing.platform import Platform, until
 
-SERVICES = ("network", "customer", "vehicle", "complaint")
+SERVICES = ("network", "customer", "vehicle", "complaint", "campaign")
 ORDERS = 1200
 TRANSIENT = ("UNAVAILABLE", "CANCELLED", "DEADLINE_EXCEEDED")
 _CAR = """
@@ -175,6 +175,7 @@ class TestHandOver:
         assert dict(told) == owned
         assert [(one.key, one.to_staff_id in heirs) for one in report if one.kind == "network.staff"] == [(led, True)]
         assert {step.service: step.handed_count for step in ended.steps} == {
+            "campaign": 0,
             "complaint": 0,
             "customer": 0,
             "network": 1,

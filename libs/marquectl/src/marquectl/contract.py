@@ -14,6 +14,7 @@ from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
 
 SERVICES = ("network", "customer", "vehicle", "complaint", "survey")
+SERVICES = ("network", "customer", "vehicle", "complaint", "campaign")
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,7 @@ def _made() -> dict[str, contract.Method]:
     _add(file.message_type.add(name="Part"), "code", "price=COMMERCIAL")
     _add(
         file.message_type.add(name="Thing"),
-        "thing_id=out", "label", "owner=PERSON", "parts:Part*", "note=NARRATIVE", "stamp=PERSON+out",
+        "thing_id=out", "label", "owner=PERSON", "parts:Part*", "note=NARRATIVE", "stamp=PERSON+out", "values*",
     )  # fmt: skip
     _add(file.message_type.add(name="Match"), "thing:Thing", "score")
     _add(file.message_type.add(name="ListRequest"), "page_size", "order_by", "label", "owner", "buyer=PERSON")

@@ -9,7 +9,7 @@ from functools import cache
 
 from marque.options.v1 import options_pb2 as data
 
-from servicekit.roles import complaint, customer, network, survey, vehicle
+from servicekit.roles import campaign, complaint, customer, network, survey, vehicle
 
 IDENTITY, CONTACT, PROFILE = data.DATA_CLASS_IDENTITY, data.DATA_CLASS_CONTACT, data.DATA_CLASS_PROFILE
 COMMERCIAL, PERSON, NARRATIVE = data.DATA_CLASS_COMMERCIAL, data.DATA_CLASS_PERSON, data.DATA_CLASS_NARRATIVE
@@ -29,7 +29,13 @@ _OPERATIONS = "".join(
 )
 # Who did what to whom: for who answers for it, not for who keeps the machines running.
 _AUDIT = "".join(
-    f"{service}.audit_records: list\n" for service in ("customer", "network", "vehicle", "complaint", "survey")
+    f"{service}.audit_records: list\n"
+    for service in ("customer", "network", "vehicle", "complaint", "survey")
+    for service in ("customer", "network", "vehicle", "complaint", "campaign")
+)
+# Who did what to whom: for who answers for it, not for who keeps the machines running.
+_AUDIT = "".join(
+    f"{service}.audit_records: list\n" for service in ("customer", "network", "vehicle", "complaint", "campaign")
 )
 
 
@@ -179,6 +185,7 @@ _UPKEEP: dict[str, tuple[str, ...]] = {
 }
 PERMISSIONS |= {role: PERMISSIONS[role] | _permissions(*held) for role, held in _UPKEEP.items()}
 PERMISSIONS |= {role: PERMISSIONS[role] | _permissions(*held) for role, held in survey.HELD.items()}
+PERMISSIONS |= {role: PERMISSIONS[role] | _permissions(*held) for role, held in campaign.HELD.items()}
 
 CLASSES: dict[str, frozenset[int]] = {
     "owner": frozenset({IDENTITY, CONTACT, PROFILE, COMMERCIAL, PERSON}),

@@ -159,7 +159,7 @@ def _said(field: FieldDescriptor, value: Any, visible: frozenset[int], path: str
     inner = masking.part_of(field)
     if inner is None or masking.kinds(inner.full_name) <= visible:
         return
-    if hasattr(value, "values"):
+    if field.message_type.GetOptions().map_entry:
         parts = [(f"{path}[{key}]", one) for key, one in value.items()]
     elif field.is_repeated:
         parts = [(f"{path}[{index}]", one) for index, one in enumerate(value)]

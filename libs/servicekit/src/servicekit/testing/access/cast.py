@@ -13,7 +13,19 @@ from typing import Any
 
 import httpx
 
-from servicekit.testing.access import cases, leads, orders, partners, people, recalls, showroom, surveys, upkeep, visits
+from servicekit.testing.access import (
+    campaigns,
+    cases,
+    leads,
+    orders,
+    partners,
+    people,
+    recalls,
+    showroom,
+    surveys,
+    upkeep,
+    visits,
+)
 from servicekit.testing.access.registry import Row
 from servicekit.testing.access.rows import Seat, seats
 from servicekit.testing.platform import until
@@ -137,6 +149,7 @@ async def make(world: World, http: httpx.AsyncClient) -> Cast:
     await asyncio.gather(*(_imports(cast, service) for service in ("customer", "network", "vehicle")))
     await cases.make(cast)
     await surveys.make(cast)
+    await campaigns.make(cast)
     await asyncio.gather(*(_imports(cast, service) for service in ("customer", "network", "vehicle", "complaint")))
     await _settled(cast)
     return cast

@@ -134,6 +134,22 @@ TABLE: dict[str, dict[str, Sight]] = {
         "oem.technical": _sight(""),
         "maker": _sight(_ALL),
     },
+    # Campaigns and lists of people: a dealer's own; the maker's are the maker's. Of templates a dealer may also use the maker's.
+    **{
+        entity: {
+            "dealer": _sight("own"),
+            "group": _sight("own group"),
+            "region": _sight("own region"),
+            "maker": _sight(_ALL),
+        }
+        for entity in ("campaign", "audience list", "message template at hand")
+    },
+    "message template": {
+        "dealer": _sight("own maker"),
+        "group": _sight("own group maker"),
+        "region": _sight("own region maker"),
+        "maker": _sight(_ALL),
+    },
     # The same by its tracking code: how far it is, for anybody.
     "tracked case": dict.fromkeys(("owner", "dealer", "group", "region", "maker"), _sight(_ALL)),
     # Questionnaires are the maker's: who may ask for them at all sees them.

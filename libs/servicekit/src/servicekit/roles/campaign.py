@@ -1,0 +1,31 @@
+"""Permissions of the campaign service, grouped by what people do with campaigns. A line is `service.collection: verbs`."""
+
+from __future__ import annotations
+
+# Campaigns: what those see who only look, what those do who write them, and what releases them.
+CAMPAIGN_LOOK = """
+campaign.campaigns: read list
+campaign.templates: read list preview
+campaign.audience_lists: read list
+"""
+CAMPAIGN_WORK = (
+    CAMPAIGN_LOOK
+    + """
+campaign.campaigns: create update submit
+campaign.templates: create update
+campaign.audience_lists: create change
+"""
+)
+CAMPAIGNS_ALL = CAMPAIGN_WORK + "\ncampaign.campaigns: send_back approve schedule pause resume cancel\n"
+
+_ALL = (CAMPAIGNS_ALL,)
+HELD: dict[str, tuple[str, ...]] = {
+    "dealer.care": (CAMPAIGN_WORK,),
+    "dealer.manager": _ALL,
+    "oem.region": (CAMPAIGN_LOOK,),
+    "oem.marketing": _ALL,
+    "oem.manager": _ALL,
+    "oem.admin": _ALL,
+    "service": _ALL,
+}
+"""Which role holds what of this service."""

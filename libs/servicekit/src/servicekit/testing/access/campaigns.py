@@ -1,0 +1,46 @@
+"""A campaign, a template and a list of people at every dealer of the world, and the maker's own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from servicekit.testing.access.registry import Row
+
+_PLACES = ("own", "group", "region", "other", "maker")
+
+
+async def make(cast: Any) -> None:
+    """Makes the rows; `cast` has the dealers of all places."""
+    for place in _PLACES:
+        dealer = {} if place == "maker" else {"dealerId": cast.row("dealer", place).id}
+        words = {"language": "en", "subject": "News", "text": "Dear {{ name }}, news."}
+        template = await cast.post(
+            "oem.manager",
+            "/v1/messageTemplates",
+            {
+                "name": f"News {place}",
+                "channel": "CHANNEL_EMAIL",
+                "defaultLanguage": "en",
+                "variables": [{"name": "name", "personField": "PERSON_FIELD_FULL_NAME"}],
+                "contents": [words],
+                **dealer,
+            },
+        )
+        people = await cast.post("oem.manager", "/v1/audienceLists", {"name": f"People {place}", **dealer})
+        campaign = {
+            "name": f"News {place}",
+            "kind": "CAMPAIGN_KIND_NEWSLETTER",
+            "channel": "CHANNEL_EMAIL",
+            "purpose": "CONSENT_PURPOSE_MARKETING",
+            "templateId": template["templateId"],
+            "audienceListId": people["audienceListId"],
+            **dealer,
+        }
+        made = await cast.post("oem.manager", "/v1/campaigns", campaign)
+        for entity, key in (
+            ("campaign", made["campaignId"]),
+            ("message template", template["templateId"]),
+            ("audience list", people["audienceListId"]),
+        ):
+            cast.rows.setdefault(entity, {})[place] = Row(place, key)
+    cast.rows["message template at hand"] = cast.rows["message template"]

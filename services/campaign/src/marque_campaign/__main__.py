@@ -1,0 +1,8 @@
+"""The campaign service: `python -m marque_campaign serve | work | migrate`."""
+
+from servicekit.service import main
+
+from marque_campaign.service import build
+from marque_campaign.settings import Settings
+
+main(build, Settings, "campaign")

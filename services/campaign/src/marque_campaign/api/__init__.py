@@ -1,0 +1,7 @@
+"""The servicers of the campaign service: read the request, call the use case, render the answer."""
+
+from marque_campaign.api.campaigns import CampaignApi
+from marque_campaign.api.lists import AudienceListApi
+from marque_campaign.api.templates import MessageTemplateApi
+
+__all__ = ["AudienceListApi", "CampaignApi", "MessageTemplateApi"]

@@ -1,0 +1,96 @@
+"""Between campaigns and their messages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+from google.protobuf import field_mask_pb2
+from marque.campaign.v1 import campaign_pb2
+from servicekit.db.base import etag_of
+from servicekit.errors import FieldViolation, InvalidArgument
+from servicekit.masking import show
+from servicekit.roles import visible_classes
+from servicekit.rpc.call import Call
+
+from marque_campaign.mapping import common
+
+_PLAIN = ("kind", "channel", "purpose", "legal_notice", "rate_per_minute")
+_IDS = ("template_id", "audience_list_id")
+_MOMENTS = ("start_time", "launch_time", "finish_time", "create_time", "update_time")
+WRITABLE = ("name", *_PLAIN, *_IDS, "values")
+
+
+def new_campaign(message: campaign_pb2.Campaign) -> dict[str, Any]:
+    """Returns the columns of a new campaign, without its dealer. Raises InvalidArgument."""
+    return dict(_column(message, path) for path in WRITABLE)
+
+
+def changes(message: campaign_pb2.Campaign, mask: field_mask_pb2.FieldMask) -> dict[str, Any]:
+    """Returns the columns that an update names. Raises InvalidArgument."""
+    paths = common.masked_paths(message, mask, WRITABLE, "campaign_id", "campaign")
+    for path, empty in (("name", ""), ("kind", 0)):
+        if path in paths and getattr(message, path) == empty:
+            raise InvalidArgument.of(f"campaign.{path}", "FIELD_REQUIRED", "It cannot be taken away.")
+    return dict(_column(message, path) for path in paths)
+
+
+def _column(message: campaign_pb2.Campaign, path: str) -> tuple[str, Any]:
+    if path == "values":
+        return "given", _given(message)
+    value = getattr(message, path)
+    if path in _IDS:
+        return path, common.uuid_or_none(value)
+    return path, value.strip() if isinstance(value, str) else value
+
+
+def _given(message: campaign_pb2.Campaign) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for place, one in enumerate(message.values):
+        if one.name in found:
+            raise InvalidArgument.of(f"campaign.values[{place}].name", "VARIABLE_DOUBLE", "It was given before.")
+        found[one.name] = one.value
+    return found
+
+
+def campaign_for(call: Call) -> Callable[[common.Row], campaign_pb2.Campaign]:
+    """Returns the rendering of a campaign for a caller, given its row."""
+    visible = visible_classes(call.principal.roles)
+
+    def render(row: common.Row) -> campaign_pb2.Campaign:
+        message = campaign_message(row)
+        shown: campaign_pb2.Campaign = show(call, message, "campaign", message.campaign_id, visible)
+        return shown
+
+    return render
+
+
+def rendered(call: Call) -> Callable[[Any], campaign_pb2.Campaign]:
+    """Returns the rendering of a campaign that was written."""
+    render = campaign_for(call)
+    return lambda made: render(common.row_of(made))
+
+
+def campaign_message(row: common.Row) -> campaign_pb2.Campaign:
+    """Returns a campaign as it is, nothing withheld."""
+    message = campaign_pb2.Campaign(
+        name=row["name"],
+        state=row["state"],
+        template_version=row["template_version"],
+        **{name: row[name] for name in _PLAIN},
+        **{name: common.text(row[name]) for name in ("campaign_id", "dealer_id", "author_staff_id", *_IDS)},
+        etag=etag_of(row["version"]),
+    )
+    given = row["given"] if isinstance(row["given"], dict) else orjson.loads(row["given"])
+    for name, value in given.items():
+        message.values.add(name=name, value=value)
+    for name in _MOMENTS:
+        common.set_moment(message, name, row[name])
+    return message
+
+
+def violations(found: list[FieldViolation]) -> None:
+    """Raises InvalidArgument where there are any."""
+    if found:
+        raise InvalidArgument(violations=found)

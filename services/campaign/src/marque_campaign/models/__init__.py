@@ -1,0 +1,7 @@
+"""The tables of the campaign service, with their behaviour."""
+
+from marque_campaign.models.base import Model
+from marque_campaign.models.campaigns import Campaign
+from marque_campaign.models.templates import AudienceList, AudienceListMember, MessageTemplate
+
+__all__ = ["AudienceList", "AudienceListMember", "Campaign", "MessageTemplate", "Model"]

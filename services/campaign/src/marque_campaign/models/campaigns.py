@@ -1,0 +1,89 @@
+"""Campaigns. Numbers are those of the contract's enums."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from servicekit.db.base import Aggregate
+from servicekit.ids import new_uuid
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from marque_campaign.errors import CampaignIncomplete, CampaignSamePerson, CampaignStateNotAllowed
+from marque_campaign.models.base import Model
+from marque_campaign.models.templates import frozen_template
+from marque_campaign.rules import kinds, states
+from marque_campaign.rules.templates import Template
+
+
+class Campaign(Aggregate, Model):
+    """A campaign. Its state changes by `do` alone, which asks the rules.
+
+    `author` and `submitter` are the subjects of the tokens; `frozen` is the template as it was submitted, which alone is ever sent.
+    """
+
+    __tablename__ = "campaigns"
+
+    campaign_id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_uuid)
+    name: Mapped[str]
+    kind: Mapped[int]
+    dealer_id: Mapped[uuid.UUID | None]
+    channel: Mapped[int] = mapped_column(default=0)
+    purpose: Mapped[int] = mapped_column(default=0)
+    legal_notice: Mapped[bool] = mapped_column(default=False)
+    template_id: Mapped[uuid.UUID | None]
+    audience_list_id: Mapped[uuid.UUID | None]
+    given: Mapped[dict[str, str]] = mapped_column(JSONB, default=dict)
+    rate_per_minute: Mapped[int] = mapped_column(default=0)
+    state: Mapped[int] = mapped_column(default=kinds.DRAFT)
+    template_version: Mapped[int] = mapped_column(default=0)
+    frozen: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    author: Mapped[str]
+    submitter: Mapped[str] = mapped_column(default="")
+    author_staff_id: Mapped[uuid.UUID | None]
+    start_time: Mapped[datetime | None]
+    launch_time: Mapped[datetime | None]
+    finish_time: Mapped[datetime | None]
+
+    def standing(self, *, settled: bool = False) -> states.Standing:
+        """What decides about verbs."""
+        lacks = states.lacking(
+            channel=self.channel,
+            purpose=self.purpose,
+            legal_notice=self.legal_notice,
+            template=self.template_id is not None,
+            audience=self.audience_list_id is not None,
+        )
+        return states.Standing(self.state, lacks, frozenset({self.author, self.submitter}), settled)
+
+    def do(self, verb: str, *, actor: str = "", settled: bool = False) -> None:
+        """Does a verb as far as the standing goes.
+
+        Raises CampaignStateNotAllowed, CampaignIncomplete, CampaignSamePerson.
+        """
+        now = self.standing(settled=settled)
+        try:
+            self.state = states.after(verb, now, actor=actor)
+        except states.Refused as refused:
+            if refused.reason == states.INCOMPLETE:
+                raise CampaignIncomplete(fields=", ".join(now.lacks)) from None
+            if refused.reason == states.SAME_PERSON:
+                raise CampaignSamePerson() from None
+            raise CampaignStateNotAllowed(verb=verb, state=kinds.STATE_NAMES[now.state]) from None
+
+    def change(self, values: dict[str, Any]) -> list[str]:
+        """Takes new values of a draft and returns the names of the fields that changed. Raises CampaignStateNotAllowed."""
+        self.do("update")
+        changed = [name for name, value in values.items() if getattr(self, name) != value]
+        for name in changed:
+            setattr(self, name, values[name])
+        return changed
+
+    @property
+    def template(self) -> Template:
+        """The words that were submitted. A draft has none: ValueError."""
+        if self.frozen is None:
+            raise ValueError("nothing was submitted")
+        return frozen_template(self.frozen)

@@ -1,0 +1,1 @@
+"""All SQL of the campaign service; visibility is applied here."""

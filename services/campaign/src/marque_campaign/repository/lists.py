@@ -1,0 +1,92 @@
+"""SQL of everything that is read by id and listed: campaigns, templates, lists of people, under one roof because they are read alike."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+import sqlalchemy as sa
+from servicekit.db.engine import Reader
+from servicekit.paging import Page
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from marque_campaign.models import AudienceList, Campaign, MessageTemplate
+from marque_campaign.repository import query
+from marque_campaign.repository.scope import Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of rows: its table, its key, and whether those of the maker are in every dealer's sight."""
+
+    model: Any
+    key: str
+    shared: bool = False
+
+    @property
+    def table(self) -> str:
+        """The table's name."""
+        return str(self.model.__tablename__)
+
+    @property
+    def columns(self) -> str:
+        """All columns, as words of SQL."""
+        return ", ".join(column.name for column in self.model.__table__.columns)
+
+
+CAMPAIGNS = Kind(Campaign, "campaign_id")
+TEMPLATES = Kind(MessageTemplate, "template_id", shared=True)
+AUDIENCE_LISTS = Kind(AudienceList, "audience_list_id")
+
+
+async def get(reader: Reader, kind: Kind, scope: Scope, key: uuid.UUID) -> asyncpg.Record | None:
+    """Returns a row in the caller's sight."""
+    conditions = query.Conditions()
+    conditions.add(f"{kind.key} = {{}}", key)
+    scope.narrow(conditions, shared=kind.shared)
+    sql = f"SELECT {kind.columns} FROM {kind.table} WHERE {conditions.sql}"  # noqa: S608 - our own words
+    return await reader.fetchrow(sql, *conditions.arguments)
+
+
+async def page(
+    reader: Reader,
+    kind: Kind,
+    scope: Scope,
+    filters: dict[str, Any],
+    order: query.Order,
+    size: Page,
+    after: tuple[Any, ...] | None,
+) -> list[asyncpg.Record]:
+    """Returns a page of rows in the caller's sight and one more; `filters` are columns and the values that they must have, if any."""
+    conditions = query.Conditions()
+    scope.narrow(conditions, shared=kind.shared)
+    dealer = filters.get("dealer_id")
+    for name, value in filters.items():
+        if value and name != "dealer_id":
+            conditions.add(f"{name} = {{}}", value)
+    order.after(conditions, after)
+    driver: query.Driver | None = None
+    if dealer:
+        driver = "dealer_id", [dealer], "uuid"
+    elif not scope.everything and not kind.shared:
+        driver = "dealer_id", scope.dealers, "uuid"
+    return await query.page(reader, kind.table, kind.columns, conditions, order, size, driver)
+
+
+async def lock(session: AsyncSession, kind: Kind, scope: Scope, key: uuid.UUID) -> Any:
+    """Returns a row in the caller's own sight for change, or None. What is merely shared is not there to be changed."""
+    found = sa.select(kind.model).where(getattr(kind.model, kind.key) == key, scope.clause(kind.model.dealer_id))
+    return (await session.scalars(found.with_for_update())).one_or_none()
+
+
+async def used(session: AsyncSession, kind: Kind, scope: Scope, key: uuid.UUID, dealer: uuid.UUID | None) -> Any:
+    """Returns a row that something of `dealer` (None: of the maker) may use, or None: its owner's own, and what is shared."""
+    model = kind.model
+    own = model.dealer_id.is_(None) if dealer is None else model.dealer_id == dealer
+    fits = sa.or_(own, model.dealer_id.is_(None)) if kind.shared else own
+    found = sa.select(model).where(
+        getattr(model, kind.key) == key, fits, scope.clause(model.dealer_id, shared=kind.shared)
+    )
+    return (await session.scalars(found)).one_or_none()

@@ -1,0 +1,1 @@
+"""The arithmetic of campaigns: pure functions, no I/O."""

@@ -1,0 +1,13 @@
+"""The numbers of the contract's enums (marque.campaign.v1, marque.type.v1, marque.customer.v1), by the names that rules speak of them."""
+
+NEWSLETTER, BIRTHDAY, SERVICE_DUE, RECALL_NOTICE, WARRANTY_END, WIN_BACK, TEST_DRIVE_EVENT, CROSS_SELL = range(1, 9)
+
+DRAFT, SUBMITTED, REVIEWED, SCHEDULED, RUNNING, PAUSED, FINISHED, CANCELLED = range(1, 9)
+STATES = range(DRAFT, CANCELLED + 1)
+OVER = frozenset({FINISHED, CANCELLED})
+STATE_NAMES = ("", "DRAFT", "SUBMITTED", "REVIEWED", "SCHEDULED", "RUNNING", "PAUSED", "FINISHED", "CANCELLED")
+
+SMS, EMAIL, MESSAGING, PUSH = 2, 3, 5, 6
+WITH_SUBJECT = frozenset({EMAIL, PUSH})
+
+FROM_CAMPAIGN, FULL_NAME, GIVEN_NAME, FAMILY_NAME = range(4)

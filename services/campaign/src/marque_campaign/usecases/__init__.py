@@ -1,0 +1,1 @@
+"""What is done: one function a call or event, one transaction."""

@@ -1,0 +1,138 @@
+"""What is done with campaigns: each verb asks the rules, and is one transaction."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from servicekit.db.uow import UnitOfWork
+from servicekit.errors import InvalidArgument
+
+from marque_campaign.errors import AudienceListNotFound, CampaignNotFound, TemplateNotFound, TemplateValueMissing
+from marque_campaign.models import Campaign
+from marque_campaign.repository import lists as rows
+from marque_campaign.repository.scope import Scope
+from marque_campaign.rules import kinds
+
+
+async def create(*, uow: UnitOfWork, scope: Scope, values: dict[str, Any]) -> Any:
+    """Writes a draft."""
+    async with uow:
+        staff = uow.principal.staff_id
+        made = Campaign(
+            **values,
+            author=uow.principal.subject,
+            author_staff_id=uuid.UUID(staff) if staff else None,
+            state=kinds.DRAFT,
+        )
+        await _check(uow, scope, made)
+        uow.add(made)
+        await uow.flush()
+        uow.audit("create", "campaign", str(made.campaign_id))
+        return await uow.answer(made)
+
+
+async def update(*, uow: UnitOfWork, scope: Scope, campaign_id: uuid.UUID, values: dict[str, Any], etag: str) -> Any:
+    """Changes a draft."""
+    async with uow:
+        campaign = await found(uow, scope, campaign_id, etag)
+        changed = campaign.change(values)
+        await _check(uow, scope, campaign)
+        uow.audit("update", "campaign", str(campaign_id), tuple(changed))
+        return await uow.answer(campaign)
+
+
+async def submit(*, uow: UnitOfWork, scope: Scope, campaign_id: uuid.UUID, etag: str) -> Any:
+    """Hands a draft in and freezes the words that will be sent, so that nobody changes them after the review."""
+    async with uow:
+        campaign = await found(uow, scope, campaign_id, etag)
+        campaign.do("submit")
+        assert campaign.template_id is not None  # the rules say so
+        template = await rows.used(uow.session, rows.TEMPLATES, scope, campaign.template_id, campaign.dealer_id)
+        if template is None or template.channel != campaign.channel:
+            raise TemplateNotFound()
+        if missing := template.template.lacks(campaign.given):
+            raise TemplateValueMissing(name=missing[0])
+        campaign.frozen, campaign.template_version = template.document, template.version
+        campaign.submitter = uow.principal.subject
+        uow.audit("submit", "campaign", str(campaign_id), ("state",))
+        return await uow.answer(campaign)
+
+
+async def approve(*, uow: UnitOfWork, scope: Scope, campaign_id: uuid.UUID, etag: str) -> Any:
+    """Approves what somebody else wrote and submitted."""
+    return await _move(uow, scope, campaign_id, etag, "approve")
+
+
+async def send_back(*, uow: UnitOfWork, scope: Scope, campaign_id: uuid.UUID, etag: str) -> Any:
+    """Makes a draft of it again."""
+    async with uow:
+        campaign = await found(uow, scope, campaign_id, etag)
+        campaign.do("send_back")
+        campaign.frozen, campaign.template_version, campaign.submitter = None, 0, ""
+        uow.audit("send_back", "campaign", str(campaign_id), ("state",))
+        return await uow.answer(campaign)
+
+
+async def schedule(*, uow: UnitOfWork, scope: Scope, campaign_id: uuid.UUID, start: datetime | None, etag: str) -> Any:
+    """Sets when it starts."""
+    async with uow:
+        campaign = await found(uow, scope, campaign_id, etag)
+        campaign.do("schedule")
+        campaign.start_time = max(start or uow.now, uow.now)
+        uow.audit("schedule", "campaign", str(campaign_id), ("state", "start_time"))
+        return await uow.answer(campaign)
+
+
+async def pause(*, uow: UnitOfWork, scope: Scope, campaign_id: uuid.UUID, etag: str) -> Any:
+    """Stops the sending for a while."""
+    return await _move(uow, scope, campaign_id, etag, "pause")
+
+
+async def resume(*, uow: UnitOfWork, scope: Scope, campaign_id: uuid.UUID, etag: str) -> Any:
+    """Goes on with the sending."""
+    return await _move(uow, scope, campaign_id, etag, "resume")
+
+
+async def cancel(*, uow: UnitOfWork, scope: Scope, campaign_id: uuid.UUID, etag: str) -> Any:
+    """Calls it off."""
+    async with uow:
+        campaign = await found(uow, scope, campaign_id, etag)
+        campaign.do("cancel")
+        campaign.finish_time = uow.now
+        uow.audit("cancel", "campaign", str(campaign_id), ("state",))
+        return await uow.answer(campaign)
+
+
+async def found(uow: UnitOfWork, scope: Scope, campaign_id: uuid.UUID, etag: str = "") -> Campaign:
+    """Returns a campaign in sight, locked. Raises CampaignNotFound, EtagMismatch."""
+    campaign: Campaign | None = await rows.lock(uow.session, rows.CAMPAIGNS, scope, campaign_id)
+    if campaign is None:
+        raise CampaignNotFound()
+    campaign.check_etag(etag)
+    return campaign
+
+
+async def _move(uow: UnitOfWork, scope: Scope, campaign_id: uuid.UUID, etag: str, verb: str) -> Any:
+    async with uow:
+        campaign = await found(uow, scope, campaign_id, etag)
+        campaign.do(verb, actor=uow.principal.subject)
+        uow.audit(verb, "campaign", str(campaign_id), ("state",))
+        return await uow.answer(campaign)
+
+
+async def _check(uow: UnitOfWork, scope: Scope, campaign: Campaign) -> None:
+    """Sees to it that what a draft names may be used by it. Raises TemplateNotFound, AudienceListNotFound, InvalidArgument."""
+    if campaign.legal_notice and (campaign.kind != kinds.RECALL_NOTICE or campaign.dealer_id is not None):
+        raise InvalidArgument.of(
+            "campaign.legal_notice", "LEGAL_NOTICE_NOT_ALLOWED", "Only a recall notice of the maker is a legal notice."
+        )
+    if campaign.template_id is not None:
+        template = await rows.used(uow.session, rows.TEMPLATES, scope, campaign.template_id, campaign.dealer_id)
+        if template is None or (campaign.channel and template.channel != campaign.channel):
+            raise TemplateNotFound()
+    if campaign.audience_list_id is not None:
+        listed = await rows.used(uow.session, rows.AUDIENCE_LISTS, scope, campaign.audience_list_id, campaign.dealer_id)
+        if listed is None:
+            raise AudienceListNotFound()

@@ -1,0 +1,62 @@
+"""A customer's rights over what is held of them here, and campaigns of who has left."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from google.protobuf import json_format
+from servicekit import contract
+
+
+async def internal(office: Any, service: str, rpc: str, **request: Any) -> Any:
+    method = contract.methods(f"marque.campaign.v1.Campaign{service}Service")[rpc]
+    message = json_format.ParseDict(request, method.input())
+    client, path = office.client("service"), f"campaign.v1.Campaign{service}Service/{rpc}"
+    if method.server_streaming:
+        return [part async for part in client.stream(path, message)]
+    return await client.call(path, message)
+
+
+class TestErasure:
+    async def test_the_person_leaves_every_list_and_only_they(self, office: Any) -> None:
+        gone, stays = str(uuid.uuid4()), str(uuid.uuid4())
+        lists = [await office.make_list(gone, stays) for _ in range(2)]
+        shown = await internal(office, "PersonalData", "ExportPersonalData", customer_id=gone)
+        assert len(shown) == 2
+
+        person = {"customer_id": gone, "erasure_id": str(uuid.uuid4())}
+        done = await internal(office, "PersonalData", "ErasePersonalData", **person)
+
+        assert await internal(office, "PersonalData", "ErasePersonalData", **person) == done
+        for one in lists:
+            left = await office.call("GetAudienceList", audience_list_id=one.audience_list_id)
+            assert left.member_count == 1
+        assert not await internal(office, "PersonalData", "ExportPersonalData", customer_id=gone)
+        assert await internal(office, "PersonalData", "ExportPersonalData", customer_id=stays)
+
+    async def test_a_hold_keeps_them(self, office: Any) -> None:
+        held = str(uuid.uuid4())
+        await office.make_list(held)
+        hold = {"customer_id": held, "hold_id": str(uuid.uuid4()), "reason": "COURT_ORDER"}
+        await internal(office, "PersonalData", "SetLegalHold", **hold)
+        person = {"customer_id": held, "erasure_id": str(uuid.uuid4())}
+        done = await internal(office, "PersonalData", "ErasePersonalData", **person)
+
+        assert [one.reason for one in done.retained] == ["COURT_ORDER"]
+
+
+class TestHandOver:
+    async def test_open_campaigns_go_to_the_successor_and_those_that_are_over_stay(self, office: Any) -> None:
+        leaver, heir = str(uuid.uuid4()), str(uuid.uuid4())
+        open_one, over = await office.make(), await office.make()
+        await office.do("Cancel", over)
+        await office.sql("UPDATE campaigns SET author_staff_id = $1 WHERE campaign_id = ANY($2)", leaver,
+                         [open_one.campaign_id, over.campaign_id])  # fmt: skip
+        step = {"hand_over_id": str(uuid.uuid4()), "from_staff_id": leaver, "successor_staff_ids": [heir]}
+        moved = await internal(office, "HandOver", "HandOver", **step)
+
+        assert [(one.kind, one.key) for one in moved.rows] == [("campaign.campaign", open_one.campaign_id)]
+        rows = await office.sql("SELECT author_staff_id::text AS who FROM campaigns WHERE campaign_id = $1",
+                                over.campaign_id)  # fmt: skip
+        assert rows[0]["who"] == leaver
