@@ -15,8 +15,7 @@ from servicekit.testing.access.cast import Cast
 from servicekit.testing.platform import Platform
 from servicekit.testing.world import World
 
-SERVICES = ("network", "customer", "vehicle", "complaint", "survey")
-SERVICES = ("network", "customer", "vehicle", "complaint", "campaign")
+SERVICES = ("network", "customer", "vehicle", "complaint", "survey", "campaign")
 UNLIMITED = 10_000_000
 
 

@@ -22,8 +22,7 @@ from servicekit.testing.access.call import Told, Wire
 from servicekit.testing.access.registry import methods
 from servicekit.testing.platform import Platform
 
-SERVICES = ("network", "customer", "vehicle", "complaint", "survey")
-SERVICES = ("network", "customer", "vehicle", "complaint", "campaign")
+SERVICES = ("network", "customer", "vehicle", "complaint", "survey", "campaign")
 DEPTH = 4
 
 

@@ -31,8 +31,7 @@ from servicekit.testing.otlp import Collector
 from servicekit.testing.platform import Platform
 from servicekit.testing.world import World
 
-SERVICES = ("network", "customer", "vehicle", "complaint", "survey")
-SERVICES = ("network", "customer", "vehicle", "complaint", "campaign")
+SERVICES = ("network", "customer", "vehicle", "complaint", "survey", "campaign")
 UNLIMITED = 10_000_000
 # Events that no code says yet; whoever makes one occur takes it from here.
 NOT_SAID_YET: frozenset[str] = frozenset()

@@ -13,8 +13,7 @@ from google.protobuf import descriptor_pool, message_factory
 from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
 
-SERVICES = ("network", "customer", "vehicle", "complaint", "survey")
-SERVICES = ("network", "customer", "vehicle", "complaint", "campaign")
+SERVICES = ("network", "customer", "vehicle", "complaint", "survey", "campaign")
 
 
 @dataclass(frozen=True)

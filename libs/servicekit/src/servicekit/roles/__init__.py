@@ -23,20 +23,13 @@ vehicle.sales: import
 vehicle.repair_orders: import
 vehicle.imports: upload read list cancel
 """
+_SERVICES = ("customer", "network", "vehicle", "complaint", "survey", "campaign")
 _OPERATIONS = "".join(
     f"{service}.dead_letters: list replay\n{service}.state: read republish\n{service}.events: resend\n{service}.audit_records: verify\n"
-    for service in ("customer", "network", "vehicle", "complaint", "survey")
+    for service in _SERVICES
 )
 # Who did what to whom: for who answers for it, not for who keeps the machines running.
-_AUDIT = "".join(
-    f"{service}.audit_records: list\n"
-    for service in ("customer", "network", "vehicle", "complaint", "survey")
-    for service in ("customer", "network", "vehicle", "complaint", "campaign")
-)
-# Who did what to whom: for who answers for it, not for who keeps the machines running.
-_AUDIT = "".join(
-    f"{service}.audit_records: list\n" for service in ("customer", "network", "vehicle", "complaint", "campaign")
-)
+_AUDIT = "".join(f"{service}.audit_records: list\n" for service in _SERVICES)
 
 
 def _permissions(*groups: str) -> frozenset[str]:

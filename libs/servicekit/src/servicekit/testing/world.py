@@ -15,8 +15,7 @@ from servicekit.testing.platform import Platform, until
 
 VINS = iter(f"1M8GDM9A{{}}KP{number:06d}" for number in range(1, 999_999))
 
-_HEARING = ("customer", "vehicle", "complaint", "survey")  # who keeps dealers by what it hears
-_HEARING = ("customer", "vehicle", "complaint", "campaign")  # who keeps dealers by what it hears
+_HEARING = ("customer", "vehicle", "complaint", "survey", "campaign")  # who keeps dealers by what it hears
 
 
 @dataclass

@@ -13,7 +13,6 @@ _FILE = base64.b64encode(b"source_key\n").decode()
 
 def declare_kit(registry: Registry, service: str, kind: str = "") -> None:
     """Declares what a service has by the kit; `kind` is a kind of import that every holder of the upload may import, empty for none."""
-    """Declares what a service has by the kit; `kind` is a kind of import that every holder of the upload may import, empty without any."""
     name = service.capitalize()
     operations, personal = f"{service}.v1.{name}OperationsService", f"{service}.v1.{name}PersonalDataService"
     imports = f"{service}.v1.{name}ImportService"
