@@ -11,6 +11,7 @@ CERTS := $(if $(wildcard /etc/ssl/certs/ca-certificates.crt),--system-certs)
 INSTALL := VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip install --quiet $(CERTS)
 T ?=
 B ?=
+I ?=
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 ##@ Everyday
@@ -107,6 +108,10 @@ charts: chart-tools ## Charts: lint, renders, schemas of Kubernetes, policies
 chart-files: chart-tools ## Write what the charts say of the services, and the renders that are compared
 	@python tools/charts.py files
 	@python tools/charts.py renders
+
+.PHONY: images
+images: $(READY) ## Container images by buildah or docker (BASE=, REGISTRY=, VERSION=; I="--only customer" for one)
+	@python -m devstack.delivery.build $(I)
 
 ##@ Measuring
 
