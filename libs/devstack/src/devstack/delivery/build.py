@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -69,7 +70,7 @@ def _fetch(lock: Path, wheels: Path) -> None:
 
 
 def _own_wheel(package: Path, wheels: Path) -> Path:
-    name = package.name if package.name.startswith("marque") else f"marque_{package.name}"
+    name = tomllib.loads((package / "pyproject.toml").read_text(encoding="utf-8"))["project"]["name"].replace("-", "_")
     for old in wheels.glob(f"{name}-*.whl"):
         old.unlink()
     argv = [

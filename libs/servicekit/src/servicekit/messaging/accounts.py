@@ -36,11 +36,14 @@ def of_service(service: str, subscriptions: Iterable[tuple[str, str]]) -> Permis
 
 
 def of_gateway(services: Iterable[str]) -> Permissions:
-    """Returns what the gateway may: follow every service's stream by consumers that end with it, and say nothing."""
+    """Returns what the gateway may: follow every service's stream by consumers that end with it, and say nothing.
+
+    Consumers are made on the subject without a name, by which no durable one of a service can be made or changed.
+    """
     allowed = ["$JS.FC.>"]
     for service in services:
         stream = envelope.stream(service)
-        allowed += [f"$JS.API.STREAM.INFO.{stream}", f"$JS.API.CONSUMER.CREATE.{stream}.>"]
+        allowed += [f"$JS.API.STREAM.INFO.{stream}", f"$JS.API.CONSUMER.CREATE.{stream}"]
     return {"publish": allowed, "subscribe": [f"{inbox('gateway')}.>"]}
 
 
