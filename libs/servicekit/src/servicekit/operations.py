@@ -127,7 +127,9 @@ class OperationsApi:
 
     async def GetState(self, request: operations_pb2.GetStateRequest, call: Call) -> operations_pb2.ServiceState:
         subscriptions = list(self._subscriptions.values())
-        pending = await state.broker_pending(self._kit.settings.nats_url, subscriptions)
+        pending = await state.broker_pending(
+            self._kit.settings.nats_url, subscriptions, self._kit.settings.broker_access
+        )
         async with self._work.read() as session:
             found = await state.read(session, self._name)
             await state.add_consumers(session, found, subscriptions, pending)

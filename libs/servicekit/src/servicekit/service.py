@@ -32,11 +32,14 @@ from servicekit.db.housekeeping import HOUSEKEEPING, housekeeping
 from servicekit.db.vitals import vitals
 from servicekit.health import HealthServer
 from servicekit.messaging import streams
+from servicekit.messaging.broker import BrokerAccess
 from servicekit.messaging.consumer import Consumer, Subscription
 from servicekit.messaging.relay import Relay
 from servicekit.republish import republish_due
 from servicekit.roster import ServiceRoster
+from servicekit.rpc.cluster import make_verifier
 from servicekit.rpc.server import RpcServer
+from servicekit.rpc.tls import certificate_of
 from servicekit.rpc.tokens import ServiceIdentity, TokenVerifier
 from servicekit.sealing.keys import Keyring
 from servicekit.sealing.sealer import Sealer
@@ -94,14 +97,16 @@ def make_kit(settings: ServiceSettings, name: str, *, command_timeout: float | N
         pool_size=settings.database_pool_size,
         application=f"marque-{name}",
         command_timeout=command_timeout,
+        ca_file=settings.database_ca_file,
     )
     identity = ServiceIdentity(
         token_file=settings.service_token_file,
         issuer=settings.issuer_url,
         client_id=settings.client_id,
         secret_file=settings.client_secret_file,
+        ca_file=settings.tls_ca_file,
     )
-    verifier = TokenVerifier(settings.issuer_url, settings.audience, settings.token_algorithms)
+    verifier = make_verifier(settings)
     keys = AuditKeys.read(settings.audit_keys, settings.audit_key_id)
     sealer = Sealer(Keyring.read(settings.sealing_keys, settings.sealing_key_id))
     return Kit(settings, database, verifier, identity, Committed(), ReadAudit(database), keys, sealer)
@@ -149,9 +154,7 @@ class Running:
         instrument_engine(self._kit.database.engine.sync_engine)
         self._health = HealthServer(settings.health_host, settings.health_port, self._checks(), metrics.render)
         await self._health.start()
-        await self._kit.database.start()
-        if not await migrate.is_current(self._kit.database, self._service.migrations):
-            raise RuntimeError("the schema is older than this image: run `migrate` first")
+        await migrate.wait_until_current(self._kit.database, self._service.migrations, settings.schema_wait_seconds)
         if self._work:
             await self._start_work()
         if self._serve:
@@ -165,7 +168,9 @@ class Running:
                 roster=roster,
                 mark=self._kit.sealer.mark,
             )
-            self.port = await self._server.start(settings.grpc_host, settings.grpc_port)
+            self.port = await self._server.start(
+                settings.grpc_host, settings.grpc_port, certificate_of(settings.tls_cert_file, settings.tls_key_file)
+            )
             self._spawn("audit", self._kit.audit.run())
             self._spawn("roster", roster.run())
         self._health.set_ready(True)
@@ -190,7 +195,7 @@ class Running:
 
     async def _start_work(self) -> None:
         kit, service = self._kit, self._service
-        self._nats = await connect_nats(kit.settings.nats_url, self._name)
+        self._nats = await connect_nats(kit.settings.nats_url, self._name, kit.settings.broker_access)
         self._spawn("relay", Relay(kit.database, self._nats, kit.committed, self._name).run())
         for subscription in service.subscriptions:
             self._spawn(subscription.name, Consumer(kit.database, self._nats, subscription, kit.committed).run())
@@ -225,7 +230,7 @@ def _report(task: asyncio.Task[None]) -> None:
         os._exit(70)
 
 
-async def connect_nats(url: str, name: str) -> Nats:
+async def connect_nats(url: str, name: str, access: BrokerAccess = BrokerAccess()) -> Nats:
     """Connects to the broker; reconnects for ever. `url` may name several servers of a cluster, parted by commas."""
 
     async def quiet(error: Exception) -> None:
@@ -239,6 +244,7 @@ async def connect_nats(url: str, name: str) -> Nats:
         error_cb=quiet,
         connect_timeout=5,
         allow_reconnect=True,
+        **access.options(),
     )
 
 
@@ -247,7 +253,7 @@ async def migrate_all(build: Build, settings: ServiceSettings, name: str) -> Non
     kit = make_kit(settings, name, command_timeout=None)
     service = build(kit)
     await migrate.upgrade(kit.database, service.migrations)
-    broker = await connect_nats(settings.nats_url, name)
+    broker = await connect_nats(settings.nats_url, name, settings.broker_access)
     try:
         await streams.reconcile(
             broker.jetstream(),
@@ -268,9 +274,15 @@ async def run(build: Build, settings: ServiceSettings, name: str, *, serve: bool
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    await running.start()
+    starting, told = asyncio.create_task(running.start()), asyncio.create_task(stopping.wait())
+    await asyncio.wait((starting, told), return_when=asyncio.FIRST_COMPLETED)
+    if not starting.done():  # it waits for its schema, and is asked to go: nothing is under way yet
+        starting.cancel()
+        await asyncio.gather(starting, return_exceptions=True)
+        return
+    await starting
     memory.settle()
-    await stopping.wait()
+    await told
     await running.stop()
 
 

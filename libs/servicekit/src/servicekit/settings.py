@@ -8,6 +8,8 @@ from typing import Literal, Self
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from servicekit.messaging.broker import BrokerAccess
+
 
 class ServiceSettings(BaseSettings):
     """What every service needs to know of its surroundings."""
@@ -41,6 +43,21 @@ class ServiceSettings(BaseSettings):
     log_level: str = "INFO"
     log_format: Literal["json", "console"] = "json"
 
+    # How a cluster surrounds the service (docs/production.md); on a developer's machine nothing of it is set.
+    schema_wait_seconds: float = Field(0.0, ge=0)
+    database_ca_file: Path | None = None
+    nats_user: str = ""
+    nats_password_file: Path | None = None
+    nats_ca_file: Path | None = None
+    tls_cert_file: Path | None = None
+    tls_key_file: Path | None = None
+    tls_ca_file: Path | None = None
+    cluster_issuer: str = ""
+    cluster_keys_url: str = ""
+    cluster_keys_token_file: Path | None = None
+    cluster_ca_file: Path | None = None
+    cluster_services: dict[str, str] = Field(default_factory=dict)
+
     max_message_bytes: int = 4 * 1024 * 1024
     drain_seconds: float = 20.0
     idempotency_days: int = 2
@@ -72,3 +89,8 @@ class ServiceSettings(BaseSettings):
         if self.inbox_days <= self.stream_max_age_days + self.dead_letter_days:
             raise ValueError("inbox_days must be greater than stream_max_age_days + dead_letter_days")
         return self
+
+    @property
+    def broker_access(self) -> BrokerAccess:
+        """Who this process is at the broker."""
+        return BrokerAccess(self.nats_user, self.nats_password_file, self.nats_ca_file)

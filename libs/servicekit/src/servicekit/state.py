@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from servicekit.bulk import store
 from servicekit.db.tables import dead_letters, due_work, imports, outbox_messages, republishes
 from servicekit.messaging import envelope
+from servicekit.messaging.broker import BrokerAccess
 from servicekit.messaging.consumer import Subscription
 
 _BROKER_SECONDS = 2.0
@@ -74,11 +75,15 @@ def _parked(consumer: str) -> list[sa.ColumnElement[bool]]:
     return [dead_letters.c.replay_time.is_(None), *mine]
 
 
-async def broker_pending(url: str, subscriptions: Sequence[Subscription]) -> dict[str, tuple[int, int]] | None:
+async def broker_pending(
+    url: str, subscriptions: Sequence[Subscription], access: BrokerAccess = BrokerAccess()
+) -> dict[str, tuple[int, int]] | None:
     """Asks the broker: consumer → (not delivered, not acknowledged). None where it does not answer in time."""
     try:
         async with asyncio.timeout(_BROKER_SECONDS):
-            broker = await nats.connect(url.split(","), connect_timeout=1, allow_reconnect=False, error_cb=_quiet)
+            broker = await nats.connect(
+                url.split(","), connect_timeout=1, allow_reconnect=False, error_cb=_quiet, **access.options()
+            )
             try:
                 return {item.name: await _pending_of(broker, item) for item in subscriptions}
             finally:

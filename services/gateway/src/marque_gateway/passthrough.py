@@ -22,6 +22,7 @@ from servicekit.errors import DeadlineExceeded, DomainError, Internal, Permissio
 from servicekit.rpc.failures import as_domain_error
 from servicekit.rpc.principal import ANONYMOUS
 from servicekit.rpc.server import OPTIONS
+from servicekit.rpc.tls import certificate_of, listen
 from servicekit.telemetry import logs, metrics, propagation, spans
 
 from marque_gateway.admission import Admission, request_id_of
@@ -78,10 +79,9 @@ class Passthrough:
 
     async def start(self) -> int:
         """Listens; returns the port. Raises OSError where it is taken."""
-        try:
-            port = self._server.add_insecure_port(f"{self._settings.grpc_host}:{self._settings.grpc_port}")
-        except RuntimeError as error:
-            raise OSError(f"cannot listen on port {self._settings.grpc_port}") from error
+        settings = self._settings
+        certificate = certificate_of(settings.tls_cert_file, settings.tls_key_file)
+        port = listen(self._server, f"{settings.grpc_host}:{settings.grpc_port}", certificate)
         await self._server.start()
         return port
 
@@ -92,7 +92,7 @@ class Passthrough:
     def _handler(self, method: Method) -> grpc.RpcMethodHandler:
         """Handlers of all four kinds are coroutines that write (no generators): a cancelled one ends in its own task and context."""
         kind, make = _HANDLERS[method.client_streaming, method.server_streaming]
-        invoke = getattr(self._upstreams.channel(owner_of(method.service)), kind)(method.path)
+        caller = self._upstreams.following(owner_of(method.service), kind, method.path)
 
         async def serve(request: Any, context: grpc.aio.ServicerContext) -> bytes | None:
             given = {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
@@ -107,7 +107,7 @@ class Passthrough:
                     await self._admit(method, given.get("authorization", ""), context.peer())
                     metadata = [(key, given[key]) for key in _FORWARDED if key in given]
                     metadata.append(("x-request-id", request_id))
-                    call = invoke(request, timeout=self._deadline(method, context), metadata=traced(metadata))
+                    call = caller()(request, timeout=self._deadline(method, context), metadata=traced(metadata))
                     answer = await _carry(call, method, context)
                     context.set_trailing_metadata((*told, *_theirs(await call.trailing_metadata())))
                     code = "OK"

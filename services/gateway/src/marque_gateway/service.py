@@ -13,7 +13,8 @@ from nats.aio.client import Client as Nats
 from opentelemetry.sdk.trace.export import SpanExporter
 from servicekit import memory, telemetry
 from servicekit.health import HealthServer
-from servicekit.rpc.tokens import ServiceIdentity, TokenVerifier
+from servicekit.rpc.cluster import make_verifier
+from servicekit.rpc.tokens import ServiceIdentity
 from servicekit.service import connect_nats
 from servicekit.telemetry import logs, metrics
 
@@ -43,8 +44,8 @@ class Gateway:
             log_format=settings.log_format,
             span_exporter=span_exporter,
         )
-        self._verifier = TokenVerifier(settings.issuer_url, settings.audience, settings.token_algorithms)
-        self._upstreams = Upstreams(settings.peers, settings.upstream_deadline)
+        self._verifier = make_verifier(settings)
+        self._upstreams = Upstreams(settings.peers, settings.upstream_deadline, settings.tls_ca_file)
         identity = _identity(settings)
         self._roster = GatewayRoster(self._upstreams, identity, lambda keys: self._live.judge_again(keys))
         admission = Admission(self._verifier, settings.principal_rate, settings.address_rate, self._roster)
@@ -101,7 +102,7 @@ class Gateway:
     async def _hear(self) -> None:
         while self._nats is None:
             try:
-                self._nats = await connect_nats(self.settings.nats_url, "gateway")
+                self._nats = await connect_nats(self.settings.nats_url, "gateway", self.settings.broker_access)
             except Exception as error:
                 log.warning("live changes wait for the broker", extra={"error_type": type(error).__name__})
                 await asyncio.sleep(2.0)

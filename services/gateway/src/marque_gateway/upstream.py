@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import grpc
 import grpc.aio
 from servicekit import contract
 from servicekit.errors import Unavailable
+from servicekit.rpc.tls import Dialling
 from servicekit.telemetry import metrics, propagation, spans
 
 Metadata = Sequence[tuple[str, str]]
@@ -36,10 +38,10 @@ def _bytes(message: Any) -> Any:
 class Upstreams:
     """Channels to all peers, made at start and kept."""
 
-    def __init__(self, peers: Mapping[str, str], deadline: float) -> None:
+    def __init__(self, peers: Mapping[str, str], deadline: float, ca_file: Path | None = None) -> None:
         self._deadline = deadline
-        self._channels = {name: grpc.aio.insecure_channel(address, options=_OPTIONS) for name, address in peers.items()}
-        self._unary: dict[str, Any] = {}
+        self._channels = {name: Dialling(address, ca_file, _OPTIONS) for name, address in peers.items()}
+        self._unary: dict[str, tuple[grpc.aio.Channel, Any]] = {}
 
     def knows(self, name: str) -> bool:
         """Tells whether a peer has an address."""
@@ -50,20 +52,32 @@ class Upstreams:
         found = self._channels.get(name)
         if found is None:
             raise Unavailable(dependency=f"The {name} service")
-        return found
+        return found.channel()
 
     def unary(
         self, path: str, serialize: Callable[[Any], bytes] = _bytes, deserialize: Callable[[bytes], Any] = _bytes
     ) -> Any:
         """Returns the caller of a unary method, made once per path and kind of serializer."""
         key = path if serialize is not _bytes else f"raw:{path}"
+        channel = self.channel(owner_of(path.split("/")[1]))
         found = self._unary.get(key)
-        if found is None:
-            channel = self.channel(owner_of(path.split("/")[1]))
-            found = self._unary[key] = channel.unary_unary(
-                path, request_serializer=serialize, response_deserializer=deserialize
-            )
-        return found
+        if found is None or found[0] is not channel:
+            caller = channel.unary_unary(path, request_serializer=serialize, response_deserializer=deserialize)
+            found = self._unary[key] = channel, caller
+        return found[1]
+
+    def following(self, name: str, kind: str, path: str) -> Callable[[], Any]:
+        """Returns what gives the caller of a method on the peer's present channel; `kind` as grpc names it (`unary_stream`)."""
+        known: tuple[grpc.aio.Channel, Any] | None = None
+
+        def present() -> Any:
+            nonlocal known
+            channel = self.channel(name)
+            if known is None or known[0] is not channel:
+                known = channel, getattr(channel, kind)(path)
+            return known[1]
+
+        return present
 
     async def call(
         self,

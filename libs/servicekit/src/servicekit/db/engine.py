@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
 from collections.abc import Awaitable
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -85,14 +87,24 @@ class Database:
     """Connections to one service's database. `url` is postgresql://user:password@host:port/name.
 
     `command_timeout`: seconds after which a statement of the ORM engine is given up, for a server that hangs; None for work that may take
-    hours, as migrations.
+    hours, as migrations. `ca_file`: authorities by whose word the server is known; with them connections are encrypted and its name
+    is checked, without them they are plain.
     """
 
     def __init__(
-        self, url: str, *, pool_size: int = 10, application: str = "marque", command_timeout: float | None = 60.0
+        self,
+        url: str,
+        *,
+        pool_size: int = 10,
+        application: str = "marque",
+        command_timeout: float | None = 60.0,
+        ca_file: Path | None = None,
     ) -> None:
         self._url = make_url(url).set(drivername="postgresql")
         self._pool_size = pool_size
+        self.encryption: dict[str, Any] = {}  # of every connection, beside the address
+        if ca_file is not None:
+            self.encryption["ssl"] = ssl.create_default_context(cafile=str(ca_file))
         settings = {**APPLICATION_SETTINGS, "application_name": application}
         self.engine: AsyncEngine = create_async_engine(
             self._url.set(drivername="postgresql+asyncpg"),
@@ -100,7 +112,12 @@ class Database:
             max_overflow=pool_size,
             pool_timeout=5,
             pool_pre_ping=False,
-            connect_args={"timeout": 5, "server_settings": settings, "command_timeout": command_timeout},
+            connect_args={
+                "timeout": 5,
+                "server_settings": settings,
+                "command_timeout": command_timeout,
+                **self.encryption,
+            },
         )
         self.session = async_sessionmaker(self.engine, expire_on_commit=False, autoflush=False)
         self._settings = settings
@@ -121,6 +138,7 @@ class Database:
             timeout=5,
             command_timeout=30,
             reset=_no_reset,
+            **self.encryption,
         )
 
         self._reader = Reader(pool)
@@ -142,7 +160,9 @@ class Database:
     async def direct(self) -> asyncpg.Connection:
         """Opens a connection of its own, outside every pool: for advisory locks that live as long as it does."""
         settings = {**_KEEPALIVE, "application_name": "marque-direct"}
-        return await asyncpg.connect(self.dsn, timeout=5, command_timeout=30, server_settings=settings)
+        return await asyncpg.connect(
+            self.dsn, timeout=5, command_timeout=30, server_settings=settings, **self.encryption
+        )
 
     async def ping(self) -> None:
         """Raises where the database does not answer."""

@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import asyncpg
 from alembic import command, context, op
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData, text
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from servicekit.db.engine import APPLICATION_SETTINGS, Database
+
+log = logging.getLogger(__name__)
 
 _LOCK = 0x4D41_5251_5545_0002
 LOCK_TIMEOUT = "1s"  # so long all traffic on a table may stand behind a migration that waits for its lock
 _ATTEMPTS = 60
 _LONGEST_PAUSE = 5.0
 _TURN_SECONDS = 120.0
+_LOOK_SECONDS = 1.0
 
 
 def config(folder: Path) -> Config:
@@ -57,7 +63,11 @@ async def _connected(database: Database) -> AsyncIterator[AsyncConnection]:
     engine = create_async_engine(
         make_url(database.dsn).set(drivername="postgresql+asyncpg"),
         poolclass=NullPool,
-        connect_args={"timeout": 5, "server_settings": {**APPLICATION_SETTINGS, "application_name": "marque-migrate"}},
+        connect_args={
+            "timeout": 5,
+            "server_settings": {**APPLICATION_SETTINGS, "application_name": "marque-migrate"},
+            **database.encryption,
+        },
     )
     try:
         async with engine.connect() as connection:
@@ -160,3 +170,26 @@ async def is_current(database: Database, folder: Path) -> bool:
         return True
     known = {found.revision for found in script.walk_revisions()}
     return revision is not None and revision not in known
+
+
+async def wait_until_current(database: Database, folder: Path, seconds: float) -> None:
+    """Opens the database once it answers and its schema holds every migration of this image.
+
+    In a cluster a pod comes up beside its database and its migration, in any order; it waits for them at most so long. With 0 seconds,
+    as where somebody starts things in their order, what is not there is told at once. Raises RuntimeError for an older schema, and what
+    the driver says of a database that does not answer.
+    """
+    ends = time.monotonic() + seconds
+    while True:
+        try:
+            await database.start()
+            if await is_current(database, folder):
+                return
+            failure: Exception = RuntimeError("the schema is older than this image: run `migrate` first")
+        except (OSError, asyncpg.PostgresError, SQLAlchemyError, TimeoutError) as error:
+            failure = error
+        if time.monotonic() >= ends:
+            raise failure
+        log.info("waiting for the schema", extra={"error_type": type(failure).__name__})
+        await database.stop()
+        await asyncio.sleep(_LOOK_SECONDS)

@@ -14,6 +14,7 @@ from google.protobuf.message import Message
 
 from servicekit import contract
 from servicekit.errors import Unavailable
+from servicekit.rpc.tls import Dialling
 from servicekit.rpc.tokens import ServiceIdentity
 from servicekit.telemetry import logs, metrics, propagation, spans
 
@@ -35,12 +36,13 @@ class Peer:
     def __init__(self, name: str, address: str, identity: ServiceIdentity) -> None:
         self.name = name
         self._identity = identity
-        self._channel = grpc.aio.insecure_channel(address, options=_OPTIONS)
+        self._dialling = Dialling(address, identity.ca_file, _OPTIONS)
+        self._channel = self._dialling.channel()
         self._calls: dict[str, Any] = {}
 
     async def close(self) -> None:
         """Closes the channel."""
-        await self._channel.close()
+        await self._dialling.close()
 
     async def call(
         self, path: str, request: Message, *, deadline: float = DEFAULT_DEADLINE, on_behalf_of: str = ""
@@ -84,16 +86,25 @@ class Peer:
         """Calls a server-streaming method and yields its answers."""
         service, _, name = path.strip("/").partition("/")
         method = contract.methods(service)[name]
-        call = self._channel.unary_stream(
+        call = self._present().unary_stream(
             path, request_serializer=method.input.SerializeToString, response_deserializer=method.output.FromString
         )
         async for answer in call(request, timeout=deadline, metadata=await self._metadata("")):
             yield answer
 
+    def _present(self) -> grpc.aio.Channel:
+        """Returns the channel of now; callers made on another one are forgotten."""
+        channel = self._dialling.channel()
+        if channel is not self._channel:
+            self._channel = channel
+            self._calls.clear()
+        return channel
+
     def _unary(self, method: contract.Method) -> Any:
+        channel = self._present()
         found = self._calls.get(method.path)
         if found is None:
-            found = self._calls[method.path] = self._channel.unary_unary(
+            found = self._calls[method.path] = channel.unary_unary(
                 method.path,
                 request_serializer=method.input.SerializeToString,
                 response_deserializer=method.output.FromString,

@@ -28,6 +28,7 @@ from servicekit.rpc.call import Call
 from servicekit.rpc.failures import as_domain_error
 from servicekit.rpc.hidden import Guard
 from servicekit.rpc.principal import ANONYMOUS, Principal
+from servicekit.rpc.tls import ServerCertificate, listen
 from servicekit.rpc.tokens import TokenVerifier
 from servicekit.rpc.validation import parse, validate
 from servicekit.staff import Roster
@@ -85,12 +86,9 @@ class RpcServer:
             enable_server_reflection([*names, REFLECTION], self._server)
         self.port = 0
 
-    async def start(self, host: str, port: int) -> int:
-        """Listens; returns the port. Raises OSError where the port is taken."""
-        try:
-            self.port = self._server.add_insecure_port(f"{host}:{port}")
-        except RuntimeError as error:
-            raise OSError(f"cannot listen on {host}:{port}") from error
+    async def start(self, host: str, port: int, certificate: ServerCertificate | None = None) -> int:
+        """Listens, encrypted where a certificate is given; returns the port. Raises OSError where the port is taken."""
+        self.port = listen(self._server, f"{host}:{port}", certificate)
         await self._server.start()
         return self.port
 

@@ -91,11 +91,14 @@ class TokenVerifier:
                 return known
             del self._cache[digest]
             raise _expired()
-        principal = Principal.from_claims(await self._claims(token), token)
+        principal = self._principal(await self._claims(token), token)
         if len(self._cache) >= _CACHE_LIMIT:
             self._cache.clear()
         self._cache[digest] = principal
         return principal
+
+    def _principal(self, claims: dict[str, Any], token: str) -> Principal:
+        return Principal.from_claims(claims, token)
 
     async def _have_keys(self) -> None:
         """Sees to it that there are keys to judge by; waits for the issuer only where there are none."""
@@ -194,12 +197,10 @@ class TokenVerifier:
         """Reads the keys; where the issuer does not answer, the known ones stay."""
         try:
             async with asyncio.timeout(_ANSWER_SECONDS):
-                found = await self._client.get(f"{self._issuer}/.well-known/openid-configuration")
-                found.raise_for_status()
-                answer = await self._client.get(found.json()["jwks_uri"])
+                answer = await self._fetch_keys()
                 answer.raise_for_status()
             keys = KeySet.import_key_set(answer.json())
-        except (httpx.HTTPError, httpx.InvalidURL, JoseError, KeyError, TypeError, ValueError, TimeoutError):
+        except (OSError, httpx.HTTPError, httpx.InvalidURL, JoseError, KeyError, TypeError, ValueError, TimeoutError):
             self._away = True
             return
         self._read, self._away = time.monotonic(), False
@@ -208,13 +209,28 @@ class TokenVerifier:
             self._keys, self._fingerprint = keys, fingerprint
             self._cache.clear()
 
+    async def _fetch_keys(self) -> httpx.Response:
+        found = await self._client.get(f"{self._issuer}/.well-known/openid-configuration")
+        found.raise_for_status()
+        return await self._client.get(found.json()["jwks_uri"])
+
 
 class ServiceIdentity:
-    """The token by which this service calls others: from a projected file, or by client credentials; renewed before it expires."""
+    """The token by which this service calls others: from a projected file, or by client credentials; renewed before it expires.
+
+    `ca_file` holds the authorities by whose word it knows the others; without one, calls are not encrypted.
+    """
 
     def __init__(
-        self, *, token_file: Path | None = None, issuer: str = "", client_id: str = "", secret_file: Path | None = None
+        self,
+        *,
+        token_file: Path | None = None,
+        issuer: str = "",
+        client_id: str = "",
+        secret_file: Path | None = None,
+        ca_file: Path | None = None,
     ) -> None:
+        self.ca_file = ca_file
         self._token_file = token_file
         self._issuer = issuer
         self._client_id = client_id

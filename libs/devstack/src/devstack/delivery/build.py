@@ -1,0 +1,115 @@
+"""Builds the images: wheels once, a context for each image, then `buildah` (or `docker`) by images/Dockerfile.
+
+`python -m devstack.delivery.build [--only NAME]… [--contexts-only]`; BASE, REGISTRY and VERSION come from the environment.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+
+from devstack.delivery.fleet import installed
+from devstack.delivery.needs import Image, images, requirements
+from devstack.delivery.write import VERSION
+
+BASE = "docker.io/library/python:3.11-slim"
+_BIN = Path(sys.executable).parent
+
+
+def stage(root: Path, image: Image, target: Path) -> Path:
+    """Lays out the context of an image below `target`: Dockerfile, requirements, and links to the wheels; returns its folder."""
+    context = target / image.name
+    shutil.rmtree(context, ignore_errors=True)
+    (context / "wheels").mkdir(parents=True)
+    shutil.copy(root / "images" / "Dockerfile", context)
+    (context / "requirements.txt").write_text(requirements(root, image), encoding="utf-8")
+    wheels = target / "wheels"
+    _fetch(context / "requirements.txt", wheels)
+    ours = [_own_wheel(root / package, wheels) for package in image.packages]
+    (context / "ours.txt").write_text("".join(f"/wheels/{wheel.name}\n" for wheel in ours), encoding="utf-8")
+    needed = {line.split("==")[0].replace("-", "_").lower() for line in _names(context / "requirements.txt")}
+    for wheel in wheels.glob("*.whl"):
+        if wheel in ours or wheel.name.split("-")[0].replace(".", "_").lower() in needed:
+            os.link(wheel, context / "wheels" / wheel.name)
+    return context
+
+
+def build(context: Path, image: Image, *, base: str, tag: str, revision: str) -> str:
+    """Builds one image; returns its name. Raises FileNotFoundError where neither buildah nor docker is installed."""
+    arguments = {"BASE": base, "SERVICE": image.name, "MODULE": image.module, "VERSION": VERSION, "REVISION": revision}
+    flags = [part for name, value in arguments.items() for part in ("--build-arg", f"{name}={value}")]
+    if program := shutil.which("buildah"):
+        argv = [program, "build", "--isolation", "chroot", "--format", "oci", "--layers=false", "--timestamp", "0"]
+    elif program := shutil.which("docker"):
+        argv = [program, "build"]
+    else:
+        raise FileNotFoundError("neither buildah nor docker is installed (Debian: apt-get install buildah)")
+    subprocess.run([*argv, *flags, "--tag", tag, str(context)], check=True)
+    return tag
+
+
+def _fetch(lock: Path, wheels: Path) -> None:
+    argv = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-deps",
+        "--only-binary",
+        ":all:",
+    ]
+    subprocess.run([*argv, "--require-hashes", "--dest", str(wheels), "-r", str(lock)], check=True)
+
+
+def _own_wheel(package: Path, wheels: Path) -> Path:
+    name = tomllib.loads((package / "pyproject.toml").read_text(encoding="utf-8"))["project"]["name"].replace("-", "_")
+    for old in wheels.glob(f"{name}-*.whl"):
+        old.unlink()
+    argv = [
+        str(_BIN / "uv"),
+        "build",
+        "--quiet",
+        "--wheel",
+        "--no-build-isolation",
+        "--offline",
+        "--python",
+        sys.executable,
+    ]
+    subprocess.run([*argv, "--out-dir", str(wheels), str(package)], check=True)
+    return next(wheels.glob(f"{name}-*.whl"))
+
+
+def _names(lock: Path) -> list[str]:
+    return [line for line in lock.read_text(encoding="utf-8").splitlines() if line and not line[0].isspace()]
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Builds what is asked for; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="images")
+    parser.add_argument("--only", action="append", help="an image by its name; several times for several")
+    parser.add_argument("--contexts-only", action="store_true", help="lay out the contexts and build nothing")
+    asked = parser.parse_args(arguments)
+    root, target = Path.cwd(), Path("dist/images").absolute()
+    revision = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
+    prefix = f"{registry}/" if (registry := os.environ.get("REGISTRY", "")) else "localhost/"
+    (target / "wheels").mkdir(parents=True, exist_ok=True)
+    for image in images(installed(root)):
+        if asked.only and image.name not in asked.only:
+            continue
+        context = stage(root, image, target)
+        if not asked.contexts_only:
+            tag = f"{prefix}marque-{image.name}:{os.environ.get('VERSION', VERSION)}"
+            print(build(context, image, base=os.environ.get("BASE", BASE), tag=tag, revision=revision))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
