@@ -29,7 +29,7 @@ from servicekit.db.committed import Committed
 from servicekit.db.due import DueHandler, DueWorker
 from servicekit.db.engine import Database
 from servicekit.db.housekeeping import HOUSEKEEPING, housekeeping
-from servicekit.db.vitals import vitals
+from servicekit.db.vitals import Vitals
 from servicekit.health import HealthServer
 from servicekit.messaging import streams
 from servicekit.messaging.consumer import Consumer, Subscription
@@ -45,6 +45,7 @@ from servicekit.snapshots import SnapshotReader
 from servicekit.sweeps import Sweep
 from servicekit.telemetry import logs, metrics
 from servicekit.telemetry.database import instrument_engine
+from servicekit.telemetry.figures import Figure
 
 log = logs.get_logger(__name__)
 
@@ -82,6 +83,7 @@ class Service:
     snapshots: Mapping[str, SnapshotReader] = field(default_factory=dict)
     sweeps: Mapping[str, Sweep] = field(default_factory=dict)
     closing: Sequence[Closing] = ()
+    figures: Sequence[Figure] = ()
 
 
 Build = Callable[[Kit], Service]
@@ -146,8 +148,9 @@ class Running:
         )
         self._kit = make_kit(settings, self._name)
         self._service = self._build(self._kit)
+        metrics.current().declare(self._service.figures)
         instrument_engine(self._kit.database.engine.sync_engine)
-        self._health = HealthServer(settings.health_host, settings.health_port, self._checks(), metrics.render)
+        self._health = HealthServer(settings.health_host, settings.health_port, self._checks(), metrics.exposition)
         await self._health.start()
         await self._kit.database.start()
         if not await migrate.is_current(self._kit.database, self._service.migrations):
@@ -206,7 +209,7 @@ class Running:
             self._spawn("audit chain", chain.run())
         elif kit.settings.environment == "production":
             raise RuntimeError("MARQUE_AUDIT_KEYS names no folder with a key to sign the audit trail")
-        self._spawn("vitals", vitals(kit.database))
+        self._spawn("vitals", Vitals(kit.database, handlers).run())
         self._spawn("due", DueWorker(kit.database, handlers, kit.committed).run())
 
     def _checks(self) -> Mapping[str, Callable[[], Awaitable[None]]]:

@@ -60,7 +60,7 @@ class Gateway:
             log_enabled=False,
             backlog=1024,
         )
-        self._health = HealthServer(settings.health_host, settings.health_port, {}, metrics.render)
+        self._health = HealthServer(settings.health_host, settings.health_port, {}, metrics.exposition)
         self._nats: Nats | None = None
         self._serving: asyncio.Task[None] | None = None
 
