@@ -4,7 +4,7 @@ SHELL := bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PACKAGES := libs/marque_api libs/servicekit libs/tradekit libs/devstack libs/marquectl $(patsubst %/pyproject.toml,%,$(wildcard services/*/pyproject.toml))
+PACKAGES := libs/marque_api libs/servicekit libs/tradekit libs/devstack libs/marquectl libs/sight $(patsubst %/pyproject.toml,%,$(wildcard services/*/pyproject.toml))
 READY := $(VENV)/.ready
 # Where the machine keeps certificates of its own (a proxy's, say), they count beside uv's.
 CERTS := $(if $(wildcard /etc/ssl/certs/ca-certificates.crt),--system-certs)
@@ -40,19 +40,23 @@ reset: $(READY) ## Stop the platform and forget its data
 	@devstack reset
 
 .PHONY: test
-test: $(READY) check ## Pass every check and test (T=path for some of the tests)
+test: $(READY) check sight-tools ## Pass every check and test (T=path for some of the tests)
 	@pytest -q -n 3 --dist loadfile --no-loadscope-reorder $(T)
 
 ##@ Checks
 
 .PHONY: check
-check: lint protos ## Everything that needs no server
+check: lint protos sight-check ## Everything that needs no server
 
 .PHONY: lint
 lint: $(READY) ## Style, imports between rooms
 	@ruff format --check --quiet . || { ruff format --diff --quiet . | head -40; exit 1; }
 	@ruff check --quiet .
 	@lint-imports --no-cache >$(VENV)/imports.txt || { cat $(VENV)/imports.txt; exit 1; }
+
+.PHONY: sight-check
+sight-check: $(READY) ## Dashboards, alerts and pipelines under ops/ are what libs/sight makes
+	@python -m sight --check
 
 .PHONY: types
 types: $(READY) ## Static types of libraries and services
@@ -75,6 +79,14 @@ proto: $(READY) ## Generate libs/marque_api and docs/events.md from proto/
 	@python tools/protos.py generate
 	@python tools/events.py
 	@python tools/access.py
+
+.PHONY: sight-tools
+sight-tools: $(READY)
+	@python tools/prometheus.py
+
+.PHONY: sight
+sight: $(READY) ## Generate ops/ (dashboards, alerts, pipelines) from libs/sight
+	@python -m sight
 
 .PHONY: release
 release: $(READY) ## Make the present contracts the image that later changes must not break

@@ -209,7 +209,8 @@ class Running:
             self._spawn("audit chain", chain.run())
         elif kit.settings.environment == "production":
             raise RuntimeError("MARQUE_AUDIT_KEYS names no folder with a key to sign the audit trail")
-        self._spawn("vitals", Vitals(kit.database, handlers).run())
+        heard = [subscription.name for subscription in service.subscriptions]
+        self._spawn("vitals", Vitals(kit.database, handlers, heard).run())
         self._spawn("due", DueWorker(kit.database, handlers, kit.committed).run())
 
     def _checks(self) -> Mapping[str, Callable[[], Awaitable[None]]]:

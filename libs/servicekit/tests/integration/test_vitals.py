@@ -69,7 +69,7 @@ class TestTally:
         call = Call(Principal("s"), "/m")
         async with (uow := UnitOfWork(database, call)):
             uow.tally(figure, 3, outcome="good")
-        with pytest.raises(LookupError):
+        with pytest.raises(LookupError):  # noqa: PT012 - the block is what is rolled back
             async with (undone := UnitOfWork(database, call)):
                 undone.tally(figure, outcome="bad")
                 raise LookupError

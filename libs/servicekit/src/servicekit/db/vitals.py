@@ -38,11 +38,11 @@ _BACKLOG = sa.select(sa.func.count()).select_from(sa.select(1).where(_WAITING).l
 
 
 class Vitals:
-    """Asks a service's database for its figures."""
+    """Asks a service's database for its figures; those of its kinds of due work and of its consumers are told from the start."""
 
-    def __init__(self, database: Database, kinds: Iterable[str] = ()) -> None:
+    def __init__(self, database: Database, kinds: Iterable[str] = (), consumers: Iterable[str] = ()) -> None:
         self._database = database
-        self._consumers: set[str] = set()
+        self._consumers = set(consumers)
         self._kinds = set(kinds)
 
     async def run(self) -> None:
