@@ -21,10 +21,12 @@ help: ## Print the commands, grouped
 
 .PHONY: run
 run: $(READY) ## Bring the whole platform up on sample data and stay (Ctrl-C stops it)
+	@python tools/ops_ui.py --detach
 	@devstack run
 
 .PHONY: up
 up: $(READY) ## Bring the platform up in the background; returns when it is ready
+	@python tools/ops_ui.py --detach
 	@devstack up
 
 .PHONY: down
@@ -79,6 +81,10 @@ proto: $(READY) ## Generate libs/marque_api and docs/events.md from proto/
 	@python tools/protos.py generate
 	@python tools/events.py
 	@python tools/access.py
+
+.PHONY: ops-ui
+ops-ui: $(READY) ## Build the page of /ops/traces (needs Node; `make run` does so in the background)
+	@python tools/ops_ui.py
 
 .PHONY: sight-tools
 sight-tools: $(READY)

@@ -20,6 +20,7 @@ from servicekit.telemetry import logs, metrics
 from marque_gateway.admission import Admission
 from marque_gateway.app import make_app
 from marque_gateway.live import Live
+from marque_gateway.ops import Ops
 from marque_gateway.passthrough import Passthrough
 from marque_gateway.roster import GatewayRoster
 from marque_gateway.settings import Settings
@@ -51,8 +52,9 @@ class Gateway:
         per_principal = settings.live_connections_per_principal
         self._live = Live(settings.peers, settings.live_buffer, per_principal, self._roster.present)
         self._passthrough = Passthrough(settings, admission, self._upstreams)
+        self._ops = Ops(settings)
         self._http = Server(
-            make_app(settings, self._upstreams, admission, self._live, identity),
+            make_app(settings, self._upstreams, admission, self._live, identity, self._ops),
             address=settings.http_host,
             port=settings.http_port,
             interface=Interfaces.ASGINL,
@@ -93,6 +95,7 @@ class Gateway:
         if self._nats is not None:
             with contextlib.suppress(Exception):
                 await asyncio.wait_for(self._nats.close(), 5)
+        await self._ops.close()
         await self._upstreams.close()
         await self._verifier.close()
         await self._health.stop()
