@@ -4,7 +4,7 @@ SHELL := bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PACKAGES := libs/marque_api libs/servicekit libs/tradekit libs/devstack libs/marquectl $(patsubst %/pyproject.toml,%,$(wildcard services/*/pyproject.toml))
+PACKAGES := libs/marque_api libs/servicekit libs/tradekit libs/devstack libs/marquectl libs/sight $(patsubst %/pyproject.toml,%,$(wildcard services/*/pyproject.toml))
 READY := $(VENV)/.ready
 # Where the machine keeps certificates of its own (a proxy's, say), they count beside uv's.
 CERTS := $(if $(wildcard /etc/ssl/certs/ca-certificates.crt),--system-certs)
@@ -22,10 +22,12 @@ help: ## Print the commands, grouped
 
 .PHONY: run
 run: $(READY) ## Bring the whole platform up on sample data and stay (Ctrl-C stops it)
+	@python tools/ops_ui.py --detach
 	@devstack run
 
 .PHONY: up
 up: $(READY) ## Bring the platform up in the background; returns when it is ready
+	@python tools/ops_ui.py --detach
 	@devstack up
 
 .PHONY: down
@@ -42,18 +44,23 @@ reset: $(READY) ## Stop the platform and forget its data
 
 .PHONY: test
 test: $(READY) check chart-tools ## Pass every check and test (T=path for some of the tests)
+test: $(READY) check sight-tools ## Pass every check and test (T=path for some of the tests)
 	@pytest -q -n 3 --dist loadfile --no-loadscope-reorder $(T)
 
 ##@ Checks
 
 .PHONY: check
-check: lint protos ## Everything that needs no server
+check: lint protos sight-check ## Everything that needs no server
 
 .PHONY: lint
 lint: $(READY) ## Style, imports between rooms
 	@ruff format --check --quiet . || { ruff format --diff --quiet . | head -40; exit 1; }
 	@ruff check --quiet .
 	@lint-imports --no-cache >$(VENV)/imports.txt || { cat $(VENV)/imports.txt; exit 1; }
+
+.PHONY: sight-check
+sight-check: $(READY) ## Dashboards, alerts and pipelines under ops/ are what libs/sight makes
+	@python -m sight --check
 
 .PHONY: types
 types: $(READY) ## Static types of libraries and services
@@ -77,6 +84,18 @@ proto: $(READY) ## Generate libs/marque_api and docs/events.md from proto/
 	@python tools/events.py
 	@python tools/access.py
 	@python tools/charts.py files
+
+.PHONY: ops-ui
+ops-ui: $(READY) ## Build the page of /ops/traces (needs Node; `make run` does so in the background)
+	@python tools/ops_ui.py
+
+.PHONY: sight-tools
+sight-tools: $(READY)
+	@python tools/prometheus.py
+
+.PHONY: sight
+sight: $(READY) ## Generate ops/ (dashboards, alerts, pipelines) from libs/sight
+	@python -m sight
 
 .PHONY: release
 release: $(READY) ## Make the present contracts the image that later changes must not break

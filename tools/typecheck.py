@@ -9,7 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = sorted(ROOT.glob("libs/*/src")) + sorted(ROOT.glob("services/*/src"))
-PACKAGES = ["servicekit", "tradekit", "devstack", "marquectl"]
+PACKAGES = ["servicekit", "tradekit", "devstack", "marquectl", "sight"]
 
 
 def main() -> int:

@@ -16,6 +16,8 @@ def text(layout: Layout) -> str:
     rows: list[tuple[str, Any]] = []
     if addresses.get("http"):
         rows += [("HTTP door", addresses["http"]), ("API documents", f"{addresses['http']}/docs")]
+    if addresses.get("traces"):
+        rows.append(("traces", f"{addresses['traces']} (with {_marquectl()} token --role ops)"))
     rows += [("gRPC door", addresses.get("grpc")), ("token issuer", addresses.get("issuer"))]
     rows += [("PostgreSQL", addresses.get("postgres")), ("NATS", addresses.get("nats")), ("logs", layout.logs)]
     people = layout.people()

@@ -43,6 +43,9 @@ class Addresses:
     secret_files: Mapping[str, Path] = field(default_factory=dict)
     audit_keys: Path | None = None
     sealing_keys: Path | None = None
+    otlp_url: str | None = None
+    traces_url: str | None = None
+    ops_ui: Path | None = None
 
     def peers(self) -> str:
         """MARQUE_PEERS: JSON of domain service → host:port of its gRPC server."""
@@ -76,6 +79,18 @@ class Addresses:
                 told["MARQUE_SEALING_KEYS"] = str(self.sealing_keys)
         if name == GATEWAY and self.http_port is not None:
             told["MARQUE_HTTP_PORT"] = str(self.http_port)
+        return {**told, **self._for_traces(name)}
+
+    def _for_traces(self, name: str) -> dict[str, str]:
+        """Traces begin at the doors, where all are recorded; what a service begins by itself (polls, sweeps) is not."""
+        if self.otlp_url is None:
+            return {}
+        door = name == GATEWAY
+        told = {"MARQUE_OTLP_ENDPOINT": self.otlp_url, "MARQUE_TRACE_SAMPLE_RATIO": "1" if door else "0"}
+        if door and self.traces_url is not None:
+            told["MARQUE_TRACES_URL"] = self.traces_url
+        if door and self.ops_ui is not None:
+            told["MARQUE_OPS_UI"] = str(self.ops_ui)
         return told
 
     def for_operator(self) -> dict[str, str]:

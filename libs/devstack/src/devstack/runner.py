@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from devstack import banner, launch, ports
+from devstack import banner, launch, ports, traces
 from devstack.binaries import MissingProgram
 from devstack.contract import has_module
 from devstack.layout import Layout, PortTaken
@@ -61,7 +61,12 @@ def run(layout: Layout, environ: Mapping[str, str]) -> int:
             raise StartFailed("processes of the previous supervisor do not end; see `devstack status`")
         options = Options.from_environment(environ)
         stack = DevStack(
-            layout, environ, services=options.services, http_port=options.http_port, grpc_port=options.grpc_port
+            layout,
+            environ,
+            services=options.services,
+            http_port=options.http_port,
+            grpc_port=options.grpc_port,
+            traces=traces.wanted(environ),
         )
         return asyncio.run(_live(stack))
     except AlreadyRunning as error:

@@ -16,6 +16,7 @@ from devstack.postgres import EmbeddedPostgres
 from devstack.processes import Pause, ProcessSpec, Supervisor
 from devstack.readiness import http_ready
 from devstack.secretfiles import write_private
+from devstack.traces import TRACES, TraceStore, built_page
 
 USUAL_HTTP_PORT = 8080
 USUAL_GRPC_PORT = 9090
@@ -28,7 +29,8 @@ class DevStack:
     `environ` uses that database; PostgreSQL starts only for the rest. MARQUE_NATS_URL and MARQUE_ISSUER_URL replace
     the embedded ones likewise. `workers` names services of which another process runs the loops beside the serving
     one, as a second replica would. `postgres_settings` are added to the embedded PostgreSQL's, `pause` is the
-    supervisor's. Raises ValueError outside development, PortTaken for a given door that is in use.
+    supervisor's. `traces` keeps what the doors were asked for in a store, for `/ops/traces`. Raises ValueError
+    outside development, PortTaken for a given door that is in use.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class DevStack:
         workers: Iterable[str] = (),
         postgres_settings: Mapping[str, str] | None = None,
         pause: Pause | None = None,
+        traces: bool = False,
     ) -> None:
         if environ.get("MARQUE_ENVIRONMENT", "development") != "development":
             raise ValueError(f"devstack is for development, but MARQUE_ENVIRONMENT is {environ['MARQUE_ENVIRONMENT']}")
@@ -54,6 +57,7 @@ class DevStack:
         self._workers = tuple(workers)
         self._postgres_settings = postgres_settings
         self._book = PortBook(layout)
+        self._traces = TraceStore(layout, self._book) if traces and TraceStore.installed() else None
         self.postgres = self._make_postgres()
         self.nats = self._make_nats()
         self.issuer_port = None if environ.get("MARQUE_ISSUER_URL") else self._book.port("issuer")
@@ -81,6 +85,7 @@ class DevStack:
             "http": self.addresses.http_url,
             "grpc": self.addresses.grpc_address,
             "issuer": self.addresses.issuer_url,
+            "traces": f"{self.addresses.http_url}/ops/traces" if self._traces and self.addresses.http_url else None,
             "nats": self.addresses.nats_url if self.nats is not None else "given by MARQUE_NATS_URL",
             "postgres": f"{ports.LOOPBACK}:{self.postgres.port}"
             if self.postgres is not None
@@ -133,6 +138,9 @@ class DevStack:
             secret_files={name: self.layout.client_secret_file(name) for name in (*self.services, "marquectl")},
             audit_keys=self.layout.audit_keys(),
             sealing_keys=self.layout.sealing_keys(),
+            otlp_url=self._traces.otlp_url if self._traces else None,
+            traces_url=self._traces.url if self._traces else None,
+            ops_ui=built_page(),
         )
 
     def _database(self, name: str) -> str:
@@ -144,7 +152,7 @@ class DevStack:
 
     def _specs(self) -> list[ProcessSpec]:
         specs = self._infrastructure()
-        infrastructure = tuple(spec.name for spec in specs)
+        infrastructure = tuple(spec.name for spec in specs if spec.name != TRACES)  # nobody waits for those
         for name in self._with_database():
             specs += self._service(name, infrastructure)
         if GATEWAY in self.services:
@@ -181,6 +189,8 @@ class DevStack:
                     ready=http_ready(self.issuer_port, "/.well-known/openid-configuration"),
                 )
             )
+        if self._traces is not None:
+            specs.append(self._traces.spec(clean_environment(self._environ)))
         return specs
 
     def _service(self, name: str, infrastructure: tuple[str, ...]) -> list[ProcessSpec]:

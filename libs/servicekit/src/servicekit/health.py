@@ -15,10 +15,12 @@ import h11
 import orjson
 
 from servicekit.telemetry.logs import get_logger
-from servicekit.telemetry.metrics import CONTENT_TYPE
 
 Check = Callable[[], Awaitable[object]]
 """Passes by returning anything but ``False``; fails by raising, by returning ``False`` or by taking too long."""
+
+Exposition = Callable[[str], tuple[str, bytes]]
+"""From a scrape's ``Accept`` to content type and body."""
 
 State = Literal["starting", "ready", "draining"]
 
@@ -36,7 +38,7 @@ class HealthServer:
     - ``/livez``: 200 while the event loop turns.
     - ``/readyz``: 200 ``{"status": "ready"}``; 503 with ``starting``, ``draining`` or ``failing`` and the names of the
       failing checks.
-    - ``/metrics``: what ``render_metrics`` returns.
+    - ``/metrics``: what ``exposition`` returns.
 
     :param host: a pod says ``0.0.0.0``, a developer's machine ``127.0.0.1``.
     :param port: 0 takes a free one; see ``port`` after ``start``.
@@ -48,14 +50,14 @@ class HealthServer:
         host: str,
         port: int,
         checks: Mapping[str, Check],
-        render_metrics: Callable[[], bytes],
+        exposition: Exposition,
         *,
         check_seconds: float = CHECK_SECONDS,
     ) -> None:
         self._port = port
         self._host = host
         self._checks = dict(checks)
-        self._render_metrics = render_metrics
+        self._exposition = exposition
         self._check_seconds = check_seconds
         self._state: State = "starting"
         self._server: asyncio.Server | None = None
@@ -170,7 +172,7 @@ class HealthServer:
             case b"/readyz":
                 return await self._readiness()
             case b"/metrics":
-                return 200, CONTENT_TYPE, self._render_metrics()
+                return 200, *self._exposition(_accepted(request))
             case _:
                 return 404, _JSON, _status("not found")
 
@@ -180,6 +182,10 @@ class HealthServer:
             return 200, _JSON, _status("ready")
         status = "failing" if self._state == "ready" else self._state
         return 503, _JSON, orjson.dumps({"status": status, "failing": failing})
+
+
+def _accepted(request: h11.Request) -> str:
+    return ",".join(value.decode("latin-1") for name, value in request.headers if name == b"accept")
 
 
 async def _passes(check: Check) -> bool:

@@ -29,7 +29,7 @@ from servicekit.db.committed import Committed
 from servicekit.db.due import DueHandler, DueWorker
 from servicekit.db.engine import Database
 from servicekit.db.housekeeping import HOUSEKEEPING, housekeeping
-from servicekit.db.vitals import vitals
+from servicekit.db.vitals import Vitals
 from servicekit.health import HealthServer
 from servicekit.messaging import streams
 from servicekit.messaging.broker import BrokerAccess
@@ -48,6 +48,7 @@ from servicekit.snapshots import SnapshotReader
 from servicekit.sweeps import Sweep
 from servicekit.telemetry import logs, metrics
 from servicekit.telemetry.database import instrument_engine
+from servicekit.telemetry.figures import Figure
 
 log = logs.get_logger(__name__)
 
@@ -85,6 +86,7 @@ class Service:
     snapshots: Mapping[str, SnapshotReader] = field(default_factory=dict)
     sweeps: Mapping[str, Sweep] = field(default_factory=dict)
     closing: Sequence[Closing] = ()
+    figures: Sequence[Figure] = ()
 
 
 Build = Callable[[Kit], Service]
@@ -151,8 +153,9 @@ class Running:
         )
         self._kit = make_kit(settings, self._name)
         self._service = self._build(self._kit)
+        metrics.current().declare(self._service.figures)
         instrument_engine(self._kit.database.engine.sync_engine)
-        self._health = HealthServer(settings.health_host, settings.health_port, self._checks(), metrics.render)
+        self._health = HealthServer(settings.health_host, settings.health_port, self._checks(), metrics.exposition)
         await self._health.start()
         await migrate.wait_until_current(self._kit.database, self._service.migrations, settings.schema_wait_seconds)
         if self._work:
@@ -211,7 +214,8 @@ class Running:
             self._spawn("audit chain", chain.run())
         elif kit.settings.environment == "production":
             raise RuntimeError("MARQUE_AUDIT_KEYS names no folder with a key to sign the audit trail")
-        self._spawn("vitals", vitals(kit.database))
+        heard = [subscription.name for subscription in service.subscriptions]
+        self._spawn("vitals", Vitals(kit.database, handlers, heard).run())
         self._spawn("due", DueWorker(kit.database, handlers, kit.committed).run())
 
     def _checks(self) -> Mapping[str, Callable[[], Awaitable[None]]]:

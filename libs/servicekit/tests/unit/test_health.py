@@ -41,10 +41,10 @@ class Conditions:
         if "cancelled" in self.broken:
             raise asyncio.CancelledError
 
-    def render(self) -> bytes:
+    def exposition(self, accept: str) -> tuple[str, bytes]:
         if "metrics" in self.broken:
             raise RuntimeError(MARKER)
-        return b"up 1\n"
+        return f"text/plain; taken={accept}", b"up 1\n"
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ async def conditions() -> AsyncIterator[Conditions]:
 @pytest.fixture
 async def server(conditions: Conditions) -> AsyncIterator[HealthServer]:
     checks = {name: getattr(conditions, name) for name in ("stuck", "database", "broker", "cancelled")}
-    made = HealthServer("127.0.0.1", 0, checks, conditions.render, check_seconds=0.3)
+    made = HealthServer("127.0.0.1", 0, checks, conditions.exposition, check_seconds=0.3)
     await made.start()
     yield made
     await made.stop()
@@ -135,7 +135,11 @@ class TestOtherPaths:
     async def test_metrics_are_what_was_rendered(self, client: httpx.AsyncClient) -> None:
         answer = await client.get("/metrics?x=1")
         assert answer.content == b"up 1\n"
-        assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+        assert answer.headers["content-type"].startswith("text/plain")
+
+    async def test_the_scraper_is_asked_what_it_takes(self, client: httpx.AsyncClient) -> None:
+        answer = await client.get("/metrics", headers={"accept": "application/openmetrics-text"})
+        assert answer.headers["content-type"] == "text/plain; taken=application/openmetrics-text"
 
     async def test_a_failing_render_is_500_without_its_text(
         self, client: httpx.AsyncClient, conditions: Conditions
@@ -181,7 +185,7 @@ class TestHostileInput:
     @settings(max_examples=50, deadline=None)
     def test_any_bytes_leave_it_alive(self, data: bytes) -> None:
         async def scenario() -> bytes:
-            server = HealthServer("127.0.0.1", 0, {}, lambda: b"")
+            server = HealthServer("127.0.0.1", 0, {}, lambda accept: ("text/plain", b""))
             await server.start()
             try:
                 await raw(server.port, data)
@@ -211,18 +215,18 @@ class TestHostileInput:
 
 class TestStop:
     async def test_the_port_is_free_again_and_stopping_twice_is_fine(self, conditions: Conditions) -> None:
-        server = HealthServer("127.0.0.1", 0, {}, conditions.render)
+        server = HealthServer("127.0.0.1", 0, {}, conditions.exposition)
         await server.start()
         port = server.port
         _, writer = await asyncio.open_connection("127.0.0.1", port)  # a connection that says nothing
         await server.stop()
         await server.stop()
         writer.close()
-        again = HealthServer("127.0.0.1", port, {}, conditions.render)
+        again = HealthServer("127.0.0.1", port, {}, conditions.exposition)
         await again.start()
         assert again.port == port
         await again.stop()
 
     async def test_a_taken_port_is_an_error(self, server: HealthServer, conditions: Conditions) -> None:
         with pytest.raises(OSError):
-            await HealthServer("127.0.0.1", server.port, {}, conditions.render).start()
+            await HealthServer("127.0.0.1", server.port, {}, conditions.exposition).start()

@@ -5,10 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from opentelemetry import trace
+from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 from prometheus_client.parser import text_string_to_metric_families
 from servicekit.telemetry import metrics
+from servicekit.telemetry.figures import OTHER, Figure, Tally
 from servicekit.telemetry.metrics import MAX_CHILDREN, Metrics
 
+FIGURE = Figure("answers", "Answers", {"outcome": ("in_time", "late")})
 METHOD = "/marque.customer.v1.CustomerService/GetCustomer"
 
 
@@ -81,6 +87,51 @@ class TestRender:
 
     def test_the_process_measures_itself(self, fresh: Metrics) -> None:
         assert b"process_resident_memory_bytes" in metrics.render()
+
+
+class TestExposition:
+    def test_who_takes_openmetrics_gets_exemplars_of_recorded_traces_only(self, fresh: Metrics) -> None:
+        for trace_id, flags in ((0xABC, 1), (0xDEF, 0)):
+            context = SpanContext(trace_id, 1, False, TraceFlags(flags))
+            with trace.use_span(NonRecordingSpan(context)):
+                fresh.rpc_server(METHOD, "OK", 0.02)
+        kind, body = fresh.exposition("application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5")
+        assert kind.startswith("application/openmetrics-text")
+        assert b'trace_id="%032x"' % 0xABC in body
+        assert b"%032x" % 0xDEF not in body
+        assert body.endswith(b"# EOF\n")
+
+    @pytest.mark.parametrize("accept", ["", "*/*", "text/plain", "application/openmetrics-texture"])
+    def test_anybody_else_gets_the_older_text_without(self, fresh: Metrics, accept: str) -> None:
+        with trace.use_span(NonRecordingSpan(SpanContext(1, 1, False, TraceFlags(1)))):
+            fresh.rpc_server(METHOD, "OK", 0.02)
+        kind, body = fresh.exposition(accept)
+        assert kind.startswith("text/plain")
+        assert b"trace_id" not in body
+
+
+class TestFigures:
+    def test_every_series_of_a_figure_stands_at_zero_before_the_first_event(self, fresh: Metrics) -> None:
+        fresh.declare([FIGURE, Figure("bare", "Without labels")])
+        seen = samples()
+        assert {labels: value for (name, labels), value in seen.items() if name == "marque_answers_total"} == {
+            (("outcome", "in_time"),): 0,
+            (("outcome", "late"),): 0,
+        }
+        assert seen["marque_bare_total", ()] == 0
+
+    @given(st.text())
+    def test_no_text_that_was_not_declared_becomes_a_label(self, typed: str) -> None:
+        fresh = Metrics()
+        fresh.declare([FIGURE])
+        fresh.committed([], [Tally(FIGURE, 1, {"outcome": typed, typed: typed})])
+        samples_of = [one for found in fresh.registry.collect() for one in found.samples]
+        values = {one.labels["outcome"] for one in samples_of if one.name == "marque_answers_total"}
+        assert values <= {"in_time", "late", OTHER}
+
+    def test_events_are_counted_by_their_type(self, fresh: Metrics) -> None:
+        fresh.committed(["marque.vehicle.v1.SaleRecorded"] * 2, [])
+        assert samples()["marque_events_total", (("event_type", "marque.vehicle.v1.SaleRecorded"),)] == 2
 
 
 class TestReset:

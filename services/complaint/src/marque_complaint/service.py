@@ -21,6 +21,7 @@ from marque_complaint.clients import Customers, Network
 from marque_complaint.errors import CONSTRAINTS
 from marque_complaint.handover import ComplaintHandOver
 from marque_complaint.personal import ComplaintPersonalData
+from marque_complaint.rules import figures
 from marque_complaint.subscribers import subscriptions
 from marque_complaint.usecases import assigning, timers
 from marque_complaint.usecases.importing import CaseImporter
@@ -56,6 +57,7 @@ def build(kit: Kit) -> Service:
         snapshots=READERS,
         sweeps=sweeps if "network" in kit.settings.peers else {},
         closing=[customers, network],
+        figures=figures.ALL,
     )
 
 

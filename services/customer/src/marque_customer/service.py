@@ -26,6 +26,7 @@ from marque_customer.clients import Network, PersonalRecords, Vehicles, holds_pe
 from marque_customer.errors import CONSTRAINTS
 from marque_customer.handover import CustomerHandOver
 from marque_customer.repository import snapshots
+from marque_customer.rules import figures
 from marque_customer.rules.permits import Windows
 from marque_customer.settings import Settings
 from marque_customer.subscribers import subscriptions
@@ -100,6 +101,7 @@ def build(kit: Kit) -> Service:
         snapshots=readers,
         sweeps=sweeps,
         closing=[peer for peer in (vehicles, network, *others) if peer],
+        figures=figures.ALL,
     )
 
 

@@ -9,14 +9,16 @@ import re
 import time
 from dataclasses import dataclass
 
-from servicekit.errors import ResourceExhausted, Unauthenticated, Unavailable
+from servicekit.errors import DomainError, ResourceExhausted, Unauthenticated, Unavailable
 from servicekit.ids import new_id
+from servicekit.roles import RECORD_TRACES
 from servicekit.rpc.principal import ANONYMOUS, Principal
 from servicekit.rpc.tokens import TokenVerifier
 from servicekit.staff import Roster, narrowed
 
 from marque_gateway.window import WINDOW_SECONDS, SlidingWindow
 
+RECORD = "x-record-trace"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
 
@@ -69,6 +71,18 @@ class Admission:
         if principal is ANONYMOUS:
             return principal, _count(self._addresses, address)
         return principal, _count(self._principals, principal.subject)
+
+    async def may_record(self, wish: str, authorization: str) -> bool:
+        """Tells whether the trace of a request is to be recorded, whatever the ratio: `ops` asked for it by the header `x-record-trace`.
+
+        The token is remembered once verified, so the admission that follows pays nothing for it; it judges and counts a bad one.
+        """
+        if wish not in ("1", "true"):
+            return False
+        try:
+            return (await self._identify(authorization)).may(RECORD_TRACES)
+        except DomainError:
+            return False
 
     async def _identify(self, authorization: str) -> Principal:
         if not authorization:

@@ -27,6 +27,7 @@ from marque_gateway.contracts import Contracts
 from marque_gateway.edge import Edge, Gate
 from marque_gateway.live import Live
 from marque_gateway.openapi import build_document
+from marque_gateway.ops import Ops
 from marque_gateway.overview import Overview
 from marque_gateway.routes import RpcRoutes, Shortcut
 from marque_gateway.settings import Settings
@@ -45,7 +46,7 @@ _ABOUT = "One truth about each customer and each car, for a car maker and its de
 
 
 def make_app(
-    settings: Settings, upstreams: Upstreams, admission: Admission, live: Live, identity: ServiceIdentity
+    settings: Settings, upstreams: Upstreams, admission: Admission, live: Live, identity: ServiceIdentity, ops: Ops
 ) -> ASGIApp:
     """Returns the application of the HTTP door. Raises UnsupportedBinding for a contract that it cannot carry."""
     contracts = Contracts.installed()
@@ -73,6 +74,7 @@ def make_app(
     app.add_route(downloads.PATH, downloads.Downloads(upstreams).answer, methods=["GET"])
     app.add_route("/v1/{service}/imports", Uploads(upstreams).answer, methods=["POST"])
     app.add_route(f"{scim.PREFIX}/{{path:path}}", scim.Scim(upstreams, settings).answer, methods=list(_SCIM_METHODS))
+    ops.add_to(app)
     if settings.docs:
         document = build_document(
             contracts, bindings, description=_ABOUT, extra_paths=described.paths(), extra_schemas=described.schemas()
@@ -88,7 +90,7 @@ def make_app(
         assert method is not None
         methods[binding.rpc] = method
     gate: ASGIApp = Gate(Shortcut(app, routes, lambda inner: GZipMiddleware(inner, **_GZIP)), settings, admission)
-    return Edge(_with_cors(gate, settings.cors_origins) if settings.cors_origins else gate, methods)
+    return Edge(_with_cors(gate, settings.cors_origins) if settings.cors_origins else gate, methods, admission)
 
 
 def _with_cors(app: ASGIApp, origins: list[str]) -> ASGIApp:

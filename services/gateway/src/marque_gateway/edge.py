@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from marque_gateway.admission import Admission, request_id_of
+from marque_gateway.admission import RECORD, Admission, request_id_of
 from marque_gateway.answers import language, problem_for, problem_response
 from marque_gateway.settings import Settings
 
@@ -38,9 +38,10 @@ _READ_AWAY = 4096  # bytes of a body that comes with its head
 class Edge:
     """What every answer gets, whatever is asked: a trace, ids, security headers, a measure."""
 
-    def __init__(self, app: ASGIApp, methods: Mapping[str, Method]) -> None:
+    def __init__(self, app: ASGIApp, methods: Mapping[str, Method], admission: Admission) -> None:
         self._app = app
         self._methods = methods
+        self._admission = admission
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -51,7 +52,9 @@ class Edge:
         request_id = request_id_of(headers.get("x-request-id", ""))
         logs.request_id_var.set(request_id)
         answer = {"status": 500}
-        with spans.edge_span(metrics.http_method(scope["method"]), headers.get("traceparent")) as span:
+        name, wish = metrics.http_method(scope["method"]), headers.get(RECORD, "")
+        record = bool(wish) and await self._admission.may_record(wish, headers.get("authorization", ""))
+        with spans.edge_span(name, headers.get("traceparent"), record=record) as span:
             state: dict[str, Any] = scope.setdefault("state", {})
             state.update(route="other", span=span, principal=ANONYMOUS, methods=self._methods)
             told = _Told(send, request_id, propagation.current_trace_id() or "", answer, state)

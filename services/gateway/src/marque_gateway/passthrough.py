@@ -25,7 +25,7 @@ from servicekit.rpc.server import OPTIONS
 from servicekit.rpc.tls import certificate_of, listen
 from servicekit.telemetry import logs, metrics, propagation, spans
 
-from marque_gateway.admission import Admission, request_id_of
+from marque_gateway.admission import RECORD, Admission, request_id_of
 from marque_gateway.reflected import outside_pool
 from marque_gateway.settings import Settings
 from marque_gateway.upstream import Ending, Upstreams, owner_of, traced
@@ -101,7 +101,9 @@ class Passthrough:
             started, code = time.perf_counter(), "CANCELLED"
             answer: bytes | None = None
             failure: DomainError | grpc.aio.AioRpcError | None = None
-            with spans.edge_span(method.path.lstrip("/"), given.get("traceparent")) as span:
+            wish = given.get(RECORD, "")
+            record = bool(wish) and await self._admission.may_record(wish, given.get("authorization", ""))
+            with spans.edge_span(method.path.lstrip("/"), given.get("traceparent"), record=record) as span:
                 told: Metadata = [("x-request-id", request_id), ("x-trace-id", propagation.current_trace_id() or "")]
                 try:
                     await self._admit(method, given.get("authorization", ""), context.peer())

@@ -21,6 +21,7 @@ from servicekit.telemetry import logs, metrics
 from marque_gateway.admission import Admission
 from marque_gateway.app import make_app
 from marque_gateway.live import Live
+from marque_gateway.ops import Ops
 from marque_gateway.passthrough import Passthrough
 from marque_gateway.roster import GatewayRoster
 from marque_gateway.settings import Settings
@@ -52,8 +53,9 @@ class Gateway:
         per_principal = settings.live_connections_per_principal
         self._live = Live(settings.peers, settings.live_buffer, per_principal, self._roster.present)
         self._passthrough = Passthrough(settings, admission, self._upstreams)
+        self._ops = Ops(settings)
         self._http = Server(
-            make_app(settings, self._upstreams, admission, self._live, identity),
+            make_app(settings, self._upstreams, admission, self._live, identity, self._ops),
             address=settings.http_host,
             port=settings.http_port,
             interface=Interfaces.ASGINL,
@@ -61,7 +63,7 @@ class Gateway:
             log_enabled=False,
             backlog=1024,
         )
-        self._health = HealthServer(settings.health_host, settings.health_port, {}, metrics.render)
+        self._health = HealthServer(settings.health_host, settings.health_port, {}, metrics.exposition)
         self._nats: Nats | None = None
         self._serving: asyncio.Task[None] | None = None
 
@@ -94,6 +96,7 @@ class Gateway:
         if self._nats is not None:
             with contextlib.suppress(Exception):
                 await asyncio.wait_for(self._nats.close(), 5)
+        await self._ops.close()
         await self._upstreams.close()
         await self._verifier.close()
         await self._health.stop()

@@ -29,4 +29,6 @@ class Settings(ServiceSettings):
         default_factory=dict
     )  # telephone system → file with the secret that it signs by
     docs: bool = True
+    traces_url: str = ""  # of Tempo, or of the local trace store: read by `ops` under /ops/traces
+    ops_ui: Path | None = None  # the folder of the page that `make ops-ui` builds
     scim_subject: Literal["externalId", "userName"] = "externalId"  # which attribute is the `sub` of people's tokens

@@ -17,7 +17,7 @@ from servicekit.db.uow import UnitOfWork
 from servicekit.messaging.inbox import SYSTEM
 from servicekit.rpc.call import Call
 from servicekit.rpc.failures import is_transient
-from servicekit.telemetry import logs, metrics, spans
+from servicekit.telemetry import logs, spans
 
 log = logs.get_logger(__name__)
 
@@ -59,7 +59,6 @@ class DueWorker:
                 if row is None:
                     return False
                 claimed = row
-                metrics.current().due_overdue(row.kind, max(0.0, (now() - row.due_time).total_seconds()))
                 with spans.sweep_span(row.kind):
                     again = await self._handlers[row.kind](uow, row.key)
                 await self._settle(uow, row, again)

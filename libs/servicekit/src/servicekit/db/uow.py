@@ -32,7 +32,8 @@ from servicekit.errors import Aborted, DomainError, IdempotencyKeyReused
 from servicekit.ids import new_uuid
 from servicekit.rpc.call import Call
 from servicekit.rpc.principal import Principal
-from servicekit.telemetry import propagation, spans
+from servicekit.telemetry import metrics, propagation, spans
+from servicekit.telemetry.figures import Figure, Tally
 
 
 class Replayed(Exception):
@@ -69,6 +70,7 @@ class UnitOfWork:
         self._committed = committed
         self._events: list[tuple[Message, Aggregate | None, str | None]] = []
         self._audits: list[dict[str, Any]] = []
+        self._tallies: list[Tally] = []
         self._due_now = False
         self._answered = False
         self._claimed = False
@@ -153,6 +155,11 @@ class UnitOfWork:
             }
         )
 
+    def tally(self, figure: Figure, count: int = 1, **labels: str) -> None:
+        """Counts something of the trade when this transaction is committed."""
+        if count:
+            self._tallies.append(Tally(figure, count, labels))
+
     async def schedule(self, kind: str, key: str, due_time: datetime) -> None:
         """Makes work due at a moment; the same kind and key again moves it."""
         await self.schedule_all(kind, {key: due_time})
@@ -222,6 +229,9 @@ class UnitOfWork:
         if self._audits:
             await self.session.execute(insert(audit_records), self._audits)
         await self.session.commit()
+        if self._events or self._tallies:
+            types = [contract.event(event.DESCRIPTOR).name for event, _, _ in self._events]
+            metrics.current().committed(types, self._tallies)
         if self._committed is not None:
             if self._events:
                 self._committed.events.set()

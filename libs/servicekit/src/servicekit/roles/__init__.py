@@ -180,6 +180,10 @@ PERMISSIONS |= {role: PERMISSIONS[role] | _permissions(*held) for role, held in 
 PERMISSIONS |= {role: PERMISSIONS[role] | _permissions(*held) for role, held in survey.HELD.items()}
 PERMISSIONS |= {role: PERMISSIONS[role] | _permissions(*held) for role, held in campaign.HELD.items()}
 
+# Traces belong to no service with a contract: the gateway asks for these by name (marque_gateway/ops.py, edge.py).
+READ_TRACES, RECORD_TRACES = "ops.traces.read", "ops.traces.record"
+PERMISSIONS["ops"] |= {READ_TRACES, RECORD_TRACES}
+
 CLASSES: dict[str, frozenset[int]] = {
     "owner": frozenset({IDENTITY, CONTACT, PROFILE, COMMERCIAL, PERSON}),
     "dealer.sales": ALL_CLASSES,

@@ -11,8 +11,10 @@ a label from a caller's text: labels live as long as the process.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 
+from opentelemetry import trace
 from opentelemetry.util.types import AttributeValue
 from prometheus_client import (
     CollectorRegistry,
@@ -25,14 +27,24 @@ from prometheus_client import (
     disable_created_metrics,
     generate_latest,
 )
+from prometheus_client.openmetrics import exposition as openmetrics
+
+from servicekit.telemetry.figures import OTHER, Figure, Figures, Tally
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+OPENMETRICS_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Upper bounds in seconds; 0.1, 0.25 and 1.0 are where objectives are stated."""
 
 MAX_CHILDREN = 5_000
 _HTTP_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-_OTHER = "_OTHER"
+_TAKES_OPENMETRICS = re.compile(r"(^|,)\s*application/openmetrics-text\s*(;|,|$)").search
+
+
+def exemplar() -> dict[str, str] | None:
+    """The present trace as an exemplar, where it is recorded: an id that finds nothing helps nobody."""
+    context = trace.get_current_span().get_span_context()
+    return {"trace_id": f"{context.trace_id:032x}"} if context.trace_flags.sampled else None
 
 
 class _Timings:
@@ -47,18 +59,18 @@ class _Timings:
         child = self._children.get(labels)
         if child is None:
             child = self._child(labels)
-        child.observe(seconds)
+        child.observe(seconds, exemplar())
 
     def _child(self, labels: tuple[str, ...]) -> Histogram:
         if len(self._children) >= MAX_CHILDREN:
-            return self._histogram.labels(*(_OTHER,) * self._width)
+            return self._histogram.labels(*(OTHER,) * self._width)
         child = self._children[labels] = self._histogram.labels(*labels)
         return child
 
 
 def http_method(method: str) -> str:
     """Returns a method of HTTP as it is told on: one that is none may hold anything, and becomes `_OTHER`."""
-    return method if method in _HTTP_METHODS else _OTHER
+    return method if method in _HTTP_METHODS else OTHER
 
 
 class Metrics:
@@ -89,6 +101,7 @@ class Metrics:
         self._audit_age = Gauge("audit_oldest_wait_seconds", "Age of the oldest of them", registry=registry)
         self._audit_segment = Gauge("audit_segment", "The last segment of the audit trail closed", registry=registry)
         self._pool = Gauge("db_pool_in_use", "Database connections checked out", registry=registry)
+        self._figures = Figures(registry)
 
     def describe_target(self, attributes: Mapping[str, AttributeValue]) -> None:
         """Publish the resource as ``target_info``, as OpenTelemetry maps it to Prometheus."""
@@ -117,7 +130,7 @@ class Metrics:
         self._lag.labels(consumer).set(lag_seconds)
 
     def consumer_processed(self, consumer: str, outcome: str, count: int = 1) -> None:
-        """Messages handled; ``outcome`` from a closed set: ``applied``, ``duplicate``, ``retried``, ``dead`` ..."""
+        """Messages handled; ``outcome`` from a closed set: ``done``, ``retried``, ``parked``."""
         self._processed.labels(consumer, outcome).inc(count)
 
     def dead_letters(self, consumer: str, parked: int) -> None:
@@ -145,9 +158,27 @@ class Metrics:
         """Connections checked out of the pool."""
         self._pool.set(connections)
 
+    def declare(self, figures: Iterable[Figure]) -> None:
+        """Puts the figures of a service at 0."""
+        self._figures.declare(figures)
+
+    def committed(self, event_types: Iterable[str], tallies: Sequence[Tally]) -> None:
+        """What a unit of work did, told after its commit."""
+        seen = exemplar()
+        for event_type in event_types:
+            self._figures.event(event_type, seen)
+        for tally in tallies:
+            self._figures.count(tally, seen)
+
     def render(self) -> bytes:
         """Everything in Prometheus' text format, to be sent as ``CONTENT_TYPE``."""
         return generate_latest(self.registry)
+
+    def exposition(self, accept: str) -> tuple[str, bytes]:
+        """Content type and body of a scrape: OpenMetrics with exemplars for who takes it, else the older text without."""
+        if _TAKES_OPENMETRICS(accept.lower()):
+            return OPENMETRICS_TYPE, openmetrics.generate_latest(self.registry)
+        return CONTENT_TYPE, self.render()
 
 
 _current: Metrics | None = None
@@ -171,3 +202,8 @@ def reset() -> Metrics:
 def render() -> bytes:
     """The current metrics in Prometheus' text format."""
     return current().render()
+
+
+def exposition(accept: str) -> tuple[str, bytes]:
+    """The current metrics for a scrape; see ``Metrics.exposition``."""
+    return current().exposition(accept)

@@ -28,6 +28,7 @@ from servicekit.telemetry.scrub import ScrubbingExporter
 
 SHUTDOWN_SECONDS = 2.0
 _EXPORT_SECONDS = 5.0
+_EVERY_MILLISECONDS = 1_000  # who looks for a trace has just made it
 _SCOPE = "servicekit"
 
 FOLLOW_LINKS = create_key("marque-follow-links")
@@ -112,7 +113,7 @@ class Tracing:
             provider.add_span_processor(SimpleSpanProcessor(exporters[-1]))
         if otlp_endpoint is not None:
             exporters.append(ScrubbingExporter(OTLPSpanExporter(endpoint=otlp_endpoint, timeout=_EXPORT_SECONDS)))
-            provider.add_span_processor(BatchSpanProcessor(exporters[-1]))
+            provider.add_span_processor(BatchSpanProcessor(exporters[-1], schedule_delay_millis=_EVERY_MILLISECONDS))
         tracing = cls(provider, exporters)
         current.tracer, current.listening = tracing._tracer, listening
         if isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):

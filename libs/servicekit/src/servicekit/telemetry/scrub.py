@@ -32,11 +32,11 @@ UNSAFE_ATTRIBUTES = frozenset(
 )
 """Attributes that never leave. A path or query may hold a phone number or a survey's token; ``http.route`` stays."""
 
-_UNSAFE_PREFIXES = ("http.request.header.", "http.response.header.", "rpc.request.metadata.", "db.query.parameter.")
+UNSAFE_PREFIXES = ("http.request.header.", "http.response.header.", "rpc.request.metadata.", "db.query.parameter.")
 
 
 def _unsafe(key: str) -> bool:
-    return key in UNSAFE_ATTRIBUTES or key.startswith(_UNSAFE_PREFIXES)
+    return key in UNSAFE_ATTRIBUTES or key.startswith(UNSAFE_PREFIXES)
 
 
 def scrub(span: ReadableSpan) -> ReadableSpan:

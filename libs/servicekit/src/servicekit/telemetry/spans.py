@@ -64,17 +64,23 @@ def client_span(method: str) -> SpanScope:
 
 
 def edge_span(
-    name: str, caller_traceparent: str | None = None, attributes: Mapping[str, AttributeValue] | None = None
+    name: str,
+    caller_traceparent: str | None = None,
+    attributes: Mapping[str, AttributeValue] | None = None,
+    *,
+    record: bool = False,
 ) -> SpanScope:
     """A request from outside: a new trace, decided here, with a link to the caller's.
 
     :param name: ``GET /v1/customers/{customer_id}`` (the route, never the path) or a gRPC method.
     :param caller_traceparent: the caller's header as received; whatever it says, it does not choose our sampling.
     :param attributes: ``http.request.method``, ``http.route`` ...; no path, query, address or user agent.
+    :param record: somebody who may ask for it wants this trace recorded, whatever the ratio.
     """
     caller = parse(caller_traceparent) if caller_traceparent else None
     links = () if caller is None else (Link(caller),)
-    return _scope(_start(name, SpanKind.SERVER, attributes, None, links))
+    context = _ROOT_OF_RECORDED if record else _ROOT
+    return _scope(current.tracer.start_span(name, context, SpanKind.SERVER, attributes, links))
 
 
 def producer_create_span(event_type: str) -> SpanScope:

@@ -6,7 +6,6 @@ import uuid
 from collections.abc import Iterable
 from datetime import datetime
 
-from marque.complaint.v1 import case_types_pb2
 from servicekit.db.uow import UnitOfWork
 from servicekit.telemetry import logs
 from tradekit.clock import WorkCalendar
@@ -17,7 +16,7 @@ from marque_complaint.models import Case, CaseClock, CaseEntry
 from marque_complaint.repository import cases as repository
 from marque_complaint.repository import clocks as rows
 from marque_complaint.repository.scope import Scope
-from marque_complaint.rules import clocks, hours, kinds
+from marque_complaint.rules import clocks, figures, hours, kinds
 
 log = logs.get_logger(__name__)
 CLOCK = "case-clock"
@@ -111,7 +110,9 @@ async def run_clocks(uow: UnitOfWork, case: Case) -> None:
             row = stored[kind] = CaseClock(case_id=case.case_id, kind=kind)
             uow.add(row)
         elif row.start_time != clock.start:
-            row.breach_time = None
+            row.breach_time = row.met_time = None
+        if clock.met is not None and row.met_time is None and row.breach_time is None:
+            uow.tally(figures.CASE_CLOCKS, clock=figures.clock_of(kind), outcome=figures.KEPT)
         row.start_time, row.target_minutes, row.due_time = clock.start, clock.target_minutes, clock.due
         row.met_time, row.paused, row.held_reason = clock.met, clock.paused, clock.held
         row.calendar_version = calendar.version if calendar is not None else 0
@@ -139,9 +140,10 @@ async def breach(uow: UnitOfWork, case: Case, stored: dict[int, CaseClock]) -> N
     ]
     for row in sorted(late, key=lambda row: (row.due_time, row.kind)):
         row.breach_time = uow.now
-        word = case_types_pb2.CaseClockKind.Name(row.kind).removeprefix("CASE_CLOCK_KIND_")  # type: ignore[arg-type]
+        word = figures.clock_of(row.kind)
         write_down(uow, case, "BREACHED", word)
         uow.emit(events.case_breached(case, row), of=case)
+        uow.tally(figures.CASE_CLOCKS, clock=word, outcome=figures.BREACHED)
         uow.audit("breach", "case", str(case.case_id), ("clocks",))
         await _climb(uow, case)
     if late:

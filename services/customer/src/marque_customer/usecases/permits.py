@@ -16,6 +16,7 @@ from marque_customer.repository import calls, contact_rules, people
 from marque_customer.repository import permits as repository
 from marque_customer.repository.notes import connection_of
 from marque_customer.repository.permits import Written
+from marque_customer.rules import figures
 from marque_customer.rules import permits as rules
 from marque_customer.rules.permits import Address, Asked, Booking, Limit, Person, Refusal, Windows
 
@@ -69,6 +70,8 @@ async def take(*, uow: UnitOfWork, asked: Sequence[Asked], windows: Windows) -> 
             else:
                 answers.append(batch.answer(locked[person_id], one))
         await repository.write(connection, batch.written)
+        _count(uow, "granted", sum(isinstance(one, Granted) for one in answers))
+        _count_refusals(uow, [one for one in answers if isinstance(one, Refusal)])
         return answers
 
 
@@ -144,7 +147,10 @@ async def spend(*, uow: UnitOfWork, permits: Sequence[Holding], windows: Windows
         rows = await repository.held(connection, {permit for permit, _ in permits})
         now = await repository.clock(connection)
         judged = [(permit, rules.spending(rows.get(permit), holding, now, windows)) for permit, holding in permits]
-        await repository.spend(connection, [permit for permit, refusal in judged if refusal is None], now)
+        good = [permit for permit, refusal in judged if refusal is None]
+        await repository.spend(connection, good, now)
+        _count(uow, "spent", len(good))
+        _count_refusals(uow, [refusal for _, refusal in judged if refusal is not None])
         return _outcomes(judged, rows, rules.SPENT)
 
 
@@ -167,7 +173,18 @@ async def _end(
         judged = [(permit, judge(rows.get(permit), holding)) for permit, holding in permits]
         good = [permit for permit, refusal in judged if refusal is None]
         await repository.end(connection, good, state, await repository.clock(connection))
+        _count(uow, "finished" if state == rules.FINISHED else "returned", len(good))
         return _outcomes(judged, rows, state)
+
+
+def _count(uow: UnitOfWork, step: str, count: int) -> None:
+    uow.tally(figures.PERMITS, count, step=step)
+
+
+def _count_refusals(uow: UnitOfWork, refusals: Sequence[Refusal]) -> None:
+    _count(uow, "refused", len(refusals))
+    for refusal in refusals:
+        uow.tally(figures.REFUSALS, reason=figures.reason_of(refusal.reason))
 
 
 def _outcomes(

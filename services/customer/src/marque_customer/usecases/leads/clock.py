@@ -13,6 +13,7 @@ from marque_customer.errors import LeadNotFound
 from marque_customer.models import Lead, Task
 from marque_customer.repository import families, lead_work, tasks
 from marque_customer.repository import leads as repository
+from marque_customer.rules import figures
 from marque_customer.rules import leads as rules
 from marque_customer.usecases.leads import common, referring
 
@@ -77,6 +78,7 @@ async def _lapse(uow: UnitOfWork, lead: Lead) -> datetime:
     )
     lapsed.due_time.FromDatetime(due)
     uow.emit(lapsed, of=lead)
+    uow.tally(figures.LEAD_CLOCKS, outcome=figures.LAPSED)
     common.say_stage(uow, lead, before)
     uow.audit("lapse", "lead", str(lead.lead_id), ("stage",))
     latest = await lead_work.latest_rules(uow.session)

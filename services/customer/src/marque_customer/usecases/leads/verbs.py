@@ -14,7 +14,7 @@ from servicekit.ids import new_uuid
 from marque_customer.mapping.interactions import staff_of
 from marque_customer.models import Interaction, Lead, Task
 from marque_customer.repository import customers, lead_work, tasks
-from marque_customer.rules import grading
+from marque_customer.rules import figures, grading
 from marque_customer.rules import leads as rules
 from marque_customer.usecases.leads import common, referring
 
@@ -95,6 +95,8 @@ async def contact(
         before = lead.stage
         by_manager = "dealer.manager" in uow.principal.roles
         latest = await lead_work.latest_rules(uow.session)
+        if reached and lead.stage == rules.ASSIGNED and lead.respond_due_time is not None:
+            uow.tally(figures.LEAD_CLOCKS, outcome=figures.IN_TIME)
         lead.contacted(moment, reached, by_manager, grading.band_of(latest.rules, lead.grade).contact_every_days)
         common.write_down(uow, lead, "CONTACTED" if reached else "NOT_REACHED", before=before)
         if reached:
