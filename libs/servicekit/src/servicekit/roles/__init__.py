@@ -176,6 +176,7 @@ _UPKEEP: dict[str, tuple[str, ...]] = {
     "service": _UPKEEP_ALL,
 }
 PERMISSIONS |= {role: PERMISSIONS[role] | _permissions(*held) for role, held in _UPKEEP.items()}
+PERMISSIONS |= {role: PERMISSIONS[role] | _permissions(*held) for role, held in complaint.LEARNING.items()}
 
 CLASSES: dict[str, frozenset[int]] = {
     "owner": frozenset({IDENTITY, CONTACT, PROFILE, COMMERCIAL, PERSON}),

@@ -22,7 +22,7 @@ from servicekit.ids import new_uuid
 
 from marque_complaint import events
 from marque_complaint.models import Case, CaseEntry, CaseSearch
-from marque_complaint.repository import bulk
+from marque_complaint.repository import bulk, facts
 from marque_complaint.repository import scope as scopes
 from marque_complaint.rules import kinds, reading, safety, tracking, vins
 from marque_complaint.usecases import creating
@@ -130,6 +130,8 @@ async def _apply(
                 touched[row.key] = case
     written = await _insert(uow, list(fresh.values()))
     await _change(uow, list(touched.values()))
+    changed = [*(case for key, case in fresh.items() if key in written), *touched.values()]
+    await facts.mark(uow.session, [case.case_id for case in changed])
     missed = [row for row in rows if row.key in fresh and row.key not in written]
     for row in missed:
         del outcomes[id(row)]
