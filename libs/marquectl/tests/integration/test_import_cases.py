@@ -167,7 +167,7 @@ class TestRealFiles:
         (whole,) = await lines(complaint)
         assert int(whole["caseCount"]) == cases
         months = await lines(complaint, groupBy=["CASE_COUNT_GROUP_MONTH", "CASE_COUNT_GROUP_SYSTEM"])
-        portal_months = [one for one in await lines(complaint, groupBy="CASE_COUNT_GROUP_MONTH", make="深蓝汽车")]
+        portal_months = await lines(complaint, groupBy="CASE_COUNT_GROUP_MONTH", make="深蓝汽车")
         assert {one["month"]["month"] for one in portal_months} <= {1, 2, 3, 4}
         engines = sum(int(one["caseCount"]) for one in months if one["system"] == "ENGINE")
         given = sum(int(one["caseCount"]) - int(one["predictedCount"]) for one in months if one["system"] == "ENGINE")
