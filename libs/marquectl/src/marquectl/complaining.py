@@ -13,7 +13,7 @@ from marquectl.door import Door
 from marquectl.world import World
 
 Ask = Callable[..., Message]
-_CASES = "complaint.v1.CaseService"
+_CASES, _SIGNALS = "complaint.v1.CaseService", "complaint.v1.DefectSignalService"
 _STEPS: dict[str, tuple[str, dict[str, Any]]] = {
     "acknowledge": ("AcknowledgeCase", {}),
     "assess": ("AssessCase", {"severity": 2, "components": ["TRANSMISSION"]}),
@@ -47,6 +47,13 @@ class Cases:
         people = {lead.customer_key: lead.dealer_code for lead in world.leads}
         told = zip(STORIES, sorted(people.items()), world.cars, strict=False)
         return [self._one(story, person, dealer, car.vehicle.vin) for story, (person, dealer), car in told]
+
+    async def look_for_defects(self) -> None:
+        """Asks for a look at all cars, where no signal is raised yet; it is done a little later."""
+        listing = f"{_SIGNALS}/ListDefectSignals"
+        if not (await self._door.call(listing, method(listing).input(page_size=1, show_muted=True))).signals:
+            name = f"{_SIGNALS}/ScanDefects"
+            await self._door.call(name, self._request(name, "defects"))
 
     async def _one(self, story: tuple[int, int, str, tuple[str, ...]], person: str, dealer: str, vin: str) -> None:
         kind, channel, text, way = story

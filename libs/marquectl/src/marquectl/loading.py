@@ -76,6 +76,8 @@ class Loader:
         await belonging.enter(Belongings.of(self._world.customers))
         cases = Cases(self._door, self.dealer_ids, self.customer_ids, self._request)
         await self._all(cases.works(self._world))
+        await self._rows("cases")
+        await cases.look_for_defects()
 
     async def _rows(self, kind: str) -> None:
         rows = self._world.rows[kind]

@@ -101,6 +101,13 @@ class TestMakeSample:
         assert before["claims"] > 0
         assert before["cases"] > 0
 
+        async def warned() -> list[str]:
+            rows = await all_services.sql("complaint", "SELECT model, system FROM defect_signals")
+            return [f"{row['model']} {row['system']}" for row in rows]
+
+        await until(warned, 60, "no signal of a defect")
+        assert await warned() == ["Cross SERVICE BRAKES"]
+
         seen.clear()
         await make_sample(
             door,

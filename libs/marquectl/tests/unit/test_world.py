@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from marquectl.world import make_world, nhtsa, vins
+from marquectl.world import make_world, nhtsa, troubles, vins
 from marquectl.world.cars import WORLD_DAY
 from marquectl.world.leads import WAYS
 from marquectl.world.network import POSTS, STATIONS
@@ -169,3 +169,12 @@ class TestLeads:
         assert {made.way for made in world.leads} == set(WAYS)
         assert len({made.customer_key for made in world.leads}) == len(world.leads) == 36
         assert world.leads == make_world(7, 60).leads
+
+
+class TestTroubles:
+    def test_of_late_one_part_of_one_car_is_complained_about_more(self) -> None:
+        rows = make_world(3, 2).rows["cases"]
+        braking = [row.receive_date[:7] for row in rows if row.component == troubles.RISING]
+        assert len({row.source_key for row in rows}) == len(rows)
+        assert [braking.count(month) for month in ("2025-12", "2026-04", "2026-05", "2026-10")] == [1, 1, 9, 9]
+        assert max(row.receive_date for row in rows) <= "2026-10-31"

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from datetime import date
 from typing import Any
 
 import grpc
 import grpc.aio
+from google.type import date_pb2
 from marque.customer.v1 import customer_service_pb2
 from marque.network.v1 import assignment_pb2, assignment_service_pb2, calendar_pb2, calendar_service_pb2
+from marque.vehicle.v1 import vehicle_exposure_service_pb2
 from servicekit.errors import Unavailable
 from servicekit.rpc.client import Peer
 
@@ -18,6 +21,8 @@ _CALENDAR = "/marque.network.v1.CalendarService/GetDealerCalendar"
 _ASSIGN = "/marque.network.v1.AssignmentService/Assign"
 _DEPARTMENT = "service"
 _END = "/marque.network.v1.AssignmentService/EndAssignment"
+_EXPOSURE = "/marque.vehicle.v1.VehicleExposureService/ListExposure"
+_PAGE = 1000
 _CASE, _ROLE = "complaint.case", "dealer.care"
 
 
@@ -101,3 +106,30 @@ class Network(_Neighbour):
         except grpc.aio.AioRpcError as error:
             if error.code() is not grpc.StatusCode.NOT_FOUND:
                 raise
+
+
+class Vehicles(_Neighbour):
+    """What the vehicle service is asked. Where there is none in the house, no car is known to be in use."""
+
+    name = "vehicle"
+
+    async def in_use(self, make: str, model: str, model_year: int, first: date, last: date) -> dict[date, int]:
+        """Returns how many cars of a model year were in use at the beginning of each month that was counted. Raises Unavailable."""
+        if self._peer is None:
+            return {}
+        request = vehicle_exposure_service_pb2.ListExposureRequest(
+            make=make, model=model, model_year=model_year, page_size=_PAGE, month_from=_day(first), month_to=_day(last)
+        )
+        found: dict[date, int] = {}
+        while True:
+            answer = await self._ask(_EXPOSURE, request)
+            for row in answer.exposures:
+                month = date(row.month.year, row.month.month, 1)
+                found[month] = found.get(month, 0) + row.vehicle_count
+            if not answer.next_page_token:
+                return found
+            request.page_token = answer.next_page_token
+
+
+def _day(value: date) -> date_pb2.Date:
+    return date_pb2.Date(year=value.year, month=value.month, day=value.day)

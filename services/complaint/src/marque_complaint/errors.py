@@ -83,6 +83,34 @@ class CaseThreadFull(FailedPrecondition):
     message = "The case holds {most} words already."
 
 
+class CaseSuggesterNotFound(NotFound):
+    """Nothing was learned, or not by this version."""
+
+    reason = "CASE_SUGGESTER_NOT_FOUND"
+    message = "There is no such version, or nothing was learned yet."
+
+
+class SuggesterMissing(FailedPrecondition):
+    """Nothing was learned yet."""
+
+    reason = "SUGGESTER_MISSING"
+    message = "Too few cases were decided to learn from."
+
+
+class DefectSignalNotFound(NotFound):
+    """No such signal."""
+
+    reason = "DEFECT_SIGNAL_NOT_FOUND"
+    message = "There is no such signal."
+
+
+class NotStaff(FailedPrecondition):
+    """The caller is nobody of the staff."""
+
+    reason = "NOT_STAFF"
+    message = "Only somebody of the staff can follow a signal."
+
+
 class CaseKnownAlready(Aborted):
     """Two writers brought the same case of a source system at once."""
 

@@ -6,9 +6,11 @@ from datetime import datetime
 from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
+from google.type import date_pb2
 from marque.complaint.v1 import case_events_pb2 as told
+from marque.complaint.v1 import defect_signal_events_pb2
 
-from marque_complaint.models import Case, CaseClock
+from marque_complaint.models import Case, CaseClock, DefectSignal
 from marque_complaint.rules import vins
 
 
@@ -98,4 +100,15 @@ def case_snapshot(row: Case) -> told.CaseSnapshot:
         escalation=row.escalation,  # type: ignore[arg-type]
         handler_staff_id=_text(row.handler_staff_id),
         receive_time=_moment(row.receive_time),
+    )
+
+
+def defect_signal_raised(row: DefectSignal) -> defect_signal_events_pb2.DefectSignalRaised:
+    """Tells that complaints about a component of a model year rise."""
+    plain = ("make", "model", "model_year", "system", "basis", "after_count", "predicted_count", "false_alarm_rate")
+    day = row.change_month
+    return defect_signal_events_pb2.DefectSignalRaised(
+        signal_id=str(row.signal_id),
+        change_month=date_pb2.Date(year=day.year, month=day.month, day=day.day),
+        **{name: getattr(row, name) for name in plain},
     )

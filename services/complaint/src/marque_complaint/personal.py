@@ -13,6 +13,7 @@ from servicekit.db.uow import UnitOfWork
 from servicekit.personal import Erasure, PersonalRecord, Retained
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from marque_complaint.repository import facts
 from marque_complaint.repository import personal as repository
 
 CASE, MESSAGE, NOTE = "complaint.case", "complaint.case_message", "complaint.case_note"
@@ -36,6 +37,7 @@ class ComplaintPersonalData:
             return done
         erased, kept = await repository.anonymise(uow.session, customer_ids, uow.now)
         if erased:
+            await facts.mark(uow.session, erased)  # where it happened goes from what is counted, too
             done.erased[CASE] = len(erased)
         if kept:
             done.retained.append(Retained(CASE, kept, "CASE_OPEN"))

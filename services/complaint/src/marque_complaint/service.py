@@ -14,18 +14,29 @@ from servicekit.operations import OperationsApi
 from servicekit.personal_api import PersonalDataApi
 from servicekit.rpc.client import Peer
 from servicekit.service import Kit, Service
+from servicekit.sweeps import Sweep
 
 from marque_complaint import due
-from marque_complaint.api import CaseApi, CasePolicyApi, CaseThreadApi
-from marque_complaint.clients import Customers, Network
+from marque_complaint.api import (
+    CaseApi,
+    CaseCountApi,
+    CasePolicyApi,
+    CaseTaxonomyApi,
+    CaseThreadApi,
+    DefectSignalApi,
+)
+from marque_complaint.clients import Customers, Network, Vehicles
 from marque_complaint.errors import CONSTRAINTS
 from marque_complaint.handover import ComplaintHandOver
 from marque_complaint.personal import ComplaintPersonalData
 from marque_complaint.rules import figures
 from marque_complaint.subscribers import subscriptions
 from marque_complaint.usecases import assigning, timers
+from marque_complaint.usecases.counting import Counting
+from marque_complaint.usecases.defects import Scanning
 from marque_complaint.usecases.importing import CaseImporter
 from marque_complaint.usecases.snapshots import READERS
+from marque_complaint.usecases.suggesting import Suggester, Training
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -35,8 +46,14 @@ def build(kit: Kit) -> Service:
     work = Work(kit.database, kit.committed, CONSTRAINTS)
     customers, network = Customers(_peer(kit, "customer")), Network(_peer(kit, "network"))
     importers: dict[str, Importer] = {"ImportCases": CaseImporter(work)}
+    vehicles, suggester = Vehicles(_peer(kit, "vehicle")), Suggester()
     heard = subscriptions()
-    sweeps = {
+    sweeps: dict[str, Sweep] = {
+        "case-facts": Counting(work, suggester),
+        "case-suggester": Training(work),
+        "defects": Scanning(work, vehicles),
+    }
+    asking: dict[str, Sweep] = {
         "calendars": partial(timers.ask_hours, work=work, network=network),
         "case-assignments": partial(assigning.sweep, work=work, network=network),
     }
@@ -47,6 +64,9 @@ def build(kit: Kit) -> Service:
             CaseApi(work, customers),
             CaseThreadApi(work),
             CasePolicyApi(work),
+            CaseTaxonomyApi(work, suggester),
+            CaseCountApi(work),
+            DefectSignalApi(work),
             ImportApi("complaint", work, importers),
             PersonalDataApi("complaint", work, ComplaintPersonalData()),
             HandOverApi("complaint", work, ComplaintHandOver()),
@@ -58,6 +78,8 @@ def build(kit: Kit) -> Service:
         sweeps=sweeps if "network" in kit.settings.peers else {},
         closing=[customers, network],
         figures=figures.ALL,
+        sweeps={**sweeps, **asking} if "network" in kit.settings.peers else sweeps,
+        closing=[customers, network, vehicles],
     )
 
 

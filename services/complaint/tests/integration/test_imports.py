@@ -43,6 +43,20 @@ class TestImportCases:
         assert (case["state"], case["severity"], case["safety_signs"]) == (9, 4, ["INJURY", "BRAKES"])
         assert sorted(await desk.events(str(case["case_id"]))) == ["CaseReceived", "SafetyCaseFlagged"]
 
+    async def test_danger_that_only_a_later_row_tells_is_flagged_once(self, desk: Any) -> None:
+        key = uuid.uuid4().hex
+        calm = row(key, description="The radio hums.")
+        assert await send(desk, [calm]) == (1, 0, 0, 0)
+        (case,) = await stored(desk, key)
+        assert await desk.events(str(case["case_id"])) == ["CaseReceived"]
+
+        for _ in range(2):
+            await send(desk, [{**calm, "fire": "Y"}])
+        await send(desk, [{**calm, "injured": "1"}])
+        (case,) = await stored(desk, key)
+        assert (case["severity"], case["safety_signs"]) == (4, ["FIRE", "INJURY"])
+        assert await desk.events(str(case["case_id"])) == ["CaseReceived", "SafetyCaseFlagged"]
+
     async def test_two_imports_of_the_same_rows_at_once_make_each_case_once(self, desk: Any) -> None:
         mark = uuid.uuid4().hex[:12]
         rows = [row(f"{mark}-{number:03}") for number in range(120)]

@@ -14,6 +14,7 @@ from marquectl.world.orders import MadeOrder, channel_rows, plant_rows
 from marquectl.world.orders import orders as car_orders
 from marquectl.world.partners import kpi_rows, target_rows
 from marquectl.world.people import MadeCustomer, customer
+from marquectl.world.troubles import case_rows
 from marquectl.world.visits import visits_of
 
 SOURCE = "sample"
@@ -65,6 +66,7 @@ def make_world(seed: int, size: int) -> World:
             "targets": list(target_rows(seed)),
             "plant-stages": list(plant_rows(ordered)),
             "channel-days": list(channel_rows(seed)),
+            "cases": list(case_rows(seed)),
         },
         transfers=transfers,
         consents=list(touches.consents(seed, size)),

@@ -183,6 +183,7 @@ PERMISSIONS |= {role: PERMISSIONS[role] | _permissions(*held) for role, held in 
 # Traces belong to no service with a contract: the gateway asks for these by name (marque_gateway/ops.py, edge.py).
 READ_TRACES, RECORD_TRACES = "ops.traces.read", "ops.traces.record"
 PERMISSIONS["ops"] |= {READ_TRACES, RECORD_TRACES}
+PERMISSIONS |= {role: PERMISSIONS[role] | _permissions(*held) for role, held in complaint.LEARNING.items()}
 
 CLASSES: dict[str, frozenset[int]] = {
     "owner": frozenset({IDENTITY, CONTACT, PROFILE, COMMERCIAL, PERSON}),

@@ -28,3 +28,36 @@ complaint.notes: add list
 )
 CASE_IMPORTS = "complaint.cases: import\ncomplaint.imports: upload read list cancel"
 CASES_ALL = CASE_WORK + CASE_IMPORTS + "\ncomplaint.policies: put"
+
+# What past cases teach: words to count by, reports, signals of defects.
+LEARNING_DESK = """
+complaint.terms: list suggest
+complaint.cases: count
+"""
+LEARNING_WATCH = (
+    LEARNING_DESK
+    + """
+complaint.suggesters: read
+complaint.defect_signals: list read list_evidence follow
+"""
+)
+LEARNING_ALL = (
+    LEARNING_WATCH
+    + """
+complaint.terms: put
+complaint.suggesters: train
+complaint.defect_signals: mute scan
+"""
+)
+LEARNING: dict[str, tuple[str, ...]] = {
+    "dealer.care": (LEARNING_DESK,),
+    "dealer.manager": (LEARNING_DESK,),
+    "dealer.service": (LEARNING_DESK,),
+    "oem.agent": (LEARNING_DESK,),
+    "oem.region": (LEARNING_DESK,),
+    "oem.technical": (LEARNING_WATCH,),
+    "oem.quality": (LEARNING_ALL,),
+    "oem.manager": (LEARNING_ALL,),
+    "oem.admin": (LEARNING_ALL,),
+    "service": (LEARNING_ALL,),
+}

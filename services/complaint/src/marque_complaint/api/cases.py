@@ -22,6 +22,7 @@ from marque_complaint.mapping import cases as mapping
 from marque_complaint.mapping import common
 from marque_complaint.repository import cases as repository
 from marque_complaint.repository import clocks as clock_rows
+from marque_complaint.repository import facts
 from marque_complaint.repository import scope as scopes
 from marque_complaint.repository.query import Order
 from marque_complaint.rules import clocks, hours, kinds, tracking
@@ -53,7 +54,10 @@ class CaseApi:
     async def GetCase(self, request: Any, call: Call) -> Any:
         row = await seen(self._work, call, request.case_id)
         found = (await repository.clocks_of(self._work.reader, [row["case_id"]])).get(row["case_id"], [])
-        return mapping.case_for(call)(row, found, await self._elapsed(row) if found else None)
+        made = mapping.case_for(call)(row, found, await self._elapsed(row) if found else None)
+        if (guess := await facts.prediction(self._work.reader, row["case_id"])) is not None:
+            mapping.add_prediction(made, guess)
+        return made
 
     async def ListCases(self, request: Any, call: Call) -> Any:
         reader, page = self._work.reader, page_of(request)

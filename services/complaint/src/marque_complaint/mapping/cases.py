@@ -102,6 +102,16 @@ def case_message(row: common.Row) -> case_pb2.Case:
     return message
 
 
+def add_prediction(message: case_pb2.Case, row: common.Row) -> None:
+    """Adds what is predicted of a case, where nobody has said it."""
+    made = message.prediction
+    made.suggester_version = row["suggester_version"]
+    if row["predicted"]:
+        made.system, made.system_score = row["system"], row["system_score"]
+    if row["category_predicted"]:
+        made.category, made.category_score = row["category"], row["category_score"]
+
+
 def _add_clock(message: case_pb2.Case, row: common.Row, elapsed: Elapsed | None) -> None:
     made = message.clocks.add(
         kind=row["kind"],

@@ -2,6 +2,8 @@
 
 from marque_complaint.models.base import Model
 from marque_complaint.models.cases import Case, CaseClock, CaseEntry, CaseSearch
+from marque_complaint.models.defects import DefectFollower, DefectScan, DefectSignal
+from marque_complaint.models.learning import CaseFact, CaseMark, CaseSuggester, CaseTerm
 from marque_complaint.models.policies import CasePolicy, KnownCalendar
 from marque_complaint.models.threads import CaseMessage, CaseNote
 
@@ -9,10 +11,17 @@ __all__ = [
     "Case",
     "CaseClock",
     "CaseEntry",
+    "CaseFact",
+    "CaseMark",
     "CaseMessage",
     "CaseNote",
     "CasePolicy",
     "CaseSearch",
+    "CaseSuggester",
+    "CaseTerm",
+    "DefectFollower",
+    "DefectScan",
+    "DefectSignal",
     "KnownCalendar",
     "Model",
 ]

@@ -15,6 +15,7 @@ from marque_complaint.errors import CaseNotFound
 from marque_complaint.models import Case, CaseClock, CaseEntry
 from marque_complaint.repository import cases as repository
 from marque_complaint.repository import clocks as rows
+from marque_complaint.repository import facts
 from marque_complaint.repository.scope import Scope
 from marque_complaint.rules import clocks, figures, hours, kinds
 
@@ -97,8 +98,9 @@ async def calendar_of(uow: UnitOfWork, case: Case) -> WorkCalendar | None:
 
 
 async def run_clocks(uow: UnitOfWork, case: Case) -> None:
-    """Computes a case's clocks anew from its history, keeps them, and makes due what comes first."""
+    """Computes a case's clocks anew from its history, keeps them, and makes due what comes first; what it counts as is found anew."""
     await uow.flush()
+    await facts.mark(uow.session, [case.case_id])
     calendar = await calendar_of(uow, case)
     computed = clocks.clocks(await rows.history(uow.session, case.case_id), calendar)
     stored = await rows.stored(uow.session, case.case_id)
@@ -149,6 +151,7 @@ async def breach(uow: UnitOfWork, case: Case, stored: dict[int, CaseClock]) -> N
     if late:
         case.touch()
         await uow.flush()
+        await facts.mark(uow.session, [case.case_id])
 
 
 async def _climb(uow: UnitOfWork, case: Case) -> None:

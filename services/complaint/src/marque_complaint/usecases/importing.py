@@ -22,7 +22,7 @@ from servicekit.ids import new_uuid
 
 from marque_complaint import events
 from marque_complaint.models import Case, CaseEntry, CaseSearch
-from marque_complaint.repository import bulk
+from marque_complaint.repository import bulk, facts
 from marque_complaint.repository import scope as scopes
 from marque_complaint.rules import kinds, reading, safety, tracking, vins
 from marque_complaint.usecases import creating
@@ -115,6 +115,7 @@ async def _apply(
     known = await bulk.lock_by_source(uow.session, source, (row.key for row in rows))
     fresh: dict[str, Case] = {}
     touched: dict[str, Case] = {}
+    endangered: list[Case] = []
     for row in rows:
         case = known.get(row.key) or fresh.get(row.key)
         if case is None:
@@ -124,12 +125,19 @@ async def _apply(
             row.violations.append(FieldViolation("source_key", "CASE_NOT_YOURS", "The case is of another dealer."))
             outcomes[id(row)] = row.outcome(REJECTED)
         else:
+            safe = not case.safety_signs
             changed = _merge(case, row.values)
             outcomes[id(row)] = row.outcome(UPDATED if changed else UNCHANGED)
             if changed and row.key in known:
                 touched[row.key] = case
+                if safe and case.safety_signs:
+                    endangered.append(case)
     written = await _insert(uow, list(fresh.values()))
     await _change(uow, list(touched.values()))
+    for case in endangered:
+        uow.emit(events.safety_case_flagged(case), of=case)
+    changed = [*(case for key, case in fresh.items() if key in written), *touched.values()]
+    await facts.mark(uow.session, [case.case_id for case in changed])
     missed = [row for row in rows if row.key in fresh and row.key not in written]
     for row in missed:
         del outcomes[id(row)]
@@ -204,7 +212,7 @@ def _document(case: Case) -> dict[str, Any]:
 
 
 async def _change(uow: UnitOfWork, cases: list[Case]) -> None:
-    """Writes what rows added to known cases; danger that was not known before is told."""
+    """Writes what rows added to known cases."""
     for case in cases:
         row = await uow.session.get(CaseSearch, case.case_id)
         if row is not None:

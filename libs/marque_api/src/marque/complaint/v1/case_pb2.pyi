@@ -70,6 +70,7 @@ class Case(_message.Message):
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
     MASKED_FIELDS_FIELD_NUMBER: _builtins.int
+    PREDICTION_FIELD_NUMBER: _builtins.int
     case_id: _builtins.str
     """The id, UUID text."""
     tracking_code: _builtins.str
@@ -180,6 +181,12 @@ class Case(_message.Message):
     def masked_fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The fields that the caller may not see, which are therefore absent."""
 
+    @_builtins.property
+    def prediction(self) -> Global___CasePrediction:
+        """What its text may be about, by what people decided about past cases; absent where a person said it, or nothing was learned.
+        Shown by `GetCase` alone.
+        """
+
     def __init__(
         self,
         *,
@@ -226,11 +233,50 @@ class Case(_message.Message):
         update_time: _timestamp_pb2.Timestamp | None = ...,
         etag: _builtins.str = ...,
         masked_fields: _abc.Iterable[_builtins.str] | None = ...,
+        prediction: Global___CasePrediction | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["close_time", b"close_time", "create_time", b"create_time", "due_time", b"due_time", "incident_date", b"incident_date", "receive_time", b"receive_time", "resolve_time", b"resolve_time", "update_time", b"update_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["close_time", b"close_time", "create_time", b"create_time", "due_time", b"due_time", "incident_date", b"incident_date", "prediction", b"prediction", "receive_time", b"receive_time", "resolve_time", b"resolve_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "category", b"category", "cause", b"cause", "channel", b"channel", "clocks", b"clocks", "close_time", b"close_time", "components", b"components", "create_time", b"create_time", "customer_id", b"customer_id", "customer_tier", b"customer_tier", "dealer_id", b"dealer_id", "description", b"description", "due_time", b"due_time", "escalation", b"escalation", "etag", b"etag", "further_options", b"further_options", "handler_staff_id", b"handler_staff_id", "incident_date", b"incident_date", "kind", b"kind", "make", b"make", "masked_fields", b"masked_fields", "model", b"model", "model_year", b"model_year", "odometer_km", b"odometer_km", "policy_version", b"policy_version", "proposal", b"proposal", "receive_time", b"receive_time", "remedy", b"remedy", "remedy_asked", b"remedy_asked", "reopen_count", b"reopen_count", "resolution", b"resolution", "resolve_time", b"resolve_time", "safety_signs", b"safety_signs", "severity", b"severity", "source", b"source", "source_key", b"source_key", "state", b"state", "subject", b"subject", "tracking_code", b"tracking_code", "update_time", b"update_time", "vin", b"vin", "vin_problem", b"vin_problem", "waiting", b"waiting"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "category", b"category", "cause", b"cause", "channel", b"channel", "clocks", b"clocks", "close_time", b"close_time", "components", b"components", "create_time", b"create_time", "customer_id", b"customer_id", "customer_tier", b"customer_tier", "dealer_id", b"dealer_id", "description", b"description", "due_time", b"due_time", "escalation", b"escalation", "etag", b"etag", "further_options", b"further_options", "handler_staff_id", b"handler_staff_id", "incident_date", b"incident_date", "kind", b"kind", "make", b"make", "masked_fields", b"masked_fields", "model", b"model", "model_year", b"model_year", "odometer_km", b"odometer_km", "policy_version", b"policy_version", "prediction", b"prediction", "proposal", b"proposal", "receive_time", b"receive_time", "remedy", b"remedy", "remedy_asked", b"remedy_asked", "reopen_count", b"reopen_count", "resolution", b"resolution", "resolve_time", b"resolve_time", "safety_signs", b"safety_signs", "severity", b"severity", "source", b"source", "source_key", b"source_key", "state", b"state", "subject", b"subject", "tracking_code", b"tracking_code", "update_time", b"update_time", "vin", b"vin", "vin_problem", b"vin_problem", "waiting", b"waiting"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Case: _TypeAlias = Case  # noqa: Y015
+
+@_typing.final
+class CasePrediction(_message.Message):
+    """What a case may be about. Nobody has said so: it is predicted."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SYSTEM_FIELD_NUMBER: _builtins.int
+    SYSTEM_SCORE_FIELD_NUMBER: _builtins.int
+    CATEGORY_FIELD_NUMBER: _builtins.int
+    CATEGORY_SCORE_FIELD_NUMBER: _builtins.int
+    SUGGESTER_VERSION_FIELD_NUMBER: _builtins.int
+    system: _builtins.str
+    """The component of the taxonomy; empty where a person gave one."""
+    system_score: _builtins.float
+    """How sure that is, from 0 to 1."""
+    category: _builtins.str
+    """The category; empty where a person gave one."""
+    category_score: _builtins.float
+    """How sure that is, from 0 to 1."""
+    suggester_version: _builtins.int
+    """The version of what was learned."""
+    def __init__(
+        self,
+        *,
+        system: _builtins.str = ...,
+        system_score: _builtins.float = ...,
+        category: _builtins.str = ...,
+        category_score: _builtins.float = ...,
+        suggester_version: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["category", b"category", "category_score", b"category_score", "suggester_version", b"suggester_version", "system", b"system", "system_score", b"system_score"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CasePrediction: _TypeAlias = CasePrediction  # noqa: Y015
