@@ -43,8 +43,7 @@ reset: $(READY) ## Stop the platform and forget its data
 	@devstack reset
 
 .PHONY: test
-test: $(READY) check chart-tools ## Pass every check and test (T=path for some of the tests)
-test: $(READY) check sight-tools ## Pass every check and test (T=path for some of the tests)
+test: $(READY) check chart-tools sight-tools ## Pass every check and test (T=path for some of the tests)
 	@pytest -q -n 3 --dist loadfile --no-loadscope-reorder $(T)
 
 ##@ Checks

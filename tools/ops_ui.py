@@ -42,9 +42,9 @@ def build() -> int:
             print("the page is being built already")
             return 0
         installed = FOLDER / "node_modules" / ".package-lock.json"
-        if not installed.exists() or installed.stat().st_mtime < (FOLDER / "package-lock.json").stat().st_mtime:
-            if code := subprocess.run(["npm", "ci", "--no-progress"], cwd=FOLDER, check=False).returncode:
-                return code
+        stale = not installed.exists() or installed.stat().st_mtime < (FOLDER / "package-lock.json").stat().st_mtime
+        if stale and (code := subprocess.run(["npm", "ci", "--no-progress"], cwd=FOLDER, check=False).returncode):
+            return code
         return subprocess.run(["npm", "run", "build"], cwd=FOLDER, check=False).returncode
 
 

@@ -75,8 +75,6 @@ def build(kit: Kit) -> Service:
         due={**import_due(work, importers), **due.handlers()},
         subscriptions=heard,
         snapshots=READERS,
-        sweeps=sweeps if "network" in kit.settings.peers else {},
-        closing=[customers, network],
         figures=figures.ALL,
         sweeps={**sweeps, **asking} if "network" in kit.settings.peers else sweeps,
         closing=[customers, network, vehicles],
