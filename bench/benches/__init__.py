@@ -9,15 +9,15 @@ from bench.benches import (
     events,
     growth,
     imports,
+    lemon,
     linking,
     reads,
+    recall,
+    repair_orders,
     search_growth,
     standing,
     tracing,
     transcoding,
-    lemon,
-    recall,
-    repair_orders,
     vehicle_life,
 )
 from bench.report import Figure
