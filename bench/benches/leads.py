@@ -81,7 +81,8 @@ def _row(number: int) -> wire.LeadImportRow:
 
 async def _send(world: World, source: str, first: int, count: int) -> None:
     client = world.platform.client("customer", ROLE)
-    answers = client.stream("customer.v1.CustomerImportService/ImportLeads", _messages(source, first, count))
+    messages = _messages(source, first, count)
+    answers = client.stream("customer.v1.CustomerImportService/ImportLeads", messages, timeout=3600)
     async for answer in answers:
         if answer.summary.rejected:
             raise RuntimeError(f"leads were rejected: {answer.rejected[0]}")
