@@ -32,6 +32,7 @@ ASKED = 40
 _PART = 10_000
 _CARD = 380  # bytes of a card in the sample world
 _NAME = "clerks"
+_PAGE = 20
 # Family names by how many have them (the first ten of a public census are a third of all), given names of 64 characters.
 _FAMILIES = "王李张刘陈杨黄赵吴周徐孙马朱胡郭何林高罗郑梁谢宋唐许韩邓冯曹彭曾肖田董潘袁蔡蒋余于杜叶程魏苏吕丁任卢"
 _WEIGHTS = [7.2, 7.1, 6.8, 5.3, 4.5, 3.1, 2.2, 2.1, 2.0, 1.9, *(1.5 - 0.025 * place for place in range(40))]
@@ -139,9 +140,12 @@ def _caller(database: Database, phone: str) -> Asked:
 
 def _search(database: Database, text: str) -> Asked:
     async def ask() -> tuple[int, bool]:
-        found = await repository.candidates(database.reader, _ALL, search.query(text), 0)
-        await reads.cards(database.reader, [row["customer_id"] for row in found[:20]])
-        return len(found), len(found) > repository.CANDIDATES
+        query, most = search.query(text), repository.most(_PAGE)
+        named = await repository.named(database.reader, _ALL, query, 0, most)
+        others = await repository.candidates(database.reader, _ALL, query, 0, most)
+        found = list(dict.fromkeys(row["customer_id"] for row in (*named, *others)))
+        await reads.cards(database.reader, found[:_PAGE])
+        return len(found), len(found) > most
 
     return ask
 

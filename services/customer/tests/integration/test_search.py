@@ -59,6 +59,21 @@ class TestSearchCustomers:
         longer = await desk.create(name="Quillon Zephyrson Maximilian")
         assert await desk.found(desk.agent, "quillon zephyr") == [exact.customer_id, longer.customer_id]
 
+    async def test_whole_name_is_found_behind_more_partial_ones_than_are_looked_at(self, desk):
+        given = "".join(chr(0x4E00 + uuid.uuid4().int % 5000) for _ in range(2))
+        await desk.platform.sql(
+            "customer",
+            "INSERT INTO customers (customer_id, version, create_time, update_time, status_time, kind, status, full_name, search_text,"
+            " search_tokens, card) SELECT gen_random_uuid(), 1, now(), now(), now(), 1, 1, '', $1 || n, ARRAY[$2], ''"
+            " FROM generate_series(1, 700) n",
+            f"{given}明\n",
+            given,
+        )
+        exact = await desk.create(name=given)
+        answer = await desk.search(desk.agent, given, page_size=1)
+        assert [match.customer.customer_id for match in answer.results] == [exact.customer_id]
+        assert answer.truncated
+
     async def test_says_when_more_matched_than_were_returned(self, desk):
         name = f"Cut{uuid.uuid4().hex[:8].translate(str.maketrans('0123456789', 'ghijklmnop'))}"
         for _ in range(3):

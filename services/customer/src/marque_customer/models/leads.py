@@ -276,7 +276,10 @@ class LeadRulesVersion(Model):
 
 
 class LeadIntake(Model):
-    """What a sender sent, as it came, and what became of it. `sender_key` is the sender's own name of it, or its digest."""
+    """What a sender sent, as it came, and what became of it. `sender_key` is the sender's own name of it, or its digest.
+
+    `interaction_id` is the touch that a mail or a conversation left; of these `raw` is empty.
+    """
 
     __tablename__ = "lead_intakes"
 
@@ -290,6 +293,7 @@ class LeadIntake(Model):
     problems: Mapped[list[list[str]]] = mapped_column(JSONB, default=list)
     content_hash: Mapped[str] = mapped_column(default="")
     create_time: Mapped[datetime]
+    interaction_id: Mapped[uuid.UUID | None]
 
 
 class KnownCalendar(Model):

@@ -6,12 +6,15 @@ from collections.abc import Sequence
 
 import asyncpg
 from servicekit.db.engine import Reader
-from tradekit.search import SearchQuery
+from tradekit.search import QueryKind, SearchQuery, like
 
 from marque_customer.repository.sight import Sight, rule
 from marque_customer.rules.kinds import LISTED
 
 CANDIDATES = 500
+# Looked at for a page of results: of more namesakes each costs a page of the table, and all of them fit alike. Those whose name is exactly
+# what was typed are looked for apart and come first (`named`), so that a small bound never hides them.
+_PER_RESULT, _LEAST = 3, 60
 _SHORTEST_GUESS = 4
 # The tokens of the dealers in scope (rules.documents.dealer_token): the index narrows to their customers before a row is read.
 _DEALER_TOKENS = """(SELECT array_agg('@' || replace(s.dealer_id::text, '-', '')) FROM (
@@ -19,8 +22,26 @@ _DEALER_TOKENS = """(SELECT array_agg('@' || replace(s.dealer_id::text, '-', '')
     SELECT dealer_id FROM known_dealers WHERE group_code = $6::text OR region_code = $7::text) s)"""
 
 
-async def candidates(reader: Reader, sight: Sight, query: SearchQuery, kind: int) -> Sequence[asyncpg.Record]:
-    """Returns up to CANDIDATES + 1 rows `customer_id, search_text` that hold every word of the query."""
+def most(size: int) -> int:
+    """Returns how many candidates are looked at for so many results."""
+    return min(max(size * _PER_RESULT, _LEAST), CANDIDATES)
+
+
+async def named(reader: Reader, sight: Sight, query: SearchQuery, kind: int, limit: int) -> Sequence[asyncpg.Record]:
+    """Returns up to `limit` + 1 rows whose name, the first line of their text, is exactly what was typed; none for numbers and keys."""
+    if query.kind not in (QueryKind.HAN, QueryKind.LATIN):
+        return []
+    whole = like(query.text).strip("%")
+    values = [list(LISTED), kind, *sight.values, query.text, f"{whole}\n%"]
+    exact = f"(c.search_text = ${len(values) - 1} OR c.search_text LIKE ${len(values)})"
+    found: Sequence[asyncpg.Record] = await reader.fetch(_statement(sight, [exact], limit), *values)
+    return found
+
+
+async def candidates(
+    reader: Reader, sight: Sight, query: SearchQuery, kind: int, limit: int = CANDIDATES
+) -> Sequence[asyncpg.Record]:
+    """Returns up to `limit` + 1 rows `customer_id, search_text` that hold every word of the query."""
     conditions, values = [], [list(LISTED), kind, *sight.values]
     if query.tokens:
         values.append(query.tokens)
@@ -28,24 +49,26 @@ async def candidates(reader: Reader, sight: Sight, query: SearchQuery, kind: int
     for pattern in query.patterns:
         values.append(pattern)
         conditions.append(f"c.search_text LIKE ${len(values)}")
-    found: Sequence[asyncpg.Record] = await reader.fetch(_statement(sight, conditions), *values)
+    found: Sequence[asyncpg.Record] = await reader.fetch(_statement(sight, conditions, limit), *values)
     return found
 
 
-async def near(reader: Reader, sight: Sight, query: SearchQuery, kind: int) -> Sequence[asyncpg.Record]:
+async def near(
+    reader: Reader, sight: Sight, query: SearchQuery, kind: int, limit: int = CANDIDATES
+) -> Sequence[asyncpg.Record]:
     """Returns rows with a word nearly like the query, for a slip in a Latin name; none for queries too short to guess by."""
     if len(query.text) < _SHORTEST_GUESS or not query.text.replace(" ", "").isalpha() or not query.text.isascii():
         return []
     values = [list(LISTED), kind, *sight.values, query.text]
-    text = _statement(sight, [f"c.search_text %> ${len(values)}"])
+    text = _statement(sight, [f"c.search_text %> ${len(values)}"], limit)
     found: Sequence[asyncpg.Record] = await reader.fetch(text, *values)
     return found
 
 
-def _statement(sight: Sight, conditions: list[str]) -> str:
+def _statement(sight: Sight, conditions: list[str], limit: int) -> str:
     scoped = not sight.everything and sight.own is None
     found = [*conditions, f"c.search_tokens && {_DEALER_TOKENS}"] if scoped else conditions
     return (
         f"SELECT c.customer_id, c.search_text FROM customers c WHERE {' AND '.join(found)}"  # noqa: S608
-        f" AND c.status = ANY($1) AND ($2 = 0 OR c.kind = $2) AND {rule(3)} LIMIT {CANDIDATES + 1}"
+        f" AND c.status = ANY($1) AND ($2 = 0 OR c.kind = $2) AND {rule(3)} LIMIT {limit + 1}"
     )

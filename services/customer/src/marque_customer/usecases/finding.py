@@ -34,15 +34,18 @@ async def search(*, reader: Reader, call: Call, request: Any) -> customer_servic
     if query.is_empty:
         raise InvalidArgument.of("query", "QUERY_EMPTY", "Give a name, a number or a key of two characters at least.")
     sight, size = sight_of(call.principal), request.page_size or DEFAULT_RESULTS
-    found = await repository.candidates(reader, sight, query, request.kind)
+    most = repository.most(size)
+    found = await repository.named(reader, sight, query, request.kind, most)
+    if len(found) <= most:
+        known = {row["customer_id"] for row in found}
+        others = await repository.candidates(reader, sight, query, request.kind, most)
+        found = [*found, *(row for row in others if row["customer_id"] not in known)]
     if not found:
-        found = await repository.near(reader, sight, query, request.kind)
+        found = await repository.near(reader, sight, query, request.kind, most)
     scored = ((matching.score(query.text, row["search_text"]), row["customer_id"]) for row in found)
     ranked = sorted(scored, key=lambda pair: (-pair[0], pair[1]))
     cards = await reads.cards(reader, [customer_id for _, customer_id in ranked[:size]])
-    answer = customer_service_pb2.SearchCustomersResponse(
-        truncated=len(found) > repository.CANDIDATES or len(ranked) > size
-    )
+    answer = customer_service_pb2.SearchCustomersResponse(truncated=len(found) > most or len(ranked) > size)
     hidden = {name for name, kind in matching.CLASSES.items() if not call.principal.sees(kind)}
     for score, customer_id in ranked[:size]:
         if customer_id not in cards:

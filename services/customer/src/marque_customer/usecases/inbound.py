@@ -78,15 +78,13 @@ async def _known(uow: UnitOfWork, incoming: Incoming) -> rpc.InboundReceipt | No
     row = await lead_work.intake(uow.session, incoming.sender, incoming.key)
     if row is None:
         return None
-    receipt = rpc.InboundReceipt(
+    return rpc.InboundReceipt(
         outcome=rpc.INBOUND_OUTCOME_REPEATED,
         customer_id=str(row.customer_id or ""),
+        interaction_id=str(row.interaction_id or ""),
         lead_id=str(row.lead_id or ""),
         tracking_code=tracking_code(row.intake_id) if row.customer_id else "",
     )
-    touch = await repository.touch_of(uow.session, row.customer_id, row.intake_id) if row.customer_id else None
-    receipt.interaction_id = str(touch or "")
-    return receipt
 
 
 def tracking_code(intake_id: uuid.UUID) -> str:
@@ -127,9 +125,10 @@ async def _take(uow: UnitOfWork, incoming: Incoming, dealer_id: uuid.UUID | None
         "dealer_id": dealer_id,
         "reference_type": reference[0],
         "reference_id": reference[1],
-        "content_key": f"inbound:{row.intake_id}",
+        "content_key": "",
     }
     touch = await interactions.write(uow, customer.customer_id, values)
+    row.interaction_id = touch.interaction_id
     uow.audit("receive", "interaction", str(touch.interaction_id))
     return rpc.InboundReceipt(
         outcome=LOGGED,

@@ -169,8 +169,8 @@ async def _relations(uow: UnitOfWork, cases: Sequence[_Case]) -> None:
 async def _place(uow: UnitOfWork, cases: Sequence[_Case], latest: Any) -> dict[str, Any]:
     """Grades the leads and gives them to the dealers who are named; returns when each clock is due, by lead."""
     hours = {}
-    for dealer_id in sorted({case.asked.dealer_id for case in cases if case.asked.dealer_id is not None}):
-        hours[dealer_id] = await common.hours_of(uow, dealer_id)
+    for named in sorted({case.asked.dealer_id for case in cases if case.asked.dealer_id is not None}):
+        hours[named] = await common.hours_of(uow, named)
     due = {}
     for case in cases:
         lead, dealer_id = case.lead, case.asked.dealer_id
