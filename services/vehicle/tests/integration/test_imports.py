@@ -11,6 +11,7 @@ from marque.type.v1 import import_pb2
 from marque.vehicle.v1 import repair_order_import_rows_pb2 as order_rows
 from marque.vehicle.v1 import vehicle_import_rows_pb2 as rows
 from marque.vehicle.v1 import vehicle_import_service_pb2 as imports
+from servicekit.testing.platform import until
 
 SERVICE = "vehicle.v1.VehicleImportService"
 
@@ -104,8 +105,6 @@ class TestVehicles:
             import_pb2.UploadImportRequest(chunk=text.encode("gb18030")),
         ]
         (made,) = [one async for one in garage.manager.stream(f"{SERVICE}/UploadImport", iter(parts))]
-
-        from servicekit.testing.platform import until
 
         async def ended() -> Any:
             found = await garage.manager.call(
@@ -287,9 +286,13 @@ class TestRepairOrders:
             shop.order(vin, currency_code="XXQ"),
             shop.order(vin, lines=[{"pay_type": "nobody"}]),
             shop.order(vin, lines=[{"part_numbers": "A", "causal_part_number": "B"}]),
+            shop.order(vin, lines=[{"part_numbers": "*2", "parts_amount": "10"}]),
+            shop.order("1G1YY22G96510"),
+            shop.order(garage.new_vin()),
+            shop.order(vin, open_time="9999-01-01", close_time=""),
         ]
         summary, rejected = await sent(shop.system, "RepairOrders", given)
-        assert counts(summary) == (0, 0, 0, 7)
+        assert counts(summary) == (0, 0, 0, 11)
         assert rejected == {
             1: {"close_time": "CLOSE_BEFORE_OPEN"},
             2: {"open_time": "TIME_INVALID"},
@@ -298,4 +301,38 @@ class TestRepairOrders:
             5: {"currency_code": "CURRENCY_UNKNOWN"},
             6: {"lines[0].pay_type": "WORD_UNKNOWN"},
             7: {"lines[0].causal_part_number": "CAUSAL_PART_NOT_FITTED"},
+            8: {"lines[0].part_numbers": "PART_INVALID"},
+            9: {"vin": "VIN_LENGTH"},
+            10: {"vin": "VEHICLE_NOT_FOUND"},
+            11: {"open_time": "TIME_IN_FUTURE"},
         }
+
+    async def test_rows_of_one_order_that_contradict_each_other_are_refused_and_the_rest_goes_on(
+        self, garage: Any, shop: Shop
+    ) -> None:
+        (vin,) = await new_cars(garage, 1)
+        other = garage.new_vin()
+        lines = [  # number, vin, currency, odometer, amount
+            ("MIX-1", vin, "CNY", "100", "10"), ("MIX-1", vin, "EUR", "100", "20"),
+            ("MIX-2", vin, "CNY", "100", "10"), ("MIX-2", other, "CNY", "100", "20"),
+            ("GOOD", vin, "CNY", "", "10"), ("GOOD", vin, "", "120", "20.50"),
+        ]  # fmt: skip
+        head = "dealer_code,number,vin,currency_code,odometer_in_km,labour_amount,open_time,close_time,complaint"
+        text = "\n".join([head, *(f"{shop.code},{','.join(one)},2026-03-31,2026-03-31,noise" for one in lines)])
+        header = import_pb2.ImportFileHeader(kind="repair-orders", source="dms", file_name="orders.csv")
+        parts = [import_pb2.UploadImportRequest(header=header), import_pb2.UploadImportRequest(chunk=text.encode())]
+        (made,) = [one async for one in shop.system.stream(f"{SERVICE}/UploadImport", iter(parts))]
+
+        async def ended() -> Any:
+            request = import_pb2.GetImportRequest(import_id=made.import_id)
+            found = await shop.system.call(f"{SERVICE}/GetImport", request)
+            return found if found.end_time.seconds else None
+
+        found = await until(ended, 30, "the import did not end")
+        assert (found.summary.created, found.summary.rejected) == (1, 2)
+        assert [(one.row, one.errors[0].field, one.errors[0].reason) for one in found.first_errors] == [
+            (1, "currency_code", "ROWS_DIFFER"), (3, "vin", "ROWS_DIFFER"),
+        ]  # fmt: skip
+        (kept,) = await garage.sql("SELECT number, odometer_in_km, totals FROM repair_orders WHERE vin = $1", vin)
+        assert (kept["number"], kept["odometer_in_km"]) == ("GOOD", 120)
+        assert "3050" in kept["totals"], "both lines count"

@@ -120,6 +120,7 @@ class TestLines:
             ({"parts": [{"part_number": part, "quantity": "1", "causal": True} for part in "AB"]}, "CAUSAL_PART_NOT_UNIQUE"),
             ({"labours": [{"operation_code": "1", "amount": yuan(1, currency=code)} for code in ("CNY", "EUR")]}, "CURRENCY_MIXED"),
             ({"labours": [{"operation_code": "1", "amount": yuan(-1)}]}, "INVALID_ARGUMENT"),
+            ({"parts": [{"quantity": "1"}]}, "INVALID_ARGUMENT"),
         ],
     )  # fmt: skip
     async def test_lines_that_do_not_add_up_are_refused(

@@ -136,6 +136,7 @@ class _Rows:
 
     def __iter__(self) -> Iterator[tuple[Message, int]]:
         held: tuple[Message, int] | None = None
+        broken = False
         for raw in self._file.rows(self._whole.delimiter):
             self.done, self.last = raw.done, raw.number
             row = self._map(raw)
@@ -143,12 +144,15 @@ class _Rows:
                 continue
             if held is not None and self._folds(held[0], row):
                 getattr(held[0], self._plan.kind.lines).extend(getattr(row, self._plan.kind.lines))
+                for field in _contradicted(held[0], row):
+                    broken = True
+                    self._fault(raw.number, field, "ROWS_DIFFER", "rows of one key say different things of this field")
                 held = (held[0], raw.number)
                 continue
-            if held is not None:
+            if held is not None and not broken:
                 yield held
-            held = (row, raw.number)
-        if held is not None:
+            held, broken = (row, raw.number), False
+        if held is not None and not broken:
             yield held
 
     def faults_upto(self, row: int) -> list[Rejected]:
@@ -191,6 +195,20 @@ class _Rows:
     def _fault(self, row: int, field: str, reason: str, message: str) -> None:
         if row > self._start:
             self._faults.append(Rejected(row, "", field, reason, message))
+
+
+def _contradicted(first: Message, following: Message) -> list[str]:
+    """Takes what the first of two rows of one key leaves empty; returns the fields of which they say different things."""
+    found = []
+    for field in following.DESCRIPTOR.fields:
+        if field.name == "row" or field.is_repeated or field.message_type is not None:
+            continue
+        told, known = getattr(following, field.name), getattr(first, field.name)
+        if told and not known:
+            setattr(first, field.name, told)
+        elif told and told != known:
+            found.append(field.name)
+    return found
 
 
 def _fingerprint(file: SourceFile, mapping: Path | None, plan: Plan, kind: str, dry_run: bool) -> str:

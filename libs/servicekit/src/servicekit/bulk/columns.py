@@ -113,13 +113,27 @@ class Columns:
                 faults.append(FieldViolation(target.path, "TEXT_INVALID", "the value is not valid text"))
         return message, faults
 
-    def fold(self, first: Any, following: Any) -> None:
-        """Adds the lines of a following record to the row it belongs to.
+    def fold(self, first: Any, following: Any) -> list[FieldViolation]:
+        """Adds the lines of a following record to the row it belongs to; returns where the two contradict each other.
 
-        Far beyond what any contract allows they are not kept: the row is refused for too many all the same.
+        What the first one leaves empty the following one may say. A contradiction must not be passed over: two currencies in one row would
+        turn amounts of one into amounts of the other. Lines far beyond what any contract allows are not kept: the row is refused for too
+        many all the same.
         """
         if self._lines is not None and len(getattr(first, self._lines.name)) <= _ITEMS:
             getattr(first, self._lines.name).extend(getattr(following, self._lines.name))
+        faults = []
+        for field in following.DESCRIPTOR.fields:
+            if field.name == ROW or field.is_repeated or field.message_type is not None:
+                continue
+            told, known = getattr(following, field.name), getattr(first, field.name)
+            if told and not known:
+                setattr(first, field.name, told)
+            elif told and told != known:
+                faults.append(
+                    FieldViolation(field.name, "ROWS_DIFFER", "rows of one key say different things of this field")
+                )
+        return faults
 
 
 def _repeats(field: FieldDescriptor) -> bool:

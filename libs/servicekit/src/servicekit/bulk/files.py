@@ -70,8 +70,7 @@ class RowFile:
                 message.row = number
             row = Candidate(number, number, message, faults)
             if pending is not None and self._belongs(pending, row):
-                self._columns.fold(pending.message, message)
-                pending.violations.extend(faults)
+                pending.violations.extend([*faults, *self._columns.fold(pending.message, message)])
                 pending.last = number
                 continue
             if pending is not None:

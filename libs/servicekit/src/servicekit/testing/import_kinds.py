@@ -358,6 +358,7 @@ KINDS = {
             "make": "MARQUE",
             "model": f"M{number}",
             "model_year": "2024",
+            "market": "US",
             "defect": "刹车",
         },
         {
