@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,8 @@ def build(kit: Kit) -> Service:
     if getattr(kit.settings, "smtp_host", "") and (peer := _peer(kit, "customer")):
         closing.append(peer)
         mail = Mail(kit.settings, link)
-        sweeps["survey-mail"] = partial(sending.sweep, work=work, permits=Permits(peer), mail=mail)
+        lease = timedelta(seconds=kit.settings.mail_lease_seconds)  # type: ignore[attr-defined]
+        sweeps["survey-mail"] = partial(sending.sweep, work=work, permits=Permits(peer), mail=mail, lease=lease)
     return Service(
         name="survey",
         migrations=MIGRATIONS,

@@ -16,4 +16,5 @@ class Settings(ServiceSettings):
     smtp_username: str = ""
     smtp_password: SecretStr = SecretStr("")
     smtp_timeout: float = Field(20.0, gt=0)
+    mail_lease_seconds: float = Field(60.0, gt=0)
     mail_sender: str = "survey@marque.invalid"

@@ -1,6 +1,6 @@
 """Sending links by e-mail: never twice, never lost. A sweep, because it asks others; the steps that matter are rows of their own.
 
-1. A row is claimed: SENDING, with a number of the claim and the time. A worker that is not heard of for LEASE has lost it.
+1. A row is claimed: SENDING, with a number of the claim and the time. A worker that is not heard of for a while has lost it.
 2. A contact permit is taken and spent (docs/adr/0010).
 3. `handing` is committed, under the number of the claim: from here on the mail may be out. Who finds a lost row without it goes on where
    the other broke off, for nothing was handed over. Who finds it with it asks the permit: finished means sent; else nobody knows, and the
@@ -33,7 +33,6 @@ from marque_survey.usecases.inviting import EXPIRE_DAYS
 
 log = logs.get_logger(__name__)
 AT_ONCE = 20
-LEASE = timedelta(seconds=60)
 MOST_ATTEMPTS = 8
 _CALL = "sweep:survey-mail"
 
@@ -50,9 +49,12 @@ class Claimed:
     document: documents.Document
 
 
-async def sweep(*, work: Work, permits: Permits, mail: Mail) -> bool:
-    """Sends what is due; returns whether more may be left. Raises Unavailable while the customer service is away: rows stay claimed."""
-    claimed = await _claim(work)
+async def sweep(*, work: Work, permits: Permits, mail: Mail, lease: timedelta) -> bool:
+    """Sends what is due; returns whether more may be left. `lease`: after which silence a worker has lost its rows.
+
+    Raises Unavailable while the customer service is away: rows stay claimed until their lease is over.
+    """
+    claimed = await _claim(work, lease)
     for one in claimed:
         await _send(work, permits, mail, one)
     return len(claimed) >= AT_ONCE
@@ -67,10 +69,10 @@ async def expire(*, work: Work) -> bool:
     return len(rows) == AT_ONCE * 10
 
 
-async def _claim(work: Work) -> list[Claimed]:
+async def _claim(work: Work, lease: timedelta) -> list[Claimed]:
     found = []
     async with work(Call(SYSTEM, _CALL)) as uow:
-        for row in await repository.claim(uow.session, uow.now, LEASE, AT_ONCE):
+        for row in await repository.claim(uow.session, uow.now, lease, AT_ONCE):
             if row.state == kinds.PLANNED:
                 row.send_count += 1
             row.state, row.claim, row.claim_time = kinds.SENDING, row.claim + 1, uow.now

@@ -29,9 +29,20 @@ async def make(cast: Any) -> None:
     cast.rows["survey desk"] = {place: Row(place, row.id, {**row.facts, **facts}) for place, row in dealers.items()}
     for place in _PLACES:
         await _answered(cast, place, questionnaire)
+    opened, token = await _invited(cast, "maker", questionnaire)
+    cast.rows["open survey page"] = {"maker": Row("maker", opened, {"code": token})}
 
 
 async def _answered(cast: Any, place: str, questionnaire: str) -> None:
+    invitation, token = await _invited(cast, place, questionnaire)
+    answer = {"answer": {"questionCode": "nps", "number": 2}, "submissionId": "suite", "sequence": 1}
+    await cast.post("oem.manager", f"/v1/surveyPages/{token}:answer", answer)
+    await cast.post("oem.manager", f"/v1/surveyPages/{token}:finish", {})
+    cast.rows.setdefault("invitation", {})[place] = Row(place, invitation, {"code": token})
+    cast.rows["survey page"] = cast.rows["invitation"]
+
+
+async def _invited(cast: Any, place: str, questionnaire: str) -> tuple[str, str]:
     asked = {
         "questionnaireId": questionnaire,
         "customerId": cast.row("customer", place).id,
@@ -41,9 +52,4 @@ async def _answered(cast: Any, place: str, questionnaire: str) -> None:
         dealers = cast.rows["dealer"]
         asked["dealerId"] = dealers[place if place in dealers else "own"].id
     made = await cast.post("oem.manager", "/v1/surveyInvitations", asked)
-    token = made["link"].removeprefix("/s/")
-    answer = {"answer": {"questionCode": "nps", "number": 2}, "submissionId": "suite", "sequence": 1}
-    await cast.post("oem.manager", f"/v1/surveyPages/{token}:answer", answer)
-    await cast.post("oem.manager", f"/v1/surveyPages/{token}:finish", {})
-    cast.rows.setdefault("invitation", {})[place] = Row(place, made["invitationId"], {"code": token})
-    cast.rows["survey page"] = cast.rows["invitation"]
+    return made["invitationId"], made["link"].removeprefix("/s/")
