@@ -52,7 +52,7 @@ def survey_scored(row: Invitation, scores: Mapping[tuple[int, str], float]) -> t
     """Tells how it scores."""
     made = told.SurveyScored(**_facts(row))
     for (measure, weights), value in sorted(scores.items()):
-        made.scores.add(measure=measure, weight_set_id="" if weights == NO_SET else weights, value=value)  # type: ignore[arg-type]
+        made.scores.add(measure=measure, weight_set_id="" if weights == NO_SET else weights, value=value)
     return made
 
 

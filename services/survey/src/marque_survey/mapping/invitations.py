@@ -37,12 +37,9 @@ def invitation_for(call: Call, *, knows_persons: bool) -> Callable[..., invitati
 
 def invitation_message(row: Any, link: str = "") -> invitation_pb2.Invitation:
     """Returns an invitation as it is, nothing withheld."""
-    message = invitation_pb2.Invitation(
-        **{name: row[name] for name in _PLAIN},
-        **{name: common.text(row[name]) for name in _IDS},
-        link=link,
-        etag=etag_of(row["version"]),
-    )
+    told: dict[str, Any] = {name: row[name] for name in _PLAIN}
+    told |= {name: common.text(row[name]) for name in _IDS}
+    message = invitation_pb2.Invitation(**told, link=link, etag=etag_of(row["version"]))
     for name in _MOMENTS:
         common.set_moment(message, name, row[name])
     return message

@@ -48,7 +48,7 @@ def rank(groups: Iterable[Group], minimum: int = FEW) -> list[Place]:
     enough = [group for group in found if group.count >= max(1, minimum)]
     few = sorted((group for group in found if group.count < max(1, minimum)), key=lambda one: (-one.count, one.key))
     within, between, middle = _variances(enough)
-    places = []
+    places: list[Place] = []
     for group in sorted(enough, key=lambda one: (-_fair(one, within, between, middle)[0], one.key)):
         fair, half = _fair(group, within, between, middle)
         ahead = next((one.rank for one in places if math.isclose(one.fair, fair, abs_tol=1e-9)), len(places) + 1)
