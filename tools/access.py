@@ -27,6 +27,7 @@ Made from `servicekit/roles` and the contracts by `make proto`; do not edit.
 | car, technical history | cars owned, without persons | by exact VIN, without others' prices and persons | the same | all, masked |
 | sale, ownership | own | own dealer or group | its dealers | all |
 | repair order, appointment | own visits | own station or group | its dealers | all |
+| survey invitation, answers | own | of the dealer or group; without persons where promised | its dealers, likewise | all |
 | case | own, with its thread | where the dealer answers for it, or its group | its dealers | all; technical: technical cases |
 | recall, once opened | by VIN, as anybody | all; its cars where related | the same | all, drafts too |
 | consent, interaction | own | where the dealer is controller / own dealer's | its dealers' | contact centre, managers |

@@ -22,6 +22,7 @@ from marquectl.leading import Leads
 from marquectl.ordering import Orders
 from marquectl.partnering import Partners
 from marquectl.recalling import Recalls
+from marquectl.surveying import Surveys
 from marquectl.upkeeping import Upkeep
 from marquectl.world import World
 from marquectl.world.cars import Transfer
@@ -78,6 +79,8 @@ class Loader:
         await self._all(cases.works(self._world))
         await self._rows("cases")
         await cases.look_for_defects()
+        surveys = Surveys(self._door, self.dealer_ids, self.customer_ids, self._request)
+        await self._all(surveys.works(await surveys.begin()))
 
     async def _rows(self, kind: str) -> None:
         rows = self._world.rows[kind]

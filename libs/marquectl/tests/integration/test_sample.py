@@ -40,7 +40,10 @@ async def totals(services: Platform) -> dict[str, int]:
         "parts on their way": ("vehicle", "parts_orders"),
         "claims": ("vehicle", "warranty_claims"),
         "calls for help": ("vehicle", "roadside_cases"),
-        "cases": ("complaint", "cases"),
+        "surveys": ("survey", "questionnaire_versions"),
+        "responses": ("survey", "survey_answers"),
+        "alarms": ("survey", "survey_alarms"),
+        "cases": ("complaint", "cases WHERE source = ''"),
     }
     return {
         name: (await services.sql(service, f"SELECT count(*) AS n FROM {table}"))[0]["n"]
@@ -100,6 +103,8 @@ class TestMakeSample:
         assert (before["plans"], before["parts on their way"], before["calls for help"]) == (2, 1, 1)
         assert before["claims"] > 0
         assert before["cases"] > 0
+        assert before["surveys"] == 1
+        assert min(before["responses"], before["alarms"]) > 0
 
         async def warned() -> list[str]:
             rows = await all_services.sql("complaint", "SELECT model, system FROM defect_signals")

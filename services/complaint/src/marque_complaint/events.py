@@ -13,6 +13,9 @@ from marque.complaint.v1 import defect_signal_events_pb2
 from marque_complaint.models import Case, CaseClock, DefectSignal
 from marque_complaint.rules import vins
 
+SURVEY = "marque.survey.v1.SurveyAlarmed"
+"""The source of cases that an alarm of a survey opened: their key is an id, where other sources' keys may be anything."""
+
 
 def _moment(value: datetime | None) -> Timestamp | None:
     if value is None:
@@ -40,7 +43,8 @@ def _facts(row: Case) -> dict[str, Any]:
 def case_received(row: Case) -> told.CaseReceived:
     """Tells that a case was taken."""
     moment = _moment(row.receive_time)
-    return told.CaseReceived(**_facts(row), channel=row.channel, receive_time=moment, state=row.state)  # type: ignore[arg-type]
+    origin = {"source": row.source, "source_key": row.source_key} if row.source == SURVEY else {}
+    return told.CaseReceived(**_facts(row), channel=row.channel, receive_time=moment, state=row.state, **origin)  # type: ignore[arg-type]
 
 
 def case_acknowledged(row: Case) -> told.CaseAcknowledged:

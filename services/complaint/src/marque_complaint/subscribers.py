@@ -12,6 +12,7 @@ from servicekit.messaging.consumer import Subscription
 from servicekit.messaging.envelope import Event
 
 from marque_complaint.errors import CONSTRAINTS
+from marque_complaint.rules import kinds
 from marque_complaint.usecases import assigning, creating, timers
 
 
@@ -34,6 +35,23 @@ async def on_lemon_law_reached(uow: UnitOfWork, event: Event) -> None:
     trigger = lemon_watch_pb2.LemonTrigger.Name(data.trigger).removeprefix("LEMON_TRIGGER_")
     await creating.open_for(
         uow=uow, source=event.type, key=str(event.id), vin=data.vin, category=f"LEMON_LAW:{trigger}"
+    )
+
+
+async def on_survey_alarmed(uow: UnitOfWork, event: Event) -> None:
+    """Somebody's answers need an act: a case is opened for them, once, with the key of the answers. What is about the handling of a case
+    opens none, or it would go in a circle.
+    """
+    data: Any = event.data
+    if data.about_handling:
+        return
+    known: dict[str, Any] = {"channel": kinds.BY_SURVEY}
+    for name in ("customer_id", "dealer_id"):
+        if getattr(data, name):
+            known[name] = uuid.UUID(getattr(data, name))
+    category = f"SURVEY:{data.rules[0]}" if data.rules else "SURVEY"
+    await creating.open_for(
+        uow=uow, source=event.type, key=data.invitation_id, vin=data.vin, category=category, known=known
     )
 
 
@@ -67,5 +85,12 @@ def subscriptions() -> list[Subscription]:
             {"marque.vehicle.v1.LemonLawReached": on_lemon_law_reached},
             CONSTRAINTS,
             effects=frozenset({"cases", "case_entries", "case_clocks", "case_search"}),
+        ),
+        Subscription(
+            "complaint_survey",
+            "survey",
+            {"marque.survey.v1.SurveyAlarmed": on_survey_alarmed},
+            CONSTRAINTS,
+            effects=frozenset({"cases", "case_entries", "case_clocks", "case_search", "known_calendars"}),
         ),
     ]

@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
+from pydantic import Field, SecretStr
 from servicekit.settings import ServiceSettings
 
 
 class Settings(ServiceSettings):
-    """Nothing beyond what every service has yet."""
+    """What the survey service needs to know beside what every service does. Without a mail server, invitations by e-mail wait."""
+
+    public_url: str = "http://127.0.0.1:8080"
+    smtp_host: str = ""
+    smtp_port: int = Field(25, ge=1, le=65535)
+    smtp_start_tls: bool = False
+    smtp_username: str = ""
+    smtp_password: SecretStr = SecretStr("")
+    smtp_timeout: float = Field(20.0, gt=0)
+    mail_lease_seconds: float = Field(60.0, gt=0)
+    mail_sender: str = "survey@marque.invalid"

@@ -5,11 +5,15 @@ from __future__ import annotations
 import itertools
 import uuid
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest_asyncio
 from google.protobuf import json_format
+from marque_survey.rules import links
 from servicekit import contract
+from servicekit.sealing.keys import Keyring
+from servicekit.sealing.sealer import Sealer
 from servicekit.testing.client import Client
 from servicekit.testing.platform import Platform
 
@@ -68,6 +72,49 @@ class Desk:
         """A questionnaire with a version."""
         made = await self.make(**document)
         return await self.call("PublishQuestionnaire", questionnaire_id=made.questionnaire_id)
+
+    async def invited(self, dealer: str | None = None, made: Any = None, **columns: Any) -> tuple[str, str]:
+        """An invitation whose link was handed over, as `CreateInvitation` leaves it; returns its id and the token of its link."""
+        made = made or await self.published()
+        invitation = uuid.uuid4()
+        values = {
+            "invitation_id": invitation, "questionnaire_id": uuid.UUID(made.questionnaire_id), "questionnaire_number": made.number,
+            "customer_id": uuid.uuid4(), "dealer_id": uuid.UUID(dealer) if dealer else None, "trigger": 4, "state": 3, "channel": 2,
+            "send_count": 1, "anonymous": made.document.anonymous, "expire_time": datetime.now(UTC) + timedelta(days=1), **columns,
+        }  # fmt: skip
+        places = ", ".join(f"${at}" for at in range(1, len(values) + 1))
+        await self.sql(
+            f"INSERT INTO invitations ({', '.join(values)}, version, create_time, update_time) VALUES ({places}, 1, now(), now())",
+            *values.values(),
+        )
+        return str(invitation), self.token(invitation)
+
+    def token(self, invitation: uuid.UUID, number: int = 1) -> str:
+        sealer = Sealer(Keyring.read(self.platform.sealing_keys(), ""))
+        return links.make(invitation, number, sealer.digest)
+
+    async def save(self, token: str, code: str, *, submission: str = "tab", sequence: int = 1, **value: Any) -> Any:
+        """Gives an answer, as the page does."""
+        answer = {"question_code": code, **value}
+        anybody = self.client()
+        told = {"token": token, "answer": answer, "submission_id": submission, "sequence": sequence}
+        return await self.call("SaveSurveyAnswer", anybody, **told)
+
+    async def answered(self, token: str, nps: int = 10, **more: int) -> Any:
+        """Answers to the end."""
+        await self.save(token, "nps", number=nps)
+        if nps <= 6:
+            await self.save(token, "why", text="太慢了")
+        for code, number in more.items():
+            await self.save(token, code, number=number)
+        return await self.call("FinishSurvey", self.client(), token=token)
+
+    async def events(self, invitation: str) -> list[str]:
+        """The short names of the events of an invitation, in order."""
+        rows = await self.sql(
+            "SELECT event_type FROM outbox_messages WHERE aggregate_id = $1 ORDER BY position", invitation
+        )
+        return [row["event_type"].rpartition(".")[2] for row in rows]
 
     async def make_dealer(self, *, region: str = "", group: str = "") -> str:
         """A dealer as the service would have heard of it."""

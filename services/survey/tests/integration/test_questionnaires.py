@@ -92,3 +92,4 @@ class TestPreview:
             ("clean", "ANSWER_INVALID"),
         }
         assert list(found.alarms) == ["LOW_NPS"]
+        assert [(one.measure, one.value) for one in found.scores] == [(1, -100.0)]

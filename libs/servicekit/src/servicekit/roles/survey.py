@@ -4,16 +4,31 @@ from __future__ import annotations
 
 QUESTIONNAIRE_LOOK = "survey.questionnaires: read list"
 QUESTIONNAIRE_WORK = "survey.questionnaires: create read list update publish duplicate import preview"
+PLAN_LOOK = "survey.plans: read list"
+PLAN_WORK = "survey.plans: create read list update"
+# Who is asked and what they answered: a person's own, what is worked with at a dealer or the contact centre, and what those see who look.
+ANSWER_OWN = "survey.invitations: read list\nsurvey.responses: read"
+ANSWER_LOOK = "survey.invitations: read list\nsurvey.responses: read\nsurvey.alarms: list"
+ANSWER_WORK = ANSWER_LOOK + "\nsurvey.invitations: create resend"
+RESULT_LOOK = "survey.results: read rank\nsurvey.weight_sets: list"
+_DESK = (QUESTIONNAIRE_LOOK, ANSWER_WORK)
+_ALL = (QUESTIONNAIRE_WORK, PLAN_WORK, ANSWER_WORK, RESULT_LOOK, "survey.weight_sets: create")
 
 HELD: dict[str, tuple[str, ...]] = {
-    "dealer.manager": (QUESTIONNAIRE_LOOK,),
-    "oem.agent": (QUESTIONNAIRE_LOOK,),
-    "oem.quality": (QUESTIONNAIRE_LOOK,),
-    "oem.region": (QUESTIONNAIRE_LOOK,),
-    "oem.marketing": (QUESTIONNAIRE_LOOK,),
-    "oem.research": (QUESTIONNAIRE_WORK,),
-    "oem.manager": (QUESTIONNAIRE_WORK,),
-    "oem.admin": (QUESTIONNAIRE_WORK,),
-    "service": (QUESTIONNAIRE_WORK,),
+    "owner": (ANSWER_OWN,),
+    "dealer.sales": _DESK,
+    "dealer.service": _DESK,
+    "dealer.care": _DESK,
+    "dealer.manager": (*_DESK, RESULT_LOOK),
+    "dealer.system": (ANSWER_LOOK,),
+    "oem.agent": _DESK,
+    "oem.keyaccount": _DESK,
+    "oem.quality": (QUESTIONNAIRE_LOOK, ANSWER_LOOK, RESULT_LOOK),
+    "oem.region": (QUESTIONNAIRE_LOOK, PLAN_LOOK, ANSWER_LOOK, RESULT_LOOK),
+    "oem.marketing": (QUESTIONNAIRE_LOOK, RESULT_LOOK),
+    "oem.research": (QUESTIONNAIRE_WORK, RESULT_LOOK),
+    "oem.manager": _ALL,
+    "oem.admin": _ALL,
+    "service": _ALL,
 }
 """What each role holds."""

@@ -42,13 +42,18 @@ async def create(*, uow: UnitOfWork, author: Author, values: dict[str, Any]) -> 
         return await uow.answer(case)
 
 
-async def open_for(*, uow: UnitOfWork, source: str, key: str, vin: str, category: str) -> None:
-    """Opens a complaint for something that the platform heard, once for each key of the source; the maker's own people look at it."""
+async def open_for(
+    *, uow: UnitOfWork, source: str, key: str, vin: str, category: str, known: dict[str, Any] | None = None
+) -> None:
+    """Opens a complaint for something that the platform heard, once for each key of the source; the maker's own people look at it.
+
+    `known`: columns that are known of it, such as its customer, its dealer (whose people then look at it) or its channel.
+    """
     async with uow:
         if await bulk.lock_by_source(uow.session, source, [key]):
             return
         values = {"kind": kinds.COMPLAINT, "channel": kinds.SYSTEM, "vin": vin, "category": category}
-        case = take(uow, {**values, "source": source, "source_key": key, "description": ""})
+        case = take(uow, {**values, **(known or {}), "source": source, "source_key": key, "description": ""})
         case.severity = kinds.HIGH
         await uow.flush()
         uow.add(search_row(case))

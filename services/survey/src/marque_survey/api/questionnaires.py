@@ -15,8 +15,9 @@ from marque_survey.errors import QuestionnaireNotFound
 from marque_survey.mapping import answers
 from marque_survey.mapping import questionnaires as mapping
 from marque_survey.repository import questionnaires as repository
+from marque_survey.repository import results
 from marque_survey.repository.query import Order
-from marque_survey.rules import document, flow, plaintext
+from marque_survey.rules import document, flow, plaintext, scores
 from marque_survey.usecases import questionnaires as usecases
 
 _LANGUAGE = "zh-CN"
@@ -89,6 +90,11 @@ class QuestionnaireApi:
         found = rpc.PreviewQuestionnaireResponse(shown=flow.shown(read, given), alarms=flow.alarms(read, given))
         for code, reason in flow.faults(read, given):
             found.faults.add(question_code=code, reason=reason)
+        async with self._work.read() as session:
+            sets = await results.weights_for(session, read.index, read.market) if read.index else []
+        for (measure, weights), value in sorted(scores.scores(read, given, sets).items()):
+            named = "" if weights == scores.NO_SET else weights
+            found.scores.add(measure=measure, weight_set_id=named, value=value)
         return found
 
     async def _found(self, questionnaire_id: str, number: int) -> dict[str, Any]:

@@ -38,7 +38,8 @@ def new_questionnaire(message: questionnaire_pb2.Questionnaire) -> dict[str, Any
 
 def changes(request: questionnaire_service_pb2.UpdateQuestionnaireRequest) -> dict[str, Any]:
     """Returns the columns that an update names. Raises InvalidArgument."""
-    message, found = request.questionnaire, {}
+    message = request.questionnaire
+    found: dict[str, Any] = {}
     writable = ("name", "document")
     for path in common.masked_paths(message, request.update_mask, writable, "questionnaire_id", "questionnaire"):
         if path == "document":

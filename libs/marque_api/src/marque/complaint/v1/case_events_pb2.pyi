@@ -37,6 +37,8 @@ class CaseReceived(_message.Message):
     CHANNEL_FIELD_NUMBER: _builtins.int
     RECEIVE_TIME_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    SOURCE_KEY_FIELD_NUMBER: _builtins.int
     case_id: _builtins.str
     """The case."""
     aggregate_version: _builtins.int
@@ -55,6 +57,10 @@ class CaseReceived(_message.Message):
     """How it came in."""
     state: _case_types_pb2.CaseState.ValueType
     """Where it stands: a case that is imported may be closed already."""
+    source: _builtins.str
+    """For a case that an alarm of a survey opened, `marque.survey.v1.SurveyAlarmed`; empty otherwise."""
+    source_key: _builtins.str
+    """For such a case, the invitation whose answers raised it; empty otherwise."""
     @_builtins.property
     def occur_time(self) -> _timestamp_pb2.Timestamp:
         """When the change was committed."""
@@ -77,10 +83,12 @@ class CaseReceived(_message.Message):
         channel: _case_types_pb2.CaseChannel.ValueType = ...,
         receive_time: _timestamp_pb2.Timestamp | None = ...,
         state: _case_types_pb2.CaseState.ValueType = ...,
+        source: _builtins.str = ...,
+        source_key: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["occur_time", b"occur_time", "receive_time", b"receive_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["aggregate_version", b"aggregate_version", "case_id", b"case_id", "channel", b"channel", "customer_id", b"customer_id", "dealer_id", b"dealer_id", "kind", b"kind", "occur_time", b"occur_time", "receive_time", b"receive_time", "severity", b"severity", "state", b"state", "vin", b"vin"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aggregate_version", b"aggregate_version", "case_id", b"case_id", "channel", b"channel", "customer_id", b"customer_id", "dealer_id", b"dealer_id", "kind", b"kind", "occur_time", b"occur_time", "receive_time", b"receive_time", "severity", b"severity", "source", b"source", "source_key", b"source_key", "state", b"state", "vin", b"vin"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

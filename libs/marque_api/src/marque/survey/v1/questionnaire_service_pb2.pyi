@@ -349,6 +349,9 @@ class PreviewQuestionnaireRequest(_message.Message):
 
     DOCUMENT_FIELD_NUMBER: _builtins.int
     ANSWERS_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Has no effect: nothing is kept."""
     @_builtins.property
     def document(self) -> _questionnaire_pb2.QuestionnaireDocument:
         """What the questionnaire says."""
@@ -362,10 +365,11 @@ class PreviewQuestionnaireRequest(_message.Message):
         *,
         document: _questionnaire_pb2.QuestionnaireDocument | None = ...,
         answers: _abc.Iterable[_survey_answer_pb2.SurveyAnswerInput] | None = ...,
+        request_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["document", b"document"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["answers", b"answers", "document", b"document"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answers", b"answers", "document", b"document", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -391,7 +395,7 @@ class PreviewQuestionnaireResponse(_message.Message):
 
     @_builtins.property
     def scores(self) -> _containers.RepeatedCompositeFieldContainer[_survey_answer_pb2.SurveyScore]:
-        """The scores that the answers make, by the weights that hold now."""
+        """The scores that the answers make, an index by each set of weights."""
 
     @_builtins.property
     def alarms(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:

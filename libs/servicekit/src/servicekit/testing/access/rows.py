@@ -154,6 +154,20 @@ TABLE: dict[str, dict[str, Sight]] = {
     "tracked case": dict.fromkeys(("owner", "dealer", "group", "region", "maker"), _sight(_ALL)),
     # Questionnaires are the maker's: who may ask for them at all sees them.
     "questionnaire": dict.fromkeys(("owner", "dealer", "group", "region", "maker"), _sight(_ALL)),
+    "survey plan": dict.fromkeys(("region", "maker"), _sight(_ALL)),
+    # Who was asked, and what they answered: the dealer's whom it is about, and the person's own.
+    "invitation": {
+        "owner": _sight("own"),
+        "dealer": _sight("own desk"),
+        "group": _sight("own desk group"),
+        "region": _sight("own desk region"),
+        "maker": _sight(_ALL),
+    },
+    # The same by its link: for whoever has it.
+    "survey page": dict.fromkeys(("owner", "dealer", "group", "region", "maker"), _sight(_ALL)),
+    "open survey page": dict.fromkeys(("owner", "dealer", "group", "region", "maker"), _sight(_ALL)),
+    # The dealer for whom somebody is invited.
+    "survey desk": {"dealer": _sight("own"), "group": _sight("own group"), "maker": _sight(_ALL)},
     # A station's diary, to book in: a person may go to any station; staff keep their own.
     "diary": {
         "owner": _sight(_ALL),

@@ -1,0 +1,152 @@
+"""`GET /s/{token}` shows the page; `POST` takes it as a form from browsers that run no script. Looking changes nothing."""
+
+from __future__ import annotations
+
+import secrets
+from importlib import resources
+from typing import Any
+from urllib.parse import parse_qs
+
+import grpc
+import grpc.aio
+import jinja2
+from google.rpc import error_details_pb2, status_pb2
+from marque.survey.v1 import survey_page_service_pb2 as rpc
+from servicekit.errors import Unavailable
+from starlette.requests import Request
+from starlette.responses import Response
+
+from marque_gateway.survey import forms
+from marque_gateway.survey.words import words
+from marque_gateway.upstream import Upstreams
+
+PATH = "/s/{token}"
+ASSETS = {"survey.js": "text/javascript; charset=utf-8", "survey.css": "text/css; charset=utf-8"}
+_SERVICE = "/marque.survey.v1.SurveyPageService"
+_OPEN, _FINISHED, _EXPIRED = 1, 2, 3
+_STATES = {_FINISHED: ("finished", 200), _EXPIRED: ("expired", 410)}
+_MOST_FIELDS = 2000
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'"
+)
+_HEADERS = {"content-security-policy": _POLICY, "cache-control": "no-store", "x-robots-tag": "noindex"}
+
+
+def _template() -> jinja2.Template:
+    folder = resources.files("marque_gateway.survey")
+    environment = jinja2.Environment(
+        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+    )
+    return environment.from_string((folder / "page.html").read_text(encoding="utf-8"))
+
+
+class SurveyDoor:
+    """The page. It knows nothing of surveys but how they look: the survey service decides."""
+
+    def __init__(self, upstreams: Upstreams) -> None:
+        self._upstreams = upstreams
+        self._template = _template()
+        folder = resources.files("marque_gateway.survey")
+        self._assets = {name: (folder / name).read_bytes() for name in ASSETS}
+
+    async def asset(self, request: Request) -> Response:
+        """Answers with the script or the style."""
+        name = request.url.path.rpartition("/")[2]
+        request.scope["state"]["route"] = "/s/asset"
+        return Response(
+            self._assets[name], headers={"content-type": ASSETS[name], "cache-control": "public, max-age=300"}
+        )
+
+    async def answer(self, request: Request) -> Response:
+        """Answers with the page, whatever becomes of it."""
+        request.scope["state"]["route"] = PATH
+        request.scope["state"]["span"].rename(f"{request.method} {PATH}")  # the token is as good as the answers
+        wanted = request.headers.get("accept-language", "")[:500]
+        try:
+            page = await self._page(request, wanted)
+            faults: dict[str, str] = {}
+            if request.method == "POST" and page.state == _OPEN:
+                faults = await self._send(request, page)
+                page = await self._page(request, wanted)
+                if page.state == _FINISHED:
+                    return self._shown(page, request, "done", 200)
+        except grpc.aio.AioRpcError as error:
+            missing = error.code() in (grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT)
+            return self._told("unknown" if missing else "unavailable", wanted, 404 if missing else 503)
+        except Unavailable:
+            return self._told("unavailable", wanted, 503)
+        if page.state != _OPEN:
+            return self._shown(page, request, *_STATES.get(page.state, ("expired", 410)))
+        return self._shown(page, request, "failed" if faults else "", 422 if faults else 200, faults)
+
+    async def _page(self, request: Request, wanted: str) -> Any:
+        asked = rpc.GetSurveyPageRequest(token=request.path_params["token"][:200], languages=wanted)
+        return await self._call("GetSurveyPage", asked)
+
+    async def _send(self, request: Request, page: Any) -> dict[str, str]:
+        """Keeps what a form says and ends the response; returns what stands against it, by question."""
+        body = await request.body()
+        form = (
+            parse_qs(body.decode("utf-8", "replace"), max_num_fields=_MOST_FIELDS)
+            if body.count(b"&") < _MOST_FIELDS
+            else {}
+        )
+        token, submission, wrong = request.path_params["token"], secrets.token_hex(16), {}
+        for number, one in enumerate(forms.answers(page.document.questions, form), start=1):
+            kept = rpc.SaveSurveyAnswerRequest(token=token, answer=one, submission_id=submission, sequence=number)
+            try:
+                await self._call("SaveSurveyAnswer", kept)
+            except grpc.aio.AioRpcError as error:
+                if error.code() is not grpc.StatusCode.INVALID_ARGUMENT:
+                    raise
+                wrong[one.question_code] = "ANSWER_INVALID"
+        if wrong:
+            return wrong
+        try:
+            await self._call("FinishSurvey", rpc.FinishSurveyRequest(token=token))
+        except grpc.aio.AioRpcError as error:
+            if error.code() is not grpc.StatusCode.FAILED_PRECONDITION:
+                raise
+            return _violations(error)
+        return {}
+
+    async def _call(self, name: str, message: Any) -> Any:
+        return await self._upstreams.call(f"{_SERVICE}/{name}", message, (), deserialize=rpc.SurveyPage.FromString)
+
+    def _shown(
+        self, page: Any, request: Request, notice: str, status: int, faults: dict[str, str] | None = None
+    ) -> Response:
+        languages = [page.language, *page.document.languages]
+        said = words(page.language)
+        html = self._template.render(
+            language=page.language,
+            title=forms.text(page.document.titles, languages),
+            intro=forms.text(page.document.intros, languages).splitlines(),
+            thanks=forms.text(page.document.thanks, languages),
+            notice=said[notice] if notice else "",
+            wrong=bool(faults),
+            questions=forms.view(page, faults or {}) if page.state == _OPEN else [],
+            token=request.path_params["token"] if page.state == _OPEN else "",
+            say=said,
+        )
+        return Response(html, status, _HEADERS, "text/html")
+
+    def _told(self, notice: str, wanted: str, status: int) -> Response:
+        """A page that says one thing; in the language that the browser asks for first."""
+        said = words(wanted)
+        html = self._template.render(
+            language="zh-CN" if wanted.lower().startswith("zh") else "en",
+            title=said[notice], intro=[], thanks="", notice="", wrong=False, questions=[], token="", say=said,
+        )  # fmt: skip
+        return Response(html, status, _HEADERS, "text/html")
+
+
+def _violations(error: grpc.aio.AioRpcError) -> dict[str, str]:
+    for key, value in error.trailing_metadata() or ():
+        if key == "grpc-status-details-bin":
+            for detail in status_pb2.Status.FromString(value).details:
+                bad = error_details_pb2.BadRequest()
+                if detail.Unpack(bad):
+                    return {one.field: one.reason for one in bad.field_violations}
+    return {}

@@ -1,0 +1,53 @@
+"""What the page says beside the questionnaire, in the languages of the platform."""
+
+from __future__ import annotations
+
+WORDS: dict[str, dict[str, str]] = {
+    "zh": {
+        "send": "提交",
+        "required": "必答",
+        "saved": "已保存",
+        "saving": "正在保存…",
+        "waiting": "网络已断开，您的回答会在恢复后自动提交。",
+        "failed": "有些回答还没有填写，或无法接受，请检查标出的问题。",
+        "done": "谢谢！您的回答已收到。",
+        "sent": "以下是您提交的回答：",
+        "finished": "这份问卷已经提交，感谢您的参与。",
+        "expired": "这份问卷的回答时间已过，感谢您的关注。",
+        "unknown": "这个链接不完整，或者不存在。请从邮件中重新打开完整的链接。",
+        "unavailable": "现在无法打开问卷，请稍后再试。",
+        "ANSWER_MISSING": "请回答这个问题。",
+        "ANSWER_INVALID": "这个回答无法识别。",
+        "ANSWER_REFUSED": "这个回答无法接受。",
+        "expected": "期望",
+        "perceived": "实际",
+        "place": "名次",
+        "none": "—",
+    },
+    "en": {
+        "send": "Send",
+        "required": "needed",
+        "saved": "Saved",
+        "saving": "Saving…",
+        "waiting": "You are offline. Your answers are kept here and sent when you are back.",
+        "failed": "Some answers are missing or cannot be taken: please look at the marked questions.",
+        "done": "Thank you! Your answers have arrived.",
+        "sent": "This is what you sent:",
+        "finished": "This survey was answered already. Thank you.",
+        "expired": "The time for this survey is over. Thank you for your interest.",
+        "unknown": "This link is not complete, or does not exist. Please open the whole link from your mail again.",
+        "unavailable": "The survey cannot be opened now. Please try again later.",
+        "ANSWER_MISSING": "Please answer this question.",
+        "ANSWER_INVALID": "This answer is not understood.",
+        "ANSWER_REFUSED": "This answer cannot be taken.",
+        "expected": "expected",
+        "perceived": "perceived",
+        "place": "place",
+        "none": "–",
+    },
+}
+
+
+def words(language: str) -> dict[str, str]:
+    """Returns the words in a language, BCP 47; in English where there are none."""
+    return WORDS["zh" if language.lower().startswith("zh") else "en"]

@@ -1,0 +1,88 @@
+"""Who is asked because of what happened: an invitation for each plan that holds, once for each occurrence, within the dealer's quota."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from servicekit.db.uow import UnitOfWork
+from servicekit.ids import new_uuid
+
+from marque_survey.models import Questionnaire, SurveyPlan
+from marque_survey.repository import invitations, results
+from marque_survey.repository import plans as repository
+from marque_survey.repository.scope import EVERYTHING
+from marque_survey.rules import kinds, planning
+
+OVER_QUOTA = "OVER_QUOTA"
+
+
+@dataclass(frozen=True, slots=True)
+class Occurrence:
+    """Something that happened: its key, who it happened to, where, and when (a moment, or a day of the dealer's zone)."""
+
+    trigger: int
+    key: str
+    customer_id: uuid.UUID
+    dealer_id: uuid.UUID | None
+    vin: str
+    moment: datetime | None = None
+    day: date | None = None
+    case_id: uuid.UUID | None = None
+
+
+async def plan(*, uow: UnitOfWork, happened: Occurrence) -> None:
+    """Invites whoever it happened to by every plan that holds. The same again changes nothing."""
+    async with uow:
+        for found, questionnaire in await repository.holding(uow.session, happened.trigger):
+            if planning.is_sampled(str(found.plan_id), happened.key, found.sample_permille):
+                await _invite(uow, found, questionnaire, happened)
+
+
+async def _invite(uow: UnitOfWork, found: SurveyPlan, questionnaire: Questionnaire, happened: Occurrence) -> None:
+    due = await _due(uow, found, happened)
+    if planning.is_old(due, uow.now):
+        return
+    values = _values(uow, found, questionnaire, happened)
+    period = planning.period_of(due)
+    if not await invitations.add_once(uow.session, {**values, "due_time": due, "quota_period": period}):
+        return
+    if found.dealer_quota and not await repository.reserve(uow.session, found, happened.dealer_id, period):
+        await uow.session.flush()
+        row: Any = await invitations.lock(uow.session, EVERYTHING, values["invitation_id"])
+        row.state, row.reason, row.quota_period = kinds.NOT_SENT, OVER_QUOTA, None
+
+
+async def _due(uow: UnitOfWork, found: SurveyPlan, happened: Occurrence) -> datetime:
+    if happened.day is not None:
+        zone = await repository.zone_of(uow.session, happened.dealer_id) if happened.dealer_id else ""
+        return planning.due_on(happened.day, found.delay_days, zone)
+    return planning.due_after(happened.moment or uow.now, found.delay_days)
+
+
+def _values(uow: UnitOfWork, found: SurveyPlan, questionnaire: Questionnaire, happened: Occurrence) -> dict[str, Any]:
+    return {
+        "invitation_id": new_uuid(),
+        "create_time": uow.now,
+        "update_time": uow.now,
+        "plan_id": found.plan_id,
+        "questionnaire_id": found.questionnaire_id,
+        "questionnaire_number": questionnaire.number,
+        "customer_id": happened.customer_id,
+        "dealer_id": happened.dealer_id,
+        "vin": happened.vin,
+        "trigger": happened.trigger,
+        "occurrence": happened.key,
+        "about_case_id": happened.case_id,
+        "anonymous": bool(questionnaire.document.get("anonymous")),
+        "state": kinds.PLANNED,
+        "channel": kinds.EMAIL,
+    }
+
+
+async def name_case(*, uow: UnitOfWork, invitation_id: uuid.UUID, case_id: uuid.UUID) -> None:
+    """Notes which case was opened for an alarm."""
+    async with uow:
+        await results.name_case(uow.session, invitation_id, case_id)

@@ -1,0 +1,141 @@
+"""The page at the gateway's door: for anybody with the link, in their language, with and without its script."""
+
+from __future__ import annotations
+
+import html.parser
+import re
+import uuid
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest_asyncio
+
+ROWED: list[dict[str, Any]] = [
+    {"code": "nps", "kind": 3, "texts": {"en": "Would you <b>recommend</b> us?"}, "scale_max": 10, "required": True},
+    {"code": "why", "kind": 4, "texts": {"en": "Why?"}, "show_if": "answers.nps <= 6", "required": True},
+    {"code": "when", "kind": 5, "texts": {"en": "When?"}},
+    {"code": "order", "kind": 6, "texts": {"en": "What matters?"}, "options": [
+        {"code": "a", "texts": {"en": "Price"}}, {"code": "b", "texts": {"en": "Time"}}]},
+    {"code": "grid", "kind": 7, "texts": {"en": "Rate"}, "scale_min": 1, "scale_max": 5, "rows": [{"code": "tea", "texts": {"en": "Tea"}}]},
+    {"code": "pair", "kind": 8, "texts": {"en": "Rate"}, "scale_min": 1, "scale_max": 5, "rows": [
+        {"code": "wait", "texts": {"en": "Wait"}}]},
+]  # fmt: skip
+
+
+class Labels(html.parser.HTMLParser):
+    """What a screen reader needs: the language, a legend for each group, a name for each field."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.language, self.groups, self.legends, self.unnamed, self._labels = "", 0, 0, [], 0
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = dict(attrs)
+        self.language = found.get("lang") or self.language if tag == "html" else self.language
+        self.groups += tag == "fieldset"
+        self.legends += tag == "legend"
+        self._labels += tag == "label"
+        if tag in ("input", "select", "textarea") and not self._labels and not found.get("aria-label"):
+            self.unnamed.append(found.get("name"))
+
+    def handle_endtag(self, tag: str) -> None:
+        self._labels -= tag == "label"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def web(desk: Any) -> AsyncIterator[httpx.AsyncClient]:
+    """A browser without a script, and without a token."""
+    await desk.platform.open_gateway(address_rate=1_000_000)
+    async with httpx.AsyncClient(base_url=desk.platform.http_url, timeout=20) as client:
+        yield client
+
+
+async def state(desk: Any, invitation: str) -> Any:
+    return (await desk.sql("SELECT * FROM invitations WHERE invitation_id = $1", uuid.UUID(invitation)))[0]
+
+
+class TestLooking:
+    async def test_it_is_small_safe_in_the_reader_s_language_and_changes_nothing(
+        self, desk: Any, web: httpx.AsyncClient
+    ) -> None:
+        made = await desk.published(languages=["en", "zh-CN"], questions=ROWED, alarm_rules=[], index="")
+        invitation, token = await desk.invited(made=made)
+        before = await state(desk, invitation)
+        english = await web.get(f"/s/{token}", headers={"accept-language": "fr, en;q=0.4"})
+        chinese = await web.get(f"/s/{token}", headers={"accept-language": "zh-CN,zh;q=0.9"})
+        read = Labels(english.text)
+
+        assert (english.status_code, read.language, read.unnamed) == (200, "en", [])
+        assert read.groups == read.legends == len(ROWED)
+        assert "服务回访" in chinese.text
+        assert "提交" in chinese.text
+        assert "&lt;b&gt;recommend" in english.text
+        assert "default-src 'none'" in english.headers["content-security-policy"]
+        assert english.headers["cache-control"] == "no-store"
+        script, style = await web.get("/s/survey.js"), await web.get("/s/survey.css")
+        assert sum(len(one.content) for one in (english, script, style)) < 60_000
+        assert await state(desk, invitation) == before
+        assert re.search(r'id="f-why"[^>]* hidden', english.text)
+
+    async def test_a_link_that_cannot_be_answered_says_why_in_words(self, desk: Any, web: httpx.AsyncClient) -> None:
+        over = (await desk.sql("SELECT now() - interval '1 day' AS over"))[0]["over"]
+        _, expired = await desk.invited(expire_time=over)
+        _, token = await desk.invited()
+        await desk.answered(token)
+        told = {
+            one: await web.get(f"/s/{one}", headers={"accept-language": "en"})
+            for one in (expired, token, token[:-3], "x" * 46, "%00")
+        }
+
+        codes = [answer.status_code for answer in told.values()]
+        assert codes == [410, 200, 404, 404, 404]
+        assert "time for this survey is over" in told[expired].text
+        assert "answered already" in told[token].text
+        assert "not complete" in told[token[:-3]].text
+        assert all("<form" not in answer.text for answer in told.values())
+
+
+class TestScript:
+    async def test_answers_by_the_script_s_way_are_kept_told_and_ended(self, desk: Any, web: httpx.AsyncClient) -> None:
+        invitation, token = await desk.invited()
+        path = f"/v1/surveyPages/{token}"
+        answer = {"answer": {"questionCode": "nps", "number": 3}, "submissionId": "t", "sequence": 1}
+        first = await web.post(f"{path}:answer", json=answer)
+        again = await web.post(f"{path}:answer", json=answer)
+        early = await web.post(f"{path}:finish", json={})
+        words = {"answer": {"questionCode": "why", "text": "</textarea><script>x"}, "submissionId": "t", "sequence": 2}
+        await web.post(f"{path}:answer", json=words)
+        resumed = await web.get(f"/s/{token}")
+        done = [await web.post(f"{path}:finish", json={}) for _ in range(3)]
+
+        assert "why" in first.json()["shown"]
+        assert again.json() == first.json()
+        assert (early.status_code, early.json()["reason"]) == (400, "SURVEY_INCOMPLETE")
+        assert early.json()["errors"][0]["field"] == "why"
+        assert "&lt;/textarea&gt;&lt;script&gt;x" in resumed.text
+        assert [one.status_code for one in done] == [200, 200, 200]
+        assert (await state(desk, invitation))["state"] == 5
+
+
+class TestForm:
+    async def test_a_browser_without_a_script_sends_it_as_a_form(self, desk: Any, web: httpx.AsyncClient) -> None:
+        made = await desk.published(languages=["en"], titles={"en": "T"}, questions=ROWED, alarm_rules=[], index="")
+        invitation, token = await desk.invited(made=made)
+        form = {"q-nps": "2", "q-when": "2026-02-03", "q-order.a": "2", "q-order.b": "1", "q-grid.tea": "4",
+                "q-pair.wait": "1", "q-pair.wait.e": "5"}  # fmt: skip
+        missing = await web.post(f"/s/{token}", data=form)
+        wrong = await web.post(f"/s/{token}", data={**form, "q-nps": "77"})
+        done = await web.post(f"/s/{token}", data={**form, "q-why": "Too long"})
+        response = await desk.call("GetSurveyResponse", invitation_id=invitation)
+        given = {one.question_code: one for one in response.answers}
+
+        assert missing.status_code == 422
+        assert re.search(r'id="f-why"[^>]*aria-invalid="true"', missing.text)
+        assert re.search(r'id="f-nps"[^>]*aria-invalid="true"', wrong.text)
+        assert (done.status_code, "Thank you!" in done.text) == (200, True)
+        assert list(given["order"].choices) == ["b", "a"]
+        assert (given["when"].date.day, given["grid"].rows[0].number) == (3, 4)
+        assert (given["pair"].rows[0].number, given["pair"].rows[0].expected) == (1, 5)
+        assert given["why"].text == "Too long"
