@@ -28,5 +28,8 @@ class Settings(ServiceSettings):
     telephony_secrets: dict[str, Path] = Field(
         default_factory=dict
     )  # telephone system → file with the secret that it signs by
+    carrier_secrets: dict[str, Path] = Field(
+        default_factory=dict
+    )  # carrier of messages → file with the secret that it signs by
     docs: bool = True
     scim_subject: Literal["externalId", "userName"] = "externalId"  # which attribute is the `sub` of people's tokens
