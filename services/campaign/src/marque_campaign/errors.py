@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from servicekit.db.uow import Constraints
-from servicekit.errors import FailedPrecondition, NotFound
+from servicekit.errors import Aborted, FailedPrecondition, NotFound
 
 
 class CampaignNotFound(NotFound):
@@ -74,6 +74,27 @@ class AudienceListFull(FailedPrecondition):
 
     reason = "AUDIENCE_LIST_FULL"
     message = "The list would hold more than {most} people."
+
+
+class SendNotFound(NotFound):
+    """No such line of a campaign in the caller's sight."""
+
+    reason = "SEND_NOT_FOUND"
+    message = "There is no such line, or you may not see it."
+
+
+class SendStateNotAllowed(FailedPrecondition):
+    """It is known what became of the line."""
+
+    reason = "SEND_STATE"
+    message = "It is known what became of it: only an unknown one can be settled."
+
+
+class SendUnderWay(Aborted):
+    """A message to the person is being handed over."""
+
+    reason = "SEND_UNDER_WAY"
+    message = "A message to this person is being handed over: ask again in a moment."
 
 
 CONSTRAINTS: Constraints = {}

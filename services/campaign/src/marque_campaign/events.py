@@ -2,18 +2,59 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from google.protobuf.message import Message
 from marque.campaign.v1 import campaign_events_pb2 as told
 
 from marque_campaign.models import Campaign
+from marque_campaign.rules import ledger
+
+
+def _facts(row: Campaign) -> dict[str, Any]:
+    return {
+        "campaign_id": str(row.campaign_id),
+        "dealer_id": str(row.dealer_id or ""),
+        "kind": row.kind,
+        "channel": row.channel,
+    }
+
+
+def campaign_launched(row: Campaign) -> told.CampaignLaunched:
+    """Tells that a campaign began to send."""
+    return told.CampaignLaunched(**_facts(row))
+
+
+def campaign_finished(row: Campaign) -> told.CampaignFinished:
+    """Tells that a campaign is over."""
+    return told.CampaignFinished(**_facts(row), state=row.state)  # type: ignore[arg-type]
 
 
 def campaign_snapshot(row: Campaign) -> told.CampaignSnapshot:
     """Says a campaign again."""
-    return told.CampaignSnapshot(
-        campaign_id=str(row.campaign_id),
-        aggregate_version=row.version,
-        dealer_id=str(row.dealer_id or ""),
-        kind=row.kind,  # type: ignore[arg-type]
-        channel=row.channel,  # type: ignore[arg-type]
-        state=row.state,  # type: ignore[arg-type]
-    )
+    return told.CampaignSnapshot(**_facts(row), aggregate_version=row.version, state=row.state)  # type: ignore[arg-type]
+
+
+def message_ended(row: Any, state: int, reason: str) -> Message:
+    """Tells what became of a line of the ledger, whose row has the version after it: it was sent, or it was not, for a reason."""
+    return message_sent(row) if state in ledger.TAKEN else message_suppressed(row, state, reason)
+
+
+def message_sent(row: Any) -> told.MessageSent:
+    """Tells that a provider took a message."""
+    return told.MessageSent(**_line(row))
+
+
+def message_suppressed(row: Any, state: int, reason: str) -> told.MessageSuppressed:
+    """Tells that somebody gets no message, or that nobody knows."""
+    return told.MessageSuppressed(**_line(row), state=state, reason=reason)  # type: ignore[arg-type]
+
+
+def _line(row: Any) -> dict[str, Any]:
+    return {
+        "send_id": str(row.send_id),
+        "aggregate_version": row.version,
+        "campaign_id": str(row.campaign_id),
+        "customer_id": str(row.customer_id),
+        "channel": row.channel,
+    }

@@ -1,4 +1,8 @@
-"""A customer's rights over the lists on which they stand."""
+"""A customer's rights over the lists on which they stand and what was sent to them.
+
+What is kept, and why: what a legal hold names. A line that is final stays as a fact of its campaign, under an id of nobody. While a worker
+hands a message over, for seconds, the erasure is put off: it is asked again.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +13,11 @@ from servicekit.db.uow import UnitOfWork
 from servicekit.personal import LEGAL_HOLD, Erasure, PersonalRecord, Retained
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from marque_campaign import events
+from marque_campaign.errors import SendUnderWay
 from marque_campaign.repository import personal as repository
 
-MEMBERSHIP = "campaign.audience_list_member"
+MEMBERSHIP, SEND = "campaign.audience_list_member", "campaign.send"
 
 
 class CampaignPersonalData:
@@ -19,16 +25,30 @@ class CampaignPersonalData:
 
     async def export(self, session: AsyncSession, customer_ids: Sequence[uuid.UUID]) -> AsyncIterator[PersonalRecord]:
         """Yields everything held of the person."""
-        async for key, fields in repository.memberships(session, customer_ids):
-            yield PersonalRecord(MEMBERSHIP, key, fields)
+        for kind, read in ((MEMBERSHIP, repository.memberships), (SEND, repository.sends)):
+            async for key, fields in read(session, customer_ids):
+                yield PersonalRecord(kind, key, fields)
 
     async def erase(self, uow: UnitOfWork, customer_ids: Sequence[uuid.UUID], held_kinds: frozenset[str]) -> Erasure:
-        """Takes the person off every list. Doing it again changes nothing."""
+        """Takes the person off every list and out of every final line; what was not begun is not sent. Doing it again changes nothing.
+
+        Raises SendUnderWay.
+
+        Even under a hold nothing more is sent: a hold keeps what is known, it does not contact anybody.
+        """
         done = Erasure()
+        for row in await repository.stop_sends(uow.session, customer_ids, uow.now):
+            uow.emit(events.message_suppressed(row, row.state, row.reason))
         if held_kinds & {MEMBERSHIP, "*"}:
             if count := await repository.count_memberships(uow.session, customer_ids):
                 done.retained.append(Retained(MEMBERSHIP, count, LEGAL_HOLD))
-            return done
-        if count := await repository.take_off_lists(uow.session, customer_ids):
+        elif count := await repository.take_off_lists(uow.session, customer_ids):
             done.erased[MEMBERSHIP] = count
+        held = bool(held_kinds & {SEND, "*"})
+        if not held and (gone := await repository.unname_sends(uow.session, customer_ids)):
+            done.erased[SEND] = len(gone)
+        if count := await repository.count_sends(uow.session, customer_ids):
+            if not held:
+                raise SendUnderWay()  # whoever erases asks again, and then its end is known
+            done.retained.append(Retained(SEND, count, LEGAL_HOLD))
         return done

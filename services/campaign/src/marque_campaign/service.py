@@ -8,13 +8,18 @@ from servicekit.db.uow import Work
 from servicekit.handover import HandOverApi
 from servicekit.operations import OperationsApi
 from servicekit.personal_api import PersonalDataApi
+from servicekit.rpc.client import Peer
 from servicekit.service import Kit, Service
 
-from marque_campaign.api import AudienceListApi, CampaignApi, MessageTemplateApi
+from marque_campaign import due
+from marque_campaign.api import AudienceListApi, CampaignApi, CampaignSendApi, MessageTemplateApi
+from marque_campaign.clients import Customers, Provider, http_provider
 from marque_campaign.errors import CONSTRAINTS
 from marque_campaign.handover import CampaignHandOver
 from marque_campaign.personal import CampaignPersonalData
+from marque_campaign.settings import Settings
 from marque_campaign.subscribers import subscriptions
+from marque_campaign.usecases.sending import Sender
 from marque_campaign.usecases.snapshots import READERS
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -23,18 +28,39 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 def build(kit: Kit) -> Service:
     """Returns the service on the given parts."""
     work = Work(kit.database, kit.committed, CONSTRAINTS)
+    customers, carriers = Customers(_peer(kit, "customer")), _providers(kit)
     heard = subscriptions()
+    told = kit.settings if isinstance(kit.settings, Settings) else Settings()
+    sender = Sender(work, customers, carriers, batch=told.send_batch, at_once=told.hand_over_at_once)
     return Service(
         name="campaign",
         migrations=MIGRATIONS,
         servicers=[
             CampaignApi(work),
+            CampaignSendApi(work),
             MessageTemplateApi(work),
             AudienceListApi(work),
             PersonalDataApi("campaign", work, CampaignPersonalData()),
             HandOverApi("campaign", work, CampaignHandOver()),
             OperationsApi("campaign", work, READERS, heard, kit=kit),
         ],
+        due=due.handlers(),
         subscriptions=heard,
         snapshots=READERS,
+        sweeps={"campaign-sends": sender.sweep} if "customer" in kit.settings.peers else {},
+        closing=[customers, *carriers.values()],
     )
+
+
+def _peer(kit: Kit, name: str) -> Peer | None:
+    address = kit.settings.peers.get(name)
+    return Peer(name, address, kit.identity) if address else None
+
+
+def _providers(kit: Kit) -> dict[str, Provider]:
+    if not isinstance(kit.settings, Settings):  # a schema is migrated with the settings that every service has
+        return {}
+    return {
+        channel: http_provider(one.url, one.secret_file, repeatable=one.repeatable)
+        for channel, one in kit.settings.providers.items()
+    }

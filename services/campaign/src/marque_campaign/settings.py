@@ -2,8 +2,29 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
 from servicekit.settings import ServiceSettings
 
 
+class ProviderSettings(BaseModel):
+    """A provider that takes messages over HTTP (`clients.HttpProvider`).
+
+    `repeatable` says that it takes a message once by its `Idempotency-Key`, however often it comes; without, a lost answer is never tried
+    again.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    url: str = Field(pattern="^https?://")
+    secret_file: Path
+    repeatable: bool = False
+
+
 class Settings(ServiceSettings):
-    """Nothing beyond what every service has."""
+    """What the sending needs to know. `providers` by channel: EMAIL, SMS, MESSAGING, PUSH; a channel without one is not sent."""
+
+    providers: dict[str, ProviderSettings] = Field(default_factory=dict)
+    send_batch: int = Field(64, ge=1, le=500)
+    hand_over_at_once: int = Field(16, ge=1, le=100)

@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
 from typing import Any
 
+import pytest
 import pytest_asyncio
 from google.protobuf import json_format
 from marque.campaign.v1 import campaign_pb2
+from marque.customer.v1 import (
+    consent_pb2,
+    consent_service_pb2,
+    contact_point_pb2,
+    contact_rule_pb2,
+    contact_rule_service_pb2,
+    customer_pb2,
+    customer_service_pb2,
+)
+from marque.type.v1 import channel_pb2, person_name_pb2
+from marque_campaign.settings import ProviderSettings
 from servicekit import contract
 from servicekit.testing.client import Client
-from servicekit.testing.platform import Platform
+from servicekit.testing.platform import Platform, until
+from servicekit.testing.provider import RecordingProvider
 
 _numbers = itertools.count(100_000)
-SERVICES = ("CampaignService", "MessageTemplateService", "AudienceListService")
+SERVICES = ("CampaignService", "MessageTemplateService", "AudienceListService", "CampaignSendService")
 
 
 class Office:
@@ -102,3 +117,122 @@ async def office(platform: Platform) -> AsyncIterator[Office]:
     """A campaign service, once for each module of tests."""
     await platform.start("campaign")
     yield Office(platform)
+
+
+EMAIL, MARKETING = channel_pb2.CHANNEL_EMAIL, consent_pb2.CONSENT_PURPOSE_MARKETING
+MAKER = consent_pb2.ConsentController(kind=consent_pb2.CONSENT_CONTROLLER_KIND_OEM)
+SECRET = b"0123456789abcdef0123456789abcdef"
+
+
+class Post(Office):
+    """The campaign service beside a customer service and a provider that records what it accepts."""
+
+    def __init__(self, platform: Platform, provider: RecordingProvider) -> None:
+        super().__init__(platform)
+        self.provider = provider
+
+    async def open_caps(self) -> None:
+        """Lets campaigns contact everybody as often as they can."""
+        manager = self.platform.client("customer", "oem.manager")
+        for channel_class, purpose in ((contact_rule_pb2.CONTACT_CHANNEL_CLASS_EMAIL, 0), (0, MARKETING)):
+            rule = contact_rule_pb2.ContactRule(channel_class=channel_class, purpose=purpose)  # type: ignore[arg-type]
+            request = contact_rule_service_pb2.PutContactRuleRequest(contact_rule=rule)
+            await manager.call("customer.v1.ContactRuleService/PutContactRule", request)
+
+    async def person(self, *, agreed: bool = True, **fields: Any) -> str:
+        """Somebody with an e-mail address who agreed to marketing by it."""
+        agent = self.platform.client("customer", "oem.agent")
+        point = contact_point_pb2.ContactPoint(
+            kind=contact_point_pb2.CONTACT_POINT_KIND_EMAIL, value=f"{uuid.uuid4().hex}@example.com"
+        )
+        name = person_name_pb2.PersonName(full_name="王小明")
+        person = customer_pb2.Customer(
+            kind=customer_pb2.CUSTOMER_KIND_PERSON, name=name, contact_points=[point], time_zone=noon(), **fields
+        )
+        request = customer_service_pb2.CreateCustomerRequest(customer=person)
+        made = await agent.call("customer.v1.CustomerService/CreateCustomer", request, timeout=60)
+        if agreed:
+            await self.say("Grant", made.customer_id)
+        return str(made.customer_id)
+
+    async def people(self, count: int) -> list[str]:
+        """Some such people."""
+        return list(await asyncio.gather(*(self.person() for _ in range(count))))
+
+    async def say(self, verb: str, customer_id: str) -> None:
+        """Grants or withdraws."""
+        entry = consent_pb2.ConsentEntry(
+            purpose=MARKETING, channel=EMAIL, controller=MAKER, text_version="t", source="test"
+        )
+        request = getattr(consent_service_pb2, f"{verb}ConsentRequest")(customer_id=customer_id, entry=entry)
+        agent = self.platform.client("customer", "oem.agent")
+        await agent.call(f"customer.v1.ConsentService/{verb}Consent", request, timeout=60)
+
+    async def launch(self, *people: str, **fields: Any) -> Any:
+        """A campaign to some people that is approved and starts now."""
+        made = await self.approved(*people, **fields)
+        return await self.do("Schedule", made)
+
+    async def ended(self, campaign: Any, seconds: float = 20) -> dict[str, tuple[int, str]]:
+        """Waits until a campaign is over; returns the state and reason of every person."""
+
+        async def over() -> bool:
+            found = await self.call("GetCampaign", campaign_id=campaign.campaign_id)
+            return found.state in (7, 8) and not any(one.state in (1, 2, 3) for one in found.send_counts)
+
+        await until(over, seconds, "the campaign is not over")
+        return await self.lines(campaign)
+
+    async def lines(self, campaign: Any) -> dict[str, tuple[int, str]]:
+        """The state and reason of every person."""
+        rows = await self.sql(
+            "SELECT customer_id::text AS who, state, reason FROM campaign_sends WHERE campaign_id = $1",
+            campaign.campaign_id,
+        )
+        return {row["who"]: (row["state"], row["reason"]) for row in rows}
+
+    async def keys(self, campaign: Any) -> dict[str, str]:
+        """The key of every person's message."""
+        rows = await self.sql(
+            "SELECT customer_id::text AS who, send_id::text AS key FROM campaign_sends WHERE campaign_id = $1",
+            campaign.campaign_id,
+        )
+        return {row["who"]: row["key"] for row in rows}
+
+
+def noon() -> str:
+    """A zone in which it is about noon, so that no test meets the night, or the end of a day, by chance."""
+    ahead = (12 - datetime.now(UTC).hour + 11) % 24 - 11
+    return f"Etc/GMT{-ahead:+d}" if ahead else "Etc/GMT"
+
+
+def settings_of(platform: Platform, provider: RecordingProvider) -> dict[str, Any]:
+    """Settings by which mail goes to a recording provider."""
+    secret = platform.folder / "provider"
+    secret.write_bytes(SECRET)
+    given = ProviderSettings(url=provider.url, secret_file=secret, repeatable=provider.once)
+    return {"providers": {"EMAIL": given}}
+
+
+@pytest.fixture
+def provider_settings() -> Callable[[Platform, RecordingProvider], dict[str, Any]]:
+    """Makes the settings by which mail goes to a recording provider."""
+    return settings_of
+
+
+@pytest.fixture
+def make_post() -> Callable[[Platform, RecordingProvider], Post]:
+    """Makes the requests of a campaign service that the test itself starts, and kills."""
+    return Post
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def post(platform: Platform) -> AsyncIterator[Post]:
+    """Campaigns, customers and a provider that takes a message once by its key, for each module of tests."""
+    provider = RecordingProvider(once=True)
+    await platform.start("customer", permit_spend_seconds=1.0, permit_margin_seconds=0.2)
+    await platform.start("campaign", **settings_of(platform, provider))
+    made = Post(platform, provider)
+    await made.open_caps()
+    yield made
+    provider.close()

@@ -5,8 +5,10 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+import pytest
 from google.protobuf import json_format
 from servicekit import contract
+from servicekit.testing.client import RpcFailure
 
 
 async def internal(office: Any, service: str, rpc: str, **request: Any) -> Any:
@@ -34,6 +36,30 @@ class TestErasure:
             assert left.member_count == 1
         assert not await internal(office, "PersonalData", "ExportPersonalData", customer_id=gone)
         assert await internal(office, "PersonalData", "ExportPersonalData", customer_id=stays)
+
+    async def test_it_waits_for_a_message_that_is_being_handed_over_and_then_leaves_lines_of_nobody(
+        self, office: Any
+    ) -> None:
+        person, campaign = str(uuid.uuid4()), await office.make()
+        await office.sql(
+            "INSERT INTO campaign_sends (send_id, campaign_id, customer_id, occurrence, channel, state, lease_time, retry_time, "
+            "create_time, update_time) SELECT gen_random_uuid(), $1, $2, n::text, 3, n, CASE WHEN n = 3 THEN now() END, "
+            "CASE WHEN n = 1 THEN now() END, now(), now() FROM unnest(ARRAY[1, 3, 4]) AS n",
+            campaign.campaign_id, person,
+        )  # fmt: skip
+        asked = {"customer_id": person, "erasure_id": str(uuid.uuid4())}
+        with pytest.raises(RpcFailure) as refused:
+            await internal(office, "PersonalData", "ErasePersonalData", **asked)
+        assert refused.value.reason == "SEND_UNDER_WAY"
+
+        await office.sql("UPDATE campaign_sends SET state = 4, lease_time = NULL WHERE state = 3")
+        done = await internal(office, "PersonalData", "ErasePersonalData", **asked)
+        rows = await office.sql("SELECT customer_id::text AS who, reason FROM campaign_sends WHERE campaign_id = $1",
+                                campaign.campaign_id)  # fmt: skip
+
+        assert dict(done.erased_counts) == {"campaign.send": 3}
+        assert person not in {row["who"] for row in rows}
+        assert sorted(row["reason"] for row in rows) == ["", "", "ERASED"]
 
     async def test_a_hold_keeps_them(self, office: Any) -> None:
         held = str(uuid.uuid4())

@@ -24,6 +24,7 @@ from marque_gateway.admission import Admission
 from marque_gateway.answers import language, problem_for, problem_response
 from marque_gateway.binding import bindings_of
 from marque_gateway.contracts import Contracts
+from marque_gateway.deliveries import DeliveryReports
 from marque_gateway.edge import Edge, Gate
 from marque_gateway.live import Live
 from marque_gateway.openapi import build_document
@@ -69,6 +70,8 @@ def make_app(
     app.add_route("/v1/events", live.answer, methods=["GET"])
     telephony = Telephony(upstreams, identity, read_secrets(settings.telephony_secrets))
     app.add_route(ROUTE, telephony.answer, methods=["POST"])
+    deliveries = DeliveryReports(upstreams, identity, read_secrets(settings.carrier_secrets))
+    app.add_route(deliveries.route, deliveries.answer, methods=["POST"])
     app.add_route(adf.PATH, adf.AdfDoor(upstreams).answer, methods=["POST"])
     app.add_route(mail.PATH, mail.MailDoor(upstreams).answer, methods=["POST"])
     app.add_route(downloads.PATH, downloads.Downloads(upstreams).answer, methods=["GET"])

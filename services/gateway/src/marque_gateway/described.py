@@ -7,6 +7,7 @@ from typing import Any
 
 from google.api import field_behavior_pb2
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from marque.campaign.v1 import campaign_send_service_pb2
 from marque.customer.v1 import call_service_pb2
 from marque.type.v1 import import_pb2
 from servicekit import contract
@@ -49,6 +50,31 @@ def schemas() -> dict[str, Any]:
         "CustomerOverview": overview,
         "CallEvent": _flat(told.DESCRIPTOR, "One event of a call.", ("provider",)),
         "CallEventTaken": _flat(changed.DESCRIPTOR, "What an event of a call changed."),
+        "DeliveryReports": {
+            "type": "object",
+            "description": "What a carrier tells of messages.",
+            "properties": {
+                "reports": {
+                    "type": "array",
+                    "description": "The reports.",
+                    "minItems": 1,
+                    "maxItems": 500,
+                    "items": _flat(campaign_send_service_pb2.DeliveryReport.DESCRIPTOR, "What became of one message."),
+                },
+            },
+            "required": ["reports"],
+        },
+        "DeliveryReportsTaken": {
+            "type": "object",
+            "description": "What reports of messages changed.",
+            "properties": {
+                "changedCount": {"type": "integer", "description": "How many messages changed."},
+                "unknownCount": {
+                    "type": "integer",
+                    "description": "How many reports are of no message that was handed over.",
+                },
+            },
+        },
     }
 
 
@@ -112,6 +138,7 @@ def paths() -> dict[str, dict[str, Any]]:
             }
         },
         "/v1/telephony/{provider}/events": {"post": _telephony()},
+        "/v1/providers/{provider}/deliveryReports": {"post": _deliveries()},
         adf.PATH: {"post": _adf()},
         mail.PATH: {"post": _mail()},
         downloads.PATH: {"get": _download()},
@@ -147,20 +174,40 @@ def _download() -> dict[str, Any]:
 
 
 def _telephony() -> dict[str, Any]:
-    header = {"in": "header", "required": True}
-    return {
+    about = {
         "operationId": "recordTelephonyEvent",
         "tags": ["CallService"],
         "summary": "Takes what a telephone system tells of a call.",
         "description": "Signed with the secret shared with the system, and believed for five minutes. The same event "
         "twice changes nothing; events may come in any order.",
+    }
+    answer = _json("What the event changed.", "CallEventTaken")
+    return _signed(about, "The telephone system, as it is configured.", "CallEvent", answer)
+
+
+def _deliveries() -> dict[str, Any]:
+    about = {
+        "operationId": "recordDeliveryReports",
+        "tags": ["CampaignSendService"],
+        "summary": "Takes what a carrier tells of messages that it was handed.",
+        "description": "Signed with the secret shared with the carrier, and believed for five minutes. The last word counts; a "
+        "report that comes twice changes nothing, and one of a message that nobody handed over is counted and passed over.",
+    }
+    answer = _json("What the reports changed.", "DeliveryReportsTaken")
+    return _signed(about, "The carrier, as it is configured.", "DeliveryReports", answer)
+
+
+def _signed(about: dict[str, Any], provider: str, body: str, answer: dict[str, Any]) -> dict[str, Any]:
+    header = {"in": "header", "required": True}
+    return {
+        **about,
         "security": [],
         "parameters": [
             {
                 "name": "provider",
                 "in": "path",
                 "required": True,
-                "description": "The telephone system, as it is configured.",
+                "description": provider,
                 "schema": {"type": "string", "pattern": "^[a-z0-9][a-z0-9-]{0,31}$"},
             },
             {
@@ -179,9 +226,9 @@ def _telephony() -> dict[str, Any]:
         ],
         "requestBody": {
             "required": True,
-            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/CallEvent"}}},
+            "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{body}"}}},
         },
-        "responses": {"200": _json("What the event changed.", "CallEventTaken"), **_PROBLEMS},
+        "responses": {"200": answer, **_PROBLEMS},
     }
 
 

@@ -28,6 +28,9 @@ class Settings(ServiceSettings):
     telephony_secrets: dict[str, Path] = Field(
         default_factory=dict
     )  # telephone system → file with the secret that it signs by
+    carrier_secrets: dict[str, Path] = Field(
+        default_factory=dict
+    )  # carrier of messages → file with the secret that it signs by
     docs: bool = True
     traces_url: str = ""  # of Tempo, or of the local trace store: read by `ops` under /ops/traces
     ops_ui: Path | None = None  # the folder of the page that `make ops-ui` builds

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+from google.protobuf.message import Message
 from marque.customer.v1 import call_service_pb2
 from servicekit.errors import InvalidArgument, Unauthenticated
 from servicekit.rpc.tokens import ServiceIdentity
@@ -32,8 +33,6 @@ TIMESTAMP, SIGNATURE = "x-marque-timestamp", "x-marque-signature"
 TOLERANCE_SECONDS = 300
 _SHORTEST_SECRET = 32  # bytes, as long as the digest
 _VERSION = "v1="
-_RECORD = "/marque.customer.v1.CallService/RecordCallEvent"
-_WIRE = call_service_pb2.RecordCallEventRequest.DESCRIPTOR
 
 
 def signature(secret: bytes, timestamp: str, body: bytes) -> str:
@@ -42,7 +41,7 @@ def signature(secret: bytes, timestamp: str, body: bytes) -> str:
 
 
 def read_secrets(files: Mapping[str, Path]) -> dict[str, list[bytes]]:
-    """Reads the secrets of telephone systems: one a line, two while a system changes from one to the other.
+    """Reads the secrets of outside systems: one a line, two while a system changes from one to the other.
 
     Raises ValueError, naming the system, where one is too short to be one.
     """
@@ -52,44 +51,51 @@ def read_secrets(files: Mapping[str, Path]) -> dict[str, list[bytes]]:
         found[provider] = [line for line in lines if line]
         if not found[provider] or any(len(line) < _SHORTEST_SECRET for line in found[provider]):
             raise ValueError(
-                f"the telephone system {provider} needs a secret of at least {_SHORTEST_SECRET} bytes a line"
+                f"the outside system {provider} needs a secret of at least {_SHORTEST_SECRET} bytes a line"
             )
     return found
 
 
-class Telephony:
-    """The door of telephone systems. Without a secret for any it does not exist."""
+class SignedDoor:
+    """A door for what outside systems tell, signed, passed on to the RPC that takes it. Without a secret for any it does not exist."""
+
+    route: str
+    owner: str
+    rpc: str
+    request: type[Message]
+    response: type[Message]
 
     def __init__(self, upstreams: Upstreams, identity: ServiceIdentity, secrets: Mapping[str, Sequence[bytes]]) -> None:
         self._upstreams = upstreams
         self._identity = identity
         self._secrets = secrets
-        self._decode = decoder_for(_WIRE)
-        self._encode = json_encoder_for(call_service_pb2.RecordCallEventResponse.DESCRIPTOR)
+        self._decode = decoder_for(self.request.DESCRIPTOR)
+        self._encode = json_encoder_for(self.response.DESCRIPTOR)
+
+    def _told_by(self, provider: str, message: Any) -> None:
+        """Notes in a message which system told it, where the message has a place for that."""
 
     async def answer(self, request: Request) -> Response:
         """Answers one event."""
-        request.scope["state"]["route"] = ROUTE
-        request.scope["state"]["span"].rename(f"POST {ROUTE}")
+        request.scope["state"]["route"] = self.route
+        request.scope["state"]["span"].rename(f"POST {self.route}")
         try:
             return Response(self._encode(await self._take(request)), media_type="application/json")
         except Exception as error:
             return problem_response(request, problem_for(error, language(request)))
 
     async def _take(self, request: Request) -> Any:
-        if not self._secrets or not self._upstreams.knows("customer"):
+        if not self._secrets or not self._upstreams.knows(self.owner):
             raise HTTPException(404)
         provider, body = request.path_params["provider"], await request.body()
         self._verify(provider, request, body)
         event = self._decode(_document(body))
-        event.provider = provider  # type: ignore[attr-defined]
+        self._told_by(provider, event)
         metadata = [
             ("authorization", f"Bearer {await self._identity.token()}"),
             ("x-request-id", logs.request_id_var.get() or ""),
         ]
-        return await self._upstreams.call(
-            _RECORD, event, metadata, deserialize=call_service_pb2.RecordCallEventResponse.FromString
-        )
+        return await self._upstreams.call(self.rpc, event, metadata, deserialize=self.response.FromString)
 
     def _verify(self, provider: str, request: Request, body: bytes) -> None:
         """Raises Unauthenticated: the same for an unknown system and for a wrong signature, and before the body is looked at."""
@@ -104,6 +110,19 @@ class Telephony:
             raise Unauthenticated(why="the signature does not hold")
         if not _is_present(timestamp):
             raise Unauthenticated(why="the message is not of now")
+
+
+class Telephony(SignedDoor):
+    """The door of telephone systems."""
+
+    route = ROUTE
+    owner = "customer"
+    rpc = "/marque.customer.v1.CallService/RecordCallEvent"
+    request = call_service_pb2.RecordCallEventRequest
+    response = call_service_pb2.RecordCallEventResponse
+
+    def _told_by(self, provider: str, message: Any) -> None:
+        message.provider = provider
 
 
 def _is_present(timestamp: str) -> bool:

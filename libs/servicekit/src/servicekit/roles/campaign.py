@@ -7,6 +7,7 @@ CAMPAIGN_LOOK = """
 campaign.campaigns: read list
 campaign.templates: read list preview
 campaign.audience_lists: read list
+campaign.sends: list explain
 """
 CAMPAIGN_WORK = (
     CAMPAIGN_LOOK
@@ -16,7 +17,9 @@ campaign.templates: create update
 campaign.audience_lists: create change
 """
 )
-CAMPAIGNS_ALL = CAMPAIGN_WORK + "\ncampaign.campaigns: send_back approve schedule pause resume cancel\n"
+CAMPAIGNS_ALL = (
+    CAMPAIGN_WORK + "\ncampaign.campaigns: send_back approve schedule pause resume cancel\ncampaign.sends: settle\n"
+)
 
 _ALL = (CAMPAIGNS_ALL,)
 HELD: dict[str, tuple[str, ...]] = {

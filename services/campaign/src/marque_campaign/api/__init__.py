@@ -2,6 +2,7 @@
 
 from marque_campaign.api.campaigns import CampaignApi
 from marque_campaign.api.lists import AudienceListApi
+from marque_campaign.api.sends import CampaignSendApi
 from marque_campaign.api.templates import MessageTemplateApi
 
-__all__ = ["AudienceListApi", "CampaignApi", "MessageTemplateApi"]
+__all__ = ["AudienceListApi", "CampaignApi", "CampaignSendApi", "MessageTemplateApi"]

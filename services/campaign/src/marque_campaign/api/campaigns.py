@@ -12,7 +12,8 @@ from servicekit.rpc.call import Call
 from marque_campaign.api.scoping import owner_of, page_of_rows, seen
 from marque_campaign.errors import CampaignNotFound
 from marque_campaign.mapping import campaigns as mapping
-from marque_campaign.mapping import common
+from marque_campaign.mapping import common, sends
+from marque_campaign.repository import ledger
 from marque_campaign.repository import lists as repository
 from marque_campaign.repository import scope as scopes
 from marque_campaign.usecases import campaigns as usecases
@@ -34,15 +35,14 @@ class CampaignApi:
 
     async def GetCampaign(self, request: Any, call: Call) -> Any:
         row = await seen(self._work, call, repository.CAMPAIGNS, request.campaign_id, CampaignNotFound)
-        return mapping.campaign_for(call)(row)
+        counts = await ledger.counts(self._work.reader, row["campaign_id"])
+        return sends.add_counts(mapping.campaign_message(row), counts)
 
     async def ListCampaigns(self, request: Any, call: Call) -> Any:
         filters = {"state": request.state, "kind": request.kind}
         rows, token = await page_of_rows(self._work, call, repository.CAMPAIGNS, request, **filters)
-        render = mapping.campaign_for(call)
-        return campaign_service_pb2.ListCampaignsResponse(
-            campaigns=[render(row) for row in rows], next_page_token=token
-        )
+        found = [mapping.campaign_message(row) for row in rows]
+        return campaign_service_pb2.ListCampaignsResponse(campaigns=found, next_page_token=token)
 
     async def UpdateCampaign(self, request: Any, call: Call) -> Any:
         return await usecases.update(
@@ -76,7 +76,7 @@ class CampaignApi:
         return await usecases.cancel(**await self._verb(request, call))
 
     def _write(self, call: Call) -> UnitOfWork:
-        return self._work(call, mapping.rendered(call))
+        return self._work(call, lambda made: mapping.campaign_message(common.row_of(made)))
 
     async def _verb(self, request: Any, call: Call) -> dict[str, Any]:
         """What every verb is given."""

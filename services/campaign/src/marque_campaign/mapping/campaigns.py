@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -10,9 +9,6 @@ from google.protobuf import field_mask_pb2
 from marque.campaign.v1 import campaign_pb2
 from servicekit.db.base import etag_of
 from servicekit.errors import FieldViolation, InvalidArgument
-from servicekit.masking import show
-from servicekit.roles import visible_classes
-from servicekit.rpc.call import Call
 
 from marque_campaign.mapping import common
 
@@ -54,32 +50,14 @@ def _given(message: campaign_pb2.Campaign) -> dict[str, str]:
     return found
 
 
-def campaign_for(call: Call) -> Callable[[common.Row], campaign_pb2.Campaign]:
-    """Returns the rendering of a campaign for a caller, given its row."""
-    visible = visible_classes(call.principal.roles)
-
-    def render(row: common.Row) -> campaign_pb2.Campaign:
-        message = campaign_message(row)
-        shown: campaign_pb2.Campaign = show(call, message, "campaign", message.campaign_id, visible)
-        return shown
-
-    return render
-
-
-def rendered(call: Call) -> Callable[[Any], campaign_pb2.Campaign]:
-    """Returns the rendering of a campaign that was written."""
-    render = campaign_for(call)
-    return lambda made: render(common.row_of(made))
-
-
 def campaign_message(row: common.Row) -> campaign_pb2.Campaign:
-    """Returns a campaign as it is, nothing withheld."""
+    """Returns a campaign."""
     message = campaign_pb2.Campaign(
         name=row["name"],
         state=row["state"],
         template_version=row["template_version"],
         **{name: row[name] for name in _PLAIN},
-        **{name: common.text(row[name]) for name in ("campaign_id", "dealer_id", "author_staff_id", *_IDS)},
+        **{name: common.text(row[name]) for name in ("campaign_id", "dealer_id", *_IDS)},
         etag=etag_of(row["version"]),
     )
     given = row["given"] if isinstance(row["given"], dict) else orjson.loads(row["given"])

@@ -2,6 +2,7 @@
 
 from marque_campaign.models.base import Model
 from marque_campaign.models.campaigns import Campaign
+from marque_campaign.models.sends import CampaignSend
 from marque_campaign.models.templates import AudienceList, AudienceListMember, MessageTemplate
 
-__all__ = ["AudienceList", "AudienceListMember", "Campaign", "MessageTemplate", "Model"]
+__all__ = ["AudienceList", "AudienceListMember", "Campaign", "CampaignSend", "MessageTemplate", "Model"]

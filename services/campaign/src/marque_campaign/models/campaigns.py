@@ -22,6 +22,7 @@ class Campaign(Aggregate, Model):
     """A campaign. Its state changes by `do` alone, which asks the rules.
 
     `author` and `submitter` are the subjects of the tokens; `frozen` is the template as it was submitted, which alone is ever sent.
+    `plan_cursor` is the last customer of the audience that the ledger has, `plan_time` when it had all of them.
     """
 
     __tablename__ = "campaigns"
@@ -46,6 +47,8 @@ class Campaign(Aggregate, Model):
     start_time: Mapped[datetime | None]
     launch_time: Mapped[datetime | None]
     finish_time: Mapped[datetime | None]
+    plan_cursor: Mapped[uuid.UUID | None]
+    plan_time: Mapped[datetime | None]
 
     def standing(self, *, settled: bool = False) -> states.Standing:
         """What decides about verbs."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from marque_campaign.models import AudienceListMember, Campaign
+from marque_campaign.models import AudienceListMember, Campaign, CampaignSend
 from marque_campaign.rules.kinds import OVER
 
 Ids = Sequence[uuid.UUID]
@@ -20,6 +21,15 @@ _OFF_THE_LISTS = sa.text(
     "lists AS (UPDATE audience_lists l SET member_count = l.member_count - c.n, version = l.version + 1, update_time = now() "
     "FROM counted c WHERE l.audience_list_id = c.audience_list_id) "
     "SELECT coalesce(sum(n), 0) FROM counted"
+)
+
+_STOP = sa.text(
+    "UPDATE campaign_sends SET state = 9, reason = 'ERASED', retry_time = NULL, version = version + 1, update_time = :now "
+    "WHERE customer_id = ANY(:ids) AND state = 1 RETURNING send_id, campaign_id, customer_id, version, channel, state, reason"
+)
+_UNNAME = sa.text(
+    "UPDATE campaign_sends SET customer_id = gen_random_uuid(), language = '', version = version + 1, update_time = now() "
+    "WHERE customer_id = ANY(:ids) AND state NOT IN (1, 2, 3) RETURNING send_id"
 )
 
 
@@ -39,6 +49,29 @@ async def count_memberships(session: AsyncSession, ids: Ids) -> int:
 async def take_off_lists(session: AsyncSession, ids: Ids) -> int:
     """Takes the person off every list; returns how many there were."""
     return int(await session.scalar(_OFF_THE_LISTS, {"ids": list(ids)}) or 0)
+
+
+async def sends(session: AsyncSession, ids: Ids) -> AsyncIterator[tuple[str, dict[str, Any]]]:
+    """What was sent to the person, and what was not and why."""
+    table = CampaignSend.__table__
+    for row in await session.execute(sa.select(table).where(table.c.customer_id.in_(ids)).order_by(table.c.send_id)):
+        yield str(row.send_id), dict(row._mapping)
+
+
+async def count_sends(session: AsyncSession, ids: Ids) -> int:
+    """Returns how many lines of ledgers are the person's."""
+    query = sa.select(sa.func.count()).select_from(CampaignSend).where(CampaignSend.customer_id.in_(ids))
+    return int(await session.scalar(query) or 0)
+
+
+async def stop_sends(session: AsyncSession, ids: Ids, moment: datetime) -> list[sa.Row[Any]]:
+    """Ends the lines of the person that nobody has begun."""
+    return list(await session.execute(_STOP, {"ids": list(ids), "now": moment}))
+
+
+async def unname_sends(session: AsyncSession, ids: Ids) -> list[uuid.UUID]:
+    """Puts an id of nobody in the place of the person in every final line, so that a campaign's numbers stay."""
+    return list((await session.execute(_UNNAME, {"ids": list(ids)})).scalars())
 
 
 async def lock_written(session: AsyncSession, staff_id: uuid.UUID, limit: int) -> list[Campaign]:

@@ -9,11 +9,14 @@ from typing import Any
 from servicekit.db.uow import UnitOfWork
 from servicekit.errors import InvalidArgument
 
+from marque_campaign import events
 from marque_campaign.errors import AudienceListNotFound, CampaignNotFound, TemplateNotFound, TemplateValueMissing
 from marque_campaign.models import Campaign
 from marque_campaign.repository import lists as rows
 from marque_campaign.repository.scope import Scope
 from marque_campaign.rules import kinds
+
+LAUNCH, DRAIN = "campaign-launch", "campaign-drain"
 
 
 async def create(*, uow: UnitOfWork, scope: Scope, values: dict[str, Any]) -> Any:
@@ -81,6 +84,7 @@ async def schedule(*, uow: UnitOfWork, scope: Scope, campaign_id: uuid.UUID, sta
         campaign = await found(uow, scope, campaign_id, etag)
         campaign.do("schedule")
         campaign.start_time = max(start or uow.now, uow.now)
+        await uow.schedule(LAUNCH, str(campaign_id), campaign.start_time)
         uow.audit("schedule", "campaign", str(campaign_id), ("state", "start_time"))
         return await uow.answer(campaign)
 
@@ -99,8 +103,13 @@ async def cancel(*, uow: UnitOfWork, scope: Scope, campaign_id: uuid.UUID, etag:
     """Calls it off."""
     async with uow:
         campaign = await found(uow, scope, campaign_id, etag)
+        launched = campaign.launch_time is not None
         campaign.do("cancel")
         campaign.finish_time = uow.now
+        await uow.flush()
+        if launched:
+            uow.emit(events.campaign_finished(campaign), of=campaign)
+            await uow.schedule(DRAIN, str(campaign_id), uow.now)
         uow.audit("cancel", "campaign", str(campaign_id), ("state",))
         return await uow.answer(campaign)
 

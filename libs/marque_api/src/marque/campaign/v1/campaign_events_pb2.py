@@ -23,12 +23,13 @@ _sym_db = _symbol_database.Default()
 
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from marque.campaign.v1 import campaign_send_pb2 as marque_dot_campaign_dot_v1_dot_campaign__send__pb2
 from marque.campaign.v1 import campaign_types_pb2 as marque_dot_campaign_dot_v1_dot_campaign__types__pb2
 from marque.options.v1 import options_pb2 as marque_dot_options_dot_v1_dot_options__pb2
 from marque.type.v1 import channel_pb2 as marque_dot_type_dot_v1_dot_channel__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(marque/campaign/v1/campaign_events.proto\x12\x12marque.campaign.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\'marque/campaign/v1/campaign_types.proto\x1a\x1fmarque/options/v1/options.proto\x1a\x1cmarque/type/v1/channel.proto\"\xae\x02\n\x10\x43\x61mpaignSnapshot\x12\x13\n\x0b\x63\x61mpaign_id\x18\x01 \x01(\t\x12\x19\n\x11\x61ggregate_version\x18\x02 \x01(\x03\x12.\n\noccur_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tdealer_id\x18\x04 \x01(\t\x12.\n\x04kind\x18\x05 \x01(\x0e\x32 .marque.campaign.v1.CampaignKind\x12(\n\x07\x63hannel\x18\x06 \x01(\x0e\x32\x17.marque.type.v1.Channel\x12\x30\n\x05state\x18\x07 \x01(\x0e\x32!.marque.campaign.v1.CampaignState:\x1b\xb2\xbb\x18\x17\n\x08\x63\x61mpaign\x12\x0b\x63\x61mpaign_idb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(marque/campaign/v1/campaign_events.proto\x12\x12marque.campaign.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a&marque/campaign/v1/campaign_send.proto\x1a\'marque/campaign/v1/campaign_types.proto\x1a\x1fmarque/options/v1/options.proto\x1a\x1cmarque/type/v1/channel.proto\"\xae\x02\n\x10\x43\x61mpaignSnapshot\x12\x13\n\x0b\x63\x61mpaign_id\x18\x01 \x01(\t\x12\x19\n\x11\x61ggregate_version\x18\x02 \x01(\x03\x12.\n\noccur_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tdealer_id\x18\x04 \x01(\t\x12.\n\x04kind\x18\x05 \x01(\x0e\x32 .marque.campaign.v1.CampaignKind\x12(\n\x07\x63hannel\x18\x06 \x01(\x0e\x32\x17.marque.type.v1.Channel\x12\x30\n\x05state\x18\x07 \x01(\x0e\x32!.marque.campaign.v1.CampaignState:\x1b\xb2\xbb\x18\x17\n\x08\x63\x61mpaign\x12\x0b\x63\x61mpaign_id\"\xfc\x01\n\x10\x43\x61mpaignLaunched\x12\x13\n\x0b\x63\x61mpaign_id\x18\x01 \x01(\t\x12\x19\n\x11\x61ggregate_version\x18\x02 \x01(\x03\x12.\n\noccur_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tdealer_id\x18\x04 \x01(\t\x12.\n\x04kind\x18\x05 \x01(\x0e\x32 .marque.campaign.v1.CampaignKind\x12(\n\x07\x63hannel\x18\x06 \x01(\x0e\x32\x17.marque.type.v1.Channel:\x1b\xb2\xbb\x18\x17\n\x08\x63\x61mpaign\x12\x0b\x63\x61mpaign_id\"\xae\x02\n\x10\x43\x61mpaignFinished\x12\x13\n\x0b\x63\x61mpaign_id\x18\x01 \x01(\t\x12\x19\n\x11\x61ggregate_version\x18\x02 \x01(\x03\x12.\n\noccur_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tdealer_id\x18\x04 \x01(\t\x12.\n\x04kind\x18\x05 \x01(\x0e\x32 .marque.campaign.v1.CampaignKind\x12(\n\x07\x63hannel\x18\x06 \x01(\x0e\x32\x17.marque.type.v1.Channel\x12\x30\n\x05state\x18\x07 \x01(\x0e\x32!.marque.campaign.v1.CampaignState:\x1b\xb2\xbb\x18\x17\n\x08\x63\x61mpaign\x12\x0b\x63\x61mpaign_id\"\xd2\x01\n\x0bMessageSent\x12\x0f\n\x07send_id\x18\x01 \x01(\t\x12\x19\n\x11\x61ggregate_version\x18\x02 \x01(\x03\x12.\n\noccur_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0b\x63\x61mpaign_id\x18\x04 \x01(\t\x12\x13\n\x0b\x63ustomer_id\x18\x05 \x01(\t\x12(\n\x07\x63hannel\x18\x06 \x01(\x0e\x32\x17.marque.type.v1.Channel:\x13\xb2\xbb\x18\x0f\n\x04send\x12\x07send_id\"\x9e\x02\n\x11MessageSuppressed\x12\x0f\n\x07send_id\x18\x01 \x01(\t\x12\x19\n\x11\x61ggregate_version\x18\x02 \x01(\x03\x12.\n\noccur_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0b\x63\x61mpaign_id\x18\x04 \x01(\t\x12\x13\n\x0b\x63ustomer_id\x18\x05 \x01(\t\x12(\n\x07\x63hannel\x18\x06 \x01(\x0e\x32\x17.marque.type.v1.Channel\x12\x34\n\x05state\x18\x07 \x01(\x0e\x32%.marque.campaign.v1.CampaignSendState\x12\x0e\n\x06reason\x18\x08 \x01(\t:\x13\xb2\xbb\x18\x0f\n\x04send\x12\x07send_idb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,6 +38,22 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_CAMPAIGNSNAPSHOT']._loaded_options = None
   _globals['_CAMPAIGNSNAPSHOT']._serialized_options = b'\262\273\030\027\n\010campaign\022\013campaign_id'
-  _globals['_CAMPAIGNSNAPSHOT']._serialized_start=202
-  _globals['_CAMPAIGNSNAPSHOT']._serialized_end=504
+  _globals['_CAMPAIGNLAUNCHED']._loaded_options = None
+  _globals['_CAMPAIGNLAUNCHED']._serialized_options = b'\262\273\030\027\n\010campaign\022\013campaign_id'
+  _globals['_CAMPAIGNFINISHED']._loaded_options = None
+  _globals['_CAMPAIGNFINISHED']._serialized_options = b'\262\273\030\027\n\010campaign\022\013campaign_id'
+  _globals['_MESSAGESENT']._loaded_options = None
+  _globals['_MESSAGESENT']._serialized_options = b'\262\273\030\017\n\004send\022\007send_id'
+  _globals['_MESSAGESUPPRESSED']._loaded_options = None
+  _globals['_MESSAGESUPPRESSED']._serialized_options = b'\262\273\030\017\n\004send\022\007send_id'
+  _globals['_CAMPAIGNSNAPSHOT']._serialized_start=242
+  _globals['_CAMPAIGNSNAPSHOT']._serialized_end=544
+  _globals['_CAMPAIGNLAUNCHED']._serialized_start=547
+  _globals['_CAMPAIGNLAUNCHED']._serialized_end=799
+  _globals['_CAMPAIGNFINISHED']._serialized_start=802
+  _globals['_CAMPAIGNFINISHED']._serialized_end=1104
+  _globals['_MESSAGESENT']._serialized_start=1107
+  _globals['_MESSAGESENT']._serialized_end=1317
+  _globals['_MESSAGESUPPRESSED']._serialized_start=1320
+  _globals['_MESSAGESUPPRESSED']._serialized_end=1606
 # @@protoc_insertion_point(module_scope)

@@ -6,6 +6,7 @@ isort:skip_file
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from marque.campaign.v1 import campaign_send_pb2 as _campaign_send_pb2
 from marque.campaign.v1 import campaign_types_pb2 as _campaign_types_pb2
 from marque.type.v1 import channel_pb2 as _channel_pb2
 import builtins as _builtins
@@ -66,3 +67,191 @@ class CampaignSnapshot(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CampaignSnapshot: _TypeAlias = CampaignSnapshot  # noqa: Y015
+
+@_typing.final
+class CampaignLaunched(_message.Message):
+    """A campaign began to send."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CAMPAIGN_ID_FIELD_NUMBER: _builtins.int
+    AGGREGATE_VERSION_FIELD_NUMBER: _builtins.int
+    OCCUR_TIME_FIELD_NUMBER: _builtins.int
+    DEALER_ID_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    campaign_id: _builtins.str
+    """The campaign."""
+    aggregate_version: _builtins.int
+    """The version of the aggregate after the change; a hearer ignores what is older than it knows."""
+    dealer_id: _builtins.str
+    """The dealer whose own it is; empty for the maker."""
+    kind: _campaign_types_pb2.CampaignKind.ValueType
+    """What it is for."""
+    channel: _channel_pb2.Channel.ValueType
+    """By which channel it is sent."""
+    @_builtins.property
+    def occur_time(self) -> _timestamp_pb2.Timestamp:
+        """When the change was committed."""
+
+    def __init__(
+        self,
+        *,
+        campaign_id: _builtins.str = ...,
+        aggregate_version: _builtins.int = ...,
+        occur_time: _timestamp_pb2.Timestamp | None = ...,
+        dealer_id: _builtins.str = ...,
+        kind: _campaign_types_pb2.CampaignKind.ValueType = ...,
+        channel: _channel_pb2.Channel.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["occur_time", b"occur_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aggregate_version", b"aggregate_version", "campaign_id", b"campaign_id", "channel", b"channel", "dealer_id", b"dealer_id", "kind", b"kind", "occur_time", b"occur_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CampaignLaunched: _TypeAlias = CampaignLaunched  # noqa: Y015
+
+@_typing.final
+class CampaignFinished(_message.Message):
+    """A campaign is over: everybody in its audience has a final state."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CAMPAIGN_ID_FIELD_NUMBER: _builtins.int
+    AGGREGATE_VERSION_FIELD_NUMBER: _builtins.int
+    OCCUR_TIME_FIELD_NUMBER: _builtins.int
+    DEALER_ID_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    campaign_id: _builtins.str
+    """The campaign."""
+    aggregate_version: _builtins.int
+    """The version of the aggregate after the change; a hearer ignores what is older than it knows."""
+    dealer_id: _builtins.str
+    """The dealer whose own it is; empty for the maker."""
+    kind: _campaign_types_pb2.CampaignKind.ValueType
+    """What it is for."""
+    channel: _channel_pb2.Channel.ValueType
+    """By which channel it is sent."""
+    state: _campaign_types_pb2.CampaignState.ValueType
+    """Whether it was finished or cancelled."""
+    @_builtins.property
+    def occur_time(self) -> _timestamp_pb2.Timestamp:
+        """When the change was committed."""
+
+    def __init__(
+        self,
+        *,
+        campaign_id: _builtins.str = ...,
+        aggregate_version: _builtins.int = ...,
+        occur_time: _timestamp_pb2.Timestamp | None = ...,
+        dealer_id: _builtins.str = ...,
+        kind: _campaign_types_pb2.CampaignKind.ValueType = ...,
+        channel: _channel_pb2.Channel.ValueType = ...,
+        state: _campaign_types_pb2.CampaignState.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["occur_time", b"occur_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aggregate_version", b"aggregate_version", "campaign_id", b"campaign_id", "channel", b"channel", "dealer_id", b"dealer_id", "kind", b"kind", "occur_time", b"occur_time", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CampaignFinished: _TypeAlias = CampaignFinished  # noqa: Y015
+
+@_typing.final
+class MessageSent(_message.Message):
+    """A provider took a message to somebody."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SEND_ID_FIELD_NUMBER: _builtins.int
+    AGGREGATE_VERSION_FIELD_NUMBER: _builtins.int
+    OCCUR_TIME_FIELD_NUMBER: _builtins.int
+    CAMPAIGN_ID_FIELD_NUMBER: _builtins.int
+    CUSTOMER_ID_FIELD_NUMBER: _builtins.int
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    send_id: _builtins.str
+    """The line of the ledger."""
+    aggregate_version: _builtins.int
+    """The version of the aggregate after the change; a hearer ignores what is older than it knows."""
+    campaign_id: _builtins.str
+    """The campaign."""
+    customer_id: _builtins.str
+    """The customer, as it stood in the audience."""
+    channel: _channel_pb2.Channel.ValueType
+    """The channel."""
+    @_builtins.property
+    def occur_time(self) -> _timestamp_pb2.Timestamp:
+        """When the change was committed."""
+
+    def __init__(
+        self,
+        *,
+        send_id: _builtins.str = ...,
+        aggregate_version: _builtins.int = ...,
+        occur_time: _timestamp_pb2.Timestamp | None = ...,
+        campaign_id: _builtins.str = ...,
+        customer_id: _builtins.str = ...,
+        channel: _channel_pb2.Channel.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["occur_time", b"occur_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aggregate_version", b"aggregate_version", "campaign_id", b"campaign_id", "channel", b"channel", "customer_id", b"customer_id", "occur_time", b"occur_time", "send_id", b"send_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MessageSent: _TypeAlias = MessageSent  # noqa: Y015
+
+@_typing.final
+class MessageSuppressed(_message.Message):
+    """Somebody in an audience gets no message, for a reason."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SEND_ID_FIELD_NUMBER: _builtins.int
+    AGGREGATE_VERSION_FIELD_NUMBER: _builtins.int
+    OCCUR_TIME_FIELD_NUMBER: _builtins.int
+    CAMPAIGN_ID_FIELD_NUMBER: _builtins.int
+    CUSTOMER_ID_FIELD_NUMBER: _builtins.int
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    send_id: _builtins.str
+    """The line of the ledger."""
+    aggregate_version: _builtins.int
+    """The version of the aggregate after the change; a hearer ignores what is older than it knows."""
+    campaign_id: _builtins.str
+    """The campaign."""
+    customer_id: _builtins.str
+    """The customer, as it stood in the audience."""
+    channel: _channel_pb2.Channel.ValueType
+    """The channel."""
+    state: _campaign_send_pb2.CampaignSendState.ValueType
+    """The state: suppressed, failed or unknown."""
+    reason: _builtins.str
+    """Why, as a constant."""
+    @_builtins.property
+    def occur_time(self) -> _timestamp_pb2.Timestamp:
+        """When the change was committed."""
+
+    def __init__(
+        self,
+        *,
+        send_id: _builtins.str = ...,
+        aggregate_version: _builtins.int = ...,
+        occur_time: _timestamp_pb2.Timestamp | None = ...,
+        campaign_id: _builtins.str = ...,
+        customer_id: _builtins.str = ...,
+        channel: _channel_pb2.Channel.ValueType = ...,
+        state: _campaign_send_pb2.CampaignSendState.ValueType = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["occur_time", b"occur_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aggregate_version", b"aggregate_version", "campaign_id", b"campaign_id", "channel", b"channel", "customer_id", b"customer_id", "occur_time", b"occur_time", "reason", b"reason", "send_id", b"send_id", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MessageSuppressed: _TypeAlias = MessageSuppressed  # noqa: Y015

@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from marque.campaign.v1 import campaign_send_pb2 as _campaign_send_pb2
 from marque.campaign.v1 import campaign_types_pb2 as _campaign_types_pb2
 from marque.customer.v1 import consent_pb2 as _consent_pb2
 from marque.type.v1 import channel_pb2 as _channel_pb2
@@ -21,6 +22,36 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+@_typing.final
+class CampaignSendCount(_message.Message):
+    """How many lines of a campaign's ledger are in a state."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATE_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    state: _campaign_send_pb2.CampaignSendState.ValueType
+    """The state."""
+    reason: _builtins.str
+    """The reason; empty for none."""
+    count: _builtins.int
+    """How many."""
+    def __init__(
+        self,
+        *,
+        state: _campaign_send_pb2.CampaignSendState.ValueType = ...,
+        reason: _builtins.str = ...,
+        count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "reason", b"reason", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CampaignSendCount: _TypeAlias = CampaignSendCount  # noqa: Y015
 
 @_typing.final
 class Campaign(_message.Message):
@@ -47,8 +78,7 @@ class Campaign(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
-    AUTHOR_STAFF_ID_FIELD_NUMBER: _builtins.int
-    MASKED_FIELDS_FIELD_NUMBER: _builtins.int
+    SEND_COUNTS_FIELD_NUMBER: _builtins.int
     campaign_id: _builtins.str
     """The id, UUID text."""
     name: _builtins.str
@@ -77,8 +107,6 @@ class Campaign(_message.Message):
     """The version of the template that was frozen when it was submitted; 0 before."""
     etag: _builtins.str
     """The version of the resource that the caller read; a write with another one fails with ABORTED, reason ETAG_MISMATCH."""
-    author_staff_id: _builtins.str
-    """Who wrote it, or has it since that person left; empty for a system or nobody."""
     @_builtins.property
     def values(self) -> _containers.RepeatedCompositeFieldContainer[_campaign_types_pb2.VariableValue]:
         """The values of the template's variables that hold for the whole campaign, such as the code of an offer."""
@@ -104,8 +132,8 @@ class Campaign(_message.Message):
         """When it was changed last."""
 
     @_builtins.property
-    def masked_fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The fields that the caller may not see, which are therefore absent."""
+    def send_counts(self) -> _containers.RepeatedCompositeFieldContainer[Global___CampaignSendCount]:
+        """How far it is: the lines of its ledger by state and reason; only where one campaign is asked for."""
 
     def __init__(
         self,
@@ -129,12 +157,11 @@ class Campaign(_message.Message):
         create_time: _timestamp_pb2.Timestamp | None = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
         etag: _builtins.str = ...,
-        author_staff_id: _builtins.str = ...,
-        masked_fields: _abc.Iterable[_builtins.str] | None = ...,
+        send_counts: _abc.Iterable[Global___CampaignSendCount] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "finish_time", b"finish_time", "launch_time", b"launch_time", "start_time", b"start_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["audience_list_id", b"audience_list_id", "author_staff_id", b"author_staff_id", "campaign_id", b"campaign_id", "channel", b"channel", "create_time", b"create_time", "dealer_id", b"dealer_id", "etag", b"etag", "finish_time", b"finish_time", "kind", b"kind", "launch_time", b"launch_time", "legal_notice", b"legal_notice", "masked_fields", b"masked_fields", "name", b"name", "purpose", b"purpose", "rate_per_minute", b"rate_per_minute", "start_time", b"start_time", "state", b"state", "template_id", b"template_id", "template_version", b"template_version", "update_time", b"update_time", "values", b"values"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audience_list_id", b"audience_list_id", "campaign_id", b"campaign_id", "channel", b"channel", "create_time", b"create_time", "dealer_id", b"dealer_id", "etag", b"etag", "finish_time", b"finish_time", "kind", b"kind", "launch_time", b"launch_time", "legal_notice", b"legal_notice", "name", b"name", "purpose", b"purpose", "rate_per_minute", b"rate_per_minute", "send_counts", b"send_counts", "start_time", b"start_time", "state", b"state", "template_id", b"template_id", "template_version", b"template_version", "update_time", b"update_time", "values", b"values"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,0 +1,188 @@
+"""Calls to others: the customer service, and the providers that carry messages. None is made while a transaction holds anything."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import httpx
+import orjson
+from marque.customer.v1 import customer_service_pb2
+from servicekit.errors import Unavailable
+from servicekit.permits import ContactPermits
+from servicekit.rpc.client import Peer
+
+from marque_campaign.rules.kinds import FAMILY_NAME, FULL_NAME, GIVEN_NAME
+from marque_campaign.rules.templates import Message
+
+_BATCH = "/marque.customer.v1.CustomerService/BatchGetCustomers"
+_SHORTEST_SECRET = 32  # bytes, as long as the digest
+PROVIDER_SECONDS = 10.0
+
+
+class Customers:
+    """What the customer service is asked: permits and names. Without an address every question is answered by Unavailable."""
+
+    def __init__(self, peer: Peer | None) -> None:
+        self._peer = peer
+
+    async def close(self) -> None:
+        """Closes the channel."""
+        if self._peer is not None:
+            await self._peer.close()
+
+    @property
+    def permits(self) -> ContactPermits:
+        """The one gate before any outgoing touch. Raises Unavailable."""
+        return ContactPermits(self._known)
+
+    @property
+    def _known(self) -> Peer:
+        if self._peer is None:
+            raise Unavailable(dependency="The customer service", retry_after=1)
+        return self._peer
+
+    async def names(self, customer_ids: Sequence[str]) -> dict[str, dict[int, str]]:
+        """Returns what templates may say of some people, by the id asked with; who is gone is absent. Raises Unavailable."""
+        request = customer_service_pb2.BatchGetCustomersRequest(customer_ids=sorted(set(customer_ids)))
+        answer: customer_service_pb2.BatchGetCustomersResponse = await self._known.call(_BATCH, request)
+        known = {
+            one.customer_id: {
+                FULL_NAME: one.name.full_name,
+                GIVEN_NAME: one.name.given_name,
+                FAMILY_NAME: one.name.family_name,
+            }
+            for one in answer.customers
+        }
+        stands_for = dict(answer.surviving_customer_ids)
+        asked = ((one, stands_for.get(one, one)) for one in customer_ids)
+        return {one: known[now] for one, now in asked if now in known}
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A message to one person, with the key by which it is taken once."""
+
+    send_id: str
+    channel: str
+    address: str
+    message: Message
+    messenger: str = ""
+
+
+class NotHanded(Exception):
+    """Surely nothing left, and it may be tried later: the provider was not reached, or has no time. `seconds`: not before."""
+
+    def __init__(self, why: str, seconds: float = 0.0) -> None:
+        super().__init__(why)
+        self.why, self.seconds = why, seconds
+
+
+class Rejected(Exception):
+    """The provider will never take this message."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+class Silent(Exception):
+    """Nobody knows whether the provider took it."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+class Provider(Protocol):
+    """Something that carries messages. `repeatable`: handed over again under the same key, a message still arrives once."""
+
+    repeatable: bool
+
+    async def send(self, outgoing: Outgoing) -> None:
+        """Hands a message over. Raises NotHanded, Rejected, Silent; any other error counts as Silent."""
+
+    async def close(self) -> None:
+        """Closes its connections."""
+
+
+class HttpProvider:
+    """A provider of text messages, messaging or push, by the platform's own signed requests.
+
+    `POST url` with JSON `{messageId, channel, address, messenger, language, subject, text}`, `Idempotency-Key`, `X-Marque-Timestamp` and
+    `X-Marque-Signature: v1=<hex of HMAC-SHA-256 over timestamp.body>`. 2xx: taken. 409: taken before. 429: not taken, `Retry-After`.
+    Other 4xx: never. 5xx, or an answer that does not come: nobody knows. Redirects are not followed: an address is not sent elsewhere.
+    """
+
+    def __init__(self, url: str, secret: bytes, *, repeatable: bool, client: httpx.AsyncClient | None = None) -> None:
+        self.repeatable = repeatable
+        self._url = url
+        self._secret = secret
+        self._client = client or httpx.AsyncClient(
+            timeout=PROVIDER_SECONDS, limits=httpx.Limits(max_connections=64), follow_redirects=False
+        )
+
+    async def close(self) -> None:
+        """Closes its connections."""
+        await self._client.aclose()
+
+    async def send(self, outgoing: Outgoing) -> None:
+        """Hands a message over."""
+        body = _body(outgoing)
+        timestamp = str(int(time.time()))
+        headers = {
+            "content-type": "application/json",
+            "idempotency-key": outgoing.send_id,
+            "x-marque-timestamp": timestamp,
+            "x-marque-signature": signature(self._secret, timestamp, body),
+        }
+        try:
+            answer = await self._client.post(self._url, content=body, headers=headers)
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+            raise NotHanded(type(error).__name__) from None
+        except httpx.HTTPError as error:
+            raise Silent(type(error).__name__) from None
+        status = answer.status_code
+        if status == 429:
+            raise NotHanded("HTTP_429", _seconds(answer.headers.get("retry-after", "")))
+        if status >= 500:
+            raise Silent(f"HTTP_{status}")
+        if status >= 300 and status != 409:
+            raise Rejected(f"HTTP_{status}")
+
+
+def signature(secret: bytes, timestamp: str, body: bytes) -> str:
+    """Returns how a message is signed: `v1=` and the digest in hex."""
+    return "v1=" + hmac.new(secret, timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()
+
+
+def http_provider(url: str, secret_file: Path, *, repeatable: bool) -> HttpProvider:
+    """Returns a provider of the settings. Raises ValueError where its secret is too short to be one."""
+    secret = secret_file.read_bytes().strip()
+    if len(secret) < _SHORTEST_SECRET:
+        raise ValueError(f"a provider needs a secret of at least {_SHORTEST_SECRET} bytes")
+    return HttpProvider(url, secret, repeatable=repeatable)
+
+
+def _body(outgoing: Outgoing) -> bytes:
+    message = outgoing.message
+    document: dict[str, Any] = {
+        "messageId": outgoing.send_id,
+        "channel": outgoing.channel,
+        "address": outgoing.address,
+        "messenger": outgoing.messenger,
+        "language": message.language,
+        "subject": message.subject,
+        "text": message.text,
+    }
+    return orjson.dumps({name: value for name, value in document.items() if value})
+
+
+def _seconds(text: str) -> float:
+    """What `Retry-After` says, in seconds; 1 where it says a date or nothing."""
+    return float(text) if text.isascii() and text.isdigit() and len(text) < 7 else 1.0

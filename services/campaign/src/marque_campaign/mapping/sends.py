@@ -1,0 +1,30 @@
+"""Between lines of the ledger and their messages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from marque.campaign.v1 import campaign_pb2, campaign_send_pb2
+
+from marque_campaign.mapping import common
+
+_PLAIN = ("channel", "state", "reason", "language", "attempts")
+
+
+def send_message(row: Any) -> campaign_send_pb2.CampaignSend:
+    """Returns a line, from a read row."""
+    message = campaign_send_pb2.CampaignSend(
+        **{name: row[name] for name in _PLAIN},
+        **{name: str(row[name]) for name in ("send_id", "campaign_id", "customer_id")},
+    )
+    for name in ("retry_time", "hand_time", "create_time", "update_time"):
+        common.set_moment(message, name, row[name])
+    return message
+
+
+def add_counts(message: campaign_pb2.Campaign, rows: Iterable[Any]) -> campaign_pb2.Campaign:
+    """Adds how far a campaign is."""
+    for row in rows:
+        message.send_counts.add(state=row["state"], reason=row["reason"], count=row["count"])
+    return message

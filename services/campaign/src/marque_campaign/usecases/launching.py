@@ -1,0 +1,84 @@
+"""What time makes of campaigns: they start, their audience is written into the ledger, and they end."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+
+from servicekit.db.uow import UnitOfWork
+
+from marque_campaign import events
+from marque_campaign.errors import CampaignNotFound
+from marque_campaign.models import Campaign
+from marque_campaign.repository import sends as ledger
+from marque_campaign.repository.scope import EVERYTHING
+from marque_campaign.rules import kinds
+from marque_campaign.usecases import campaigns
+
+LAUNCH, DRAIN = campaigns.LAUNCH, campaigns.DRAIN
+AT_ONCE, DRAINED_AT_ONCE = 20_000, 2_000
+_FIRST = uuid.UUID(int=0)
+
+
+async def launch(uow: UnitOfWork, key: str) -> datetime | None:
+    """Starts a campaign at its time and writes its audience into the ledger, some thousands in a transaction; None when all are there.
+
+    The audience is who stood on the list at the start. Whoever is killed meanwhile, the cursor says where to go on, and the unique key
+    keeps everybody once.
+    """
+    try:
+        campaign = await campaigns.found(uow, EVERYTHING, uuid.UUID(key))
+    except CampaignNotFound:
+        return None
+    if campaign.state == kinds.SCHEDULED:
+        if campaign.start_time is not None and campaign.start_time > uow.now:
+            return campaign.start_time
+        campaign.do("launch")
+        campaign.launch_time = uow.now
+        await uow.flush()
+        uow.emit(events.campaign_launched(campaign), of=campaign)
+        uow.audit("launch", "campaign", key, ("state",))
+    if campaign.state not in (kinds.RUNNING, kinds.PAUSED) or campaign.plan_time is not None:
+        return None
+    last = await ledger.plan(
+        uow.session,
+        {
+            "list": campaign.audience_list_id,
+            "campaign": campaign.campaign_id,
+            "channel": campaign.channel,
+            "launched": campaign.launch_time,
+            "after": campaign.plan_cursor or _FIRST,
+            "most": AT_ONCE,
+            "now": uow.now,
+        },
+    )
+    if last is None:
+        campaign.plan_time = uow.now
+        return None
+    campaign.plan_cursor = last
+    return uow.now
+
+
+async def drain(uow: UnitOfWork, key: str) -> datetime | None:
+    """Ends the lines of a cancelled campaign; those that a worker still has are waited for."""
+    campaign_id = uuid.UUID(key)
+    rows = await ledger.drain(uow.session, campaign_id, uow.now, DRAINED_AT_ONCE)
+    for row in rows:
+        uow.emit(events.message_suppressed(row, row.state, row.reason))
+    if len(rows) == DRAINED_AT_ONCE:
+        return uow.now
+    return uow.now + ledger.LEASE if await ledger.is_open(uow.session, campaign_id) else None
+
+
+async def finish(uow: UnitOfWork, campaign_id: uuid.UUID) -> None:
+    """Finishes a campaign whose every line is final."""
+    async with uow:
+        campaign: Campaign = await campaigns.found(uow, EVERYTHING, campaign_id)
+        settled = campaign.plan_time is not None and not await ledger.is_open(uow.session, campaign_id)
+        if campaign.state != kinds.RUNNING or not settled:
+            return
+        campaign.do("finish", settled=True)
+        campaign.finish_time = uow.now
+        await uow.flush()
+        uow.emit(events.campaign_finished(campaign), of=campaign)
+        uow.audit("finish", "campaign", str(campaign_id), ("state",))

@@ -1,0 +1,49 @@
+"""What others tell of lines of the ledger: operators who asked a provider, and providers themselves."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from servicekit.db.uow import UnitOfWork
+
+from marque_campaign import events
+from marque_campaign.errors import SendNotFound, SendStateNotAllowed
+from marque_campaign.repository import ledger as lines
+from marque_campaign.repository import sends as repository
+from marque_campaign.repository.scope import Scope
+from marque_campaign.rules import ledger as rules
+from marque_campaign.rules.ledger import Verdict
+
+
+async def settle(*, uow: UnitOfWork, scope: Scope, send_id: uuid.UUID, state: int) -> Any:
+    """Settles a line of which nobody knew whether it was taken. Raises SendNotFound, SendStateNotAllowed."""
+    async with uow:
+        found = await lines.lock(uow.session, scope, send_id)
+        if found is None:
+            raise SendNotFound()
+        if found.state != rules.UNKNOWN:
+            raise SendStateNotAllowed()
+        row = await repository.settle(uow.session, send_id, Verdict(state, "SETTLED"), uow.now, lease=None)
+        uow.emit(events.message_ended(row, state, "SETTLED"))
+        uow.audit("settle", "campaign_send", str(send_id), ("state",))
+        return await uow.answer(await lines.read(uow.session, send_id))
+
+
+async def record(*, uow: UnitOfWork, reports: Sequence[tuple[uuid.UUID, int, str]]) -> tuple[int, int]:
+    """Records what a provider tells of messages: (id, state, reason); returns how many lines changed, and how many are not known.
+
+    Of a line that is known and may not go there, because it was told before or was never handed over, nothing changes.
+    """
+    changed = unknown = 0
+    async with uow:
+        for send_id, state, reason in sorted(reports):
+            row = await repository.settle(uow.session, send_id, Verdict(state, reason), uow.now, lease=None)
+            if row is not None:
+                changed += 1
+                if state == rules.FAILED:
+                    uow.emit(events.message_ended(row, state, reason))
+            elif not await lines.was_handed(uow.session, send_id):
+                unknown += 1
+    return changed, unknown

@@ -1,0 +1,268 @@
+"""The worker: claims lines of the ledger, takes permits, hands over, and writes down what became of each.
+
+    claim (committed) → permit → HANDED (committed) → permit spent (committed by customer) → look at the clock → provider → settle → finish
+
+Any number of workers, in any number of processes. Whoever dies leaves its lease, which ends; what may follow then is said by
+`rules.ledger`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from marque.customer.v1 import consent_pb2, contact_permit_pb2
+from marque.type.v1 import channel_pb2
+from servicekit.db.base import now
+from servicekit.db.uow import Work
+from servicekit.ids import new_uuid
+from servicekit.messaging.inbox import SYSTEM
+from servicekit.permits import ContactPermits, Done, Held, PermitLate, Refused, Spent
+from servicekit.rpc.call import Call
+
+from marque_campaign import events
+from marque_campaign.clients import Customers, NotHanded, Outgoing, Provider, Rejected, Silent
+from marque_campaign.models import Campaign
+from marque_campaign.repository import sends as ledger
+from marque_campaign.repository.scope import EVERYTHING
+from marque_campaign.rules import kinds
+from marque_campaign.rules import ledger as rules
+from marque_campaign.rules.ledger import Verdict
+from marque_campaign.rules.templates import Message, Unrenderable
+from marque_campaign.usecases import campaigns, launching
+
+_CALL = Call(SYSTEM, "sweep:campaign-sends")
+_MINUTE = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Lines of one campaign that this worker has."""
+
+    campaign: Campaign
+    lease: UUID
+    rows: list[Any]
+
+
+@dataclass(slots=True)
+class Ready:
+    """A line with its permit and its words; `resumed`: somebody who is gone may have handed it over under the same permit."""
+
+    row: Any
+    permit: Held | Spent
+    message: Message
+    resumed: bool = False
+    verdict: Verdict | None = field(default=None)
+
+
+class Sender:
+    """Sends for running campaigns; `providers` by channel name."""
+
+    def __init__(
+        self, work: Work, customers: Customers, providers: dict[str, Provider], *, batch: int, at_once: int
+    ) -> None:
+        self._work = work
+        self._customers = customers
+        self._providers = providers
+        self._batch = batch
+        self._at_once = at_once
+
+    async def sweep(self) -> bool:
+        """Does one batch; returns whether more may be left. Raises Unavailable while the customer service is away."""
+        async with self._work(_CALL) as uow:
+            freed = await ledger.free(uow.session, uow.now)
+        batch = await self._claim()
+        if batch is None:
+            return await self._finish() or bool(freed)
+        provider = self._providers.get(channel_pb2.Channel.Name(batch.campaign.channel).removeprefix("CHANNEL_"))  # type: ignore[arg-type]
+        if provider is None:
+            await self._settle(batch, [(row, Verdict(rules.SUPPRESSED, rules.NO_PROVIDER)) for row in batch.rows])
+        else:
+            await self._send(batch, provider)
+        return True
+
+    async def _claim(self) -> Batch | None:
+        """Takes lines of some campaign, within its rate: begun in the last minute are never more than it allows."""
+        async with self._work(_CALL) as uow:
+            running = await ledger.ready(uow.session)
+        for campaign_id in running:
+            async with self._work(_CALL) as uow:
+                campaign = await campaigns.found(uow, EVERYTHING, campaign_id)
+                if campaign.state != kinds.RUNNING:
+                    continue
+                fresh = self._batch
+                if campaign.rate_per_minute:
+                    begun = await ledger.claimed_since(uow.session, campaign_id, uow.now - _MINUTE)
+                    fresh = max(0, min(fresh, campaign.rate_per_minute - begun))
+                lease = new_uuid()
+                rows = await ledger.claim(uow.session, campaign_id, lease, uow.now, self._batch, fresh)
+                if rows:
+                    return Batch(campaign, lease, rows)
+        return None
+
+    async def _finish(self) -> bool:
+        async with self._work(_CALL) as uow:
+            over = await ledger.done(uow.session)
+        for campaign_id in over:
+            await launching.finish(self._work(_CALL), campaign_id)
+        return bool(over)
+
+    async def _send(self, batch: Batch, provider: Provider) -> None:
+        permits = self._customers.permits
+        ready, settled, unused = await self._permitted(batch, provider, permits)
+        if unused:
+            await permits.give_back(unused)
+        await self._settle(batch, settled)
+        for start in range(0, len(ready), self._at_once):
+            await self._hand_over(batch, provider, permits, ready[start : start + self._at_once])
+
+    async def _permitted(
+        self, batch: Batch, provider: Provider, permits: ContactPermits
+    ) -> tuple[list[Ready], list[tuple[Any, Verdict]], list[Held | Spent]]:
+        """Takes the permits and writes the words: lines that may go, those that are settled without, and permits that were not used."""
+        answers = await permits.take([_contact(batch.campaign, row, provider) for row in batch.rows])
+        names = await self._customers.names([str(row.customer_id) for row in batch.rows])
+        ready: list[Ready] = []
+        settled: list[tuple[Any, Verdict]] = []
+        unused: list[Held | Spent] = []
+        for row, answer in zip(batch.rows, answers, strict=True):
+            # A permit that is still there to be spent says that nothing was handed over under it, whoever began the line.
+            handed = row.state == rules.HANDED and not isinstance(answer, Held)
+            if isinstance(answer, Refused):
+                settled.append((row, self._refused(row, answer)))
+            elif isinstance(answer, Done):
+                settled.append((row, rules.of_done(handed=handed)))
+            else:
+                try:
+                    message = _write(batch.campaign, answer.permit.language, names.get(str(row.customer_id), {}))
+                except Unrenderable as fault:
+                    settled.append((row, Verdict(rules.UNKNOWN if handed else rules.SUPPRESSED, fault.reason)))
+                    unused += [answer] if isinstance(answer, Held) else []
+                else:
+                    ready.append(Ready(row, answer, message, isinstance(answer, Spent)))
+        kept = _one_a_permit(ready)
+        mine = {one.row.send_id for one in kept}
+        settled += [(one.row, rules.of_done(handed=one.resumed)) for one in ready if one.row.send_id not in mine]
+        return kept, settled, unused
+
+    def _refused(self, row: Any, answer: Refused, *, handed: bool | None = None) -> Verdict:
+        retry = answer.retry_time.ToDatetime(tzinfo=row.create_time.tzinfo) if answer.retry_time is not None else None
+        return rules.of_refusal(
+            answer.name,
+            retry,
+            handed=row.state == rules.HANDED if handed is None else handed,
+            planned=row.create_time,
+            now=now(),
+            attempts=row.attempts,
+        )
+
+    async def _hand_over(self, batch: Batch, provider: Provider, permits: ContactPermits, some: list[Ready]) -> None:
+        """Hands over a few at a time: their permits live for seconds only."""
+        async with self._work(_CALL) as uow:
+            mine = await ledger.hand(uow.session, batch.lease, [one.row.send_id for one in some], uow.now)
+        going = [one for one in some if one.row.send_id in mine]
+        held = [one for one in some if one.row.send_id not in mine]
+        if held:  # paused, cancelled, or the lease is over: nothing left
+            await permits.give_back([one.permit for one in held if isinstance(one.permit, Held)])
+            waits = [(one.row, Verdict(rules.PLANNED, "PAUSED")) for one in held if one.row.state == rules.CLAIMED]
+            await self._settle(batch, waits)
+        fresh = [one for one in going if isinstance(one.permit, Held)]
+        outcomes = await permits.spend([one.permit for one in fresh if isinstance(one.permit, Held)]) if fresh else []
+        for one, outcome in zip(fresh, outcomes, strict=True):
+            if isinstance(outcome, Refused):  # never spent, so nothing left, whoever began it before
+                one.verdict = self._refused(one.row, outcome, handed=False)
+            else:
+                one.permit = outcome
+        await asyncio.gather(*(self._one(batch, provider, one) for one in going if one.verdict is None))
+        await self._settle(batch, [(one.row, one.verdict, one.message.language) for one in going if one.verdict])
+        await self._close(permits, going)
+
+    async def _one(self, batch: Batch, provider: Provider, one: Ready) -> None:
+        """Hands one over; what became of it stands in its verdict."""
+        assert isinstance(one.permit, Spent)
+        moment, attempts = now(), one.row.attempts
+        outgoing = Outgoing(
+            str(one.row.send_id),
+            channel_pb2.Channel.Name(batch.campaign.channel).removeprefix("CHANNEL_"),  # type: ignore[arg-type]
+            one.permit.permit.address,
+            one.message,
+            one.permit.permit.provider,
+        )
+        try:
+            one.permit.begin()
+            await provider.send(outgoing)
+            one.verdict = Verdict(rules.ACCEPTED)
+        except PermitLate:
+            one.verdict = rules.of_delay(rules.LATE, attempts=attempts, now=moment)
+        except NotHanded as fault:
+            one.verdict = rules.of_delay(fault.why, attempts=attempts, now=moment, seconds=fault.seconds)
+        except Rejected as fault:
+            one.verdict = Verdict(rules.FAILED, fault.why)
+        except Silent as fault:
+            one.verdict = rules.of_silence(repeatable=provider.repeatable, attempts=attempts, now=moment, why=fault.why)
+        if one.resumed and one.verdict.state == rules.PLANNED:
+            # Not now; but who began it before may have handed it over, so it may not become a line of which nothing left.
+            one.verdict = rules.of_silence(
+                repeatable=provider.repeatable, attempts=attempts, now=moment, why=one.verdict.reason
+            )
+
+    async def _close(self, permits: ContactPermits, going: list[Ready]) -> None:
+        """Finishes the permits of what was handed over, and gives back those under which surely nothing was."""
+        spent = [(one.permit, one.verdict) for one in going if isinstance(one.permit, Spent) and one.verdict]
+        unused = [permit for permit, verdict in spent if verdict.state == rules.PLANNED]
+        over = [permit for permit, verdict in spent if verdict.state in rules.FINAL]
+        if unused:
+            await permits.give_back(unused)
+        if over:
+            await permits.finish(over)
+
+    async def _settle(self, batch: Batch, settled: list[Any]) -> None:
+        """Writes down what became of lines, and says so, in one transaction."""
+        if not settled:
+            return
+        async with self._work(_CALL) as uow:
+            for row, verdict, *language in sorted(settled, key=lambda one: one[0].send_id):
+                lease = None if verdict.state == rules.ACCEPTED else batch.lease
+                words = language[0] if language else ""
+                found = await ledger.settle(uow.session, row.send_id, verdict, uow.now, lease=lease, language=words)
+                if found is not None and verdict.state in rules.FINAL:
+                    uow.emit(events.message_ended(found, verdict.state, verdict.reason))
+
+
+def _one_a_permit(ready: list[Ready]) -> list[Ready]:
+    """Keeps one line of those that hold the same permit because their customers are one person: the one that took it last has it."""
+    found: dict[str, Ready] = {}
+    for one in ready:
+        permit = one.permit.permit
+        other = found.get(permit.contact_permit_id)
+        if other is None or other.permit.permit.holding < permit.holding:
+            found[permit.contact_permit_id] = one
+    return [one for one in ready if found[one.permit.permit.contact_permit_id] is one]
+
+
+def _contact(campaign: Campaign, row: Any, provider: Provider) -> contact_permit_pb2.Contact:
+    dealer = campaign.dealer_id
+    controller = consent_pb2.ConsentController(
+        kind=consent_pb2.CONSENT_CONTROLLER_KIND_DEALER if dealer else consent_pb2.CONSENT_CONTROLLER_KIND_OEM,
+        controller_id=str(dealer) if dealer else "",
+    )
+    legal = campaign.legal_notice
+    consented, notice = contact_permit_pb2.CONTACT_CLASS_CONSENTED, contact_permit_pb2.CONTACT_CLASS_LEGAL_NOTICE
+    return contact_permit_pb2.Contact(
+        customer_id=str(row.customer_id),
+        occurrence_key=f"campaign:{campaign.campaign_id}:{row.step}:{row.occurrence}",
+        channel=campaign.channel,  # type: ignore[arg-type]
+        contact_class=notice if legal else consented,
+        purpose=0 if legal else campaign.purpose,  # type: ignore[arg-type]
+        controller=controller,
+        content_key=str(campaign.template_id),
+        resume=row.state == rules.HANDED and provider.repeatable,
+    )
+
+
+def _write(campaign: Campaign, language: str, person: dict[int, str]) -> Message:
+    template = campaign.template
+    return template.render(language, template.values(person, campaign.given))
