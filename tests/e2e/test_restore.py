@@ -77,13 +77,13 @@ class Place:
         subprocess.run(argv, env=environment, check=True, capture_output=True, timeout=120)
 
     def back_up(self, file: Path) -> None:
-        self.program("pg_dump", "-Fc", "-f", str(file), self.database)
+        self.program("pg_dump", "-Fc", "--exclude-extension=*", "-f", str(file), self.database)
 
     def put_back(self, file: Path) -> None:
         """Into a database of another name: what was lost stays to be looked at."""
         fresh = f"restored_{uuid.uuid4().hex[:8]}"
         url = self.platform.postgres.create_role_and_database(fresh)
-        self.program("pg_restore", "--no-owner", "--role", fresh, "--clean", "--if-exists", "-d", fresh, str(file))
+        self.program("pg_restore", "--exit-on-error", "--no-owner", "--role", fresh, "-d", fresh, str(file))
         self.platform.databases["customer"] = url
 
     @property
