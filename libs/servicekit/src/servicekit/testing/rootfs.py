@@ -11,6 +11,8 @@ from pathlib import Path
 
 USER = 10001
 _ENTER = """
+inside=$PATH
+PATH=/usr/sbin:/usr/bin:/sbin:/bin
 mount --make-rprivate /
 mount --bind {root} {root}
 mount -t tmpfs -o mode=1777 tmpfs {root}/tmp
@@ -18,7 +20,9 @@ mount --rbind /dev {root}/dev
 mount -t proc proc {root}/proc
 mount --bind {given} {root}/mnt
 mount -o remount,bind,ro {root}
-exec chroot --userspec={user}:{user} {root} {command}
+enter=$(command -v chroot)
+PATH=$inside
+exec "$enter" --userspec={user}:{user} {root} {command}
 """
 
 
