@@ -12,7 +12,12 @@ spec:
   selector: {{- include "marque-service.selector" . | nindent 4 }}
     app.kubernetes.io/component: serve
   ports:
-    - {name: grpc, port: {{ .Values.ports.grpc }}, targetPort: grpc, appProtocol: kubernetes.io/h2c}
+    - name: grpc
+      port: {{ .Values.ports.grpc }}
+      targetPort: grpc
+      {{- if not .Values.global.tls.enabled }}
+      appProtocol: kubernetes.io/h2c
+      {{- end }}
     {{- if not (include "marque-service.owns-data" .) }}
     - {name: http, port: {{ .Values.ports.http }}, targetPort: http, appProtocol: http}
     {{- end }}

@@ -53,7 +53,7 @@ spec:
 {{- end }}
 {{- if .Values.global.tls.enabled }}
 ---
-{{- /* The doors of the pod are encrypted too: whoever ends TLS at the edge checks the pod's certificate. */}}
+{{- /* The gRPC door of the pod is encrypted: whoever ends TLS at the edge checks the pod's certificate. Its HTTP door is plain. */}}
 apiVersion: gateway.networking.k8s.io/v1
 kind: BackendTLSPolicy
 metadata:
@@ -61,7 +61,7 @@ metadata:
   labels: {{- include "marque-service.labels" . | nindent 4 }}
 spec:
   targetRefs:
-    - {group: "", kind: Service, name: {{ $name }}}
+    - {group: "", kind: Service, name: {{ $name }}, sectionName: grpc}
   validation:
     hostname: {{ $name }}.{{ .Release.Namespace }}.svc
     caCertificateRefs:

@@ -16,6 +16,8 @@ from servicekit.rpc.tls import Dialling
 from servicekit.telemetry import metrics, propagation, spans
 
 Metadata = Sequence[tuple[str, str]]
+_PAUSES = (0.02, 0.1)  # seconds before a call that was refused is made again
+_DETAILS_KEY = "grpc-status-details-bin"
 _OPTIONS = [
     ("grpc.lb_policy_name", "round_robin"),
     ("grpc.keepalive_time_ms", 30_000),
@@ -29,6 +31,19 @@ _OPTIONS = [
 def owner_of(service: str) -> str:
     """Returns the name of the service process that serves a gRPC service: `marque.customer.v1.CustomerService` → `customer`."""
     return service.split(".")[1]
+
+
+def _was_refused(error: grpc.aio.AioRpcError) -> bool:
+    """Tells whether no service judged the call: one that is up and lacks something itself says so in the details of its status."""
+    told = {key for key, _ in error.trailing_metadata() or ()}
+    return error.code() is grpc.StatusCode.UNAVAILABLE and _DETAILS_KEY not in told
+
+
+def _repeatable(path: str, request: Any) -> bool:
+    method = method_of(path)
+    if method is None:
+        return False
+    return method.reads or (method.idempotent and bool(getattr(request, "request_id", "")))
 
 
 def _bytes(message: Any) -> Any:
@@ -88,13 +103,30 @@ class Upstreams:
         deserialize: Callable[[bytes], Any] = _bytes,
         deadline: float = 0,
     ) -> Any:
-        """Calls a unary method with a message; raises grpc.aio.AioRpcError as the service answered."""
+        """Calls a unary method with a message; raises grpc.aio.AioRpcError as the service answered.
+
+        A process that is told to go refuses calls that were on their way to it. Such a call is made again, at another one, where that
+        cannot do anything twice: reads, and writes under a key.
+        """
+        ends = time.monotonic() + (deadline or self._deadline)
+        for pause in (*_PAUSES, None):
+            try:
+                return await self._once(path, request, metadata, deserialize, max(0.05, ends - time.monotonic()))
+            except grpc.aio.AioRpcError as error:
+                if pause is None or not _was_refused(error) or not _repeatable(path, request):
+                    raise
+                await asyncio.sleep(pause)
+        raise AssertionError("unreachable")  # the last time raises
+
+    async def _once(
+        self, path: str, request: Any, metadata: Metadata, deserialize: Callable[[bytes], Any], timeout: float
+    ) -> Any:
         serialize = _bytes if isinstance(request, bytes) else type(request).SerializeToString
         caller = self.unary(path, serialize, deserialize)
         started, code = time.perf_counter(), "CANCELLED"
         with spans.client_span(path) as span:
             try:
-                answer = await caller(request, timeout=deadline or self._deadline, metadata=traced(metadata))
+                answer = await caller(request, timeout=timeout, metadata=traced(metadata))
                 code = "OK"
                 return answer
             except grpc.aio.AioRpcError as error:

@@ -70,9 +70,12 @@ def imported(folder: Path, leave_out: Iterable[str] = ()) -> set[str]:
 
 
 def read_lock(path: Path) -> Mapping[str, str]:
-    """Returns name → its lines of a lock file."""
-    entries = re.split(r"\n(?=\S)", path.read_text(encoding="utf-8").strip() + "\n")
-    return {canonicalize_name(re.split(r"[=\[ ;]", entry, maxsplit=1)[0]): entry.rstrip() + "\n" for entry in entries}
+    """Returns name → its lines of a lock file, which may pin it several times: for one Python this, for another that."""
+    found: dict[str, str] = {}
+    for entry in re.split(r"\n(?=\S)", path.read_text(encoding="utf-8").strip()):
+        name = canonicalize_name(re.split(r"[=\[ ;]", entry, maxsplit=1)[0])
+        found[name] = found.get(name, "") + entry.rstrip() + "\n"
+    return found
 
 
 def _asked(path: Path) -> Mapping[str, Requirement]:

@@ -68,7 +68,7 @@ class Platform:
 
     async def spawn_again(self, name: str, settings: ServiceSettings) -> subprocess.Popen[bytes]:
         """Starts the process of prepared settings: the first time, or after a kill."""
-        environment = {**os.environ, **_environment(settings), "MARQUE_ENVIRONMENT": "development"}
+        environment = {**os.environ, **environment_of(settings), "MARQUE_ENVIRONMENT": "development"}
         log = (self.folder / f"{name}.log").open("ab")
         process = _popen(name, environment, log)
         log.close()
@@ -242,7 +242,8 @@ async def ready(health_port: int) -> bool:
         return False
 
 
-def _environment(settings: ServiceSettings) -> dict[str, str]:
+def environment_of(settings: ServiceSettings) -> dict[str, str]:
+    """Returns the environment by which a process reads these settings."""
     found = {}
     for name, value in settings.model_dump(mode="json").items():
         if isinstance(getattr(settings, name), SecretStr):

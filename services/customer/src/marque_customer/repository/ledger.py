@@ -41,6 +41,12 @@ async def lock_family(session: AsyncSession, customer_ids: Iterable[uuid.UUID], 
     return clock
 
 
+async def holds(session: AsyncSession, consent_entry_id: uuid.UUID) -> bool:
+    """Tells whether an entry stands in a ledger."""
+    query = sa.select(sa.literal(1)).where(ConsentEntry.consent_entry_id == consent_entry_id)
+    return await session.scalar(query) is not None
+
+
 async def last_of(session: AsyncSession, customer_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, sa.Row[Any]]:
     """Returns `customer_id, sequence, known_time` of the newest entry of each customer who has one."""
     columns = (LEDGER.c.customer_id, LEDGER.c.sequence, LEDGER.c.known_time)
