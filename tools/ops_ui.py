@@ -46,6 +46,10 @@ def build() -> int:
         if stale and (code := subprocess.run(["npm", "ci", "--no-progress"], cwd=FOLDER, check=False).returncode):
             return code
         return subprocess.run(["npm", "run", "build"], cwd=FOLDER, check=False).returncode
+        old = not installed.exists() or installed.stat().st_mtime < (FOLDER / "package-lock.json").stat().st_mtime
+        steps = [["npm", "ci", "--no-progress"]] * old + [["npm", "run", "build"]]
+        codes = (subprocess.run(step, cwd=FOLDER, check=False).returncode for step in steps)
+        return next((code for code in codes if code), 0)
 
 
 def detach() -> None:

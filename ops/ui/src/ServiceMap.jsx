@@ -19,6 +19,8 @@ export function ServiceMap({ trace }) {
         {
           type: 'graph',
           layout: 'circular',
+          top: 30,
+          bottom: 50, // the lowest node's name stands below it
           roam: true,
           symbolSize: 46,
           edgeSymbol: ['none', 'arrow'],

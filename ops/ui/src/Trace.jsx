@@ -21,7 +21,7 @@ export function Trace({ traceId, onBack, onError }) {
         <Button onClick={onBack}>← {words.back}</Button>
       </Box>
       <Typography variant="h2">{words.waterfall}</Typography>
-      <Box data-testid="waterfall" sx={{ minHeight: 420 }}>
+      <Box data-testid="waterfall" sx={{ height: 720 }}>
         <TracingGanttChartPanel
           spec={{ visual: { palette: { mode: 'categorical' } } }}
           queryResults={[{ definition: DEFINITION, data: { trace } }]}

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from devstack.contract import Addresses, clean_environment, has_module
+from devstack.traces import wanted
 
 
 @pytest.fixture
@@ -37,6 +39,26 @@ class TestForService:
 
     def test_peers_are_the_domain_services(self, addresses: Addresses) -> None:
         assert json.loads(addresses.for_service("gateway")["MARQUE_PEERS"]) == {"customer": "127.0.0.1:4"}
+
+
+class TestTraces:
+    def test_they_begin_at_the_doors_and_services_only_go_on(self, addresses: Addresses) -> None:
+        traced = replace(addresses, otlp_url="http://127.0.0.1:9", traces_url="http://127.0.0.1:10", ops_ui=Path("/ui"))
+        door, service = traced.for_service("gateway"), traced.for_service("customer")
+        assert {door["MARQUE_OTLP_ENDPOINT"], service["MARQUE_OTLP_ENDPOINT"]} == {"http://127.0.0.1:9"}
+        assert (door["MARQUE_TRACE_SAMPLE_RATIO"], service["MARQUE_TRACE_SAMPLE_RATIO"]) == ("1", "0")
+        assert (door["MARQUE_TRACES_URL"], door["MARQUE_OPS_UI"]) == ("http://127.0.0.1:10", "/ui")
+        assert not {"MARQUE_TRACES_URL", "MARQUE_OPS_UI"} & service.keys()
+
+    def test_without_a_store_nobody_is_told_to_record(self, addresses: Addresses) -> None:
+        assert not any(name.startswith(("MARQUE_OTLP", "MARQUE_TRACE")) for name in addresses.for_service("gateway"))
+
+    @pytest.mark.parametrize(
+        ("environ", "kept"),
+        [({}, True), ({"MARQUE_TRACES": "off"}, False), ({"MARQUE_OTLP_ENDPOINT": "http://c:4317"}, False)],
+    )
+    def test_they_are_kept_unless_said_otherwise(self, environ: dict[str, str], kept: bool) -> None:
+        assert wanted(environ) is kept
 
 
 class TestCleanEnvironment:

@@ -58,7 +58,7 @@ def pipeline() -> dict[str, Any]:
     return {
         "receivers": {
             "otlp": {"protocols": {"grpc": {"endpoint": "0.0.0.0:4317"}}},
-            "file_log/pods": {
+            "filelog/pods": {
                 "include": ["/var/log/pods/*_marque-*/*/*.log"],
                 "operators": [
                     {"type": "container"},
@@ -77,7 +77,7 @@ def pipeline() -> dict[str, Any]:
         "processors": _processors(),
         "exporters": {
             "otlp/traces": {"endpoint": "${env:TRACES_ENDPOINT}"},
-            "otlp_http/logs": {"endpoint": "${env:LOGS_ENDPOINT}"},
+            "otlphttp/logs": {"endpoint": "${env:LOGS_ENDPOINT}"},
         },
         "extensions": {"health_check": {"endpoint": "0.0.0.0:13133"}},
         "service": {
@@ -85,9 +85,9 @@ def pipeline() -> dict[str, Any]:
             "pipelines": {
                 "traces": {"receivers": ["otlp"], "processors": [*_CUT, "batch"], "exporters": ["otlp/traces"]},
                 "logs": {
-                    "receivers": ["file_log/pods"],
+                    "receivers": ["filelog/pods"],
                     "processors": ["memory_limiter", "redaction/values", "batch"],
-                    "exporters": ["otlp_http/logs"],
+                    "exporters": ["otlphttp/logs"],
                 },
             },
         },

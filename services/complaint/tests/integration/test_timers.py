@@ -9,6 +9,7 @@ from typing import Any
 from marque_complaint.repository import clocks as rows
 from marque_complaint.rules import clocks as rules
 from marque_complaint.rules import hours as working
+from servicekit.testing.figures import counted
 from servicekit.testing.platform import until
 
 CLOCKS = "SELECT * FROM case_clocks WHERE case_id = $1 ORDER BY kind"
@@ -106,10 +107,20 @@ class TestHours:
         assert {(row["due_time"], row["held_reason"]) for row in found} == {(None, "CALENDAR_NEVER_OPENS")}
 
 
+def ended(outcome: str) -> float:
+    """How many clocks ended so, as it is counted."""
+    return sum(
+        counted("case_clocks", clock=clock, outcome=outcome)
+        for clock in ("FIRST_RESPONSE", "NEXT_UPDATE", "RESOLUTION")
+    )
+
+
 class TestBreach:
     async def test_a_broken_promise_is_told_once_and_takes_a_grave_case_up(self, desk: Any) -> None:
         case = await desk.make(description="The brakes did not work.")
+        before = {outcome: ended(outcome) for outcome in ("kept", "breached")}
         await desk.do("Acknowledge", case)
+        assert ended("kept") - before["kept"] == 1, "the first answer came in time"
         await desk.sql("UPDATE cases SET escalation = 0 WHERE case_id = $1", case.case_id)
         await desk.make_due(case.case_id)
         await until(lambda: breaches(desk, case.case_id), 10, "nothing was told")
@@ -119,6 +130,7 @@ class TestBreach:
         assert (await desk.entries(case.case_id)).count("BREACHED") == await breaches(desk, case.case_id)
         marked = [row for row in await desk.sql(CLOCKS, case.case_id) if row["breach_time"]]
         assert len(marked) == await breaches(desk, case.case_id)
+        assert ended("breached") - before["breached"] == len(marked)
 
     async def test_a_verb_that_comes_before_the_timer_tells_it_and_the_timer_does_not_again(self, desk: Any) -> None:
         case = await desk.make()

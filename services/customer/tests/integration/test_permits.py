@@ -25,6 +25,7 @@ from marque.vehicle.v1 import ownership_events_pb2, ownership_pb2
 from marque_customer.repository.notes import connection_of
 from servicekit.db.engine import Database
 from servicekit.testing.client import RpcFailure
+from servicekit.testing.figures import counted
 from servicekit.testing.platform import until
 
 SERVICE = "customer.v1.ContactPermitService"
@@ -406,3 +407,20 @@ class TestRules:
         pairs = [(rule.channel_class, rule.purpose) for rule in answer.contact_rules]
         assert pairs == sorted(pairs)
         assert all(rule.masked_fields == ["actor"] and not rule.actor for rule in answer.contact_rules)
+
+
+class TestFigures:
+    async def test_each_step_and_each_reason_is_counted_once(self, gate):
+        steps = ("granted", "refused", "spent", "finished", "returned")
+        reason = {"reason": "UNKNOWN_CUSTOMER"}
+        before = {step: counted("contact_permits", step=step) for step in steps}
+        unknown = counted("contact_refusals", **reason)
+        good, other = contact(await gate.person()), contact(await gate.person())
+        first, second, _ = await gate.take(good, other, contact(str(uuid.uuid4())))
+        await gate.do("Spend", first.permit)
+        await gate.do("Finish", first.permit)
+        await gate.do("Return", second.permit)
+
+        after = {step: counted("contact_permits", step=step) - before[step] for step in steps}
+        assert after == {"granted": 2, "refused": 1, "spent": 1, "finished": 1, "returned": 1}
+        assert counted("contact_refusals", **reason) - unknown == 1
