@@ -11,10 +11,13 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from marquectl.addresses import Addresses
+from marquectl.complaining import Cases
+from marquectl.contract import KINDS, method
 from marquectl.door import Door
 from marquectl.errors import UsageError
-from marquectl.importing import Counts, ImportJob
+from marquectl.importing import Counts, Feed, ImportJob
 from marquectl.mapping import layout_file
+from marquectl.world import make_world, troubles
 from servicekit.testing.platform import Platform, until
 
 ENGINES = 160  # complaints of the full file about ENGINE, or ENGINE AND ENGINE COOLING
@@ -129,6 +132,30 @@ class TestLayouts:
         for name in ("nowhere", "../../secret"):
             with pytest.raises(UsageError, match="nhtsa-flat"):
                 layout_file(name)
+
+
+class TestSampleTroubles:
+    async def test_the_samples_past_is_imported_once_and_one_part_of_one_car_is_signalled(
+        self, gateway: Door, complaint: Platform
+    ) -> None:
+        rows = make_world(7, 2).rows["cases"]
+        counts = Counts()
+        for _ in range(2):
+            feed = Feed(gateway, KINDS["cases"], "sample")
+            await feed.run(((row, row.row) for row in rows), lambda chunk, new, rejected: counts.add(new))
+        assert (counts.created, counts.unchanged, counts.rejected) == (len(rows), len(rows), 0)
+
+        def request(name: str, key: str, **fields: Any) -> Any:
+            return method(name).input(request_id=f"sample-{key}", **fields)
+
+        async def warned() -> list[str]:
+            found = await complaint.sql("complaint", "SELECT model, system FROM defect_signals WHERE make = 'Marque'")
+            return [f"{row['model']} {row['system']}" for row in found]
+
+        cases = Cases(gateway, {}, {}, request)
+        await cases.look_for_defects()
+        await until(warned, 100, "no signal of a defect")
+        assert await warned() == [f"{troubles.MODEL} {troubles.RISING}"]
 
 
 @pytest.mark.data

@@ -148,19 +148,25 @@ class SuggestCaseTermsRequest(_message.Message):
 
     TEXT_FIELD_NUMBER: _builtins.int
     MOST_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
     text: _builtins.str
     """The text; only it is looked at, and it is not kept."""
     most: _builtins.int
     """How many proposals of each kind; 0 means 3."""
+    request_id: _builtins.str
+    """A key of the caller's choice, as every call by POST takes one. Nothing is written here, so a retry is answered by what is
+    learned by then; over HTTP the `Idempotency-Key` header.
+    """
     def __init__(
         self,
         *,
         text: _builtins.str = ...,
         most: _builtins.int = ...,
+        request_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["most", b"most", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["most", b"most", "request_id", b"request_id", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
