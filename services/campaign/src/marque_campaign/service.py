@@ -10,6 +10,7 @@ from servicekit.operations import OperationsApi
 from servicekit.personal_api import PersonalDataApi
 from servicekit.rpc.client import Peer
 from servicekit.service import Kit, Service
+from servicekit.sweeps import Sweep
 
 from marque_campaign import due
 from marque_campaign.api import AudienceListApi, CampaignApi, CampaignSendApi, MessageTemplateApi
@@ -30,8 +31,11 @@ def build(kit: Kit) -> Service:
     work = Work(kit.database, kit.committed, CONSTRAINTS)
     customers, carriers = Customers(_peer(kit, "customer")), _providers(kit)
     heard = subscriptions()
-    told = kit.settings if isinstance(kit.settings, Settings) else Settings()
-    sender = Sender(work, customers, carriers, batch=told.send_batch, at_once=told.hand_over_at_once)
+    sweeps: dict[str, Sweep] = {}
+    if isinstance(kit.settings, Settings) and "customer" in kit.settings.peers:
+        told = kit.settings
+        sender = Sender(work, customers, carriers, batch=told.send_batch, at_once=told.hand_over_at_once)
+        sweeps["campaign-sends"] = sender.sweep
     return Service(
         name="campaign",
         migrations=MIGRATIONS,
@@ -47,7 +51,7 @@ def build(kit: Kit) -> Service:
         due=due.handlers(),
         subscriptions=heard,
         snapshots=READERS,
-        sweeps={"campaign-sends": sender.sweep} if "customer" in kit.settings.peers else {},
+        sweeps=sweeps,
         closing=[customers, *carriers.values()],
     )
 

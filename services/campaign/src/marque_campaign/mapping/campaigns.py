@@ -52,12 +52,13 @@ def _given(message: campaign_pb2.Campaign) -> dict[str, str]:
 
 def campaign_message(row: common.Row) -> campaign_pb2.Campaign:
     """Returns a campaign."""
+    ids: dict[str, Any] = {name: common.text(row[name]) for name in ("campaign_id", "dealer_id", *_IDS)}
     message = campaign_pb2.Campaign(
         name=row["name"],
         state=row["state"],
         template_version=row["template_version"],
         **{name: row[name] for name in _PLAIN},
-        **{name: common.text(row[name]) for name in ("campaign_id", "dealer_id", *_IDS)},
+        **ids,
         etag=etag_of(row["version"]),
     )
     given = row["given"] if isinstance(row["given"], dict) else orjson.loads(row["given"])

@@ -14,10 +14,8 @@ _PLAIN = ("channel", "state", "reason", "language", "attempts")
 
 def send_message(row: Any) -> campaign_send_pb2.CampaignSend:
     """Returns a line, from a read row."""
-    message = campaign_send_pb2.CampaignSend(
-        **{name: row[name] for name in _PLAIN},
-        **{name: str(row[name]) for name in ("send_id", "campaign_id", "customer_id")},
-    )
+    ids: dict[str, Any] = {name: str(row[name]) for name in ("send_id", "campaign_id", "customer_id")}
+    message = campaign_send_pb2.CampaignSend(**{name: row[name] for name in _PLAIN}, **ids)
     for name in ("retry_time", "hand_time", "create_time", "update_time"):
         common.set_moment(message, name, row[name])
     return message
