@@ -100,7 +100,7 @@ class TestImages:
             async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=30) as http:
                 body = {
                     "code": "CN-SH-99",
-                    "name": "Image",
+                    "names": {"en": "Image"},
                     "timeZone": "Asia/Shanghai",
                     "kinds": ["DEALER_KIND_SALES"],
                 }
