@@ -136,8 +136,8 @@ async def _apply(
     await _change(uow, list(touched.values()))
     for case in endangered:
         uow.emit(events.safety_case_flagged(case), of=case)
-    changed = [*(case for key, case in fresh.items() if key in written), *touched.values()]
-    await facts.mark(uow.session, [case.case_id for case in changed])
+    moved = [*(case for key, case in fresh.items() if key in written), *touched.values()]
+    await facts.mark(uow.session, [case.case_id for case in moved])
     missed = [row for row in rows if row.key in fresh and row.key not in written]
     for row in missed:
         del outcomes[id(row)]
