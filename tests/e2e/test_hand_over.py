@@ -26,7 +26,7 @@ from servicekit.settings import ServiceSettings
 from servicekit.testing.client import RpcFailure
 from servicekit.testing.platform import Platform, until
 
-SERVICES = ("network", "customer", "vehicle", "complaint", "campaign")
+SERVICES = ("network", "customer", "vehicle", "complaint", "survey", "campaign")
 ORDERS = 1200
 TRANSIENT = ("UNAVAILABLE", "CANCELLED", "DEADLINE_EXCEEDED")
 _CAR = """
@@ -41,7 +41,7 @@ FROM generate_series(1, $5) AS n"""
 
 
 class World:
-    """Three services in processes of their own."""
+    """The services, each in a process of its own."""
 
     def __init__(self, platform: Platform) -> None:
         self.platform = platform
@@ -179,6 +179,7 @@ class TestHandOver:
             "complaint": 0,
             "customer": 0,
             "network": 1,
+            "survey": 0,
             "vehicle": ORDERS,
         }
         kept = await world.platform.sql(

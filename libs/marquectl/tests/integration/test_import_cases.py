@@ -190,7 +190,8 @@ class TestRealFiles:
 
         if soaking:
             await learn(complaint)
-        cases = int((await complaint.sql("complaint", "SELECT count(*) AS n FROM cases"))[0]["n"])
+        span = "receive_time >= '2019-12-01Z' AND receive_time < '2025-01-01Z'"  # others' past goes on beyond it
+        cases = int((await complaint.sql("complaint", f"SELECT count(*) AS n FROM cases WHERE {span}"))[0]["n"])
         (whole,) = await lines(complaint)
         assert int(whole["caseCount"]) == cases
         months = await lines(complaint, groupBy=["CASE_COUNT_GROUP_MONTH", "CASE_COUNT_GROUP_SYSTEM"])

@@ -38,7 +38,14 @@ class TestLeaveStaff:
         assert (await worth(network, subject)).status == LEFT
         assert [type(one).__name__ for one in told] == ["StaffChanged", "StaffChanged", "StaffLeft"]
         assert told[-1].hand_over_id == begun.hand_over_id
-        assert {step.service for step in begun.steps} == {"campaign", "complaint", "customer", "network", "vehicle"}
+        assert {step.service for step in begun.steps} == {
+            "campaign",
+            "complaint",
+            "customer",
+            "network",
+            "survey",
+            "vehicle",
+        }
 
     async def test_nobody_leaves_twice(self, network: Any) -> None:
         made = await network.make_staff()
