@@ -33,6 +33,8 @@ ROOT = Path(__file__).resolve().parents[2]
 SERVICE = "vehicle"
 VERSIONS = f"services/{SERVICE}/src/marque_{SERVICE}/migrations/versions/"
 LOOKED_AT = 300
+# Seconds, as the charts have it (devstack/delivery/parts/service.yaml): longer than callers pause before they dial again.
+PRE_STOP = 5
 _PAUSE = 0.02  # of a caller: the sides that start need the machine as well
 
 
@@ -162,9 +164,10 @@ class Drill:
         self.platform, self.old, self.new, self.http = platform, old, new, http
 
     async def replace(self, leaving: Side, coming: Side, load: Load, answers: int) -> None:
-        """As a rollout does it: another pod is ready before one is told to go."""
+        """As a rollout does it: another pod is ready, and the one that goes serves on for its preStop, before it is told to go."""
         await coming.start()
         await load.more(answers)
+        await asyncio.sleep(PRE_STOP)
         await leaving.stop()
         await load.more(answers)
 

@@ -99,7 +99,7 @@ class OperationsApi:
 
     async def Republish(self, request: operations_pb2.RepublishRequest, call: Call) -> Any:
         aggregates = [request.aggregate] if request.aggregate else sorted(self._snapshots)
-        if not aggregates or not set(aggregates) <= set(self._snapshots):
+        if not set(aggregates) <= set(self._snapshots):
             raise AggregateUnknown(aggregate=request.aggregate, aggregates=", ".join(sorted(self._snapshots)))
         async with (uow := self._work(call, republish.republish_message)):
             row = await republish.begin(uow, aggregates)

@@ -46,12 +46,12 @@ def republish_due(snapshots: Mapping[str, SnapshotReader]) -> dict[str, DueHandl
 
 
 async def begin(uow: UnitOfWork, aggregates: Sequence[str]) -> Any:
-    """Makes a republication due; returns its row."""
+    """Makes a republication due; returns its row. A service that has no snapshots says none, and is done."""
     values = {
         "republish_id": new_uuid(),
         "principal": uow.principal.subject,
         "aggregates": list(aggregates),
-        "current": aggregates[0],
+        "current": aggregates[0] if aggregates else "",
         "position": "",
         "create_time": uow.now,
     }
@@ -95,7 +95,7 @@ async def _say(uow: UnitOfWork, row: Any, reader: SnapshotReader | None) -> bool
         if values["position"] == row.position:
             raise RuntimeError(f"the snapshot reader of {row.current} does not move on")
     else:
-        following = row.aggregates[row.aggregates.index(row.current) + 1 :]
+        following = row.aggregates[row.aggregates.index(row.current) + 1 :] if row.aggregates else []
         more = bool(following)
         values |= {"current": following[0], "position": ""} if following else {"end_time": uow.now}
     change = sa.update(republishes).where(republishes.c.republish_id == row.republish_id).values(**values)

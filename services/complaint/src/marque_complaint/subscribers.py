@@ -69,7 +69,7 @@ def subscriptions() -> list[Subscription]:
             },
             CONSTRAINTS,
             rebuilds={**dealers.REBUILDS, **staff.REBUILDS},
-            effects=frozenset({"known_calendars", "cases", "case_entries"}),
+            effects=frozenset({"known_calendars", "cases", "case_entries", "case_marks"}),
         ),
         Subscription(
             "complaint_customer",
@@ -84,13 +84,13 @@ def subscriptions() -> list[Subscription]:
             "vehicle",
             {"marque.vehicle.v1.LemonLawReached": on_lemon_law_reached},
             CONSTRAINTS,
-            effects=frozenset({"cases", "case_entries", "case_clocks", "case_search"}),
+            effects=frozenset({"cases", "case_entries", "case_clocks", "case_search", "case_marks"}),
         ),
         Subscription(
             "complaint_survey",
             "survey",
             {"marque.survey.v1.SurveyAlarmed": on_survey_alarmed},
             CONSTRAINTS,
-            effects=frozenset({"cases", "case_entries", "case_clocks", "case_search", "known_calendars"}),
+            effects=frozenset({"cases", "case_entries", "case_clocks", "case_search", "case_marks", "known_calendars"}),
         ),
     ]
