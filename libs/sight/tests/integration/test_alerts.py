@@ -121,7 +121,14 @@ def judged(promtool: str, folder: Path, proofs: list[Proof]) -> subprocess.Compl
                 test["alert_rule_test"].append({"alertname": proof.alert, "eval_time": moment, "exp_alerts": told})
     test["input_series"] = [{"series": name, "values": values} for name, values in series.items()]
     (folder / "alerts.yaml").write_text(files()["alerts.yaml"])
-    told = {"rule_files": ["alerts.yaml"], "evaluation_interval": proofs[0].step, "tests": [test]}
+    # What is recorded comes before what asks for it: promtool would take the groups in any order.
+    order = [group["name"] for group in yaml.safe_load(files()["alerts.yaml"])["groups"]]
+    told = {
+        "rule_files": ["alerts.yaml"],
+        "evaluation_interval": proofs[0].step,
+        "group_eval_order": order,
+        "tests": [test],
+    }
     (folder / "tests.yaml").write_text(yaml.safe_dump(told))
     return ran(folder, promtool, "test", "rules", "tests.yaml")
 
