@@ -120,6 +120,8 @@ class TestEveryWrite:
         assert other is not None or method.public or rpc in _TAKES_NOTHING_IN
         if other is None or method.public:
             return  # who is not signed in has no keys: the token of the link says what is written
+        if method.name.startswith(QUESTIONS) or request.get("dry_run"):
+            return  # what keeps nothing keeps no key
         refused = await home.send(method, {**other, "request_id": key})
 
         assert refused.code in {"INVALID_ARGUMENT", "FAILED_PRECONDITION", "ALREADY_EXISTS", "ABORTED"}, refused
