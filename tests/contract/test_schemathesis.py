@@ -144,37 +144,31 @@ def part_of(document: dict[str, Any], service: str) -> dict[str, Any]:
     return {**document, "paths": paths}
 
 
-def only(document: dict[str, Any], labels: Collection[str]) -> dict[str, Any]:
-    """The document with some of its operations."""
-    paths: dict[str, Any] = {}
-    for path, verb, operation in operations(document):
-        if f"{verb.upper()} {path}" in labels:
-            paths.setdefault(path, {})[verb] = operation
-    return {**document, "paths": paths}
-
-
 def attack(document: dict[str, Any], url: str, token: str, soaking: bool) -> Report:
     """Runs the engine to its end: examples and boundaries first, then as many random cases as are missing."""
     report, began = Report(document=document), time.monotonic()
     labels = [f"{verb.upper()} {path}" for path, verb, _ in operations(document)]
     chosen = labels if soaking else part(labels, ONE_IN, 0)
-    run(only(document, chosen), config_of(url, token), report, None if soaking else sampled())
+    run(document, config_of(url, token), report, None if soaking else sampled(), chosen)
     random = {one: max(RANDOM, LONG - report.cases[one]) if soaking else SHORT for one in labels}
-    run(document, config_of(url, token, random), report, None)
+    run(document, config_of(url, token, random), report, None, labels)
     # Where few rows are known, their ids make few cases; the rest goes to rows that nobody knows.
     wanted = LONG if soaking else SHORT
     missing = {one: wanted - report.cases[one] for one in labels if report.cases[one] < wanted}
     if missing:
-        run(only(document, missing), config_of(url, token, missing, known=False), report, None)
+        run(document, config_of(url, token, missing, known=False), report, None, missing)
     report.seconds = time.monotonic() - began
     return report
 
 
-def run(document: dict[str, Any], config: SchemathesisConfig, report: Report, keeps: Any) -> None:
-    """Runs the engine once; `keeps` tells whether a case is sent."""
+def run(
+    document: dict[str, Any], config: SchemathesisConfig, report: Report, keeps: Any, labels: Collection[str]
+) -> None:
+    """Runs the engine once against some operations; `keeps` tells whether a case is sent."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the engine's own, of long texts and of random numbers in its strategies
         schema = schemathesis.openapi.from_dict(document, config=config)
+        schema = schema.include(func=lambda context: context.operation.label in labels)
         if keeps is not None:
             schema.hook("filter_case")(keeps)
         for event in from_schema(schema).execute():

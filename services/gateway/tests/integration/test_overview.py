@@ -62,7 +62,12 @@ async def view(world: World, customer: str, role: str = "oem.agent", **scope: An
 
 class TestWhole:
     async def test_every_part_is_there(self, world: World, sold: dict[str, str]) -> None:
-        answer = await view(world, sold["customer"])
+        async def whole() -> httpx.Response | None:
+            """On a machine that is too busy a part may not come in its time: it is named, and there when asked again."""
+            told = await view(world, sold["customer"])
+            return told if told.status_code != 200 or not told.json()["missing"] else None
+
+        answer = await until(whole, 20, "a part is missing")
         seen = answer.json()
 
         assert answer.status_code == 200
