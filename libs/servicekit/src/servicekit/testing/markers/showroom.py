@@ -60,7 +60,9 @@ def _offer(run: Any, verb: str) -> list[dict[str, Any]]:
 
 
 async def _drive(run: Any, say: Any) -> None:
-    """A test drive begins now, and somebody saw the licence; that of the first dealer is left for the suite to cancel."""
+    """A test drive is called off; another begins now, and somebody saw the licence."""
+    off = run.cast.row("calendar:test drive", "group").id
+    await say("oem.manager", f"/v1/testDrives/{off}:cancel", "TestDriveService/CancelTestDrive", "reason", {})
     drive = run.cast.row("calendar:test drive", "other").id
     begun = "UPDATE test_drives SET start_time = now() - interval '1 minute', end_time = now() WHERE test_drive_id = $1"
     await run.platform.sql("customer", begun, drive)
