@@ -60,7 +60,9 @@ PATHS = [SQL, "%00", "%ff", "..%2f..", "x" * 2000, "٣", " ", "null", "-1", "000
 TOKENS = ["x", "AAAA", "e30", "bnVsbA", "W10", "W251bGxd", "=" * 10, "é", "x" * 3000]
 ABOUT_NO_FIELD = frozenset({"MALFORMED_JSON", "UNSUPPORTED_MEDIA_TYPE", "ROUTE_NOT_FOUND", "MALFORMED_PATH"})
 BROAD = 3  # how deep fields of fields are taken
-STEP = 6  # in the short size every so many-th variant is sent; which ones turns from RPC to RPC
+STEP = (
+    6  # in the short size every so many-th value of a field is sent, and one at least; which ones turns from RPC to RPC
+)
 
 
 class Sent:
@@ -146,11 +148,13 @@ def hostile(field: FieldDescriptor) -> list[Any]:
     return [[value] for value in values] + ["x", {"a": 1}, 5] if field.is_repeated else values
 
 
-def variants(descriptor: Descriptor, document: Any, depth: int = 0) -> Iterator[tuple[str, Any]]:
-    """Yields (name, document) with one field, at any depth, made hostile."""
-    for field in descriptor.fields:
+def variants(
+    descriptor: Descriptor, document: Any, one_in: int, turn: int, depth: int = 0
+) -> Iterator[tuple[str, Any]]:
+    """Yields (name, document) with one field, at any depth, made hostile: by each so many-th value for it, and one at least."""
+    for place, field in enumerate(descriptor.fields, turn):
         name = field.json_name
-        for value in hostile(field):
+        for value in part(hostile(field), one_in, place):
             yield f"{name} = {value!r:.60}", {**document, name: value}
         inner = field.message_type
         if inner is None or depth >= BROAD or not inner.full_name.startswith("marque.") or inner.GetOptions().map_entry:
@@ -158,7 +162,7 @@ def variants(descriptor: Descriptor, document: Any, depth: int = 0) -> Iterator[
         held = document.get(name) or {}
         if field.is_repeated:
             held = held[0] if held else {}
-        for below, made in variants(inner, held, depth + 1):
+        for below, made in variants(inner, held, one_in, place, depth + 1):
             yield f"{name}.{below}", {**document, name: [made] if field.is_repeated else made}
 
 
@@ -208,9 +212,8 @@ class TestBody:
         attack = Attack(cast, admin, rpc)
         descriptor = body_type(attack.method)
         assert descriptor is not None
-        made = list(variants(descriptor, attack.document))
-        chosen = made if soaking else part(made, STEP, BOUND.index(rpc))
-        await together([attack.send(name, document=document) for name, document in chosen if sendable(document)])
+        made = variants(descriptor, attack.document, 1 if soaking else STEP, BOUND.index(rpc))
+        await together([attack.send(name, document=document) for name, document in made if sendable(document)])
 
         attack.judge()
 

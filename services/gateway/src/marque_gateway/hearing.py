@@ -148,16 +148,23 @@ class Hearing:
 
 @cache
 def readers_of(event_type: str) -> frozenset[str]:
-    """Returns the permissions to read what an event tells of: those of its aggregate's collection, or of a part of another's."""
+    """Returns the permissions to read what an event tells of."""
     event = contract.event(contract.message(event_type).DESCRIPTOR)
-    collections = (event.aggregate, f"{event.aggregate}s", f"{event.aggregate}es")  # staff, dealers, lemon_watches
-    whole, _, part = event.aggregate.rpartition("_")
-    parts = (
-        {f"{event.owner}.{whole}s.list_{part}s"} if whole else set()
-    )  # recall_vehicle: vehicle.recalls.list_vehicles
-    if whole and not any(parts & held for held in roles.PERMISSIONS.values()):  # fleet_deal_part: shown with its deal
-        parts = {f"{event.owner}.{whole}s.{verb}" for verb in ("read", "list")}
-    return frozenset(f"{event.owner}.{name}.{verb}" for name in collections for verb in ("read", "list")) | parts
+    return readers(event.owner, event.aggregate)
+
+
+def readers(owner: str, aggregate: str) -> frozenset[str]:
+    """Returns the permissions to read a service's aggregate: those of its collection or of a part of another's, as roles hold them.
+
+    Only what has none of its own is read with its whole: who may read a whole need not know of a part that is kept apart.
+    """
+    collections = (aggregate, f"{aggregate}s", f"{aggregate}es")  # staff, dealers, lemon_watches
+    whole, _, part = aggregate.rpartition("_")
+    own = {f"{owner}.{name}.{verb}" for name in collections for verb in ("read", "list")}
+    own.add(f"{owner}.{whole}s.list_{part}s")  # recall_vehicle: vehicle.recalls.list_vehicles
+    shown_with = {f"{owner}.{whole}s.{verb}" for verb in ("read", "list")}  # fleet_deal_part: customer.fleet_deals.read
+    held = frozenset().union(*roles.PERMISSIONS.values())
+    return held & own or held & shown_with
 
 
 def read_positions(text: str) -> Positions:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from marque_gateway.hearing import Change, Hearing, read_positions, readers_of
+from marque_gateway.hearing import Change, Hearing, read_positions, readers, readers_of
 from servicekit import contract, roles
 
 
@@ -71,3 +71,21 @@ class TestReaders:
 
         assert "oem.manager" in knowing
         assert len(knowing) < len(roles.PERMISSIONS)
+
+    @pytest.mark.parametrize(
+        ("owner", "aggregate", "permissions"),
+        [
+            ("network", "dealer", {"network.dealers.read", "network.dealers.list"}),
+            ("vehicle", "recall_vehicle", {"vehicle.recalls.list_vehicles"}),
+            ("customer", "fleet_deal_part", {"customer.fleet_deals.read", "customer.fleet_deals.list"}),
+            ("network", "nothing_of_the_kind", set()),
+        ],
+    )
+    def test_a_part_is_read_by_its_own_permissions_or_with_its_whole(
+        self, owner: str, aggregate: str, permissions: set[str]
+    ) -> None:
+        assert readers(owner, aggregate) == permissions
+
+    def test_who_may_read_a_whole_does_not_hear_of_a_part_that_is_kept_apart(self) -> None:
+        assert readers("network", "dealer_contact")
+        assert not readers("network", "dealer_contact") & {"network.dealers.read", "network.dealers.list"}
