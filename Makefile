@@ -44,7 +44,7 @@ reset: $(READY) ## Stop the platform and forget its data
 
 .PHONY: test
 test: $(READY) check chart-tools sight-tools ## Pass every check and test (T=path for some of the tests)
-	@pytest -q -n 3 --dist loadfile --no-loadscope-reorder $(T)
+	@pytest -q -n 4 --dist loadfile --no-loadscope-reorder $(T)
 
 ##@ Checks
 

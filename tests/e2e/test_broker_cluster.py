@@ -19,6 +19,8 @@ from servicekit.testing.crash.stack import Stack
 from servicekit.testing.crash.trade import Trade
 from servicekit.testing.platform import until
 
+pytestmark = pytest.mark.slow
+
 KILLS, SOAK_KILLS = 6, 60
 STREAMS = ("vehicle", "customer", "network")
 

@@ -21,6 +21,8 @@ from servicekit.testing.crash.stack import Stack
 from servicekit.testing.crash.trade import Trade
 from servicekit.testing.platform import until
 
+pytestmark = pytest.mark.slow
+
 HEARD = "SELECT 1 FROM inbox_messages WHERE consumer = 'customer_network' AND event_id = ANY($1)"
 
 

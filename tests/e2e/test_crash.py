@@ -19,6 +19,8 @@ from servicekit.testing.crash.killer import Killer
 from servicekit.testing.crash.stack import BACKEND, Stack
 from servicekit.testing.crash.trade import Trade
 
+pytestmark = pytest.mark.slow
+
 KILLS, SOAK_KILLS = 120, 4000
 
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
+import pytest
 import pytest_asyncio
 from devstack.ports import free_port
 from marque.customer.v1 import call_service_pb2
@@ -23,6 +24,8 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from servicekit.testing import residue
 from servicekit.testing.platform import Platform, until
 from servicekit.testing.world import World
+
+pytestmark = pytest.mark.slow
 
 SERVICES = ("network", "customer", "vehicle")
 DEMAND = {"reason": "DEMAND"}

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any
 
+import pytest
 import pytest_asyncio
 from devstack.ports import free_port
 from google.protobuf.message import Message
@@ -25,6 +26,8 @@ from marque.type.v1 import person_name_pb2
 from servicekit.settings import ServiceSettings
 from servicekit.testing.client import RpcFailure
 from servicekit.testing.platform import Platform, until
+
+pytestmark = pytest.mark.slow
 
 SERVICES = ("network", "customer", "vehicle", "complaint", "survey", "campaign")
 ORDERS = 1200

@@ -19,6 +19,8 @@ from servicekit.testing.crash.stack import Stack
 from servicekit.testing.crash.trade import Trade
 from servicekit.testing.platform import until
 
+pytestmark = pytest.mark.slow
+
 HUNG = 13.0  # seconds: longer than the gateway gives a service
 GONE = 3.0
 PATIENCE = 20.0  # seconds that a caller waits: an answer that comes later is no answer

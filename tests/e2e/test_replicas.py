@@ -17,6 +17,8 @@ from marque.customer.v1 import customer_events_pb2
 from servicekit.testing.crash.accounts import Figures, check_events, quiet
 from servicekit.testing.crash.stack import Stack
 
+pytestmark = pytest.mark.slow
+
 HEARERS = ("vehicle", "network")
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 SAY = """

@@ -35,6 +35,8 @@ from servicekit.testing.access.cast import Cast
 from servicekit.testing.platform import Platform, until
 from servicekit.testing.world import World
 
+pytestmark = pytest.mark.slow
+
 SERVICES = rebuild.services()
 MANY = 700  # rows of each aggregate: two steps of a republication (servicekit.republish.STEP)
 UNLIMITED = 10_000_000

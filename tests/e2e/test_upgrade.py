@@ -29,6 +29,8 @@ from servicekit.settings import ServiceSettings
 from servicekit.testing.platform import Platform, environment_of, ready, until
 from tradekit.vin import check_digit
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 SERVICE = "vehicle"
 VERSIONS = f"services/{SERVICE}/src/marque_{SERVICE}/migrations/versions/"

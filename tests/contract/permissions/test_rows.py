@@ -15,6 +15,12 @@ from servicekit.testing.access.registry import Fixture, Row, methods, registry
 from servicekit.testing.access.rows import HIDDEN, MASKED, SEEN, expected
 
 ABOUT_ROWS = [rpc for rpc, fixture in registry().items() if fixture.rows and methods()[rpc].permission]
+ASKED = [
+    (rpc, way)
+    for rpc in ABOUT_ROWS
+    for way in ("grpc", "http", "service")
+    if way != "http" or rule_of(methods()[rpc])[0]
+]
 UPDATES = [rpc for rpc, fixture in registry().items() if fixture.updates]
 SEARCHES = [rpc for rpc, fixture in registry().items() if fixture.terms]
 ORDERED = [
@@ -129,24 +135,16 @@ async def judged(cast: Cast, fixture: Fixture, caller: Caller, asking: Asking, p
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("way", ["grpc", "http", "service"])
-@pytest.mark.parametrize("rpc", ABOUT_ROWS)
+@pytest.mark.parametrize(("rpc", "way"), ASKED)
 async def test_every_role_sees_the_rows_of_the_table_and_no_other(
     rpc: str, way: str, cast: Cast, ways: Any, soaking: bool
 ) -> None:
-    method, fixture, wrong = methods()[rpc], registry()[rpc], []
-    if way != "http" or rule_of(method)[0]:
-        told = (
-            judged(
-                cast,
-                fixture,
-                one,
-                Asking(ways, way, method, fixture, one),
-                chosen(cast, fixture, one, way, soaking),
-            )
-            for one in askers(cast, rpc, way, soaking)
-        )
-        wrong = [fault for faults in await asyncio.gather(*told) for fault in faults]
+    method, fixture = methods()[rpc], registry()[rpc]
+    told = (
+        judged(cast, fixture, one, Asking(ways, way, method, fixture, one), chosen(cast, fixture, one, way, soaking))
+        for one in askers(cast, rpc, way, soaking)
+    )
+    wrong = [fault for faults in await asyncio.gather(*told) for fault in faults]
 
     assert not wrong, "\n".join(wrong)
 

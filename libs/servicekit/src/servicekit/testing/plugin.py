@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from servicekit.testing.issuer import IssuerServer
     from servicekit.testing.platform import Platform
 
+HEAVY_UNTIL = 0.7  # the part of a run's files by which the last platform test has begun
 _SPARE: list[asyncio.AbstractEventLoop] = []
 
 
@@ -44,9 +45,20 @@ def soaking(request: pytest.FixtureRequest) -> bool:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Puts the files with slow tests first: a worker that begins the longest one last would leave the others idle."""
+    """Mixes files that wait (whole platforms, killed and stopped) with files that compute, so that workers share the processor.
+
+    Both kinds are spread over the run, the slow of each first and the small files to its very end: a worker that begins the
+    longest one last would leave the others idle.
+    """
+    files = list(dict.fromkeys(item.path for item in items))
     slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
+    files.sort(key=lambda path: path not in slow)
+    waiting, computing = ([path for path in files if folder in path.parts] for folder in ("e2e", "contract"))
+    small = [path for path in files if path not in {*waiting, *computing}]
+    place: dict[Path, float] = {}
+    for share, found in ((HEAVY_UNTIL, waiting), (HEAVY_UNTIL, computing), (1.0, small)):
+        place |= {path: number / len(found) * share for number, path in enumerate(found)}
+    items.sort(key=lambda item: place[item.path])
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -118,7 +118,8 @@ class Door:
     """HTTP/JSON at the gateway."""
 
     def __init__(self, url: str) -> None:
-        self.client = httpx.AsyncClient(base_url=url, timeout=20)
+        # Of many connections the client looks through all at every request.
+        self.client = httpx.AsyncClient(base_url=url, timeout=20, limits=httpx.Limits(max_connections=8))
 
     async def close(self) -> None:
         """Closes the connections."""
