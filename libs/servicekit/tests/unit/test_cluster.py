@@ -77,7 +77,7 @@ class TestClusterVerifier:
             {"aud": ["https://kubernetes.default.svc.cluster.local"]},
             {"aud": None},
             {"iss": PEOPLE},
-            {"exp": int(time.time()) - 3600},
+            {"exp": 1_700_000_000},  # of 2023
             {"exp": None},
         ],
         ids=str,
