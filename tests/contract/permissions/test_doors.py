@@ -119,14 +119,18 @@ class TestGuardedMethod:
 
         assert [fault for faults in found for fault in faults] == []
 
-    async def test_every_other_role_is_refused_alike_whatever_is_asked(self, rpc: str, cast: Cast, ways: Any) -> None:
+    @pytest.mark.soak
+    async def test_every_other_role_is_refused_alike_whatever_is_asked(
+        self, rpc: str, cast: Cast, ways: Any, soaking: bool
+    ) -> None:
+        """In the short size each of many roles asks at one of the doors, another with each RPC."""
         method, fixture = methods()[rpc], registry()[rpc]
         refused = [caller for caller in cast.callers() if not holds(caller, method)]
-        many = len(refused) > FEW
+        doors, many = doors_of(method), len(refused) > FEW
         asked = [
             (caller, what, way)
-            for number, caller in enumerate(refused)
-            for place, way in enumerate(doors_of(method))
+            for number, caller in enumerate(refused, GUARDED.index(rpc))
+            for place, way in enumerate(part(doors, len(doors), number) if many and not soaking else doors)
             for what in ([ASKED[(number + place) % len(ASKED)]] if many else ASKED)
         ]
         told = await asyncio.gather(

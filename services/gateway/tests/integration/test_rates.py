@@ -38,12 +38,15 @@ class TestPerPrincipal:
 
     async def test_another_principal_and_another_role_of_it_are_not_touched(self, door: Platform) -> None:
         async with door.http("oem.manager", subject="greedy") as client:
-            for _ in range(PRINCIPAL + 1):
-                greedy = await client.get("/v1/dealers")
-        async with door.http("oem.manager", subject="modest") as client:
-            modest = await client.get("/v1/dealers")
-        async with door.http("oem.agent", subject="greedy") as client:
-            same = await client.get("/v1/dealers")
+            for _ in range(3):  # on a machine that is busy the limit's minute may end in the middle of it
+                for _ in range(PRINCIPAL + 1):
+                    greedy = await client.get("/v1/dealers")
+                async with door.http("oem.manager", subject="modest") as other:
+                    modest = await other.get("/v1/dealers")
+                async with door.http("oem.agent", subject="greedy") as other:
+                    same = await other.get("/v1/dealers")
+                if (await client.get("/v1/dealers")).status_code == 429:
+                    break
 
         assert (greedy.status_code, modest.status_code, same.status_code) == (429, 200, 429)
 
