@@ -52,12 +52,15 @@ class Permits:
     def __init__(self, peer: Peer) -> None:
         self._permits = ContactPermits(peer)
 
-    async def take(self, customer_id: str, key: str, *, resume: bool) -> list[Taken]:
-        """Takes a permit to ask somebody by e-mail, for research by the maker. Raises Unavailable."""
+    async def take(
+        self, customer_id: str, key: str, *, resume: bool, by_phone: bool = False, vin: str = ""
+    ) -> list[Taken]:
+        """Takes a permit to ask somebody by e-mail or phone, for research by the maker; with a car, only its owner. Raises Unavailable."""
         contact = contact_permit_pb2.Contact(
             customer_id=customer_id,
             occurrence_key=key,
-            channel=channel_pb2.CHANNEL_EMAIL,
+            channel=channel_pb2.CHANNEL_PHONE if by_phone else channel_pb2.CHANNEL_EMAIL,
+            vin=vin,
             contact_class=contact_permit_pb2.CONTACT_CLASS_CONSENTED,
             purpose=consent_pb2.CONSENT_PURPOSE_RESEARCH,
             controller=_OEM,

@@ -1,4 +1,4 @@
-"""Work that time makes due at the survey service: responses that are scored by new weights."""
+"""Work that time makes due at the survey service: responses that are scored by new weights, bursts of best recommendations."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 from servicekit.db.due import DueHandler
 
-from marque_survey.usecases import scoring
+from marque_survey.usecases import gaming, scoring
 
 
 def handlers() -> Mapping[str, DueHandler]:
     """Returns the due work of this service by its kind."""
-    return {scoring.WORK: scoring.apply}
+    return {scoring.WORK: scoring.apply, gaming.WORK: gaming.burst}

@@ -97,6 +97,69 @@ class SurveyIncomplete(FailedPrecondition):
     message = "Some answers are missing or cannot be taken."
 
 
+class CallTaskNotFound(NotFound):
+    """No such call task in the caller's sight."""
+
+    reason = "CALL_TASK_NOT_FOUND"
+    message = "There is no such call task, or you may not see it."
+
+
+class CallTaskTaken(FailedPrecondition):
+    """Another agent has it."""
+
+    reason = "CALL_TASK_TAKEN"
+    message = "Another agent has this call task."
+
+
+class CallTaskEnded(FailedPrecondition):
+    """Nobody is to be called any more."""
+
+    reason = "CALL_TASK_ENDED"
+    message = "This call task is ended."
+
+
+class CallTaskNotYours(FailedPrecondition):
+    """It was not taken, or by another agent."""
+
+    reason = "CALL_TASK_NOT_YOURS"
+    message = "Take the call task first."
+
+
+class CallUnderWay(FailedPrecondition):
+    """A call was begun and not ended."""
+
+    reason = "CALL_UNDER_WAY"
+    message = "A call is under way: end it first."
+
+
+class CallNotUnderWay(FailedPrecondition):
+    """There is no call in which somebody could answer."""
+
+    reason = "CALL_NOT_UNDER_WAY"
+    message = "No call is under way: dial first."
+
+
+class CallNotToCheck(FailedPrecondition):
+    """It is not among the sample, or was checked."""
+
+    reason = "CALL_NOT_TO_CHECK"
+    message = "This call is not to be checked, or was checked already."
+
+
+class CallOwnCheck(FailedPrecondition):
+    """Nobody checks their own calls."""
+
+    reason = "CALL_OWN_CHECK"
+    message = "You made this call yourself: somebody else must check it."
+
+
+class WeightSetNotFound(NotFound):
+    """No such set of weights."""
+
+    reason = "WEIGHT_SET_NOT_FOUND"
+    message = "There is no such set of weights."
+
+
 class WeightSetExists(AlreadyExists):
     """Weights are never changed: new ones hold from another day."""
 
@@ -111,5 +174,6 @@ class InvitationKnownAlready(Aborted):
 CONSTRAINTS: Constraints = {
     "uq_weight_sets_effective": WeightSetExists,
     "uq_invitations_occurrence": InvitationKnownAlready,
+    "uq_survey_calls_invitation": InvitationKnownAlready,
     "pk_questionnaire_versions": Aborted,
 }

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from marque_survey.repository import personal as repository
 
-INVITATION, ANSWER = "survey.invitation", "survey.answer"
+INVITATION, ANSWER, CALL = "survey.invitation", "survey.answer", "survey.call"
 
 
 class SurveyPersonalData:
@@ -22,7 +22,8 @@ class SurveyPersonalData:
 
     async def export(self, session: AsyncSession, customer_ids: Sequence[uuid.UUID]) -> AsyncIterator[PersonalRecord]:
         """Yields everything held of the person."""
-        for kind, read in ((INVITATION, repository.invitations), (ANSWER, repository.answers)):
+        kinds = ((INVITATION, repository.invitations), (ANSWER, repository.answers), (CALL, repository.calls))
+        for kind, read in kinds:
             async for key, fields in read(session, customer_ids):
                 yield PersonalRecord(kind, key, fields)
 

@@ -17,14 +17,21 @@ from servicekit.sealing.sealer import Sealer
 from servicekit.service import Kit, Service
 
 from marque_survey import due
-from marque_survey.api import InvitationApi, QuestionnaireApi, SurveyPageApi, SurveyPlanApi, SurveyResultApi
+from marque_survey.api import (
+    CallTaskApi,
+    InvitationApi,
+    QuestionnaireApi,
+    SurveyPageApi,
+    SurveyPlanApi,
+    SurveyResultApi,
+)
 from marque_survey.clients import Customers, Mail, Permits
 from marque_survey.errors import CONSTRAINTS
 from marque_survey.handover import SurveyHandOver
 from marque_survey.personal import SurveyPersonalData
 from marque_survey.rules import links
 from marque_survey.subscribers import subscriptions
-from marque_survey.usecases import sending
+from marque_survey.usecases import queueing, sending
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -34,10 +41,14 @@ def build(kit: Kit) -> Service:
     work = Work(kit.database, kit.committed, CONSTRAINTS)
     heard = subscriptions()
     customers, link = Customers(_peer(kit, "customer")), partial(_link, kit.sealer)
-    sweeps: dict[str, Any] = {"survey-expiry": partial(sending.expire, work=work)}
+    sweeps: dict[str, Any] = {
+        "survey-expiry": partial(sending.expire, work=work),
+        "survey-calls": partial(queueing.expire, work=work),
+    }
     closing: list[Any] = [customers]
-    if getattr(kit.settings, "smtp_host", "") and (peer := _peer(kit, "customer")):
+    if (peer := _peer(kit, "customer")) is not None:
         closing.append(peer)
+    if getattr(kit.settings, "smtp_host", "") and peer is not None:
         mail = Mail(kit.settings, link)
         lease = timedelta(seconds=kit.settings.mail_lease_seconds)  # type: ignore[attr-defined]
         sweeps["survey-mail"] = partial(sending.sweep, work=work, permits=Permits(peer), mail=mail, lease=lease)
@@ -48,6 +59,7 @@ def build(kit: Kit) -> Service:
             QuestionnaireApi(work),
             SurveyPlanApi(work),
             InvitationApi(work, customers, link),
+            CallTaskApi(work, Permits(peer) if peer is not None else None),
             SurveyPageApi(work, kit.sealer.digests),
             SurveyResultApi(work),
             PersonalDataApi("survey", work, SurveyPersonalData()),

@@ -52,6 +52,9 @@ async def on_case_received(uow: UnitOfWork, event: Event) -> None:
 async def _plan(uow: UnitOfWork, trigger: int, key: str, data: Any, **when: Any) -> None:
     if data.customer_id:
         dealer = uuid.UUID(data.dealer_id) if data.dealer_id else None
+        if adviser := getattr(data, "adviser_staff_id", ""):
+            when["adviser"] = uuid.UUID(adviser)
+        when["model"] = getattr(data, "model", "")
         happened = Occurrence(trigger, key, uuid.UUID(data.customer_id), dealer, data.vin, **when)
         await planning.plan(uow=uow, happened=happened)
 

@@ -132,3 +132,55 @@ async def desk(platform: Platform) -> AsyncIterator[Desk]:
     """A survey service, once for each module of tests."""
     await platform.start("survey")
     yield Desk(platform)
+
+
+class CallDesk(Desk):
+    """A survey service beside a customer service that permits calls, with people who can be called."""
+
+    async def ask(self, service: str, rpc: str, **request: Any) -> Any:
+        """Calls an RPC of the customer service."""
+        method = contract.methods(f"marque.customer.v1.{service}")[rpc]
+        message = json_format.ParseDict(request, method.input())
+        return await self.platform.client("customer", "oem.manager").call(f"customer.v1.{service}/{rpc}", message)
+
+    async def person(self, *, zone: str = "", agrees: bool = True) -> tuple[str, str]:
+        """Somebody with a phone, who agreed to be called; returns id and number."""
+        number = f"+86138{next(_numbers) + 10_000_000:08d}"
+        point = {"kind": "CONTACT_POINT_KIND_PHONE", "value": number}
+        given = {"kind": 1, "name": {"full_name": "王伟"}, "contact_points": [point], "time_zone": zone}
+        made = await self.ask("CustomerService", "CreateCustomer", customer=given)
+        entry = {"purpose": "CONSENT_PURPOSE_RESEARCH", "channel": "CHANNEL_PHONE", "text_version": "t", "source": "test",
+                 "controller": {"kind": "CONSENT_CONTROLLER_KIND_OEM"}}  # fmt: skip
+        if agrees:
+            await self.ask("ConsentService", "GrantConsent", customer_id=made.customer_id, entry=entry)
+        return str(made.customer_id), number
+
+    async def task(self, made: Any, customer: str, **more: Any) -> Any:
+        """A task to call somebody; returns it as its queue shows it."""
+        asked = {"questionnaire_id": made.questionnaire_id, "customer_id": customer, "channel": 3, **more}
+        invitation = await self.call("CreateInvitation", **asked)
+        return (await self.call("ListCallTasks", invitation_id=invitation.invitation_id)).call_tasks[0]
+
+    async def dialled(self, agent: Client, task: Any) -> Any:
+        """Takes a task and dials."""
+        await self.call("TakeCallTask", agent, call_task_id=task.call_task_id)
+        return await self.call("DialCallTask", agent, call_task_id=task.call_task_id)
+
+    async def state(self, task: Any) -> tuple[int, str]:
+        """The state and the reason of the invitation of a task."""
+        found = await self.call("GetInvitation", invitation_id=task.invitation_id)
+        return found.state, found.reason
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def call_desk(platform: Platform) -> AsyncIterator[CallDesk]:
+    """Both services, once for each module of tests; nobody is called from 22:00 to 8:00 of their day."""
+    await platform.start("customer")
+    made = CallDesk.__new__(CallDesk)
+    made.platform = platform
+    quiet = {"channel_class": "CONTACT_CHANNEL_CLASS_VOICE", "quiet_start_minute": 1320, "quiet_end_minute": 480}
+    for rule in (quiet, {"purpose": "CONSENT_PURPOSE_RESEARCH"}):
+        await made.ask("ContactRuleService", "PutContactRule", contact_rule=rule)
+    await platform.start("survey")
+    made.manager = made.client("oem.manager", subject="manager")
+    yield made

@@ -7,10 +7,12 @@ from typing import Any
 
 from marque.survey.v1 import survey_plan_service_pb2 as rpc
 from servicekit.db.uow import Work
+from servicekit.errors import InvalidArgument
 from servicekit.paging import moment, page_key, page_of
 from servicekit.rpc.call import Call
 
 from marque_survey.errors import SurveyPlanNotFound
+from marque_survey.mapping import common
 from marque_survey.mapping import plans as mapping
 from marque_survey.repository import plans as repository
 from marque_survey.repository.query import Order
@@ -50,3 +52,19 @@ class SurveyPlanApi:
             values=mapping.changes(request),
             etag=request.plan.etag,
         )
+
+    async def StartSurveyWave(self, request: Any, call: Call) -> Any:
+        name = request.name.strip()
+        if not name:
+            raise InvalidArgument.of("name", "NAME_MISSING", "Give a name.")
+        questionnaire_id = uuid.UUID(request.questionnaire_id)
+        uow = self._work(call, lambda made: mapping.wave_message(common.row_of(made)))
+        return await usecases.start_wave(uow=uow, questionnaire_id=questionnaire_id, name=name)
+
+    async def ListSurveyWaves(self, request: Any, call: Call) -> Any:
+        page = page_of(request)
+        after = page_key(page, int)
+        before = after[0] if after is not None else None
+        rows = await repository.list_waves(self._work.reader, uuid.UUID(request.questionnaire_id), page.size, before)
+        found, token = page.cut(rows, lambda row: (row["number"],))
+        return rpc.ListSurveyWavesResponse(waves=[mapping.wave_message(row) for row in found], next_page_token=token)

@@ -11,14 +11,17 @@ from servicekit.db.uow import Work
 from servicekit.paging import moment, page_key, page_of
 from servicekit.rpc.call import Call
 
+from marque_survey.errors import WeightSetNotFound
 from marque_survey.mapping import common
 from marque_survey.mapping import results as mapping
+from marque_survey.repository import factors
 from marque_survey.repository import results as repository
 from marque_survey.repository import scope as scopes
-from marque_survey.rules import ranking
+from marque_survey.rules import drivers, ranking, trend
 from marque_survey.usecases import scoring
 
 _BY_DEALER = 1
+_SERIES = frozenset({3, 6})  # months and waves follow each other
 
 
 class SurveyResultApi:
@@ -33,7 +36,25 @@ class SurveyResultApi:
         filters = mapping.filters(request)
         scope = await scopes.visible_to(self._work.reader, call.principal)
         groups = await repository.results(self._work.reader, scope, filters, request.grouping)
-        return rpc.GetSurveyResultsResponse(results=[mapping.result(group) for group in groups])
+        steps = trend.steps(groups) if request.grouping in _SERIES else [trend.NOTHING] * len(groups)
+        found = [mapping.result(group, step) for group, step in zip(groups, steps, strict=True)]
+        return rpc.GetSurveyResultsResponse(results=found)
+
+    async def GetSurveyDrivers(self, request: Any, call: Call) -> Any:
+        filters = {
+            "questionnaire_id": uuid.UUID(request.questionnaire_id),
+            "dealer_id": common.uuid_or_none(request.dealer_id),
+            "finish_time_from": common.as_moment(request, "finish_time_from"),
+            "finish_time_to": common.as_moment(request, "finish_time_to"),
+        }
+        scope = await scopes.visible_to(self._work.reader, call.principal)
+        weights = await factors.weights(self._work.reader, uuid.UUID(request.weight_set_id))
+        if weights is None:
+            raise WeightSetNotFound()
+        rated = await factors.rated(self._work.reader, scope, filters)
+        fit = drivers.fit(await factors.rows(self._work.reader, scope, filters), list(rated.keys() & weights.keys()))
+        found = [mapping.driver(one) for one in drivers.drivers(weights, rated, fit)]
+        return rpc.GetSurveyDriversResponse(drivers=found, regression_count=fit.count, explained=fit.explained)
 
     async def RankDealers(self, request: Any, call: Call) -> Any:
         filters = mapping.filters(request)

@@ -15,7 +15,7 @@ from servicekit.rpc.call import Call
 from marque_survey.mapping import answers, common
 from marque_survey.rules.scores import NO_SET
 
-_PLAIN = ("questionnaire_number", "vin", "trigger", "state", "reason", "channel", "late", "alarms")
+_PLAIN = ("questionnaire_number", "vin", "trigger", "state", "reason", "channel", "late", "alarms", "wave", "signs")
 _IDS = ("invitation_id", "plan_id", "questionnaire_id", "customer_id", "dealer_id")
 _MOMENTS = ("due_time", "send_time", "expire_time", "first_answer_time", "finish_time", "create_time", "update_time")
 

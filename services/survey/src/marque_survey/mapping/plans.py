@@ -10,10 +10,28 @@ from servicekit.db.base import etag_of
 from servicekit.errors import InvalidArgument
 
 from marque_survey.mapping import common
+from marque_survey.rules import kinds
 
-_PLAIN = ("name", "trigger", "active", "delay_days", "expire_days", "sample_permille", "dealer_quota")
-WRITABLE = ("name", "active", "delay_days", "expire_days", "sample_permille", "dealer_quota")
-_DEFAULTS = {"expire_days": 14, "sample_permille": 1000}
+_PLAIN = (
+    "name",
+    "trigger",
+    "active",
+    "delay_days",
+    "expire_days",
+    "sample_permille",
+    "dealer_quota",
+    "way",
+    "call_attempts",
+    "check_permille",
+)
+WRITABLE = tuple(name for name in _PLAIN if name != "trigger")
+_DEFAULTS = {
+    "expire_days": 14,
+    "sample_permille": 1000,
+    "way": kinds.BY_EMAIL,
+    "call_attempts": 3,
+    "check_permille": 50,
+}
 
 
 def new_plan(message: survey_plan_pb2.SurveyPlan) -> dict[str, Any]:
@@ -53,3 +71,12 @@ def message_of(row: Any) -> survey_plan_pb2.SurveyPlan:
 def rendered(model: Any) -> survey_plan_pb2.SurveyPlan:
     """Returns a plan that was written."""
     return message_of(common.row_of(model))
+
+
+def wave_message(row: Any) -> survey_plan_service_pb2.SurveyWave:
+    """Returns a wave."""
+    made = survey_plan_service_pb2.SurveyWave(
+        questionnaire_id=str(row["questionnaire_id"]), number=row["number"], name=row["name"]
+    )
+    common.set_moment(made, "start_time", row["start_time"])
+    return made

@@ -12,8 +12,10 @@ from servicekit.errors import FieldViolation, InvalidArgument
 
 from marque_survey.mapping import common
 from marque_survey.rules import kinds
+from marque_survey.rules.drivers import Driver
 from marque_survey.rules.ranking import Group, Place
 from marque_survey.rules.scores import MINIMUM_PERCENT, NO_SET
+from marque_survey.rules.trend import Step
 
 
 def filters(request: Any) -> dict[str, Any]:
@@ -29,13 +31,41 @@ def filters(request: Any) -> dict[str, Any]:
         "dealer_id": common.uuid_or_none(getattr(request, "dealer_id", "")),
         "finish_time_from": common.as_moment(request, "finish_time_from"),
         "finish_time_to": common.as_moment(request, "finish_time_to"),
+        "region_code": getattr(request, "region_code", ""),
+        "model": getattr(request, "model", ""),
     }
 
 
-def result(group: Group) -> rpc.SurveyResult:
-    """Returns the result of a group."""
+def result(group: Group, step: Step) -> rpc.SurveyResult:
+    """Returns the result of a group; `step` says how it differs from those before it."""
     low, high = group.interval
-    return rpc.SurveyResult(group=group.key, count=group.count, value=group.mean, low=low, high=high)
+    return rpc.SurveyResult(
+        group=group.key,
+        count=group.count,
+        value=group.mean,
+        low=low,
+        high=high,
+        signed_count=group.signed,
+        change=step.change,
+        changed=step.changed,
+        p_value=step.p_value,
+    )
+
+
+def driver(one: Driver) -> rpc.SurveyDriver:
+    """Returns a step, and what it would move."""
+    benchmark = one.rated.mean if one.rated.benchmark is None else one.rated.benchmark
+    return rpc.SurveyDriver(
+        factor=one.factor,
+        count=one.rated.count,
+        mean=100 * one.rated.mean,
+        benchmark=100 * benchmark,
+        weight=one.weight,
+        gain=one.gain,
+        importance=one.importance.value,
+        importance_low=one.importance.low,
+        importance_high=one.importance.high,
+    )
 
 
 def ranked(place: Place) -> rpc.RankedDealer:

@@ -1,19 +1,25 @@
 """The tables of the survey service, with their behaviour."""
 
 from marque_survey.models.base import Model
+from marque_survey.models.calls import CallAttempt, CallTask
 from marque_survey.models.invitations import Invitation, SurveyAnswer, SurveyPlan, SurveyQuota
-from marque_survey.models.questionnaires import Questionnaire, QuestionnaireVersion
-from marque_survey.models.scores import SurveyAlarm, SurveyScore, WeightSet
+from marque_survey.models.questionnaires import Questionnaire, QuestionnaireVersion, SurveyWave
+from marque_survey.models.scores import SurveyAlarm, SurveyFactor, SurveyScore, SurveyTerms, WeightSet
 
 __all__ = [
+    "CallAttempt",
+    "CallTask",
     "Invitation",
     "Model",
     "Questionnaire",
     "QuestionnaireVersion",
     "SurveyAlarm",
     "SurveyAnswer",
+    "SurveyFactor",
     "SurveyPlan",
     "SurveyQuota",
     "SurveyScore",
+    "SurveyTerms",
+    "SurveyWave",
     "WeightSet",
 ]

@@ -31,6 +31,10 @@ class SurveyPlan(Aggregate, Model):
     expire_days: Mapped[int] = mapped_column(default=14)
     sample_permille: Mapped[int] = mapped_column(default=1000)
     dealer_quota: Mapped[int] = mapped_column(default=0)
+    way: Mapped[int] = mapped_column(default=kinds.BY_EMAIL)
+    call_attempts: Mapped[int] = mapped_column(default=3)
+    check_permille: Mapped[int] = mapped_column(default=50)
+    swept_time: Mapped[datetime | None]
 
     def change(self, values: dict[str, Any]) -> list[str]:
         """Takes new values and returns the names of the fields that changed."""
@@ -89,6 +93,9 @@ class Invitation(Aggregate, Model):
     finish_time: Mapped[datetime | None]
     late: Mapped[bool] = mapped_column(default=False)
     alarms: Mapped[list[str]] = mapped_column(ARRAY(Text), default=list)
+    adviser_staff_id: Mapped[uuid.UUID | None]
+    wave: Mapped[int] = mapped_column(default=0)
+    signs: Mapped[list[str]] = mapped_column(ARRAY(Text), default=list)
 
     @property
     def about_handling(self) -> bool:

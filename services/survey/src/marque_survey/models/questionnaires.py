@@ -63,3 +63,14 @@ class QuestionnaireVersion(Model):
     document: Mapped[dict[str, Any]] = mapped_column(JSONB)
     publisher: Mapped[str]
     publish_time: Mapped[datetime]
+
+
+class SurveyWave(Model):
+    """A wave of a questionnaire. Rows never change."""
+
+    __tablename__ = "survey_waves"
+
+    questionnaire_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    start_time: Mapped[datetime]

@@ -42,6 +42,35 @@ class SurveyScore(Model):
     dealer_id: Mapped[uuid.UUID | None]
     model: Mapped[str] = mapped_column(default="")
     finish_time: Mapped[datetime]
+    adviser_staff_id: Mapped[uuid.UUID | None]
+    wave: Mapped[int] = mapped_column(default=0)
+    signed: Mapped[bool] = mapped_column(default=False)
+
+
+class SurveyFactor(Model):
+    """How far up its scale a step of the index was rated in a response, 0 to 1."""
+
+    __tablename__ = "survey_factors"
+
+    invitation_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    factor: Mapped[str] = mapped_column(primary_key=True)
+    share: Mapped[float]
+    questionnaire_id: Mapped[uuid.UUID]
+    dealer_id: Mapped[uuid.UUID | None]
+    finish_time: Mapped[datetime]
+
+
+class SurveyTerms(Model):
+    """What is kept of the free text of a response beside it: a hash, by which copies are found, and its words."""
+
+    __tablename__ = "survey_terms"
+
+    invitation_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    text_hash: Mapped[str]
+    terms: Mapped[list[str]] = mapped_column(ARRAY(Text), default=list)
+    questionnaire_id: Mapped[uuid.UUID]
+    dealer_id: Mapped[uuid.UUID | None]
+    finish_time: Mapped[datetime]
 
 
 class SurveyAlarm(Model):

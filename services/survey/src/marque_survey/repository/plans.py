@@ -15,7 +15,7 @@ from servicekit.paging import Page
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from marque_survey.models import Questionnaire, SurveyPlan, SurveyQuota
+from marque_survey.models import Questionnaire, SurveyPlan, SurveyQuota, SurveyWave
 from marque_survey.repository import query
 
 _COLUMNS = ", ".join(column.name for column in SurveyPlan.__table__.columns)
@@ -85,3 +85,20 @@ async def zone_of(session: AsyncSession, dealer_id: uuid.UUID) -> str:
     """Returns the zone of a dealer; empty where it is not known."""
     found = sa.select(known_dealers.c.time_zone).where(known_dealers.c.dealer_id == dealer_id)
     return await session.scalar(found) or ""
+
+
+async def wave_of(session: AsyncSession, questionnaire_id: uuid.UUID) -> int:
+    """Returns the number of the latest wave of a questionnaire; 0 before the first."""
+    found = sa.select(sa.func.max(SurveyWave.number)).where(SurveyWave.questionnaire_id == questionnaire_id)
+    return int(await session.scalar(found) or 0)
+
+
+async def list_waves(
+    reader: Reader, questionnaire_id: uuid.UUID, size: int, before: int | None
+) -> list[asyncpg.Record]:
+    """Returns a page of waves, the latest first, and one more."""
+    sql = (
+        "SELECT questionnaire_id, number, name, start_time FROM survey_waves "
+        "WHERE questionnaire_id = $1 AND ($2::integer IS NULL OR number < $2) ORDER BY number DESC LIMIT $3"
+    )
+    return list(await reader.fetch(sql, questionnaire_id, before, size + 1))

@@ -21,11 +21,16 @@ from marque_survey.rules import kinds
 from marque_survey.rules.ranking import Group
 from marque_survey.rules.scores import Weights
 
+REGION = 4
+# What results are told apart by, and in which order.
 GROUPINGS = {
-    0: "''",
-    1: "coalesce(dealer_id::text, '')",
-    2: "model",
-    3: "to_char(finish_time AT TIME ZONE 'UTC', 'YYYY-MM')",
+    0: ("''", "1"),
+    1: ("coalesce(dealer_id::text, '')", "1"),
+    2: ("model", "1"),
+    3: ("to_char(finish_time AT TIME ZONE 'UTC', 'YYYY-MM')", "1"),
+    REGION: ("coalesce(known_dealers.region_code, '')", "1"),
+    5: ("coalesce(adviser_staff_id::text, '')", "1"),
+    6: ("wave::text", "min(wave)"),
 }
 MOST_GROUPS = 1000
 _scores: sa.Table = SurveyScore.__table__  # type: ignore[assignment]
@@ -94,21 +99,31 @@ async def results(reader: Reader, scope: Scope, filters: dict[str, Any], groupin
     """Returns the results of a measure by group, counted over the scores in sight."""
     conditions = query.Conditions()
     conditions.add("measure = {} AND weight_set_id = {}", filters["measure"], filters["weight_set_id"])
+    narrow(conditions, scope, filters)
+    key, order = GROUPINGS[grouping]
+    table = "survey_scores LEFT JOIN known_dealers USING (dealer_id)" if grouping == REGION else "survey_scores"
+    sql = (
+        f"SELECT {key} AS key, count(*) AS count, avg(value) AS mean, coalesce(var_samp(value), 0) AS variance, "  # noqa: S608
+        f"count(*) FILTER (WHERE signed) AS signed "
+        f"FROM {table} WHERE {conditions.sql} GROUP BY 1 ORDER BY {order} LIMIT {MOST_GROUPS}"
+    )
+    rows = await reader.fetch(sql, *conditions.arguments)
+    return [Group(row["key"], row["count"], row["mean"], row["variance"], row["signed"]) for row in rows]
+
+
+def narrow(conditions: query.Conditions, scope: Scope, filters: dict[str, Any]) -> None:
+    """Leaves what is in sight and asked for, of a table with dealers, questionnaires and moments."""
     if not scope.everything:
         conditions.add("dealer_id = ANY({})", list(scope.dealers))
-    for name in ("questionnaire_id", "dealer_id"):
+    for name in ("questionnaire_id", "dealer_id", "model"):
         if filters.get(name):
             conditions.add(f"{name} = {{}}", filters[name])
+    if filters.get("region_code"):
+        region = "dealer_id IN (SELECT dealer_id FROM known_dealers WHERE region_code = {})"
+        conditions.add(region, filters["region_code"])
     for name, sign in (("finish_time_from", ">="), ("finish_time_to", "<")):
         if filters.get(name):
             conditions.add(f"finish_time {sign} {{}}", filters[name])
-    group = GROUPINGS[grouping]
-    sql = (
-        f"SELECT {group} AS key, count(*) AS count, avg(value) AS mean, coalesce(var_samp(value), 0) AS variance "  # noqa: S608
-        f"FROM survey_scores WHERE {conditions.sql} GROUP BY 1 ORDER BY 1 LIMIT {MOST_GROUPS}"
-    )
-    rows = await reader.fetch(sql, *conditions.arguments)
-    return [Group(row["key"], row["count"], row["mean"], row["variance"]) for row in rows]
 
 
 async def list_alarms(
@@ -146,7 +161,8 @@ def score_rows(invitation: Invitation, found: dict[tuple[int, str], float]) -> l
         {
             "invitation_id": invitation.invitation_id, "measure": measure, "weight_set_id": uuid.UUID(weights), "value": value,
             "questionnaire_id": invitation.questionnaire_id, "plan_id": invitation.plan_id, "dealer_id": invitation.dealer_id,
-            "model": invitation.model, "finish_time": moment,
+            "model": invitation.model, "finish_time": moment, "adviser_staff_id": invitation.adviser_staff_id, "wave": invitation.wave,
+            "signed": bool(invitation.signs),
         }
         for (measure, weights), value in found.items()
     ]  # fmt: skip

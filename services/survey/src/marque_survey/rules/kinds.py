@@ -9,10 +9,11 @@ ROWED = frozenset({MATRIX, PAIR})
 
 NPS, CSAT, CES, INDEX = 1, 2, 3, 4
 
-SALE, VISIT, CASE, BY_HAND = 1, 2, 3, 4
+SALE, VISIT, CASE, BY_HAND, LAPSED = 1, 2, 3, 4, 5
 
 PLANNED, SENDING, SENT, ANSWERING, FINISHED, EXPIRED, NOT_SENT, UNKNOWN = range(1, 9)
 # One that is planned can be answered where it is to be sent again.
 ANSWERABLE = frozenset({PLANNED, SENDING, SENT, ANSWERING, UNKNOWN, EXPIRED})
 
-EMAIL, LINK = 1, 2
+EMAIL, LINK, CALL = 1, 2, 3
+BY_EMAIL, BY_CALL, BY_EMAIL_THEN_CALL = 1, 2, 3

@@ -16,12 +16,13 @@ FEW = 10
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The responses of a dealer, model or month: how many, their mean, and their variance (divided by n - 1; 0 for one)."""
+    """The responses of a dealer, model or month: how many, mean, variance (divided by n - 1; 0 for one), how many with signs."""
 
     key: str
     count: int
     mean: float
     variance: float
+    signed: int = 0
 
     @property
     def interval(self) -> tuple[float, float]:

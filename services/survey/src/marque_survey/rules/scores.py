@@ -90,13 +90,19 @@ def _share(question: Question, value: Any) -> float | None:
 def _index(document: Document, values: Mapping[str, Any], weights: Weights) -> float | None:
     if (weights.kind, weights.market) != (document.index, document.market):
         return None
-    steps: dict[str, list[float]] = {}
-    for question in document.questions:
-        asked = question.factor in weights.factors and question.code in values
-        if asked and (share := _share(question, values[question.code])) is not None:
-            steps.setdefault(question.factor, []).append(share)
-    answered = sum(weights.factors[factor] for factor in steps)
+    told = {factor: share for factor, share in steps(document, values).items() if factor in weights.factors}
+    answered = sum(weights.factors[factor] for factor in told)
     if not answered or answered * 100 < weights.minimum_percent * sum(weights.factors.values()):
         return None
-    total = sum(weights.factors[factor] * fmean(shares) for factor, shares in sorted(steps.items()))
+    total = sum(weights.factors[factor] * share for factor, share in sorted(told.items()))
     return round(1000 * total / answered, _DECIMALS)
+
+
+def steps(document: Document, values: Mapping[str, Any]) -> dict[str, float]:
+    """Returns how far up its scale each step was rated, 0 to 1: the mean of its questions that were answered."""
+    found: dict[str, list[float]] = {}
+    for question in document.questions:
+        asked = question.factor and question.code in values
+        if asked and (share := _share(question, values[question.code])) is not None:
+            found.setdefault(question.factor, []).append(share)
+    return {factor: fmean(shares) for factor, shares in found.items()}

@@ -12,11 +12,12 @@ from servicekit.errors import FieldViolation, InvalidArgument
 from marque_survey import events
 from marque_survey.errors import SurveyFinished, SurveyIncomplete, SurveyLinkExpired, SurveyLinkUnknown
 from marque_survey.models import Invitation, SurveyAlarm
+from marque_survey.repository import factors, questionnaires, results
 from marque_survey.repository import invitations as repository
-from marque_survey.repository import questionnaires, results
 from marque_survey.repository.scope import EVERYTHING
 from marque_survey.rules import document as documents
 from marque_survey.rules import flow, kinds, scores
+from marque_survey.usecases import gaming, queueing
 
 LATE_DAYS = 30
 """Who began in time may end this long after it: what they gave is never lost, and is marked."""
@@ -59,10 +60,16 @@ async def save(
 async def finish(*, uow: UnitOfWork, invitation_id: uuid.UUID) -> Any:
     """Ends a response with what is kept. One that has ended answers as then. Raises what `save` does, SurveyIncomplete."""
     async with uow:
+        return await uow.answer(await end(uow=uow, invitation_id=invitation_id))
+
+
+async def end(*, uow: UnitOfWork, invitation_id: uuid.UUID) -> tuple[Invitation, documents.Document, dict[str, Any]]:
+    """Does what `finish` does, in a unit of work that answers something else."""
+    async with uow:
         row, document = await _opened(uow, invitation_id, again=True)
         answers = await repository.answers_of(uow.session, invitation_id)
         if row.state == kinds.FINISHED:
-            return await uow.answer((row, document, answers))
+            return row, document, answers
         if wrong := flow.faults(document, answers):
             raise SurveyIncomplete(violations=[FieldViolation(code, reason, _WORDS[reason]) for code, reason in wrong])
         shown = set(flow.shown(document, answers))
@@ -72,13 +79,17 @@ async def finish(*, uow: UnitOfWork, invitation_id: uuid.UUID) -> Any:
         row.finish(uow.now, flow.alarms(document, answers))
         await uow.flush()
         await _judge(uow, row, document, answers)
-        return await uow.answer((row, document, answers))
+        await queueing.answered(uow, row)
+        return row, document, answers
 
 
 async def _judge(uow: UnitOfWork, row: Invitation, document: documents.Document, answers: flow.Answers) -> None:
     """Scores a response by every set of weights, and raises its alarms."""
     sets = await results.weights_for(uow.session, document.index, document.market) if document.index else []
-    found = scores.scores(document, answers, sets)
+    found, values = scores.scores(document, answers, sets), flow.counted(document, answers)
+    await gaming.look(uow, row, document, values)
+    await factors.keep(uow.session, row, scores.steps(document, values))
+    await gaming.watch(uow, row, found)
     await results.keep_scores(uow.session, results.score_rows(row, found))
     uow.emit(events.survey_answered(row), of=row)
     if found:

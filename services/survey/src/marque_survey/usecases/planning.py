@@ -15,6 +15,7 @@ from marque_survey.repository import invitations, results
 from marque_survey.repository import plans as repository
 from marque_survey.repository.scope import EVERYTHING
 from marque_survey.rules import kinds, planning
+from marque_survey.usecases import queueing
 
 OVER_QUOTA = "OVER_QUOTA"
 
@@ -31,6 +32,8 @@ class Occurrence:
     moment: datetime | None = None
     day: date | None = None
     case_id: uuid.UUID | None = None
+    model: str = ""
+    adviser: uuid.UUID | None = None
 
 
 async def plan(*, uow: UnitOfWork, happened: Occurrence) -> None:
@@ -46,13 +49,20 @@ async def _invite(uow: UnitOfWork, found: SurveyPlan, questionnaire: Questionnai
     if planning.is_old(due, uow.now):
         return
     values = _values(uow, found, questionnaire, happened)
+    values["wave"] = await repository.wave_of(uow.session, found.questionnaire_id)
     period = planning.period_of(due)
-    if not await invitations.add_once(uow.session, {**values, "due_time": due, "quota_period": period}):
+    by_call = found.way == kinds.BY_CALL
+    if by_call:  # when to call is the task's
+        values["channel"] = kinds.CALL
+    moment = None if by_call else due
+    if not await invitations.add_once(uow.session, {**values, "due_time": moment, "quota_period": period}):
         return
     if found.dealer_quota and not await repository.reserve(uow.session, found, happened.dealer_id, period):
         await uow.session.flush()
         row: Any = await invitations.lock(uow.session, EVERYTHING, values["invitation_id"])
         row.state, row.reason, row.quota_period = kinds.NOT_SENT, OVER_QUOTA, None
+    elif by_call:
+        queueing.queue(uow, values, found, due)
 
 
 async def _due(uow: UnitOfWork, found: SurveyPlan, happened: Occurrence) -> datetime:
@@ -73,6 +83,8 @@ def _values(uow: UnitOfWork, found: SurveyPlan, questionnaire: Questionnaire, ha
         "customer_id": happened.customer_id,
         "dealer_id": happened.dealer_id,
         "vin": happened.vin,
+        "model": happened.model,
+        "adviser_staff_id": happened.adviser,
         "trigger": happened.trigger,
         "occurrence": happened.key,
         "about_case_id": happened.case_id,

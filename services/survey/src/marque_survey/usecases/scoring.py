@@ -10,10 +10,10 @@ from servicekit.db.uow import UnitOfWork
 
 from marque_survey import events
 from marque_survey.models import WeightSet
-from marque_survey.repository import invitations
+from marque_survey.repository import factors, invitations
 from marque_survey.repository import results as repository
 from marque_survey.rules import document as documents
-from marque_survey.rules import kinds, scores
+from marque_survey.rules import flow, kinds, scores
 
 WORK = "survey-weights"
 AT_ONCE = 200
@@ -42,7 +42,10 @@ async def apply(uow: UnitOfWork, key: str) -> datetime | None:
         rows = await repository.unscored(uow.session, found, after, AT_ONCE)
         for invitation, asked in rows:
             answers = await invitations.answers_of(uow.session, invitation.invitation_id)
-            made = scores.scores(documents.read(asked.document), answers, [weights])
+            document = documents.read(asked.document)
+            made = scores.scores(document, answers, [weights])
+            # Of responses from before steps were kept, they are kept now.
+            await factors.keep(uow.session, invitation, scores.steps(document, flow.counted(document, answers)))
             index = {one: value for one, value in made.items() if one[0] == kinds.INDEX}
             if index:
                 await repository.keep_scores(uow.session, repository.score_rows(invitation, index))

@@ -29,6 +29,7 @@ from marque_survey.repository import plans, questionnaires
 from marque_survey.repository.scope import EVERYTHING
 from marque_survey.rules import document as documents
 from marque_survey.rules import kinds
+from marque_survey.usecases import queueing
 from marque_survey.usecases.inviting import EXPIRE_DAYS
 
 log = logs.get_logger(__name__)
@@ -66,6 +67,7 @@ async def expire(*, work: Work) -> bool:
         rows = await repository.expired(uow.session, uow.now, AT_ONCE * 10)
         for row in rows:
             row.state = kinds.EXPIRED
+            await queueing.follow(uow, row)
     return len(rows) == AT_ONCE * 10
 
 
@@ -185,8 +187,8 @@ async def _days(uow: UnitOfWork, row: Invitation) -> int:
 
 
 async def _release(uow: UnitOfWork, row: Invitation) -> None:
-    """Gives the place of the quota back: nobody was asked."""
-    if row.plan_id and row.quota_period:
+    """Gives the place of the quota back: nobody was asked, nor will be by phone."""
+    if not await queueing.follow(uow, row) and row.plan_id and row.quota_period:
         await plans.release(uow.session, row.plan_id, row.dealer_id, row.quota_period)
         row.quota_period = None
 

@@ -50,14 +50,20 @@ def _sale(row: Any) -> dict[str, Any]:
     }
 
 
-def sale_recorded(row: Any) -> sale_events_pb2.SaleRecorded:
-    """Tells of a sale."""
+def model_of(car: Any) -> str:
+    """Returns make and model of a car; empty for none."""
+    return f"{car.make} {car.model}".strip() if car is not None else ""
+
+
+def sale_recorded(row: Any, car: Any = None) -> sale_events_pb2.SaleRecorded:
+    """Tells of a sale; `car`, where it is at hand, says of which model."""
     return sale_events_pb2.SaleRecorded(
         **_sale(row),
         adviser_staff_id=text(row.adviser_staff_id),
         invoice_date=day(row.invoice_date),
         delivery_date=day(row.delivery_date),
         use=row.use,
+        model=model_of(car),
     )
 
 
@@ -152,8 +158,8 @@ def stage_changed(row: Any, reach_time: datetime) -> repair_order_events_pb2.Rep
     )
 
 
-def repair_order_closed(row: Any) -> repair_order_events_pb2.RepairOrderClosed:
-    """Tells that an order was closed."""
+def repair_order_closed(row: Any, car: Any = None) -> repair_order_events_pb2.RepairOrderClosed:
+    """Tells that an order was closed; `car`, where it is at hand, says of which model."""
     return repair_order_events_pb2.RepairOrderClosed(
         **_order(row),
         adviser_staff_id=text(row.adviser_staff_id),
@@ -162,6 +168,7 @@ def repair_order_closed(row: Any) -> repair_order_events_pb2.RepairOrderClosed:
         odometer_km=row.odometer_out_km,
         pay_types=lines.pay_types(row.lines),  # type: ignore[arg-type]
         comeback=row.comeback,
+        model=model_of(car),
     )
 
 

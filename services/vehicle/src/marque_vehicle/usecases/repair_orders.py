@@ -142,7 +142,7 @@ async def close_repair_order(
         if vehicle is not None:
             vehicle.read_odometer(max(order.odometer_out_km, vehicle.odometer_km), closed)
         await uow.flush()
-        uow.emit(events.repair_order_closed(order), of=order)
+        uow.emit(events.repair_order_closed(order, vehicle), of=order)
         await recalls.remedied_by(uow, [order])
         await lemon.look_later(uow, [order])
         await maintenance.look_later(uow, [order.vin])

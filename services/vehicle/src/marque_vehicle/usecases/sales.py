@@ -76,7 +76,7 @@ async def record_sale(*, uow: UnitOfWork, values: dict[str, Any], ends_current: 
         await vehicles.relate(uow.session, [sale.dealer_id], vin, vehicle.update_time)
         if sale.order_id:
             await plant.sold(uow, sale)
-        uow.emit(events.sale_recorded(sale), of=sale)
+        uow.emit(events.sale_recorded(sale, vehicle), of=sale)
         uow.emit(events.ownership_started(owner))
         if changed:
             uow.emit(events.vehicle_updated(vin, vehicle.status, changed), of=vehicle)

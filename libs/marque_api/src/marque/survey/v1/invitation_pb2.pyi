@@ -81,6 +81,8 @@ class _InvitationChannelEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Inv
     """By e-mail, with a contact permit."""
     INVITATION_CHANNEL_LINK: _InvitationChannel.ValueType  # 2
     """Staff hand it over in person: it is told once, to who invites."""
+    INVITATION_CHANNEL_CALL: _InvitationChannel.ValueType  # 3
+    """Somebody calls them, with a contact permit that is taken as they dial."""
 
 class InvitationChannel(_InvitationChannel, metaclass=_InvitationChannelEnumTypeWrapper):
     """How a link reaches somebody."""
@@ -91,6 +93,8 @@ INVITATION_CHANNEL_EMAIL: InvitationChannel.ValueType  # 1
 """By e-mail, with a contact permit."""
 INVITATION_CHANNEL_LINK: InvitationChannel.ValueType  # 2
 """Staff hand it over in person: it is told once, to who invites."""
+INVITATION_CHANNEL_CALL: InvitationChannel.ValueType  # 3
+"""Somebody calls them, with a contact permit that is taken as they dial."""
 Global___InvitationChannel: _TypeAlias = InvitationChannel  # noqa: Y015
 
 @_typing.final
@@ -122,6 +126,8 @@ class Invitation(_message.Message):
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
     MASKED_FIELDS_FIELD_NUMBER: _builtins.int
+    WAVE_FIELD_NUMBER: _builtins.int
+    SIGNS_FIELD_NUMBER: _builtins.int
     invitation_id: _builtins.str
     """The id, UUID text."""
     plan_id: _builtins.str
@@ -152,6 +158,8 @@ class Invitation(_message.Message):
     """The path of the link, in the answer that makes one to be handed over in person, and nowhere else."""
     etag: _builtins.str
     """The version of the resource that the caller read."""
+    wave: _builtins.int
+    """The wave of the questionnaire that it belongs to; 0 before the first."""
     @_builtins.property
     def due_time(self) -> _timestamp_pb2.Timestamp:
         """When it is to be sent; absent where it was handed over."""
@@ -188,6 +196,14 @@ class Invitation(_message.Message):
     def masked_fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The fields that the caller may not see, which are therefore absent."""
 
+    @_builtins.property
+    def signs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What about its answers looks like gaming, as constants: STRAIGHT_LINE (five ratings or more, all the same), TOO_FAST (eight answers or
+        more, less than a second for each), COPIED_TEXT (the same sentence stands in two other responses about the dealer), TOP_BURST
+        (one of eight best recommendations or more within an hour about a dealer that usually has a fifth of that). Signs are
+        shown, nothing is removed.
+        """
+
     def __init__(
         self,
         *,
@@ -214,10 +230,12 @@ class Invitation(_message.Message):
         update_time: _timestamp_pb2.Timestamp | None = ...,
         etag: _builtins.str = ...,
         masked_fields: _abc.Iterable[_builtins.str] | None = ...,
+        wave: _builtins.int = ...,
+        signs: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "due_time", b"due_time", "expire_time", b"expire_time", "finish_time", b"finish_time", "first_answer_time", b"first_answer_time", "send_time", b"send_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["alarms", b"alarms", "channel", b"channel", "create_time", b"create_time", "customer_id", b"customer_id", "dealer_id", b"dealer_id", "due_time", b"due_time", "etag", b"etag", "expire_time", b"expire_time", "finish_time", b"finish_time", "first_answer_time", b"first_answer_time", "invitation_id", b"invitation_id", "late", b"late", "link", b"link", "masked_fields", b"masked_fields", "plan_id", b"plan_id", "questionnaire_id", b"questionnaire_id", "questionnaire_number", b"questionnaire_number", "reason", b"reason", "send_time", b"send_time", "state", b"state", "trigger", b"trigger", "update_time", b"update_time", "vin", b"vin"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alarms", b"alarms", "channel", b"channel", "create_time", b"create_time", "customer_id", b"customer_id", "dealer_id", b"dealer_id", "due_time", b"due_time", "etag", b"etag", "expire_time", b"expire_time", "finish_time", b"finish_time", "first_answer_time", b"first_answer_time", "invitation_id", b"invitation_id", "late", b"late", "link", b"link", "masked_fields", b"masked_fields", "plan_id", b"plan_id", "questionnaire_id", b"questionnaire_id", "questionnaire_number", b"questionnaire_number", "reason", b"reason", "send_time", b"send_time", "signs", b"signs", "state", b"state", "trigger", b"trigger", "update_time", b"update_time", "vin", b"vin", "wave", b"wave"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

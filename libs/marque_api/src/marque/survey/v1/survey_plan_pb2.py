@@ -27,7 +27,7 @@ from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior_
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"marque/survey/v1/survey_plan.proto\x12\x10marque.survey.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd0\x03\n\nSurveyPlan\x12 \n\x07plan_id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x03\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12\x16\n\x04name\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12)\n\x10questionnaire_id\x18\x03 \x01(\tB\x0f\xe2\x41\x01\x05\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12>\n\x07trigger\x18\x04 \x01(\x0e\x32\x1f.marque.survey.v1.SurveyTriggerB\x0c\xe2\x41\x01\x05\xbaH\x05\x82\x01\x02\x10\x01\x12\x0e\n\x06\x61\x63tive\x18\x05 \x01(\x08\x12\x1e\n\ndelay_days\x18\x06 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xed\x02(\x00\x12\x1f\n\x0b\x65xpire_days\x18\x07 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xed\x02(\x00\x12#\n\x0fsample_permille\x18\x08 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12!\n\x0c\x64\x65\x61ler_quota\x18\t \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xc0\x84=(\x00\x12\x35\n\x0b\x63reate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0bupdate_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x16\n\x04\x65tag\x18\x0c \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01*\x97\x01\n\rSurveyTrigger\x12\x1e\n\x1aSURVEY_TRIGGER_UNSPECIFIED\x10\x00\x12\x17\n\x13SURVEY_TRIGGER_SALE\x10\x01\x12\x18\n\x14SURVEY_TRIGGER_VISIT\x10\x02\x12\x17\n\x13SURVEY_TRIGGER_CASE\x10\x03\x12\x1a\n\x16SURVEY_TRIGGER_BY_HAND\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"marque/survey/v1/survey_plan.proto\x12\x10marque.survey.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd1\x04\n\nSurveyPlan\x12 \n\x07plan_id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x03\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12\x16\n\x04name\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12)\n\x10questionnaire_id\x18\x03 \x01(\tB\x0f\xe2\x41\x01\x05\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12>\n\x07trigger\x18\x04 \x01(\x0e\x32\x1f.marque.survey.v1.SurveyTriggerB\x0c\xe2\x41\x01\x05\xbaH\x05\x82\x01\x02\x10\x01\x12\x0e\n\x06\x61\x63tive\x18\x05 \x01(\x08\x12\x1e\n\ndelay_days\x18\x06 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xed\x02(\x00\x12\x1f\n\x0b\x65xpire_days\x18\x07 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xed\x02(\x00\x12#\n\x0fsample_permille\x18\x08 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12!\n\x0c\x64\x65\x61ler_quota\x18\t \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xc0\x84=(\x00\x12\x35\n\x0b\x63reate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0bupdate_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x16\n\x04\x65tag\x18\x0c \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x39\n\x03way\x18\r \x01(\x0e\x32\".marque.survey.v1.SurveyContactWayB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12 \n\rcall_attempts\x18\x0e \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x14(\x00\x12\"\n\x0e\x63heck_permille\x18\x0f \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00*\xb2\x01\n\rSurveyTrigger\x12\x1e\n\x1aSURVEY_TRIGGER_UNSPECIFIED\x10\x00\x12\x17\n\x13SURVEY_TRIGGER_SALE\x10\x01\x12\x18\n\x14SURVEY_TRIGGER_VISIT\x10\x02\x12\x17\n\x13SURVEY_TRIGGER_CASE\x10\x03\x12\x1a\n\x16SURVEY_TRIGGER_BY_HAND\x10\x04\x12\x19\n\x15SURVEY_TRIGGER_LAPSED\x10\x05*\x99\x01\n\x10SurveyContactWay\x12\"\n\x1eSURVEY_CONTACT_WAY_UNSPECIFIED\x10\x00\x12\x1c\n\x18SURVEY_CONTACT_WAY_EMAIL\x10\x01\x12\x1b\n\x17SURVEY_CONTACT_WAY_CALL\x10\x02\x12&\n\"SURVEY_CONTACT_WAY_EMAIL_THEN_CALL\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -56,8 +56,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SURVEYPLAN'].fields_by_name['update_time']._serialized_options = b'\342A\001\003'
   _globals['_SURVEYPLAN'].fields_by_name['etag']._loaded_options = None
   _globals['_SURVEYPLAN'].fields_by_name['etag']._serialized_options = b'\272H\005r\003\030\200\001'
-  _globals['_SURVEYTRIGGER']._serialized_start=619
-  _globals['_SURVEYTRIGGER']._serialized_end=770
+  _globals['_SURVEYPLAN'].fields_by_name['way']._loaded_options = None
+  _globals['_SURVEYPLAN'].fields_by_name['way']._serialized_options = b'\272H\005\202\001\002\020\001'
+  _globals['_SURVEYPLAN'].fields_by_name['call_attempts']._loaded_options = None
+  _globals['_SURVEYPLAN'].fields_by_name['call_attempts']._serialized_options = b'\272H\006\032\004\030\024(\000'
+  _globals['_SURVEYPLAN'].fields_by_name['check_permille']._loaded_options = None
+  _globals['_SURVEYPLAN'].fields_by_name['check_permille']._serialized_options = b'\272H\007\032\005\030\350\007(\000'
+  _globals['_SURVEYTRIGGER']._serialized_start=748
+  _globals['_SURVEYTRIGGER']._serialized_end=926
+  _globals['_SURVEYCONTACTWAY']._serialized_start=929
+  _globals['_SURVEYCONTACTWAY']._serialized_end=1082
   _globals['_SURVEYPLAN']._serialized_start=152
-  _globals['_SURVEYPLAN']._serialized_end=616
+  _globals['_SURVEYPLAN']._serialized_end=745
 # @@protoc_insertion_point(module_scope)

@@ -36,6 +36,10 @@ class _SurveyTriggerEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SurveyT
     """
     SURVEY_TRIGGER_BY_HAND: _SurveyTrigger.ValueType  # 4
     """A person invited them."""
+    SURVEY_TRIGGER_LAPSED: _SurveyTrigger.ValueType  # 5
+    """A car was not seen at any station for `delay_days`, counted from its last visit or its sale: its customer is asked why. Each
+    visit counts anew, so that one absence asks once.
+    """
 
 class SurveyTrigger(_SurveyTrigger, metaclass=_SurveyTriggerEnumTypeWrapper):
     """What makes somebody be asked."""
@@ -52,7 +56,39 @@ further case.
 """
 SURVEY_TRIGGER_BY_HAND: SurveyTrigger.ValueType  # 4
 """A person invited them."""
+SURVEY_TRIGGER_LAPSED: SurveyTrigger.ValueType  # 5
+"""A car was not seen at any station for `delay_days`, counted from its last visit or its sale: its customer is asked why. Each
+visit counts anew, so that one absence asks once.
+"""
 Global___SurveyTrigger: _TypeAlias = SurveyTrigger  # noqa: Y015
+
+class _SurveyContactWay:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _SurveyContactWayEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SurveyContactWay.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    SURVEY_CONTACT_WAY_UNSPECIFIED: _SurveyContactWay.ValueType  # 0
+    """Not stated; means by e-mail."""
+    SURVEY_CONTACT_WAY_EMAIL: _SurveyContactWay.ValueType  # 1
+    """By a link that is mailed."""
+    SURVEY_CONTACT_WAY_CALL: _SurveyContactWay.ValueType  # 2
+    """By somebody who calls them."""
+    SURVEY_CONTACT_WAY_EMAIL_THEN_CALL: _SurveyContactWay.ValueType  # 3
+    """By a link that is mailed; where it cannot be delivered or stays unanswered, by somebody who calls them."""
+
+class SurveyContactWay(_SurveyContactWay, metaclass=_SurveyContactWayEnumTypeWrapper):
+    """How people of a plan are asked."""
+
+SURVEY_CONTACT_WAY_UNSPECIFIED: SurveyContactWay.ValueType  # 0
+"""Not stated; means by e-mail."""
+SURVEY_CONTACT_WAY_EMAIL: SurveyContactWay.ValueType  # 1
+"""By a link that is mailed."""
+SURVEY_CONTACT_WAY_CALL: SurveyContactWay.ValueType  # 2
+"""By somebody who calls them."""
+SURVEY_CONTACT_WAY_EMAIL_THEN_CALL: SurveyContactWay.ValueType  # 3
+"""By a link that is mailed; where it cannot be delivered or stays unanswered, by somebody who calls them."""
+Global___SurveyContactWay: _TypeAlias = SurveyContactWay  # noqa: Y015
 
 @_typing.final
 class SurveyPlan(_message.Message):
@@ -72,6 +108,9 @@ class SurveyPlan(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
+    WAY_FIELD_NUMBER: _builtins.int
+    CALL_ATTEMPTS_FIELD_NUMBER: _builtins.int
+    CHECK_PERMILLE_FIELD_NUMBER: _builtins.int
     plan_id: _builtins.str
     """The id, UUID text."""
     name: _builtins.str
@@ -83,7 +122,7 @@ class SurveyPlan(_message.Message):
     active: _builtins.bool
     """True where it holds: what happens from then on is looked at."""
     delay_days: _builtins.int
-    """How many days after it people are asked; 0 for at once."""
+    """How many days after it people are asked; 0 for at once, and for cars that were not seen 182."""
     expire_days: _builtins.int
     """How many days a link is good for after it was sent; 0 means 14."""
     sample_permille: _builtins.int
@@ -92,6 +131,12 @@ class SurveyPlan(_message.Message):
     """How many invitations of one dealer are reserved in a calendar month (UTC) at most; 0 for no limit."""
     etag: _builtins.str
     """The version of the resource that the caller read; a write with another one fails with ABORTED, reason ETAG_MISMATCH."""
+    way: Global___SurveyContactWay.ValueType
+    """How people are asked."""
+    call_attempts: _builtins.int
+    """How often somebody is called in vain at most; 0 means 3."""
+    check_permille: _builtins.int
+    """How many of a thousand finished calls a supervisor checks again, drawn by what nobody can choose; 0 means 50."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When it was made."""
@@ -115,10 +160,13 @@ class SurveyPlan(_message.Message):
         create_time: _timestamp_pb2.Timestamp | None = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
         etag: _builtins.str = ...,
+        way: Global___SurveyContactWay.ValueType = ...,
+        call_attempts: _builtins.int = ...,
+        check_permille: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["active", b"active", "create_time", b"create_time", "dealer_quota", b"dealer_quota", "delay_days", b"delay_days", "etag", b"etag", "expire_days", b"expire_days", "name", b"name", "plan_id", b"plan_id", "questionnaire_id", b"questionnaire_id", "sample_permille", b"sample_permille", "trigger", b"trigger", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["active", b"active", "call_attempts", b"call_attempts", "check_permille", b"check_permille", "create_time", b"create_time", "dealer_quota", b"dealer_quota", "delay_days", b"delay_days", "etag", b"etag", "expire_days", b"expire_days", "name", b"name", "plan_id", b"plan_id", "questionnaire_id", b"questionnaire_id", "sample_permille", b"sample_permille", "trigger", b"trigger", "update_time", b"update_time", "way", b"way"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -26,11 +26,12 @@ from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from marque.options.v1 import options_pb2 as marque_dot_options_dot_v1_dot_options__pb2
 from marque.survey.v1 import survey_plan_pb2 as marque_dot_survey_dot_v1_dot_survey__plan__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*marque/survey/v1/survey_plan_service.proto\x12\x10marque.survey.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fmarque/options/v1/options.proto\x1a\"marque/survey/v1/survey_plan.proto\"\xe7\x02\n\x17\x43reateSurveyPlanRequest\x12\xae\x02\n\x04plan\x18\x01 \x01(\x0b\x32\x1c.marque.survey.v1.SurveyPlanB\x81\x02\xe2\x41\x01\x02\xbaH\xf9\x01\xba\x01\x35\n\tplan.name\x12\x17name: must not be empty\x1a\x0fthis.name != \'\'\xba\x01Y\n\x15plan.questionnaire_id\x12#questionnaire_id: must not be empty\x1a\x1bthis.questionnaire_id != \'\'\xba\x01_\n\x0cplan.trigger\x12\'trigger: must be something that happens\x1a&this.trigger != 0 && this.trigger != 4\xc8\x01\x01\x12\x1b\n\nrequest_id\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18@\"8\n\x14GetSurveyPlanRequest\x12 \n\x07plan_id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\"\x9f\x01\n\x16ListSurveyPlansRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x10\x12\x38\n\x08order_by\x18\x03 \x01(\tB&\xbaH#r!R\x00R\x10\x63reate_time descR\x0b\x63reate_time\x12\x0e\n\x06\x61\x63tive\x18\x04 \x01(\x08\"_\n\x17ListSurveyPlansResponse\x12+\n\x05plans\x18\x01 \x03(\x0b\x32\x1c.marque.survey.v1.SurveyPlan\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xe0\x01\n\x17UpdateSurveyPlanRequest\x12w\n\x04plan\x18\x01 \x01(\x0b\x32\x1c.marque.survey.v1.SurveyPlanBK\xe2\x41\x01\x02\xbaHD\xba\x01>\n\x0cplan.plan_id\x12\x1aplan_id: must not be empty\x1a\x12this.plan_id != \'\'\xc8\x01\x01\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x1b\n\nrequest_id\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18@2\xf9\x04\n\x11SurveyPlanService\x12\x93\x01\n\x10\x43reateSurveyPlan\x12).marque.survey.v1.CreateSurveyPlanRequest\x1a\x1c.marque.survey.v1.SurveyPlan\"6\xaa\xbb\x18\x15\n\x13survey.plans.create\x82\xd3\xe4\x93\x02\x17\"\x0f/v1/surveyPlans:\x04plan\x12\x8f\x01\n\rGetSurveyPlan\x12&.marque.survey.v1.GetSurveyPlanRequest\x1a\x1c.marque.survey.v1.SurveyPlan\"8\xaa\xbb\x18\x13\n\x11survey.plans.read\x82\xd3\xe4\x93\x02\x1b\x12\x19/v1/surveyPlans/{plan_id}\x12\x96\x01\n\x0fListSurveyPlans\x12(.marque.survey.v1.ListSurveyPlansRequest\x1a).marque.survey.v1.ListSurveyPlansResponse\".\xaa\xbb\x18\x13\n\x11survey.plans.list\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/surveyPlans\x12\xa2\x01\n\x10UpdateSurveyPlan\x12).marque.survey.v1.UpdateSurveyPlanRequest\x1a\x1c.marque.survey.v1.SurveyPlan\"E\xaa\xbb\x18\x15\n\x13survey.plans.update\x82\xd3\xe4\x93\x02&2\x1e/v1/surveyPlans/{plan.plan_id}:\x04planb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*marque/survey/v1/survey_plan_service.proto\x12\x10marque.survey.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fmarque/options/v1/options.proto\x1a\"marque/survey/v1/survey_plan.proto\"\xe7\x02\n\x17\x43reateSurveyPlanRequest\x12\xae\x02\n\x04plan\x18\x01 \x01(\x0b\x32\x1c.marque.survey.v1.SurveyPlanB\x81\x02\xe2\x41\x01\x02\xbaH\xf9\x01\xba\x01\x35\n\tplan.name\x12\x17name: must not be empty\x1a\x0fthis.name != \'\'\xba\x01Y\n\x15plan.questionnaire_id\x12#questionnaire_id: must not be empty\x1a\x1bthis.questionnaire_id != \'\'\xba\x01_\n\x0cplan.trigger\x12\'trigger: must be something that happens\x1a&this.trigger != 0 && this.trigger != 4\xc8\x01\x01\x12\x1b\n\nrequest_id\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18@\"8\n\x14GetSurveyPlanRequest\x12 \n\x07plan_id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\"\x9f\x01\n\x16ListSurveyPlansRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x10\x12\x38\n\x08order_by\x18\x03 \x01(\tB&\xbaH#r!R\x00R\x10\x63reate_time descR\x0b\x63reate_time\x12\x0e\n\x06\x61\x63tive\x18\x04 \x01(\x08\"_\n\x17ListSurveyPlansResponse\x12+\n\x05plans\x18\x01 \x03(\x0b\x32\x1c.marque.survey.v1.SurveyPlan\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xe0\x01\n\x17UpdateSurveyPlanRequest\x12w\n\x04plan\x18\x01 \x01(\x0b\x32\x1c.marque.survey.v1.SurveyPlanBK\xe2\x41\x01\x02\xbaHD\xba\x01>\n\x0cplan.plan_id\x12\x1aplan_id: must not be empty\x1a\x12this.plan_id != \'\'\xc8\x01\x01\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x1b\n\nrequest_id\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18@\"~\n\x16StartSurveyWaveRequest\x12)\n\x10questionnaire_id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\x12\x1c\n\x04name\x18\x02 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x05\x10\x01\x18\xc8\x01\x12\x1b\n\nrequest_id\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18@\"t\n\nSurveyWave\x12\x18\n\x10questionnaire_id\x18\x01 \x01(\t\x12\x0e\n\x06number\x18\x02 \x01(\x05\x12\x0c\n\x04name\x18\x03 \x01(\t\x12.\n\nstart_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x80\x01\n\x16ListSurveyWavesRequest\x12)\n\x10questionnaire_id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\x12\x1d\n\tpage_size\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x10\"_\n\x17ListSurveyWavesResponse\x12+\n\x05waves\x18\x01 \x03(\x0b\x32\x1c.marque.survey.v1.SurveyWave\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xda\x07\n\x11SurveyPlanService\x12\x93\x01\n\x10\x43reateSurveyPlan\x12).marque.survey.v1.CreateSurveyPlanRequest\x1a\x1c.marque.survey.v1.SurveyPlan\"6\xaa\xbb\x18\x15\n\x13survey.plans.create\x82\xd3\xe4\x93\x02\x17\"\x0f/v1/surveyPlans:\x04plan\x12\x8f\x01\n\rGetSurveyPlan\x12&.marque.survey.v1.GetSurveyPlanRequest\x1a\x1c.marque.survey.v1.SurveyPlan\"8\xaa\xbb\x18\x13\n\x11survey.plans.read\x82\xd3\xe4\x93\x02\x1b\x12\x19/v1/surveyPlans/{plan_id}\x12\x96\x01\n\x0fListSurveyPlans\x12(.marque.survey.v1.ListSurveyPlansRequest\x1a).marque.survey.v1.ListSurveyPlansResponse\".\xaa\xbb\x18\x13\n\x11survey.plans.list\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/surveyPlans\x12\xa2\x01\n\x10UpdateSurveyPlan\x12).marque.survey.v1.UpdateSurveyPlanRequest\x1a\x1c.marque.survey.v1.SurveyPlan\"E\xaa\xbb\x18\x15\n\x13survey.plans.update\x82\xd3\xe4\x93\x02&2\x1e/v1/surveyPlans/{plan.plan_id}:\x04plan\x12\xa9\x01\n\x0fStartSurveyWave\x12(.marque.survey.v1.StartSurveyWaveRequest\x1a\x1c.marque.survey.v1.SurveyWave\"N\xaa\xbb\x18\x14\n\x12survey.waves.start\x82\xd3\xe4\x93\x02\x30\"+/v1/questionnaires/{questionnaire_id}/waves:\x01*\x12\xb2\x01\n\x0fListSurveyWaves\x12(.marque.survey.v1.ListSurveyWavesRequest\x1a).marque.survey.v1.ListSurveyWavesResponse\"J\xaa\xbb\x18\x13\n\x11survey.waves.list\x82\xd3\xe4\x93\x02-\x12+/v1/questionnaires/{questionnaire_id}/wavesb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -53,6 +54,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_UPDATESURVEYPLANREQUEST'].fields_by_name['plan']._serialized_options = b'\342A\001\002\272HD\272\001>\n\014plan.plan_id\022\032plan_id: must not be empty\032\022this.plan_id != \'\'\310\001\001'
   _globals['_UPDATESURVEYPLANREQUEST'].fields_by_name['request_id']._loaded_options = None
   _globals['_UPDATESURVEYPLANREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\004r\002\030@'
+  _globals['_STARTSURVEYWAVEREQUEST'].fields_by_name['questionnaire_id']._loaded_options = None
+  _globals['_STARTSURVEYWAVEREQUEST'].fields_by_name['questionnaire_id']._serialized_options = b'\342A\001\002\272H\010r\003\260\001\001\310\001\001'
+  _globals['_STARTSURVEYWAVEREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_STARTSURVEYWAVEREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\272H\007r\005\020\001\030\310\001'
+  _globals['_STARTSURVEYWAVEREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_STARTSURVEYWAVEREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\004r\002\030@'
+  _globals['_LISTSURVEYWAVESREQUEST'].fields_by_name['questionnaire_id']._loaded_options = None
+  _globals['_LISTSURVEYWAVESREQUEST'].fields_by_name['questionnaire_id']._serialized_options = b'\342A\001\002\272H\010r\003\260\001\001\310\001\001'
+  _globals['_LISTSURVEYWAVESREQUEST'].fields_by_name['page_size']._loaded_options = None
+  _globals['_LISTSURVEYWAVESREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\007\032\005\030\350\007(\000'
+  _globals['_LISTSURVEYWAVESREQUEST'].fields_by_name['page_token']._loaded_options = None
+  _globals['_LISTSURVEYWAVESREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\005r\003\030\200\020'
   _globals['_SURVEYPLANSERVICE'].methods_by_name['CreateSurveyPlan']._loaded_options = None
   _globals['_SURVEYPLANSERVICE'].methods_by_name['CreateSurveyPlan']._serialized_options = b'\252\273\030\025\n\023survey.plans.create\202\323\344\223\002\027\"\017/v1/surveyPlans:\004plan'
   _globals['_SURVEYPLANSERVICE'].methods_by_name['GetSurveyPlan']._loaded_options = None
@@ -61,16 +74,28 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SURVEYPLANSERVICE'].methods_by_name['ListSurveyPlans']._serialized_options = b'\252\273\030\023\n\021survey.plans.list\202\323\344\223\002\021\022\017/v1/surveyPlans'
   _globals['_SURVEYPLANSERVICE'].methods_by_name['UpdateSurveyPlan']._loaded_options = None
   _globals['_SURVEYPLANSERVICE'].methods_by_name['UpdateSurveyPlan']._serialized_options = b'\252\273\030\025\n\023survey.plans.update\202\323\344\223\002&2\036/v1/surveyPlans/{plan.plan_id}:\004plan'
-  _globals['_CREATESURVEYPLANREQUEST']._serialized_start=260
-  _globals['_CREATESURVEYPLANREQUEST']._serialized_end=619
-  _globals['_GETSURVEYPLANREQUEST']._serialized_start=621
-  _globals['_GETSURVEYPLANREQUEST']._serialized_end=677
-  _globals['_LISTSURVEYPLANSREQUEST']._serialized_start=680
-  _globals['_LISTSURVEYPLANSREQUEST']._serialized_end=839
-  _globals['_LISTSURVEYPLANSRESPONSE']._serialized_start=841
-  _globals['_LISTSURVEYPLANSRESPONSE']._serialized_end=936
-  _globals['_UPDATESURVEYPLANREQUEST']._serialized_start=939
-  _globals['_UPDATESURVEYPLANREQUEST']._serialized_end=1163
-  _globals['_SURVEYPLANSERVICE']._serialized_start=1166
-  _globals['_SURVEYPLANSERVICE']._serialized_end=1799
+  _globals['_SURVEYPLANSERVICE'].methods_by_name['StartSurveyWave']._loaded_options = None
+  _globals['_SURVEYPLANSERVICE'].methods_by_name['StartSurveyWave']._serialized_options = b'\252\273\030\024\n\022survey.waves.start\202\323\344\223\0020\"+/v1/questionnaires/{questionnaire_id}/waves:\001*'
+  _globals['_SURVEYPLANSERVICE'].methods_by_name['ListSurveyWaves']._loaded_options = None
+  _globals['_SURVEYPLANSERVICE'].methods_by_name['ListSurveyWaves']._serialized_options = b'\252\273\030\023\n\021survey.waves.list\202\323\344\223\002-\022+/v1/questionnaires/{questionnaire_id}/waves'
+  _globals['_CREATESURVEYPLANREQUEST']._serialized_start=293
+  _globals['_CREATESURVEYPLANREQUEST']._serialized_end=652
+  _globals['_GETSURVEYPLANREQUEST']._serialized_start=654
+  _globals['_GETSURVEYPLANREQUEST']._serialized_end=710
+  _globals['_LISTSURVEYPLANSREQUEST']._serialized_start=713
+  _globals['_LISTSURVEYPLANSREQUEST']._serialized_end=872
+  _globals['_LISTSURVEYPLANSRESPONSE']._serialized_start=874
+  _globals['_LISTSURVEYPLANSRESPONSE']._serialized_end=969
+  _globals['_UPDATESURVEYPLANREQUEST']._serialized_start=972
+  _globals['_UPDATESURVEYPLANREQUEST']._serialized_end=1196
+  _globals['_STARTSURVEYWAVEREQUEST']._serialized_start=1198
+  _globals['_STARTSURVEYWAVEREQUEST']._serialized_end=1324
+  _globals['_SURVEYWAVE']._serialized_start=1326
+  _globals['_SURVEYWAVE']._serialized_end=1442
+  _globals['_LISTSURVEYWAVESREQUEST']._serialized_start=1445
+  _globals['_LISTSURVEYWAVESREQUEST']._serialized_end=1573
+  _globals['_LISTSURVEYWAVESRESPONSE']._serialized_start=1575
+  _globals['_LISTSURVEYWAVESRESPONSE']._serialized_end=1670
+  _globals['_SURVEYPLANSERVICE']._serialized_start=1673
+  _globals['_SURVEYPLANSERVICE']._serialized_end=2659
 # @@protoc_insertion_point(module_scope)

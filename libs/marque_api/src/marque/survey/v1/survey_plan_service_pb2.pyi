@@ -7,6 +7,7 @@ from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from marque.survey.v1 import survey_plan_pb2 as _survey_plan_pb2
 import builtins as _builtins
@@ -171,3 +172,129 @@ class UpdateSurveyPlanRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___UpdateSurveyPlanRequest: _TypeAlias = UpdateSurveyPlanRequest  # noqa: Y015
+
+@_typing.final
+class StartSurveyWaveRequest(_message.Message):
+    """Asks to begin a wave."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    QUESTIONNAIRE_ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    questionnaire_id: _builtins.str
+    """The questionnaire."""
+    name: _builtins.str
+    """What staff call it."""
+    request_id: _builtins.str
+    """A key of the caller's choice, which makes a retry give the first answer and change nothing; over HTTP the
+    `Idempotency-Key` header. Another request under the same key is refused with REQUEST_ID_REUSED.
+    """
+    def __init__(
+        self,
+        *,
+        questionnaire_id: _builtins.str = ...,
+        name: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "questionnaire_id", b"questionnaire_id", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StartSurveyWaveRequest: _TypeAlias = StartSurveyWaveRequest  # noqa: Y015
+
+@_typing.final
+class SurveyWave(_message.Message):
+    """A wave of a questionnaire."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    QUESTIONNAIRE_ID_FIELD_NUMBER: _builtins.int
+    NUMBER_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    START_TIME_FIELD_NUMBER: _builtins.int
+    questionnaire_id: _builtins.str
+    """The questionnaire."""
+    number: _builtins.int
+    """Its number, from 1."""
+    name: _builtins.str
+    """What staff call it."""
+    @_builtins.property
+    def start_time(self) -> _timestamp_pb2.Timestamp:
+        """From when on people who are invited belong to it."""
+
+    def __init__(
+        self,
+        *,
+        questionnaire_id: _builtins.str = ...,
+        number: _builtins.int = ...,
+        name: _builtins.str = ...,
+        start_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["start_time", b"start_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "number", b"number", "questionnaire_id", b"questionnaire_id", "start_time", b"start_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SurveyWave: _TypeAlias = SurveyWave  # noqa: Y015
+
+@_typing.final
+class ListSurveyWavesRequest(_message.Message):
+    """Asks for waves."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    QUESTIONNAIRE_ID_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    questionnaire_id: _builtins.str
+    """The questionnaire."""
+    page_size: _builtins.int
+    """How many rows the answer holds at most; 0 means 50."""
+    page_token: _builtins.str
+    """The `next_page_token` of the answer before, with the same filters; empty for the first page."""
+    def __init__(
+        self,
+        *,
+        questionnaire_id: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "questionnaire_id", b"questionnaire_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListSurveyWavesRequest: _TypeAlias = ListSurveyWavesRequest  # noqa: Y015
+
+@_typing.final
+class ListSurveyWavesResponse(_message.Message):
+    """A page of waves."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WAVES_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """The token for the next page; empty on the last one."""
+    @_builtins.property
+    def waves(self) -> _containers.RepeatedCompositeFieldContainer[Global___SurveyWave]:
+        """The waves, the latest first."""
+
+    def __init__(
+        self,
+        *,
+        waves: _abc.Iterable[Global___SurveyWave] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "waves", b"waves"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListSurveyWavesResponse: _TypeAlias = ListSurveyWavesResponse  # noqa: Y015

@@ -31,7 +31,7 @@ from marque.options.v1 import options_pb2 as marque_dot_options_dot_v1_dot_optio
 from marque.survey.v1 import survey_answer_pb2 as marque_dot_survey_dot_v1_dot_survey__answer__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,marque/survey/v1/survey_result_service.proto\x12\x10marque.survey.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\x1fmarque/options/v1/options.proto\x1a$marque/survey/v1/survey_answer.proto\"\xee\x02\n\x17GetSurveyResultsRequest\x12@\n\x07measure\x18\x01 \x01(\x0e\x32\x1f.marque.survey.v1.SurveyMeasureB\x0e\xe2\x41\x01\x02\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\"\n\rweight_set_id\x18\x02 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12<\n\x08grouping\x18\x03 \x01(\x0e\x32 .marque.survey.v1.SurveyGroupingB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12%\n\x10questionnaire_id\x18\x04 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12\x1e\n\tdealer_id\x18\x05 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12\x34\n\x10\x66inish_time_from\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0e\x66inish_time_to\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"V\n\x0cSurveyResult\x12\r\n\x05group\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\x03\x12\r\n\x05value\x18\x03 \x01(\x01\x12\x0b\n\x03low\x18\x04 \x01(\x01\x12\x0c\n\x04high\x18\x05 \x01(\x01\"K\n\x18GetSurveyResultsResponse\x12/\n\x07results\x18\x01 \x03(\x0b\x32\x1e.marque.survey.v1.SurveyResult\"\xaf\x02\n\x12RankDealersRequest\x12@\n\x07measure\x18\x01 \x01(\x0e\x32\x1f.marque.survey.v1.SurveyMeasureB\x0e\xe2\x41\x01\x02\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\"\n\rweight_set_id\x18\x02 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12\"\n\rminimum_count\x18\x03 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xa0\x8d\x06(\x00\x12%\n\x10questionnaire_id\x18\x04 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12\x34\n\x10\x66inish_time_from\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0e\x66inish_time_to\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x8a\x01\n\x0cRankedDealer\x12\x11\n\tdealer_id\x18\x01 \x01(\t\x12\x0c\n\x04rank\x18\x02 \x01(\x05\x12\x0c\n\x04tier\x18\x03 \x01(\x05\x12\r\n\x05\x63ount\x18\x04 \x01(\x03\x12\r\n\x05value\x18\x05 \x01(\x01\x12\x12\n\nfair_value\x18\x06 \x01(\x01\x12\x0b\n\x03low\x18\x07 \x01(\x01\x12\x0c\n\x04high\x18\x08 \x01(\x01\"F\n\x13RankDealersResponse\x12/\n\x07\x64\x65\x61lers\x18\x01 \x03(\x0b\x32\x1e.marque.survey.v1.RankedDealer\"v\n\x17ListSurveyAlarmsRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x10\x12\x1e\n\tdealer_id\x18\x03 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\"\x9f\x01\n\x0bSurveyAlarm\x12\x15\n\rinvitation_id\x18\x01 \x01(\t\x12\r\n\x05rules\x18\x02 \x03(\t\x12\x11\n\tdealer_id\x18\x03 \x01(\t\x12\x16\n\x0e\x61\x62out_handling\x18\x04 \x01(\x08\x12\x0f\n\x07\x63\x61se_id\x18\x05 \x01(\t\x12.\n\nraise_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"b\n\x18ListSurveyAlarmsResponse\x12-\n\x06\x61larms\x18\x01 \x03(\x0b\x32\x1d.marque.survey.v1.SurveyAlarm\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"W\n\nStepWeight\x12-\n\x06\x66\x61\x63tor\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[A-Z][A-Z0-9_]{0,39}$\x12\x1a\n\x06weight\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x01\"\xe9\x02\n\tWeightSet\x12&\n\rweight_set_id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x03\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12+\n\x04kind\x18\x02 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[A-Z][A-Z0-9_]{0,19}$\x12$\n\x06market\x18\x03 \x01(\tB\x14\xbaH\x11r\x0f\x32\r^[A-Z]{2,10}$\x12\x31\n\x0e\x65\x66\x66\x65\x63tive_date\x18\x04 \x01(\x0b\x32\x11.google.type.DateB\x06\xbaH\x03\xc8\x01\x01\x12\x39\n\x07weights\x18\x05 \x03(\x0b\x32\x1c.marque.survey.v1.StepWeightB\n\xbaH\x07\x92\x01\x04\x08\x01\x10\x1e\x12\"\n\x0fminimum_percent\x18\x06 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00\x12\x18\n\x06source\x18\x07 \x01(\tB\x08\xbaH\x05r\x03\x18\xac\x02\x12\x35\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\"m\n\x15ListWeightSetsRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x10\x12\x17\n\x06market\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18\n\"c\n\x16ListWeightSetsResponse\x12\x30\n\x0bweight_sets\x18\x01 \x03(\x0b\x32\x1b.marque.survey.v1.WeightSet\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"r\n\x16\x43reateWeightSetRequest\x12;\n\nweight_set\x18\x01 \x01(\x0b\x32\x1b.marque.survey.v1.WeightSetB\n\xe2\x41\x01\x02\xbaH\x03\xc8\x01\x01\x12\x1b\n\nrequest_id\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18@*\x83\x01\n\x0eSurveyGrouping\x12\x1f\n\x1bSURVEY_GROUPING_UNSPECIFIED\x10\x00\x12\x1a\n\x16SURVEY_GROUPING_DEALER\x10\x01\x12\x19\n\x15SURVEY_GROUPING_MODEL\x10\x02\x12\x19\n\x15SURVEY_GROUPING_MONTH\x10\x03\x32\xb5\x06\n\x13SurveyResultService\x12\x9d\x01\n\x10GetSurveyResults\x12).marque.survey.v1.GetSurveyResultsRequest\x1a*.marque.survey.v1.GetSurveyResultsResponse\"2\xaa\xbb\x18\x15\n\x13survey.results.read\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/surveyResults\x12\x9a\x01\n\x0bRankDealers\x12$.marque.survey.v1.RankDealersRequest\x1a%.marque.survey.v1.RankDealersResponse\">\xaa\xbb\x18\x15\n\x13survey.results.rank\x82\xd3\xe4\x93\x02\x1f\x12\x1d/v1/surveyResults:rankDealers\x12\x9b\x01\n\x10ListSurveyAlarms\x12).marque.survey.v1.ListSurveyAlarmsRequest\x1a*.marque.survey.v1.ListSurveyAlarmsResponse\"0\xaa\xbb\x18\x14\n\x12survey.alarms.list\x82\xd3\xe4\x93\x02\x12\x12\x10/v1/surveyAlarms\x12\x9e\x01\n\x0eListWeightSets\x12\'.marque.survey.v1.ListWeightSetsRequest\x1a(.marque.survey.v1.ListWeightSetsResponse\"9\xaa\xbb\x18\x19\n\x17survey.weight_sets.list\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/surveyWeightSets\x12\xa1\x01\n\x0f\x43reateWeightSet\x12(.marque.survey.v1.CreateWeightSetRequest\x1a\x1b.marque.survey.v1.WeightSet\"G\xaa\xbb\x18\x1b\n\x19survey.weight_sets.create\x82\xd3\xe4\x93\x02\"\"\x14/v1/surveyWeightSets:\nweight_setb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,marque/survey/v1/survey_result_service.proto\x12\x10marque.survey.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\x1fmarque/options/v1/options.proto\x1a$marque/survey/v1/survey_answer.proto\"\xa5\x03\n\x17GetSurveyResultsRequest\x12@\n\x07measure\x18\x01 \x01(\x0e\x32\x1f.marque.survey.v1.SurveyMeasureB\x0e\xe2\x41\x01\x02\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\"\n\rweight_set_id\x18\x02 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12<\n\x08grouping\x18\x03 \x01(\x0e\x32 .marque.survey.v1.SurveyGroupingB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12%\n\x10questionnaire_id\x18\x04 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12\x1e\n\tdealer_id\x18\x05 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12\x34\n\x10\x66inish_time_from\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0e\x66inish_time_to\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1c\n\x0bregion_code\x18\x08 \x01(\tB\x07\xbaH\x04r\x02\x18(\x12\x17\n\x05model\x18\t \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\"\x9e\x01\n\x0cSurveyResult\x12\r\n\x05group\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\x03\x12\r\n\x05value\x18\x03 \x01(\x01\x12\x0b\n\x03low\x18\x04 \x01(\x01\x12\x0c\n\x04high\x18\x05 \x01(\x01\x12\x14\n\x0csigned_count\x18\x06 \x01(\x03\x12\x0e\n\x06\x63hange\x18\x07 \x01(\x01\x12\x0f\n\x07\x63hanged\x18\x08 \x01(\x08\x12\x0f\n\x07p_value\x18\t \x01(\x01\"K\n\x18GetSurveyResultsResponse\x12/\n\x07results\x18\x01 \x03(\x0b\x32\x1e.marque.survey.v1.SurveyResult\"\xf6\x01\n\x17GetSurveyDriversRequest\x12&\n\rweight_set_id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\x12)\n\x10questionnaire_id\x18\x02 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\x12\x1e\n\tdealer_id\x18\x03 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12\x34\n\x10\x66inish_time_from\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0e\x66inish_time_to\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xb1\x01\n\x0cSurveyDriver\x12\x0e\n\x06\x66\x61\x63tor\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\x03\x12\x0c\n\x04mean\x18\x03 \x01(\x01\x12\x11\n\tbenchmark\x18\x04 \x01(\x01\x12\x0e\n\x06weight\x18\x05 \x01(\x01\x12\x0c\n\x04gain\x18\x06 \x01(\x01\x12\x12\n\nimportance\x18\x07 \x01(\x01\x12\x16\n\x0eimportance_low\x18\x08 \x01(\x01\x12\x17\n\x0fimportance_high\x18\t \x01(\x01\"x\n\x18GetSurveyDriversResponse\x12/\n\x07\x64rivers\x18\x01 \x03(\x0b\x32\x1e.marque.survey.v1.SurveyDriver\x12\x18\n\x10regression_count\x18\x02 \x01(\x03\x12\x11\n\texplained\x18\x03 \x01(\x01\"\xaf\x02\n\x12RankDealersRequest\x12@\n\x07measure\x18\x01 \x01(\x0e\x32\x1f.marque.survey.v1.SurveyMeasureB\x0e\xe2\x41\x01\x02\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\"\n\rweight_set_id\x18\x02 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12\"\n\rminimum_count\x18\x03 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xa0\x8d\x06(\x00\x12%\n\x10questionnaire_id\x18\x04 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12\x34\n\x10\x66inish_time_from\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0e\x66inish_time_to\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x8a\x01\n\x0cRankedDealer\x12\x11\n\tdealer_id\x18\x01 \x01(\t\x12\x0c\n\x04rank\x18\x02 \x01(\x05\x12\x0c\n\x04tier\x18\x03 \x01(\x05\x12\r\n\x05\x63ount\x18\x04 \x01(\x03\x12\r\n\x05value\x18\x05 \x01(\x01\x12\x12\n\nfair_value\x18\x06 \x01(\x01\x12\x0b\n\x03low\x18\x07 \x01(\x01\x12\x0c\n\x04high\x18\x08 \x01(\x01\"F\n\x13RankDealersResponse\x12/\n\x07\x64\x65\x61lers\x18\x01 \x03(\x0b\x32\x1e.marque.survey.v1.RankedDealer\"v\n\x17ListSurveyAlarmsRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x10\x12\x1e\n\tdealer_id\x18\x03 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\"\x9f\x01\n\x0bSurveyAlarm\x12\x15\n\rinvitation_id\x18\x01 \x01(\t\x12\r\n\x05rules\x18\x02 \x03(\t\x12\x11\n\tdealer_id\x18\x03 \x01(\t\x12\x16\n\x0e\x61\x62out_handling\x18\x04 \x01(\x08\x12\x0f\n\x07\x63\x61se_id\x18\x05 \x01(\t\x12.\n\nraise_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"b\n\x18ListSurveyAlarmsResponse\x12-\n\x06\x61larms\x18\x01 \x03(\x0b\x32\x1d.marque.survey.v1.SurveyAlarm\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"W\n\nStepWeight\x12-\n\x06\x66\x61\x63tor\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[A-Z][A-Z0-9_]{0,39}$\x12\x1a\n\x06weight\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x01\"\xe9\x02\n\tWeightSet\x12&\n\rweight_set_id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x03\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12+\n\x04kind\x18\x02 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[A-Z][A-Z0-9_]{0,19}$\x12$\n\x06market\x18\x03 \x01(\tB\x14\xbaH\x11r\x0f\x32\r^[A-Z]{2,10}$\x12\x31\n\x0e\x65\x66\x66\x65\x63tive_date\x18\x04 \x01(\x0b\x32\x11.google.type.DateB\x06\xbaH\x03\xc8\x01\x01\x12\x39\n\x07weights\x18\x05 \x03(\x0b\x32\x1c.marque.survey.v1.StepWeightB\n\xbaH\x07\x92\x01\x04\x08\x01\x10\x1e\x12\"\n\x0fminimum_percent\x18\x06 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00\x12\x18\n\x06source\x18\x07 \x01(\tB\x08\xbaH\x05r\x03\x18\xac\x02\x12\x35\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\"m\n\x15ListWeightSetsRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x10\x12\x17\n\x06market\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18\n\"c\n\x16ListWeightSetsResponse\x12\x30\n\x0bweight_sets\x18\x01 \x03(\x0b\x32\x1b.marque.survey.v1.WeightSet\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"r\n\x16\x43reateWeightSetRequest\x12;\n\nweight_set\x18\x01 \x01(\x0b\x32\x1b.marque.survey.v1.WeightSetB\n\xe2\x41\x01\x02\xbaH\x03\xc8\x01\x01\x12\x1b\n\nrequest_id\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18@*\xd6\x01\n\x0eSurveyGrouping\x12\x1f\n\x1bSURVEY_GROUPING_UNSPECIFIED\x10\x00\x12\x1a\n\x16SURVEY_GROUPING_DEALER\x10\x01\x12\x19\n\x15SURVEY_GROUPING_MODEL\x10\x02\x12\x19\n\x15SURVEY_GROUPING_MONTH\x10\x03\x12\x1a\n\x16SURVEY_GROUPING_REGION\x10\x04\x12\x1b\n\x17SURVEY_GROUPING_ADVISER\x10\x05\x12\x18\n\x14SURVEY_GROUPING_WAVE\x10\x06\x32\xe0\x07\n\x13SurveyResultService\x12\x9d\x01\n\x10GetSurveyResults\x12).marque.survey.v1.GetSurveyResultsRequest\x1a*.marque.survey.v1.GetSurveyResultsResponse\"2\xaa\xbb\x18\x15\n\x13survey.results.read\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/surveyResults\x12\x9a\x01\n\x0bRankDealers\x12$.marque.survey.v1.RankDealersRequest\x1a%.marque.survey.v1.RankDealersResponse\">\xaa\xbb\x18\x15\n\x13survey.results.rank\x82\xd3\xe4\x93\x02\x1f\x12\x1d/v1/surveyResults:rankDealers\x12\xa8\x01\n\x10GetSurveyDrivers\x12).marque.survey.v1.GetSurveyDriversRequest\x1a*.marque.survey.v1.GetSurveyDriversResponse\"=\xaa\xbb\x18\x18\n\x16survey.results.explain\x82\xd3\xe4\x93\x02\x1b\x12\x19/v1/surveyResults:drivers\x12\x9b\x01\n\x10ListSurveyAlarms\x12).marque.survey.v1.ListSurveyAlarmsRequest\x1a*.marque.survey.v1.ListSurveyAlarmsResponse\"0\xaa\xbb\x18\x14\n\x12survey.alarms.list\x82\xd3\xe4\x93\x02\x12\x12\x10/v1/surveyAlarms\x12\x9e\x01\n\x0eListWeightSets\x12\'.marque.survey.v1.ListWeightSetsRequest\x1a(.marque.survey.v1.ListWeightSetsResponse\"9\xaa\xbb\x18\x19\n\x17survey.weight_sets.list\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/surveyWeightSets\x12\xa1\x01\n\x0f\x43reateWeightSet\x12(.marque.survey.v1.CreateWeightSetRequest\x1a\x1b.marque.survey.v1.WeightSet\"G\xaa\xbb\x18\x1b\n\x19survey.weight_sets.create\x82\xd3\xe4\x93\x02\"\"\x14/v1/surveyWeightSets:\nweight_setb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -48,6 +48,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETSURVEYRESULTSREQUEST'].fields_by_name['questionnaire_id']._serialized_options = b'\272H\010r\003\260\001\001\330\001\001'
   _globals['_GETSURVEYRESULTSREQUEST'].fields_by_name['dealer_id']._loaded_options = None
   _globals['_GETSURVEYRESULTSREQUEST'].fields_by_name['dealer_id']._serialized_options = b'\272H\010r\003\260\001\001\330\001\001'
+  _globals['_GETSURVEYRESULTSREQUEST'].fields_by_name['region_code']._loaded_options = None
+  _globals['_GETSURVEYRESULTSREQUEST'].fields_by_name['region_code']._serialized_options = b'\272H\004r\002\030('
+  _globals['_GETSURVEYRESULTSREQUEST'].fields_by_name['model']._loaded_options = None
+  _globals['_GETSURVEYRESULTSREQUEST'].fields_by_name['model']._serialized_options = b'\272H\005r\003\030\310\001'
+  _globals['_GETSURVEYDRIVERSREQUEST'].fields_by_name['weight_set_id']._loaded_options = None
+  _globals['_GETSURVEYDRIVERSREQUEST'].fields_by_name['weight_set_id']._serialized_options = b'\342A\001\002\272H\010r\003\260\001\001\310\001\001'
+  _globals['_GETSURVEYDRIVERSREQUEST'].fields_by_name['questionnaire_id']._loaded_options = None
+  _globals['_GETSURVEYDRIVERSREQUEST'].fields_by_name['questionnaire_id']._serialized_options = b'\342A\001\002\272H\010r\003\260\001\001\310\001\001'
+  _globals['_GETSURVEYDRIVERSREQUEST'].fields_by_name['dealer_id']._loaded_options = None
+  _globals['_GETSURVEYDRIVERSREQUEST'].fields_by_name['dealer_id']._serialized_options = b'\272H\010r\003\260\001\001\330\001\001'
   _globals['_RANKDEALERSREQUEST'].fields_by_name['measure']._loaded_options = None
   _globals['_RANKDEALERSREQUEST'].fields_by_name['measure']._serialized_options = b'\342A\001\002\272H\007\202\001\004\020\001 \000'
   _globals['_RANKDEALERSREQUEST'].fields_by_name['weight_set_id']._loaded_options = None
@@ -96,42 +106,50 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SURVEYRESULTSERVICE'].methods_by_name['GetSurveyResults']._serialized_options = b'\252\273\030\025\n\023survey.results.read\202\323\344\223\002\023\022\021/v1/surveyResults'
   _globals['_SURVEYRESULTSERVICE'].methods_by_name['RankDealers']._loaded_options = None
   _globals['_SURVEYRESULTSERVICE'].methods_by_name['RankDealers']._serialized_options = b'\252\273\030\025\n\023survey.results.rank\202\323\344\223\002\037\022\035/v1/surveyResults:rankDealers'
+  _globals['_SURVEYRESULTSERVICE'].methods_by_name['GetSurveyDrivers']._loaded_options = None
+  _globals['_SURVEYRESULTSERVICE'].methods_by_name['GetSurveyDrivers']._serialized_options = b'\252\273\030\030\n\026survey.results.explain\202\323\344\223\002\033\022\031/v1/surveyResults:drivers'
   _globals['_SURVEYRESULTSERVICE'].methods_by_name['ListSurveyAlarms']._loaded_options = None
   _globals['_SURVEYRESULTSERVICE'].methods_by_name['ListSurveyAlarms']._serialized_options = b'\252\273\030\024\n\022survey.alarms.list\202\323\344\223\002\022\022\020/v1/surveyAlarms'
   _globals['_SURVEYRESULTSERVICE'].methods_by_name['ListWeightSets']._loaded_options = None
   _globals['_SURVEYRESULTSERVICE'].methods_by_name['ListWeightSets']._serialized_options = b'\252\273\030\031\n\027survey.weight_sets.list\202\323\344\223\002\026\022\024/v1/surveyWeightSets'
   _globals['_SURVEYRESULTSERVICE'].methods_by_name['CreateWeightSet']._loaded_options = None
   _globals['_SURVEYRESULTSERVICE'].methods_by_name['CreateWeightSet']._serialized_options = b'\252\273\030\033\n\031survey.weight_sets.create\202\323\344\223\002\"\"\024/v1/surveyWeightSets:\nweight_set'
-  _globals['_SURVEYGROUPING']._serialized_start=2503
-  _globals['_SURVEYGROUPING']._serialized_end=2634
+  _globals['_SURVEYGROUPING']._serialized_start=3182
+  _globals['_SURVEYGROUPING']._serialized_end=3396
   _globals['_GETSURVEYRESULTSREQUEST']._serialized_start=287
-  _globals['_GETSURVEYRESULTSREQUEST']._serialized_end=653
-  _globals['_SURVEYRESULT']._serialized_start=655
-  _globals['_SURVEYRESULT']._serialized_end=741
-  _globals['_GETSURVEYRESULTSRESPONSE']._serialized_start=743
-  _globals['_GETSURVEYRESULTSRESPONSE']._serialized_end=818
-  _globals['_RANKDEALERSREQUEST']._serialized_start=821
-  _globals['_RANKDEALERSREQUEST']._serialized_end=1124
-  _globals['_RANKEDDEALER']._serialized_start=1127
-  _globals['_RANKEDDEALER']._serialized_end=1265
-  _globals['_RANKDEALERSRESPONSE']._serialized_start=1267
-  _globals['_RANKDEALERSRESPONSE']._serialized_end=1337
-  _globals['_LISTSURVEYALARMSREQUEST']._serialized_start=1339
-  _globals['_LISTSURVEYALARMSREQUEST']._serialized_end=1457
-  _globals['_SURVEYALARM']._serialized_start=1460
-  _globals['_SURVEYALARM']._serialized_end=1619
-  _globals['_LISTSURVEYALARMSRESPONSE']._serialized_start=1621
-  _globals['_LISTSURVEYALARMSRESPONSE']._serialized_end=1719
-  _globals['_STEPWEIGHT']._serialized_start=1721
-  _globals['_STEPWEIGHT']._serialized_end=1808
-  _globals['_WEIGHTSET']._serialized_start=1811
-  _globals['_WEIGHTSET']._serialized_end=2172
-  _globals['_LISTWEIGHTSETSREQUEST']._serialized_start=2174
-  _globals['_LISTWEIGHTSETSREQUEST']._serialized_end=2283
-  _globals['_LISTWEIGHTSETSRESPONSE']._serialized_start=2285
-  _globals['_LISTWEIGHTSETSRESPONSE']._serialized_end=2384
-  _globals['_CREATEWEIGHTSETREQUEST']._serialized_start=2386
-  _globals['_CREATEWEIGHTSETREQUEST']._serialized_end=2500
-  _globals['_SURVEYRESULTSERVICE']._serialized_start=2637
-  _globals['_SURVEYRESULTSERVICE']._serialized_end=3458
+  _globals['_GETSURVEYRESULTSREQUEST']._serialized_end=708
+  _globals['_SURVEYRESULT']._serialized_start=711
+  _globals['_SURVEYRESULT']._serialized_end=869
+  _globals['_GETSURVEYRESULTSRESPONSE']._serialized_start=871
+  _globals['_GETSURVEYRESULTSRESPONSE']._serialized_end=946
+  _globals['_GETSURVEYDRIVERSREQUEST']._serialized_start=949
+  _globals['_GETSURVEYDRIVERSREQUEST']._serialized_end=1195
+  _globals['_SURVEYDRIVER']._serialized_start=1198
+  _globals['_SURVEYDRIVER']._serialized_end=1375
+  _globals['_GETSURVEYDRIVERSRESPONSE']._serialized_start=1377
+  _globals['_GETSURVEYDRIVERSRESPONSE']._serialized_end=1497
+  _globals['_RANKDEALERSREQUEST']._serialized_start=1500
+  _globals['_RANKDEALERSREQUEST']._serialized_end=1803
+  _globals['_RANKEDDEALER']._serialized_start=1806
+  _globals['_RANKEDDEALER']._serialized_end=1944
+  _globals['_RANKDEALERSRESPONSE']._serialized_start=1946
+  _globals['_RANKDEALERSRESPONSE']._serialized_end=2016
+  _globals['_LISTSURVEYALARMSREQUEST']._serialized_start=2018
+  _globals['_LISTSURVEYALARMSREQUEST']._serialized_end=2136
+  _globals['_SURVEYALARM']._serialized_start=2139
+  _globals['_SURVEYALARM']._serialized_end=2298
+  _globals['_LISTSURVEYALARMSRESPONSE']._serialized_start=2300
+  _globals['_LISTSURVEYALARMSRESPONSE']._serialized_end=2398
+  _globals['_STEPWEIGHT']._serialized_start=2400
+  _globals['_STEPWEIGHT']._serialized_end=2487
+  _globals['_WEIGHTSET']._serialized_start=2490
+  _globals['_WEIGHTSET']._serialized_end=2851
+  _globals['_LISTWEIGHTSETSREQUEST']._serialized_start=2853
+  _globals['_LISTWEIGHTSETSREQUEST']._serialized_end=2962
+  _globals['_LISTWEIGHTSETSRESPONSE']._serialized_start=2964
+  _globals['_LISTWEIGHTSETSRESPONSE']._serialized_end=3063
+  _globals['_CREATEWEIGHTSETREQUEST']._serialized_start=3065
+  _globals['_CREATEWEIGHTSETREQUEST']._serialized_end=3179
+  _globals['_SURVEYRESULTSERVICE']._serialized_start=3399
+  _globals['_SURVEYRESULTSERVICE']._serialized_end=4391
 # @@protoc_insertion_point(module_scope)

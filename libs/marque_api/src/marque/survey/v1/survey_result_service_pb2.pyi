@@ -36,6 +36,12 @@ class _SurveyGroupingEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Survey
     """By model."""
     SURVEY_GROUPING_MONTH: _SurveyGrouping.ValueType  # 3
     """By month (UTC)."""
+    SURVEY_GROUPING_REGION: _SurveyGrouping.ValueType  # 4
+    """By the dealers' region, as it is now."""
+    SURVEY_GROUPING_ADVISER: _SurveyGrouping.ValueType  # 5
+    """By the adviser of the sale or visit, the id of staff."""
+    SURVEY_GROUPING_WAVE: _SurveyGrouping.ValueType  # 6
+    """By the wave of the questionnaire; 0 before the first."""
 
 class SurveyGrouping(_SurveyGrouping, metaclass=_SurveyGroupingEnumTypeWrapper):
     """By what results are told apart."""
@@ -48,6 +54,12 @@ SURVEY_GROUPING_MODEL: SurveyGrouping.ValueType  # 2
 """By model."""
 SURVEY_GROUPING_MONTH: SurveyGrouping.ValueType  # 3
 """By month (UTC)."""
+SURVEY_GROUPING_REGION: SurveyGrouping.ValueType  # 4
+"""By the dealers' region, as it is now."""
+SURVEY_GROUPING_ADVISER: SurveyGrouping.ValueType  # 5
+"""By the adviser of the sale or visit, the id of staff."""
+SURVEY_GROUPING_WAVE: SurveyGrouping.ValueType  # 6
+"""By the wave of the questionnaire; 0 before the first."""
 Global___SurveyGrouping: _TypeAlias = SurveyGrouping  # noqa: Y015
 
 @_typing.final
@@ -63,6 +75,8 @@ class GetSurveyResultsRequest(_message.Message):
     DEALER_ID_FIELD_NUMBER: _builtins.int
     FINISH_TIME_FROM_FIELD_NUMBER: _builtins.int
     FINISH_TIME_TO_FIELD_NUMBER: _builtins.int
+    REGION_CODE_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
     measure: _survey_answer_pb2.SurveyMeasure.ValueType
     """The measure."""
     weight_set_id: _builtins.str
@@ -73,6 +87,10 @@ class GetSurveyResultsRequest(_message.Message):
     """Only responses to this questionnaire; empty for all."""
     dealer_id: _builtins.str
     """Only responses about this dealer; empty for all."""
+    region_code: _builtins.str
+    """Only responses about dealers of this region; empty for all."""
+    model: _builtins.str
+    """Only responses about this model, as results by model name it; empty for all."""
     @_builtins.property
     def finish_time_from(self) -> _timestamp_pb2.Timestamp:
         """Only responses from this moment on; absent for all."""
@@ -91,10 +109,12 @@ class GetSurveyResultsRequest(_message.Message):
         dealer_id: _builtins.str = ...,
         finish_time_from: _timestamp_pb2.Timestamp | None = ...,
         finish_time_to: _timestamp_pb2.Timestamp | None = ...,
+        region_code: _builtins.str = ...,
+        model: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["finish_time_from", b"finish_time_from", "finish_time_to", b"finish_time_to"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dealer_id", b"dealer_id", "finish_time_from", b"finish_time_from", "finish_time_to", b"finish_time_to", "grouping", b"grouping", "measure", b"measure", "questionnaire_id", b"questionnaire_id", "weight_set_id", b"weight_set_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dealer_id", b"dealer_id", "finish_time_from", b"finish_time_from", "finish_time_to", b"finish_time_to", "grouping", b"grouping", "measure", b"measure", "model", b"model", "questionnaire_id", b"questionnaire_id", "region_code", b"region_code", "weight_set_id", b"weight_set_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -111,8 +131,12 @@ class SurveyResult(_message.Message):
     VALUE_FIELD_NUMBER: _builtins.int
     LOW_FIELD_NUMBER: _builtins.int
     HIGH_FIELD_NUMBER: _builtins.int
+    SIGNED_COUNT_FIELD_NUMBER: _builtins.int
+    CHANGE_FIELD_NUMBER: _builtins.int
+    CHANGED_FIELD_NUMBER: _builtins.int
+    P_VALUE_FIELD_NUMBER: _builtins.int
     group: _builtins.str
-    """The dealer, model or month (YYYY-MM); empty without grouping, or where it is not known."""
+    """The dealer, make and model, month (YYYY-MM), region, adviser or wave; empty without grouping, or where it is not known."""
     count: _builtins.int
     """How many responses it is made from."""
     value: _builtins.float
@@ -121,6 +145,16 @@ class SurveyResult(_message.Message):
     """The lower end of the interval; the value itself for one response."""
     high: _builtins.float
     """The upper end of the interval; the value itself for one response."""
+    signed_count: _builtins.int
+    """How many of these responses bear a sign of gaming. They count all the same: who reads the result decides."""
+    change: _builtins.float
+    """By month or wave, how far it is from the mean of all groups since the last change; 0 for the first, and for fewer than 20
+    responses, which are not compared.
+    """
+    changed: _builtins.bool
+    """Whether that is a change rather than chance."""
+    p_value: _builtins.float
+    """How probable so large a difference is without any change, 0 to 1; 1 where nothing was compared."""
     def __init__(
         self,
         *,
@@ -129,10 +163,14 @@ class SurveyResult(_message.Message):
         value: _builtins.float = ...,
         low: _builtins.float = ...,
         high: _builtins.float = ...,
+        signed_count: _builtins.int = ...,
+        change: _builtins.float = ...,
+        changed: _builtins.bool = ...,
+        p_value: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "group", b"group", "high", b"high", "low", b"low", "value", b"value"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["change", b"change", "changed", b"changed", "count", b"count", "group", b"group", "high", b"high", "low", b"low", "p_value", b"p_value", "signed_count", b"signed_count", "value", b"value"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -161,6 +199,140 @@ class GetSurveyResultsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetSurveyResultsResponse: _TypeAlias = GetSurveyResultsResponse  # noqa: Y015
+
+@_typing.final
+class GetSurveyDriversRequest(_message.Message):
+    """Asks what would move an index."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WEIGHT_SET_ID_FIELD_NUMBER: _builtins.int
+    QUESTIONNAIRE_ID_FIELD_NUMBER: _builtins.int
+    DEALER_ID_FIELD_NUMBER: _builtins.int
+    FINISH_TIME_FROM_FIELD_NUMBER: _builtins.int
+    FINISH_TIME_TO_FIELD_NUMBER: _builtins.int
+    weight_set_id: _builtins.str
+    """The set of weights."""
+    questionnaire_id: _builtins.str
+    """The questionnaire."""
+    dealer_id: _builtins.str
+    """Only responses about this dealer; empty for all."""
+    @_builtins.property
+    def finish_time_from(self) -> _timestamp_pb2.Timestamp:
+        """Only responses from this moment on; absent for all."""
+
+    @_builtins.property
+    def finish_time_to(self) -> _timestamp_pb2.Timestamp:
+        """Only responses before this moment; absent for all."""
+
+    def __init__(
+        self,
+        *,
+        weight_set_id: _builtins.str = ...,
+        questionnaire_id: _builtins.str = ...,
+        dealer_id: _builtins.str = ...,
+        finish_time_from: _timestamp_pb2.Timestamp | None = ...,
+        finish_time_to: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["finish_time_from", b"finish_time_from", "finish_time_to", b"finish_time_to"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dealer_id", b"dealer_id", "finish_time_from", b"finish_time_from", "finish_time_to", b"finish_time_to", "questionnaire_id", b"questionnaire_id", "weight_set_id", b"weight_set_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetSurveyDriversRequest: _TypeAlias = GetSurveyDriversRequest  # noqa: Y015
+
+@_typing.final
+class SurveyDriver(_message.Message):
+    """A step of an index, and what it would move."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FACTOR_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    MEAN_FIELD_NUMBER: _builtins.int
+    BENCHMARK_FIELD_NUMBER: _builtins.int
+    WEIGHT_FIELD_NUMBER: _builtins.int
+    GAIN_FIELD_NUMBER: _builtins.int
+    IMPORTANCE_FIELD_NUMBER: _builtins.int
+    IMPORTANCE_LOW_FIELD_NUMBER: _builtins.int
+    IMPORTANCE_HIGH_FIELD_NUMBER: _builtins.int
+    factor: _builtins.str
+    """The step."""
+    count: _builtins.int
+    """How many responses rated it."""
+    mean: _builtins.float
+    """How far up its scale it was rated on average, 0 to 100."""
+    benchmark: _builtins.float
+    """What the best quarter of dealers reach, 0 to 100: three of four dealers with 10 ratings or more are below. The mean itself
+    where there are too few dealers.
+    """
+    weight: _builtins.float
+    """Its share of all weights, 0 to 1."""
+    gain: _builtins.float
+    """How many points the index would gain if it came to the benchmark; 0 where it is above."""
+    importance: _builtins.float
+    """How much it goes with recommendation, all other steps being equal: the standardised coefficient of a linear regression of
+    recommendation on all steps. 0 where there are too few responses.
+    """
+    importance_low: _builtins.float
+    """The lower end of the interval of 95 % around `importance`."""
+    importance_high: _builtins.float
+    """The upper end."""
+    def __init__(
+        self,
+        *,
+        factor: _builtins.str = ...,
+        count: _builtins.int = ...,
+        mean: _builtins.float = ...,
+        benchmark: _builtins.float = ...,
+        weight: _builtins.float = ...,
+        gain: _builtins.float = ...,
+        importance: _builtins.float = ...,
+        importance_low: _builtins.float = ...,
+        importance_high: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["benchmark", b"benchmark", "count", b"count", "factor", b"factor", "gain", b"gain", "importance", b"importance", "importance_high", b"importance_high", "importance_low", b"importance_low", "mean", b"mean", "weight", b"weight"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SurveyDriver: _TypeAlias = SurveyDriver  # noqa: Y015
+
+@_typing.final
+class GetSurveyDriversResponse(_message.Message):
+    """What would move an index."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DRIVERS_FIELD_NUMBER: _builtins.int
+    REGRESSION_COUNT_FIELD_NUMBER: _builtins.int
+    EXPLAINED_FIELD_NUMBER: _builtins.int
+    regression_count: _builtins.int
+    """From how many responses the importance was found: of the latest 5,000 those that rated every step and recommendation; 0 where these
+    are fewer than 30, or fewer than ten for each step.
+    """
+    explained: _builtins.float
+    """How much of the variance of recommendation the steps explain, 0 to 1."""
+    @_builtins.property
+    def drivers(self) -> _containers.RepeatedCompositeFieldContainer[Global___SurveyDriver]:
+        """The steps, the one with the largest gain first."""
+
+    def __init__(
+        self,
+        *,
+        drivers: _abc.Iterable[Global___SurveyDriver] | None = ...,
+        regression_count: _builtins.int = ...,
+        explained: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["drivers", b"drivers", "explained", b"explained", "regression_count", b"regression_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetSurveyDriversResponse: _TypeAlias = GetSurveyDriversResponse  # noqa: Y015
 
 @_typing.final
 class RankDealersRequest(_message.Message):

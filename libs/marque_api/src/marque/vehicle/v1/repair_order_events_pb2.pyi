@@ -156,6 +156,7 @@ class RepairOrderClosed(_message.Message):
     ODOMETER_KM_FIELD_NUMBER: _builtins.int
     PAY_TYPES_FIELD_NUMBER: _builtins.int
     COMEBACK_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
     repair_order_id: _builtins.str
     """The repair order."""
     aggregate_version: _builtins.int
@@ -172,6 +173,8 @@ class RepairOrderClosed(_message.Message):
     """The odometer on leaving in kilometres; 0 where not read."""
     comeback: _builtins.bool
     """True where the car came back with the fault of a visit before."""
+    model: _builtins.str
+    """The make and model of the car; empty where they are not known, or where it was imported with other records."""
     @_builtins.property
     def occur_time(self) -> _timestamp_pb2.Timestamp:
         """When the change was committed."""
@@ -203,10 +206,11 @@ class RepairOrderClosed(_message.Message):
         odometer_km: _builtins.int = ...,
         pay_types: _abc.Iterable[_repair_order_types_pb2.PayType.ValueType] | None = ...,
         comeback: _builtins.bool = ...,
+        model: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["close_time", b"close_time", "occur_time", b"occur_time", "open_time", b"open_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["adviser_staff_id", b"adviser_staff_id", "aggregate_version", b"aggregate_version", "close_time", b"close_time", "comeback", b"comeback", "customer_id", b"customer_id", "dealer_id", b"dealer_id", "occur_time", b"occur_time", "odometer_km", b"odometer_km", "open_time", b"open_time", "pay_types", b"pay_types", "repair_order_id", b"repair_order_id", "vin", b"vin"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["adviser_staff_id", b"adviser_staff_id", "aggregate_version", b"aggregate_version", "close_time", b"close_time", "comeback", b"comeback", "customer_id", b"customer_id", "dealer_id", b"dealer_id", "model", b"model", "occur_time", b"occur_time", "odometer_km", b"odometer_km", "open_time", b"open_time", "pay_types", b"pay_types", "repair_order_id", b"repair_order_id", "vin", b"vin"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

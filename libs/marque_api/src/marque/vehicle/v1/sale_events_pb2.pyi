@@ -36,6 +36,7 @@ class SaleRecorded(_message.Message):
     INVOICE_DATE_FIELD_NUMBER: _builtins.int
     DELIVERY_DATE_FIELD_NUMBER: _builtins.int
     USE_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
     sale_id: _builtins.str
     """The sale."""
     aggregate_version: _builtins.int
@@ -50,6 +51,8 @@ class SaleRecorded(_message.Message):
     """The sales adviser; empty where none is known."""
     use: _vehicle_pb2.VehicleUse.ValueType
     """What the car was sold for."""
+    model: _builtins.str
+    """The make and model of the car; empty where they are not known, or where it was imported with other records."""
     @_builtins.property
     def occur_time(self) -> _timestamp_pb2.Timestamp:
         """When the change was committed."""
@@ -75,10 +78,11 @@ class SaleRecorded(_message.Message):
         invoice_date: _date_pb2.Date | None = ...,
         delivery_date: _date_pb2.Date | None = ...,
         use: _vehicle_pb2.VehicleUse.ValueType = ...,
+        model: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["delivery_date", b"delivery_date", "invoice_date", b"invoice_date", "occur_time", b"occur_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["adviser_staff_id", b"adviser_staff_id", "aggregate_version", b"aggregate_version", "customer_id", b"customer_id", "dealer_id", b"dealer_id", "delivery_date", b"delivery_date", "invoice_date", b"invoice_date", "occur_time", b"occur_time", "sale_id", b"sale_id", "use", b"use", "vin", b"vin"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["adviser_staff_id", b"adviser_staff_id", "aggregate_version", b"aggregate_version", "customer_id", b"customer_id", "dealer_id", b"dealer_id", "delivery_date", b"delivery_date", "invoice_date", b"invoice_date", "model", b"model", "occur_time", b"occur_time", "sale_id", b"sale_id", "use", b"use", "vin", b"vin"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

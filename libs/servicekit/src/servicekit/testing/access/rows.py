@@ -163,6 +163,13 @@ TABLE: dict[str, dict[str, Sight]] = {
         "region": _sight("own desk region"),
         "maker": _sight(_ALL),
     },
+    # Who is to be called: staff of the dealer whom it is about.
+    "call task": {
+        "dealer": _sight("own desk"),
+        "group": _sight("own desk group"),
+        "region": _sight("own desk region"),
+        "maker": _sight(_ALL),
+    },
     # The same by its link: for whoever has it.
     "survey page": dict.fromkeys(("owner", "dealer", "group", "region", "maker"), _sight(_ALL)),
     "open survey page": dict.fromkeys(("owner", "dealer", "group", "region", "maker"), _sight(_ALL)),

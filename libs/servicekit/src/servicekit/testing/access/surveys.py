@@ -29,6 +29,8 @@ async def make(cast: Any) -> None:
     cast.rows["survey desk"] = {place: Row(place, row.id, {**row.facts, **facts}) for place, row in dealers.items()}
     for place in _PLACES:
         await _answered(cast, place, questionnaire)
+    for place in _PLACES:
+        await _to_be_called(cast, place, questionnaire)
     opened, token = await _invited(cast, "maker", questionnaire)
     cast.rows["open survey page"] = {"maker": Row("maker", opened, {"code": token})}
 
@@ -42,14 +44,25 @@ async def _answered(cast: Any, place: str, questionnaire: str) -> None:
     cast.rows["survey page"] = cast.rows["invitation"]
 
 
-async def _invited(cast: Any, place: str, questionnaire: str) -> tuple[str, str]:
+async def _to_be_called(cast: Any, place: str, questionnaire: str) -> None:
+    made = await cast.post("oem.manager", "/v1/surveyInvitations", _asked(cast, place, questionnaire, "CALL"))
+    query = f"/v1/callTasks?invitation_id={made['invitationId']}"
+    task = (await cast.send("GET", query, "oem.manager", {}))["callTasks"][0]["callTaskId"]
+    cast.rows.setdefault("call task", {})[place] = Row(place, task)
+
+
+def _asked(cast: Any, place: str, questionnaire: str, channel: str) -> dict[str, Any]:
     asked = {
         "questionnaireId": questionnaire,
         "customerId": cast.row("customer", place).id,
-        "channel": "INVITATION_CHANNEL_LINK",
+        "channel": f"INVITATION_CHANNEL_{channel}",
     }
     if place != "maker":
         dealers = cast.rows["dealer"]
         asked["dealerId"] = dealers[place if place in dealers else "own"].id
-    made = await cast.post("oem.manager", "/v1/surveyInvitations", asked)
+    return asked
+
+
+async def _invited(cast: Any, place: str, questionnaire: str) -> tuple[str, str]:
+    made = await cast.post("oem.manager", "/v1/surveyInvitations", _asked(cast, place, questionnaire, "LINK"))
     return made["invitationId"], made["link"].removeprefix("/s/")
