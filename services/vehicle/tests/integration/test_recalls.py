@@ -254,11 +254,36 @@ class TestSight:
         assert await known(car.lower()) == [(campaign.code, OPEN)]
         assert await known(other) == []
         await campaign.ask("RecordRecallRemedy", vin=car, kind=2)
-        assert await known(car) == [(campaign.code, REMEDIED)]
+        assert await known(car) == [], "what was done on a car is its owner's business"
         await campaign.bring(other)
-        await campaign.bring(car, action="remove")
         await campaign.open()
-        assert await known(car) == []
+        assert await known(other) == [(campaign.code, OPEN)]
+        await campaign.bring(other, action="remove")
+        await campaign.open()
+        assert await known(other) == []
+
+    async def test_the_public_reads_a_recall_in_its_language_or_else_in_the_recalls_own(
+        self, garage: Any, campaign: Campaign
+    ) -> None:
+        (car,) = vins(garage, 1)
+        words = [{"language_code": "zh-CN", "title": "制动系统召回", "defect": "制动油管可能开裂"}]
+        recall = await campaign.ask("GetRecall")
+        changed = {"recall_id": campaign.id, "wordings": words, "remedy": "Replaced.", "etag": recall.etag}
+        assert [one.title for one in (await garage.ask("RecallService/UpdateRecall", recall=changed)).wordings] == [
+            "制动系统召回"
+        ]
+        await campaign.bring(car)
+        await campaign.open()
+
+        async def told(language: str) -> tuple[str, str, str]:
+            answer = await garage.ask("RecallService/LookUpRecalls", garage.client(), vin=car, language_code=language)
+            (one,) = answer.recalls
+            return one.title, one.defect, one.remedy
+
+        assert await told("zh-CN") == ("制动系统召回", "制动油管可能开裂", "Replaced.")
+        assert await told("en") == await told("") == ("Brakes", "", "Replaced.")
+        twice = {"recall_id": campaign.id, "wordings": [*words, *words]}
+        assert await refused(garage.ask("RecallService/UpdateRecall", recall=twice)) == "INVALID_ARGUMENT"
 
     async def test_a_dealer_sees_its_cars_and_its_weeks_of_what_was_opened(
         self, garage: Any, campaign: Campaign

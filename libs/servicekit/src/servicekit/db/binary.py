@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from itertools import chain, repeat
 from typing import Any
+from uuid import UUID
 
 NULL = b"\xff\xff\xff\xff"
 _HEAD = b"PGCOPY\n\xff\r\n\0" + bytes(8)
@@ -19,6 +20,7 @@ _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _TEXT_OID = 25
 _SIZE = struct.Struct(">i").pack
 _SIZES = [_SIZE(size) for size in range(4096)]
+_TRUE, _FALSE = _SIZES[1] + b"\x01", _SIZES[1] + b"\x00"
 
 Column = Iterable[bytes]
 
@@ -65,6 +67,26 @@ def moment(value: datetime) -> bytes:
     """Encodes one timestamptz: microseconds since 2000."""
     since = value - _EPOCH
     return bigint((since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds)
+
+
+def booleans(values: Iterable[bool]) -> Column:
+    """Encodes a column of boolean."""
+    return [_TRUE if value else _FALSE for value in values]
+
+
+def optional_texts(values: Iterable[str | None]) -> Column:
+    """Encodes a column of text that may be NULL."""
+    return [NULL if value is None else sized(value.encode()) for value in values]
+
+
+def optional_uuids(values: Iterable[UUID | None]) -> Column:
+    """Encodes a column of uuid that may be NULL."""
+    return [NULL if value is None else _SIZES[16] + value.bytes for value in values]
+
+
+def optional_moments(values: Iterable[datetime | None]) -> Column:
+    """Encodes a column of timestamptz that may be NULL."""
+    return [NULL if value is None else moment(value) for value in values]
 
 
 def json_texts(values: Iterable[bytes]) -> Column:

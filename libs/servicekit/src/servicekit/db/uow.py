@@ -24,7 +24,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm.exc import StaleDataError
 
 from servicekit import contract
+from servicekit.db import masses
 from servicekit.db.base import Aggregate, now
+from servicekit.db.binary import Copy
 from servicekit.db.committed import SOON, Committed
 from servicekit.db.engine import Database, Reader
 from servicekit.db.tables import audit_records, due_work, idempotency_keys, outbox_messages
@@ -222,12 +224,8 @@ class UnitOfWork:
         if self._claimed and not self._answered:
             raise RuntimeError(f"{self._call.method} takes a request id but left its unit of work without an answer")
         await self.session.flush()
-        if self._events:
-            await self.session.execute(
-                insert(outbox_messages), [self._outbox_row(*emitted) for emitted in self._events]
-            )
-        if self._audits:
-            await self.session.execute(insert(audit_records), self._audits)
+        await self._write([self._outbox_row(*emitted) for emitted in self._events], outbox_messages, masses.outbox)
+        await self._write(self._audits, audit_records, masses.audit)
         await self.session.commit()
         if self._events or self._tallies:
             types = [contract.event(event.DESCRIPTOR).name for event, _, _ in self._events]
@@ -237,6 +235,12 @@ class UnitOfWork:
                 self._committed.events.set()
             if self._due_now:
                 self._committed.due.set()
+
+    async def _write(self, rows: list[dict[str, Any]], table: sa.Table, many: Callable[[masses.Rows], Copy]) -> None:
+        if len(rows) >= masses.MANY:
+            await many(rows).send(await masses.driver_of(self.session))
+        elif rows:
+            await self.session.execute(insert(table), rows)
 
     def _outbox_row(self, event: Message, of: Aggregate | None, traceparent: str | None) -> dict[str, Any]:
         kind = contract.event(event.DESCRIPTOR)

@@ -28,6 +28,7 @@ STATION = "vehicle.service_resources: create update list"
 RECALL_LOOK = "vehicle.recalls: read list list_vehicles read_completion\nvehicle.lemon_watches: read list"
 RECALLS = """
 vehicle.recalls: read list list_vehicles read_completion create update add_vehicles import open close record_remedy list_owners
+vehicle.recalls: record_unreachable read_report
 vehicle.lemon_watches: read list
 vehicle.warranty_terms: put
 """

@@ -14,12 +14,14 @@ from servicekit.rpc.call import Call
 from marque_vehicle.api.scoping import id_of
 from marque_vehicle.errors import RecallNotFound
 from marque_vehicle.mapping import common
+from marque_vehicle.mapping import recall_reports as recall_files
 from marque_vehicle.mapping import recalls as mapping
 from marque_vehicle.repository import recall_models
 from marque_vehicle.repository import recalls as repository
 from marque_vehicle.repository import scope as scopes
 from marque_vehicle.repository.query import order_of
 from marque_vehicle.rules import vins
+from marque_vehicle.usecases import recall_reports
 from marque_vehicle.usecases import recalls as usecases
 
 
@@ -128,7 +130,25 @@ class RecallApi:
         return recall_service_pb2.ListRecallOwnersResponse(owners=[render(row) for row in shown], next_page_token=token)
 
     async def LookUpRecalls(self, request: Any, call: Call) -> Any:
-        return mapping.notices(await repository.look_up(self._work.reader, vins.tidy(request.vin)))
+        rows = await repository.look_up(self._work.reader, vins.tidy(request.vin))
+        return mapping.notices(rows, request.language_code)
+
+    async def RecordRecallUnreachable(self, request: Any, call: Call) -> Any:
+        return await usecases.record_unreachable(
+            uow=self._work(call, lambda row: mapping.car_message(row._mapping)),
+            recall_id=uuid.UUID(request.recall_id),
+            vin=vins.tidy(request.vin),
+            reason=request.reason,
+            found=common.as_moment(request, "found_time"),
+        )
+
+    async def GetRecallReport(self, request: Any, call: Call) -> Any:
+        scope, row = await self._seen(request, call)
+        if not scope.everything:  # a station has its part of a recall; the authority is told the whole
+            raise RecallNotFound()
+        until = common.as_day(request, "until_date")
+        found = await recall_reports.figures(self._work.reader, row, request.authority, until, now())
+        return recall_files.report(request.authority, *found)
 
     async def _seen(self, request: Any, call: Call) -> tuple[scopes.Scope, Any]:
         scope = await scopes.visible_to(self._work.reader, call.principal)

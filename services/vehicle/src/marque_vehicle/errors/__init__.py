@@ -35,6 +35,7 @@ from marque_vehicle.errors.recalls import (
     RecallNotOpen,
     RecallScopeEmpty,
     RecallVehicleNotFound,
+    RecallVehicleRemedied,
 )
 from marque_vehicle.errors.records import (
     CausalPartNotUnique,
@@ -147,6 +148,7 @@ __all__ = [
     "RecallNotOpen",
     "RecallScopeEmpty",
     "RecallVehicleNotFound",
+    "RecallVehicleRemedied",
     "RepairOrderClosed",
     "RepairOrderNotClosed",
     "RepairOrderNotFound",

@@ -33,6 +33,13 @@ class RecallNotOpen(FailedPrecondition):
     message = "The recall is not open."
 
 
+class RecallVehicleRemedied(FailedPrecondition):
+    """A car that was remedied was reached."""
+
+    reason = "RECALL_VEHICLE_REMEDIED"
+    message = "The vehicle was remedied."
+
+
 class RecallScopeEmpty(FailedPrecondition):
     """A recall without a car is not opened."""
 

@@ -15,7 +15,9 @@ from servicekit.rpc.call import Call
 from marque_vehicle.mapping import common
 from marque_vehicle.models import Recall
 
-WRITABLE = ("title", "defect", "remedy", "remedy_operation_codes", "market")
+WRITABLE = ("title", "defect", "remedy", "remedy_operation_codes", "market", "wordings")
+_WORDS = ("title", "defect", "remedy")
+_UNREACHABLE = ("", "EXPORTED", "STOLEN", "SCRAPPED", "NOTICE_UNDELIVERED", "OTHER")  # by the number of the reason
 
 
 def creation(message: recall_pb2.Recall) -> dict[str, Any]:
@@ -33,6 +35,10 @@ def _values(message: recall_pb2.Recall, paths: Iterable[str]) -> dict[str, Any]:
     for path in paths:
         value = getattr(message, path)
         found[path] = value.strip() if isinstance(value, str) else list(value)
+    if "wordings" in found:
+        found["wordings"] = [
+            {name: getattr(one, name).strip() for name in ("language_code", *_WORDS)} for one in found["wordings"]
+        ]
     if found.get("title") == "":
         raise InvalidArgument.of("recall.title", "REQUIRED", "This field must not be empty.")
     return found
@@ -68,6 +74,8 @@ def recall_message(row: common.Row, scopes: Sequence[common.Row] = ()) -> recall
     )
     for name in ("open_time", "close_time", "create_time", "update_time"):
         common.set_moment(message, name, row[name])
+    for words in common.json_of(row["wordings"]):
+        message.wordings.add(**words)
     for one in scopes:
         made = message.scopes.add(
             version=one["scope_version"],
@@ -100,8 +108,10 @@ def car_message(row: common.Row) -> recall_pb2.RecallVehicle:
         remedy_kind=row["remedy_kind"],
         dealer_id=common.text(row["dealer_id"]),
         repair_order_id=common.text(row["repair_order_id"]),
+        unreachable_reason=row["unreachable_reason"],
     )
-    common.set_moment(message, "remedy_time", row["remedy_time"])
+    for name in ("remedy_time", "unreachable_time"):
+        common.set_moment(message, name, row[name])
     return message
 
 
@@ -111,7 +121,8 @@ def owner_for(call: Call) -> Callable[[common.Row], recall_pb2.RecallOwner]:
 
     def render(row: common.Row) -> recall_pb2.RecallOwner:
         customers = [str(one) for one in row["customers"] or ()]
-        reason = "" if customers else "NO_OWNER_KNOWN" if row["registered"] else "NOT_REGISTERED"
+        found = _UNREACHABLE[row["unreachable_reason"]] if row["state"] == 1 else ""
+        reason = found or ("" if customers else "NO_OWNER_KNOWN" if row["registered"] else "NOT_REGISTERED")
         message = recall_pb2.RecallOwner(
             vin=row["vin"], customer_ids=customers, unreachable_reason=reason, state=row["state"]
         )
@@ -121,11 +132,13 @@ def owner_for(call: Call) -> Callable[[common.Row], recall_pb2.RecallOwner]:
     return render
 
 
-def notices(rows: Iterable[common.Row]) -> recall_service_pb2.LookUpRecallsResponse:
-    """Returns what anybody may know of a car's recalls."""
+def notices(rows: Iterable[common.Row], language: str) -> recall_service_pb2.LookUpRecallsResponse:
+    """Returns what anybody may know of a car's recalls, in a language as far as they have words in it."""
     answer = recall_service_pb2.LookUpRecallsResponse()
     for row in rows:
-        made = answer.recalls.add(**{name: row[name] for name in ("code", "title", "defect", "remedy", "state")})
+        told = [one for one in common.json_of(row["wordings"]) if one["language_code"] == language]
+        words = {name: (told[0][name] if told else "") or row[name] for name in _WORDS}
+        made = answer.recalls.add(code=row["code"], state=row["state"], **words)
         common.set_moment(made, "open_time", row["open_time"])
     return answer
 

@@ -9,7 +9,7 @@ from typing import Any
 from servicekit.db.base import Aggregate
 from servicekit.ids import new_uuid
 from sqlalchemy import BigInteger, Text
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from marque_vehicle import errors
@@ -30,6 +30,7 @@ class Recall(Aggregate, Model):
     remedy: Mapped[str] = mapped_column(default="")
     remedy_operation_codes: Mapped[list[str]] = mapped_column(ARRAY(Text), default=list)
     market: Mapped[str] = mapped_column(default="")
+    wordings: Mapped[list[dict[str, str]]] = mapped_column(JSONB, default=list)
     state: Mapped[int] = mapped_column(default=DRAFT)
     scope_version: Mapped[int] = mapped_column(default=0)
     open_time: Mapped[datetime | None]

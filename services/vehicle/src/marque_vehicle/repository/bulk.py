@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from marque_vehicle.models import Model, RepairOrder, Sale, Vehicle
+from marque_vehicle.models import Model, Sale, Vehicle
 
 Rows = Sequence[dict[str, Any]]
 _DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
@@ -50,7 +50,8 @@ async def update_all(session: AsyncSession, model: type[Model], rows: Rows, key:
 async def lock_vehicles(session: AsyncSession, vins: Iterable[str]) -> dict[str, Any]:
     """Returns the registered ones among some cars, locked in the order of their VINs, as rows."""
     table = Vehicle.__table__
-    query = sa.select(table).where(table.c.vin.in_(sorted(set(vins)))).order_by(table.c.vin).with_for_update()
+    wanted = table.c.vin == sa.any_(sa.cast(sorted(set(vins)), sa.ARRAY(sa.Text)))
+    query = sa.select(table).where(wanted).order_by(table.c.vin).with_for_update()
     return {row.vin: row for row in await session.execute(query)}
 
 
@@ -85,12 +86,3 @@ async def sales_by_number(
     wanted = sa.tuple_(Sale.dealer_id, Sale.invoice_number).in_(sorted(set(keys)))
     found = await session.scalars(sa.select(Sale).where(wanted).order_by(Sale.sale_id).with_for_update())
     return {(row.dealer_id, row.invoice_number): row for row in found}
-
-
-async def orders_by_number(
-    session: AsyncSession, keys: Iterable[tuple[uuid.UUID, str]]
-) -> dict[tuple[uuid.UUID, str], RepairOrder]:
-    """Returns the repair orders among some natural keys, locked."""
-    wanted = sa.tuple_(RepairOrder.dealer_id, RepairOrder.number).in_(sorted(set(keys)))
-    query = sa.select(RepairOrder).where(wanted).order_by(RepairOrder.repair_order_id).with_for_update()
-    return {(row.dealer_id, row.number): row for row in await session.scalars(query)}

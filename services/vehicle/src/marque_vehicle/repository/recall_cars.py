@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marque_vehicle.models import Recall, RecallScope
-from marque_vehicle.repository.recalls import in_scope
+from marque_vehicle.repository.recalls import CARS, in_scope
 
 NO_DEALER = uuid.UUID(int=0)  # in counts, for remedies without a station
 
@@ -19,10 +19,12 @@ _RESTORE = """
 UPDATE recall_vehicles SET removed_version = NULL
 WHERE recall_id = :recall_id AND vin = ANY(:vins) AND removed_version = :next RETURNING vin
 """
-# A car that is brought in again keeps what was known of its remedy.
+# A car that is brought in again keeps what was known of it.
 _ADD = """
-INSERT INTO recall_vehicles (recall_id, vin, first_version, state, remedy_kind, remedy_time, dealer_id, repair_order_id)
-SELECT :recall_id, n.vin, :next, coalesce(b.state, 1), coalesce(b.remedy_kind, 0), b.remedy_time, b.dealer_id, b.repair_order_id
+INSERT INTO recall_vehicles (recall_id, vin, first_version, state, remedy_kind, remedy_time, dealer_id, repair_order_id,
+    unreachable_reason, unreachable_time)
+SELECT :recall_id, n.vin, :next, coalesce(b.state, 1), coalesce(b.remedy_kind, 0), b.remedy_time, b.dealer_id, b.repair_order_id,
+    coalesce(b.unreachable_reason, 0), b.unreachable_time
 FROM ({source}) AS n
 LEFT JOIN LATERAL (
     SELECT * FROM recall_vehicles b WHERE b.recall_id = :recall_id AND b.vin = n.vin ORDER BY b.first_version DESC LIMIT 1) b ON true
@@ -176,8 +178,20 @@ async def count(session: AsyncSession, remedied: Iterable[tuple[uuid.UUID, date,
 async def car(session: AsyncSession, recall: Recall, vin: str) -> Any:
     """Returns a car of the present scope; None where it is not in it."""
     statement = sa.text(
-        "SELECT c.vin, c.state, c.first_version, c.remedy_time, c.remedy_kind, c.dealer_id, c.repair_order_id "  # noqa: S608
+        f"SELECT {CARS} "  # noqa: S608 - our own words
         f"FROM recall_vehicles c WHERE c.recall_id = :recall_id AND c.vin = :vin AND {in_scope(':version')}"
     )
     values = {"recall_id": recall.recall_id, "vin": vin, "version": recall.scope_version}
     return (await session.execute(statement, values)).one_or_none()
+
+
+_UNREACHABLE = f"""
+UPDATE recall_vehicles c SET version = c.version + 1, unreachable_reason = :reason, unreachable_time = :moment
+WHERE c.recall_id = :recall_id AND c.vin = :vin AND {in_scope(":version")} AND c.unreachable_reason <> :reason
+"""  # noqa: S608 - our own words
+
+
+async def note_unreachable(session: AsyncSession, recall: Recall, vin: str, reason: int, moment: datetime) -> None:
+    """Keeps why a car of the present scope cannot be remedied, where it is another reason than before; 0 for none."""
+    values = {"recall_id": recall.recall_id, "vin": vin, "version": recall.scope_version, "reason": reason}
+    await session.execute(sa.text(_UNREACHABLE), {**values, "moment": moment if reason else None})

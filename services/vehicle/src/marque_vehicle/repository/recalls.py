@@ -16,12 +16,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from marque_vehicle.models import Recall
 from marque_vehicle.repository import query
 from marque_vehicle.repository.scope import Scope
+from marque_vehicle.rules.recall_reports import Cars
 
 COLUMNS = (
-    "recall_id, version, create_time, update_time, code, title, defect, remedy, remedy_operation_codes, market, state, scope_version, "
-    "open_time, close_time"
+    "recall_id, version, create_time, update_time, code, title, defect, remedy, remedy_operation_codes, market, wordings, state, "
+    "scope_version, open_time, close_time"
 )
-CARS = "c.vin, c.state, c.first_version, c.remedy_time, c.remedy_kind, c.dealer_id, c.repair_order_id"
+CARS = (
+    "c.vin, c.state, c.first_version, c.remedy_time, c.remedy_kind, c.dealer_id, c.repair_order_id, c.unreachable_reason, "
+    "c.unreachable_time"
+)
 
 
 def in_scope(version: str, alias: str = "c") -> str:
@@ -97,7 +101,7 @@ async def list_cars(
 
 
 _OWNERS = f"""
-SELECT c.vin, c.state, o.customers, v.vin IS NOT NULL AS registered
+SELECT c.vin, c.state, c.unreachable_reason, o.customers, v.vin IS NOT NULL AS registered
 FROM recall_vehicles c
 LEFT JOIN vehicles v ON v.vin = c.vin
 LEFT JOIN LATERAL (
@@ -105,7 +109,7 @@ LEFT JOIN LATERAL (
     WHERE o.vin = c.vin AND o.role = 1 AND o.known_until IS NULL AND o.valid_from <= $3
         AND (o.valid_until IS NULL OR o.valid_until > $3)) o ON true
 WHERE c.recall_id = $1 AND {in_scope("$2")} AND ($4 = 0 OR c.state = $4) AND ($5::text IS NULL OR c.vin > $5)
-    AND (NOT $6 OR o.customers IS NULL)
+    AND (NOT $6 OR o.customers IS NULL OR c.state = 1 AND c.unreachable_reason <> 0)
 ORDER BY c.vin LIMIT $7
 """  # noqa: S608 - our own words
 
@@ -127,12 +131,12 @@ async def list_owners(
 
 
 async def look_up(reader: Reader, vin: str) -> list[asyncpg.Record]:
-    """Returns the open and closed recalls of a car, as anybody may know them."""
+    """Returns the open recalls that are still to be remedied on a car, as anybody may know them."""
     return list(
         await reader.fetch(
-            "SELECT r.code, r.title, r.defect, r.remedy, c.state, r.open_time FROM recall_vehicles c "  # noqa: S608 - our own words
-            f"JOIN recalls r ON r.recall_id = c.recall_id WHERE c.vin = $1 AND r.state <> 1 AND {in_scope('r.scope_version')} "
-            "AND (r.state = 2 OR c.state = 2) ORDER BY c.state, r.open_time DESC, r.code LIMIT 200",
+            "SELECT r.code, r.title, r.defect, r.remedy, r.wordings, c.state, r.open_time FROM recall_vehicles c "  # noqa: S608 - our own words
+            f"JOIN recalls r ON r.recall_id = c.recall_id WHERE c.vin = $1 AND r.state = 2 AND c.state = 1 "
+            f"AND {in_scope('r.scope_version')} ORDER BY r.open_time DESC, r.code LIMIT 200",
             vin,
         )
     )
@@ -149,6 +153,24 @@ async def completion(reader: Reader, scope: Scope, recall_id: uuid.UUID) -> list
             list(scope.dealers),
         )
     )
+
+
+_FATES = """
+SELECT first_version, removed_version, remedy_kind, width_bucket(remedy_time, $2::timestamptz[]) AS remedied, unreachable_reason,
+    width_bucket(unreachable_time, $2::timestamptz[]) AS lost, count(*) AS cars
+FROM recall_vehicles WHERE recall_id = $1 GROUP BY 1, 2, 3, 4, 5, 6
+"""
+
+
+async def count_fates(reader: Reader, recall_id: uuid.UUID, ends: Sequence[datetime]) -> list[Cars]:
+    """Counts the cars that were ever in a scope by what became of them and when; `ends` are the first moments after each period."""
+    return [
+        Cars(
+            row["first_version"], row["removed_version"], row["cars"], row["remedied"], row["remedy_kind"], row["lost"],
+            row["unreachable_reason"],
+        )
+        for row in await reader.fetch(_FATES, recall_id, list(ends))
+    ]  # fmt: skip
 
 
 async def vehicle_count(reader: Reader, recall_id: uuid.UUID, version: int) -> int:

@@ -84,14 +84,21 @@ def maker(vin: str) -> str:
     return (known.manufacturer or known.makes[0]) if known is not None else ""
 
 
+def shape(text: str, market: str = "") -> Check:
+    """Judges the shape of a typed VIN only: 17 allowed characters. It suffices for a car that is looked for among those registered."""
+    try:
+        return Check(vins.normalise(text), vins_policy(market), shape=True)
+    except vins.VinError as error:
+        problem = Problem(_REASONS.get(error.reason, "VIN_LENGTH"), error.position or 0, str(error))
+        return Check(tidy(text), vins_policy(market), shape=False, problems=[problem])
+
+
 def check(text: str, market: str) -> Check:
     """Judges a typed VIN by the law of a market, or where it is empty by that of the maker's country."""
-    try:
-        vin = vins.normalise(text)
-    except vins.VinError as error:
-        reason = _REASONS.get(error.reason, "VIN_LENGTH")
-        problem = Problem(reason, error.position or 0, str(error))
-        return Check(tidy(text), vins_policy(market), shape=False, problems=[problem])
+    shaped = shape(text, market)
+    if not shaped.shape:
+        return shaped
+    vin = shaped.vin
     law = market or country(vin) or _REGIONS.get(vin[0], "")
     policy = vins_policy(law)
     found = Check(vin, policy, shape=True)

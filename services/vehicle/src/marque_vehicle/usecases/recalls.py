@@ -10,7 +10,7 @@ from typing import Any
 from servicekit.db.uow import UnitOfWork
 from servicekit.errors import InvalidArgument
 
-from marque_vehicle.errors import RecallNotFound, RecallScopeEmpty, RecallVehicleNotFound
+from marque_vehicle.errors import RecallNotFound, RecallScopeEmpty, RecallVehicleNotFound, RecallVehicleRemedied
 from marque_vehicle.events import recalls as events
 from marque_vehicle.models import Recall
 from marque_vehicle.repository import recall_cars as cars
@@ -20,6 +20,7 @@ from marque_vehicle.rules import remedies
 TELL = "recall.tell"
 MOST_BY_RULE = 100_000  # cars of one rule: so many are written well within the time of a request
 BY_REPAIR_ORDER = 1  # as kind of remedy
+REMEDIED = 2  # as state of a car
 _CHUNK = 1000
 
 
@@ -112,6 +113,26 @@ async def record_remedy(
             raise RecallVehicleNotFound()
         await _remedy(uow, vin, {"recall_id": recall_id, "kind": kind, "moment": moment})
         uow.audit("record_remedy", "recall", str(recall_id))
+        return await uow.answer(await cars.car(uow.session, recall, vin))
+
+
+async def record_unreachable(
+    *, uow: UnitOfWork, recall_id: uuid.UUID, vin: str, reason: int, found: datetime | None
+) -> Any:
+    """Says why a car cannot be remedied (0: nothing is known against it any more); again, nothing."""
+    async with uow:
+        moment = found or uow.now
+        if moment > uow.now:
+            raise InvalidArgument.of("found_time", "TIME_IN_FUTURE", "Give a moment that is not in the future.")
+        recall = await _locked(uow, recall_id)
+        recall.check_open()
+        car = await cars.car(uow.session, recall, vin)
+        if car is None:
+            raise RecallVehicleNotFound()
+        if reason and car.state == REMEDIED:
+            raise RecallVehicleRemedied()
+        await cars.note_unreachable(uow.session, recall, vin, reason, moment)
+        uow.audit("record_unreachable", "recall", str(recall_id))
         return await uow.answer(await cars.car(uow.session, recall, vin))
 
 

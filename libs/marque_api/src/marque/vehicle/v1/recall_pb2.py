@@ -28,13 +28,21 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from marque.options.v1 import options_pb2 as marque_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1emarque/vehicle/v1/recall.proto\x12\x11marque.vehicle.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fmarque/options/v1/options.proto\"\xc6\x01\n\x0bRecallScope\x12\x15\n\x07version\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x1b\n\rvehicle_count\x18\x02 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x19\n\x0b\x61\x64\x64\x65\x64_count\x18\x03 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x1b\n\rremoved_count\x18\x04 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x14\n\x06\x64igest\x18\x05 \x01(\tB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x66reeze_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\"\xe9\x04\n\x06Recall\x12\x17\n\trecall_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12?\n\x04\x63ode\x18\x02 \x01(\tB1\xe2\x41\x02\x02\x05\xbaH)r$2\"^[A-Za-z0-9][A-Za-z0-9._/-]{0,39}$\xd8\x01\x01\x12\x1b\n\x05title\x18\x03 \x01(\tB\x0c\xe2\x41\x01\x02\xbaH\x05r\x03\x18\xc8\x01\x12\x18\n\x06\x64\x65\x66\x65\x63t\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\xc0>\x12\x18\n\x06remedy\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\xc0>\x12\x32\n\x16remedy_operation_codes\x18\x06 \x03(\tB\x12\xbaH\x0f\x92\x01\x0c\x10\x14\x18\x01\"\x06r\x04\x10\x01\x18 \x12$\n\x06market\x18\x07 \x01(\tB\x14\xbaH\x11r\x0c\x32\n^[A-Z]{2}$\xd8\x01\x01\x12\x33\n\x05state\x18\x08 \x01(\x0e\x32\x1e.marque.vehicle.v1.RecallStateB\x04\xe2\x41\x01\x03\x12\x34\n\x06scopes\x18\t \x03(\x0b\x32\x1e.marque.vehicle.v1.RecallScopeB\x04\xe2\x41\x01\x03\x12\x33\n\topen_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x34\n\nclose_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0bupdate_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x16\n\x04\x65tag\x18\x0e \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\"f\n\x0bRecallModel\x12\x13\n\x0brecall_code\x18\x01 \x01(\t\x12\x11\n\trecall_id\x18\x02 \x01(\t\x12\x0c\n\x04make\x18\x03 \x01(\t\x12\r\n\x05model\x18\x04 \x01(\t\x12\x12\n\nmodel_year\x18\x05 \x01(\x05\"\x80\x02\n\rRecallVehicle\x12\x0b\n\x03vin\x18\x01 \x01(\t\x12\x34\n\x05state\x18\x02 \x01(\x0e\x32%.marque.vehicle.v1.RecallVehicleState\x12\x15\n\rscope_version\x18\x03 \x01(\x05\x12/\n\x0bremedy_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x38\n\x0bremedy_kind\x18\x05 \x01(\x0e\x32#.marque.vehicle.v1.RecallRemedyKind\x12\x11\n\tdealer_id\x18\x06 \x01(\t\x12\x17\n\x0frepair_order_id\x18\x07 \x01(\t\"\x9f\x01\n\x0bRecallOwner\x12\x0b\n\x03vin\x18\x01 \x01(\t\x12\x1a\n\x0c\x63ustomer_ids\x18\x02 \x03(\tB\x04\xb8\xbb\x18\x05\x12\x1a\n\x12unreachable_reason\x18\x03 \x01(\t\x12\x34\n\x05state\x18\x04 \x01(\x0e\x32%.marque.vehicle.v1.RecallVehicleState\x12\x15\n\rmasked_fields\x18\x05 \x03(\t\"\xb0\x01\n\x0cRecallNotice\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12\x0e\n\x06\x64\x65\x66\x65\x63t\x18\x03 \x01(\t\x12\x0e\n\x06remedy\x18\x04 \x01(\t\x12\x34\n\x05state\x18\x05 \x01(\x0e\x32%.marque.vehicle.v1.RecallVehicleState\x12-\n\topen_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*s\n\x0bRecallState\x12\x1c\n\x18RECALL_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12RECALL_STATE_DRAFT\x10\x01\x12\x15\n\x11RECALL_STATE_OPEN\x10\x02\x12\x17\n\x13RECALL_STATE_CLOSED\x10\x03*|\n\x12RecallVehicleState\x12$\n RECALL_VEHICLE_STATE_UNSPECIFIED\x10\x00\x12\x1d\n\x19RECALL_VEHICLE_STATE_OPEN\x10\x01\x12!\n\x1dRECALL_VEHICLE_STATE_REMEDIED\x10\x02*\x9e\x01\n\x10RecallRemedyKind\x12\"\n\x1eRECALL_REMEDY_KIND_UNSPECIFIED\x10\x00\x12#\n\x1fRECALL_REMEDY_KIND_REPAIR_ORDER\x10\x01\x12#\n\x1fRECALL_REMEDY_KIND_OVER_THE_AIR\x10\x02\x12\x1c\n\x18RECALL_REMEDY_KIND_OTHER\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1emarque/vehicle/v1/recall.proto\x12\x11marque.vehicle.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fmarque/options/v1/options.proto\"\x8f\x01\n\rRecallWording\x12+\n\rlanguage_code\x18\x01 \x01(\tB\x14\xe2\x41\x01\x02\xbaH\rr\x0bR\x05zh-CNR\x02\x65n\x12\x1d\n\x05title\x18\x02 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x05\x10\x01\x18\xc8\x01\x12\x18\n\x06\x64\x65\x66\x65\x63t\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xc0>\x12\x18\n\x06remedy\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\xc0>\"\xc6\x01\n\x0bRecallScope\x12\x15\n\x07version\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x1b\n\rvehicle_count\x18\x02 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x19\n\x0b\x61\x64\x64\x65\x64_count\x18\x03 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x1b\n\rremoved_count\x18\x04 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x14\n\x06\x64igest\x18\x05 \x01(\tB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x66reeze_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\"\xfb\x05\n\x06Recall\x12\x17\n\trecall_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12?\n\x04\x63ode\x18\x02 \x01(\tB1\xe2\x41\x02\x02\x05\xbaH)r$2\"^[A-Za-z0-9][A-Za-z0-9._/-]{0,39}$\xd8\x01\x01\x12\x1b\n\x05title\x18\x03 \x01(\tB\x0c\xe2\x41\x01\x02\xbaH\x05r\x03\x18\xc8\x01\x12\x18\n\x06\x64\x65\x66\x65\x63t\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\xc0>\x12\x18\n\x06remedy\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\xc0>\x12\x32\n\x16remedy_operation_codes\x18\x06 \x03(\tB\x12\xbaH\x0f\x92\x01\x0c\x10\x14\x18\x01\"\x06r\x04\x10\x01\x18 \x12$\n\x06market\x18\x07 \x01(\tB\x14\xbaH\x11r\x0c\x32\n^[A-Z]{2}$\xd8\x01\x01\x12\x33\n\x05state\x18\x08 \x01(\x0e\x32\x1e.marque.vehicle.v1.RecallStateB\x04\xe2\x41\x01\x03\x12\x34\n\x06scopes\x18\t \x03(\x0b\x32\x1e.marque.vehicle.v1.RecallScopeB\x04\xe2\x41\x01\x03\x12\x33\n\topen_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x34\n\nclose_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0bupdate_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x16\n\x04\x65tag\x18\x0e \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x8f\x01\n\x08wordings\x18\x0f \x03(\x0b\x32 .marque.vehicle.v1.RecallWordingB[\xbaHX\x92\x01\x02\x10\x02\xba\x01P\n\rwordings.once\x12\x18\x65\x61\x63h language comes once\x1a%this.map(w, w.language_code).unique()\"f\n\x0bRecallModel\x12\x13\n\x0brecall_code\x18\x01 \x01(\t\x12\x11\n\trecall_id\x18\x02 \x01(\t\x12\x0c\n\x04make\x18\x03 \x01(\t\x12\r\n\x05model\x18\x04 \x01(\t\x12\x12\n\nmodel_year\x18\x05 \x01(\x05\"\xfe\x02\n\rRecallVehicle\x12\x0b\n\x03vin\x18\x01 \x01(\t\x12\x34\n\x05state\x18\x02 \x01(\x0e\x32%.marque.vehicle.v1.RecallVehicleState\x12\x15\n\rscope_version\x18\x03 \x01(\x05\x12/\n\x0bremedy_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x38\n\x0bremedy_kind\x18\x05 \x01(\x0e\x32#.marque.vehicle.v1.RecallRemedyKind\x12\x11\n\tdealer_id\x18\x06 \x01(\t\x12\x17\n\x0frepair_order_id\x18\x07 \x01(\t\x12\x46\n\x12unreachable_reason\x18\x08 \x01(\x0e\x32*.marque.vehicle.v1.RecallUnreachableReason\x12\x34\n\x10unreachable_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x9f\x01\n\x0bRecallOwner\x12\x0b\n\x03vin\x18\x01 \x01(\t\x12\x1a\n\x0c\x63ustomer_ids\x18\x02 \x03(\tB\x04\xb8\xbb\x18\x05\x12\x1a\n\x12unreachable_reason\x18\x03 \x01(\t\x12\x34\n\x05state\x18\x04 \x01(\x0e\x32%.marque.vehicle.v1.RecallVehicleState\x12\x15\n\rmasked_fields\x18\x05 \x03(\t\"\xb0\x01\n\x0cRecallNotice\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12\x0e\n\x06\x64\x65\x66\x65\x63t\x18\x03 \x01(\t\x12\x0e\n\x06remedy\x18\x04 \x01(\t\x12\x34\n\x05state\x18\x05 \x01(\x0e\x32%.marque.vehicle.v1.RecallVehicleState\x12-\n\topen_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*s\n\x0bRecallState\x12\x1c\n\x18RECALL_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12RECALL_STATE_DRAFT\x10\x01\x12\x15\n\x11RECALL_STATE_OPEN\x10\x02\x12\x17\n\x13RECALL_STATE_CLOSED\x10\x03*|\n\x12RecallVehicleState\x12$\n RECALL_VEHICLE_STATE_UNSPECIFIED\x10\x00\x12\x1d\n\x19RECALL_VEHICLE_STATE_OPEN\x10\x01\x12!\n\x1dRECALL_VEHICLE_STATE_REMEDIED\x10\x02*\xc1\x01\n\x10RecallRemedyKind\x12\"\n\x1eRECALL_REMEDY_KIND_UNSPECIFIED\x10\x00\x12#\n\x1fRECALL_REMEDY_KIND_REPAIR_ORDER\x10\x01\x12#\n\x1fRECALL_REMEDY_KIND_OVER_THE_AIR\x10\x02\x12\x1c\n\x18RECALL_REMEDY_KIND_OTHER\x10\x03\x12!\n\x1dRECALL_REMEDY_KIND_NOT_NEEDED\x10\x04*\x91\x02\n\x17RecallUnreachableReason\x12)\n%RECALL_UNREACHABLE_REASON_UNSPECIFIED\x10\x00\x12&\n\"RECALL_UNREACHABLE_REASON_EXPORTED\x10\x01\x12$\n RECALL_UNREACHABLE_REASON_STOLEN\x10\x02\x12&\n\"RECALL_UNREACHABLE_REASON_SCRAPPED\x10\x03\x12\x30\n,RECALL_UNREACHABLE_REASON_NOTICE_UNDELIVERED\x10\x04\x12#\n\x1fRECALL_UNREACHABLE_REASON_OTHER\x10\x05*p\n\x0fRecallAuthority\x12 \n\x1cRECALL_AUTHORITY_UNSPECIFIED\x10\x00\x12\x1d\n\x19RECALL_AUTHORITY_US_NHTSA\x10\x01\x12\x1c\n\x18RECALL_AUTHORITY_CN_SAMR\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'marque.vehicle.v1.recall_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_RECALLWORDING'].fields_by_name['language_code']._loaded_options = None
+  _globals['_RECALLWORDING'].fields_by_name['language_code']._serialized_options = b'\342A\001\002\272H\rr\013R\005zh-CNR\002en'
+  _globals['_RECALLWORDING'].fields_by_name['title']._loaded_options = None
+  _globals['_RECALLWORDING'].fields_by_name['title']._serialized_options = b'\342A\001\002\272H\007r\005\020\001\030\310\001'
+  _globals['_RECALLWORDING'].fields_by_name['defect']._loaded_options = None
+  _globals['_RECALLWORDING'].fields_by_name['defect']._serialized_options = b'\272H\005r\003\030\300>'
+  _globals['_RECALLWORDING'].fields_by_name['remedy']._loaded_options = None
+  _globals['_RECALLWORDING'].fields_by_name['remedy']._serialized_options = b'\272H\005r\003\030\300>'
   _globals['_RECALLSCOPE'].fields_by_name['version']._loaded_options = None
   _globals['_RECALLSCOPE'].fields_by_name['version']._serialized_options = b'\342A\001\003'
   _globals['_RECALLSCOPE'].fields_by_name['vehicle_count']._loaded_options = None
@@ -75,24 +83,32 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RECALL'].fields_by_name['update_time']._serialized_options = b'\342A\001\003'
   _globals['_RECALL'].fields_by_name['etag']._loaded_options = None
   _globals['_RECALL'].fields_by_name['etag']._serialized_options = b'\272H\005r\003\030\200\001'
+  _globals['_RECALL'].fields_by_name['wordings']._loaded_options = None
+  _globals['_RECALL'].fields_by_name['wordings']._serialized_options = b'\272HX\222\001\002\020\002\272\001P\n\rwordings.once\022\030each language comes once\032%this.map(w, w.language_code).unique()'
   _globals['_RECALLOWNER'].fields_by_name['customer_ids']._loaded_options = None
   _globals['_RECALLOWNER'].fields_by_name['customer_ids']._serialized_options = b'\270\273\030\005'
-  _globals['_RECALLSTATE']._serialized_start=1706
-  _globals['_RECALLSTATE']._serialized_end=1821
-  _globals['_RECALLVEHICLESTATE']._serialized_start=1823
-  _globals['_RECALLVEHICLESTATE']._serialized_end=1947
-  _globals['_RECALLREMEDYKIND']._serialized_start=1950
-  _globals['_RECALLREMEDYKIND']._serialized_end=2108
-  _globals['_RECALLSCOPE']._serialized_start=182
-  _globals['_RECALLSCOPE']._serialized_end=380
-  _globals['_RECALL']._serialized_start=383
-  _globals['_RECALL']._serialized_end=1000
-  _globals['_RECALLMODEL']._serialized_start=1002
-  _globals['_RECALLMODEL']._serialized_end=1104
-  _globals['_RECALLVEHICLE']._serialized_start=1107
-  _globals['_RECALLVEHICLE']._serialized_end=1363
-  _globals['_RECALLOWNER']._serialized_start=1366
-  _globals['_RECALLOWNER']._serialized_end=1525
-  _globals['_RECALLNOTICE']._serialized_start=1528
-  _globals['_RECALLNOTICE']._serialized_end=1704
+  _globals['_RECALLSTATE']._serialized_start=2124
+  _globals['_RECALLSTATE']._serialized_end=2239
+  _globals['_RECALLVEHICLESTATE']._serialized_start=2241
+  _globals['_RECALLVEHICLESTATE']._serialized_end=2365
+  _globals['_RECALLREMEDYKIND']._serialized_start=2368
+  _globals['_RECALLREMEDYKIND']._serialized_end=2561
+  _globals['_RECALLUNREACHABLEREASON']._serialized_start=2564
+  _globals['_RECALLUNREACHABLEREASON']._serialized_end=2837
+  _globals['_RECALLAUTHORITY']._serialized_start=2839
+  _globals['_RECALLAUTHORITY']._serialized_end=2951
+  _globals['_RECALLWORDING']._serialized_start=182
+  _globals['_RECALLWORDING']._serialized_end=325
+  _globals['_RECALLSCOPE']._serialized_start=328
+  _globals['_RECALLSCOPE']._serialized_end=526
+  _globals['_RECALL']._serialized_start=529
+  _globals['_RECALL']._serialized_end=1292
+  _globals['_RECALLMODEL']._serialized_start=1294
+  _globals['_RECALLMODEL']._serialized_end=1396
+  _globals['_RECALLVEHICLE']._serialized_start=1399
+  _globals['_RECALLVEHICLE']._serialized_end=1781
+  _globals['_RECALLOWNER']._serialized_start=1784
+  _globals['_RECALLOWNER']._serialized_end=1943
+  _globals['_RECALLNOTICE']._serialized_start=1946
+  _globals['_RECALLNOTICE']._serialized_end=2122
 # @@protoc_insertion_point(module_scope)

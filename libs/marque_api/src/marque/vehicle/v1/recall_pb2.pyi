@@ -86,6 +86,8 @@ class _RecallRemedyKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reca
     """Over the air."""
     RECALL_REMEDY_KIND_OTHER: _RecallRemedyKind.ValueType  # 3
     """Otherwise, for example because the car was scrapped."""
+    RECALL_REMEDY_KIND_NOT_NEEDED: _RecallRemedyKind.ValueType  # 4
+    """It was inspected and did not need the remedy."""
 
 class RecallRemedyKind(_RecallRemedyKind, metaclass=_RecallRemedyKindEnumTypeWrapper):
     """How a car was remedied."""
@@ -98,7 +100,107 @@ RECALL_REMEDY_KIND_OVER_THE_AIR: RecallRemedyKind.ValueType  # 2
 """Over the air."""
 RECALL_REMEDY_KIND_OTHER: RecallRemedyKind.ValueType  # 3
 """Otherwise, for example because the car was scrapped."""
+RECALL_REMEDY_KIND_NOT_NEEDED: RecallRemedyKind.ValueType  # 4
+"""It was inspected and did not need the remedy."""
 Global___RecallRemedyKind: _TypeAlias = RecallRemedyKind  # noqa: Y015
+
+class _RecallUnreachableReason:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _RecallUnreachableReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RecallUnreachableReason.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    RECALL_UNREACHABLE_REASON_UNSPECIFIED: _RecallUnreachableReason.ValueType  # 0
+    """Not stated; nothing is known against reaching it."""
+    RECALL_UNREACHABLE_REASON_EXPORTED: _RecallUnreachableReason.ValueType  # 1
+    """It was exported."""
+    RECALL_UNREACHABLE_REASON_STOLEN: _RecallUnreachableReason.ValueType  # 2
+    """It was stolen."""
+    RECALL_UNREACHABLE_REASON_SCRAPPED: _RecallUnreachableReason.ValueType  # 3
+    """It was scrapped."""
+    RECALL_UNREACHABLE_REASON_NOTICE_UNDELIVERED: _RecallUnreachableReason.ValueType  # 4
+    """The notice could not be delivered."""
+    RECALL_UNREACHABLE_REASON_OTHER: _RecallUnreachableReason.ValueType  # 5
+    """Another reason."""
+
+class RecallUnreachableReason(_RecallUnreachableReason, metaclass=_RecallUnreachableReasonEnumTypeWrapper):
+    """Why a car of a recall cannot be remedied, in the categories of 49 CFR 573.7(b)(5)."""
+
+RECALL_UNREACHABLE_REASON_UNSPECIFIED: RecallUnreachableReason.ValueType  # 0
+"""Not stated; nothing is known against reaching it."""
+RECALL_UNREACHABLE_REASON_EXPORTED: RecallUnreachableReason.ValueType  # 1
+"""It was exported."""
+RECALL_UNREACHABLE_REASON_STOLEN: RecallUnreachableReason.ValueType  # 2
+"""It was stolen."""
+RECALL_UNREACHABLE_REASON_SCRAPPED: RecallUnreachableReason.ValueType  # 3
+"""It was scrapped."""
+RECALL_UNREACHABLE_REASON_NOTICE_UNDELIVERED: RecallUnreachableReason.ValueType  # 4
+"""The notice could not be delivered."""
+RECALL_UNREACHABLE_REASON_OTHER: RecallUnreachableReason.ValueType  # 5
+"""Another reason."""
+Global___RecallUnreachableReason: _TypeAlias = RecallUnreachableReason  # noqa: Y015
+
+class _RecallAuthority:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _RecallAuthorityEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RecallAuthority.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    RECALL_AUTHORITY_UNSPECIFIED: _RecallAuthority.ValueType  # 0
+    """Not stated; refused where a value is needed."""
+    RECALL_AUTHORITY_US_NHTSA: _RecallAuthority.ValueType  # 1
+    """The NHTSA of the United States: a row for each calendar quarter, with the figures of 49 CFR 573.7(b)."""
+    RECALL_AUTHORITY_CN_SAMR: _RecallAuthority.ValueType  # 2
+    """The SAMR of China: a row for each three months from the beginning on (阶段性报告), and the summary of a recall that was
+    closed (总结报告).
+    """
+
+class RecallAuthority(_RecallAuthority, metaclass=_RecallAuthorityEnumTypeWrapper):
+    """The authority that a report on a recall is made for."""
+
+RECALL_AUTHORITY_UNSPECIFIED: RecallAuthority.ValueType  # 0
+"""Not stated; refused where a value is needed."""
+RECALL_AUTHORITY_US_NHTSA: RecallAuthority.ValueType  # 1
+"""The NHTSA of the United States: a row for each calendar quarter, with the figures of 49 CFR 573.7(b)."""
+RECALL_AUTHORITY_CN_SAMR: RecallAuthority.ValueType  # 2
+"""The SAMR of China: a row for each three months from the beginning on (阶段性报告), and the summary of a recall that was
+closed (总结报告).
+"""
+Global___RecallAuthority: _TypeAlias = RecallAuthority  # noqa: Y015
+
+@_typing.final
+class RecallWording(_message.Message):
+    """The words of a recall in another language than its own."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LANGUAGE_CODE_FIELD_NUMBER: _builtins.int
+    TITLE_FIELD_NUMBER: _builtins.int
+    DEFECT_FIELD_NUMBER: _builtins.int
+    REMEDY_FIELD_NUMBER: _builtins.int
+    language_code: _builtins.str
+    """The language."""
+    title: _builtins.str
+    """What it is called."""
+    defect: _builtins.str
+    """The defect and what may come of it."""
+    remedy: _builtins.str
+    """What is done about it."""
+    def __init__(
+        self,
+        *,
+        language_code: _builtins.str = ...,
+        title: _builtins.str = ...,
+        defect: _builtins.str = ...,
+        remedy: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["defect", b"defect", "language_code", b"language_code", "remedy", b"remedy", "title", b"title"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecallWording: _TypeAlias = RecallWording  # noqa: Y015
 
 @_typing.final
 class RecallScope(_message.Message):
@@ -164,6 +266,7 @@ class Recall(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
+    WORDINGS_FIELD_NUMBER: _builtins.int
     recall_id: _builtins.str
     """The id, UUID text."""
     code: _builtins.str
@@ -208,6 +311,10 @@ class Recall(_message.Message):
     def update_time(self) -> _timestamp_pb2.Timestamp:
         """When it was changed last."""
 
+    @_builtins.property
+    def wordings(self) -> _containers.RepeatedCompositeFieldContainer[Global___RecallWording]:
+        """Its words in other languages, each language once; what the public reads by `LookUpRecalls`."""
+
     def __init__(
         self,
         *,
@@ -225,10 +332,11 @@ class Recall(_message.Message):
         create_time: _timestamp_pb2.Timestamp | None = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
         etag: _builtins.str = ...,
+        wordings: _abc.Iterable[Global___RecallWording] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["close_time", b"close_time", "create_time", b"create_time", "open_time", b"open_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["close_time", b"close_time", "code", b"code", "create_time", b"create_time", "defect", b"defect", "etag", b"etag", "market", b"market", "open_time", b"open_time", "recall_id", b"recall_id", "remedy", b"remedy", "remedy_operation_codes", b"remedy_operation_codes", "scopes", b"scopes", "state", b"state", "title", b"title", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["close_time", b"close_time", "code", b"code", "create_time", b"create_time", "defect", b"defect", "etag", b"etag", "market", b"market", "open_time", b"open_time", "recall_id", b"recall_id", "remedy", b"remedy", "remedy_operation_codes", b"remedy_operation_codes", "scopes", b"scopes", "state", b"state", "title", b"title", "update_time", b"update_time", "wordings", b"wordings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -285,6 +393,8 @@ class RecallVehicle(_message.Message):
     REMEDY_KIND_FIELD_NUMBER: _builtins.int
     DEALER_ID_FIELD_NUMBER: _builtins.int
     REPAIR_ORDER_ID_FIELD_NUMBER: _builtins.int
+    UNREACHABLE_REASON_FIELD_NUMBER: _builtins.int
+    UNREACHABLE_TIME_FIELD_NUMBER: _builtins.int
     vin: _builtins.str
     """The car; it need not be registered."""
     state: Global___RecallVehicleState.ValueType
@@ -297,9 +407,15 @@ class RecallVehicle(_message.Message):
     """The station that remedied it; empty for none."""
     repair_order_id: _builtins.str
     """The repair order that remedied it; empty for none."""
+    unreachable_reason: Global___RecallUnreachableReason.ValueType
+    """Why it cannot be remedied, where somebody found out; a remedy counts before it."""
     @_builtins.property
     def remedy_time(self) -> _timestamp_pb2.Timestamp:
         """When it was remedied; absent before."""
+
+    @_builtins.property
+    def unreachable_time(self) -> _timestamp_pb2.Timestamp:
+        """When that was found; absent where nothing was."""
 
     def __init__(
         self,
@@ -311,10 +427,12 @@ class RecallVehicle(_message.Message):
         remedy_kind: Global___RecallRemedyKind.ValueType = ...,
         dealer_id: _builtins.str = ...,
         repair_order_id: _builtins.str = ...,
+        unreachable_reason: Global___RecallUnreachableReason.ValueType = ...,
+        unreachable_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["remedy_time", b"remedy_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["remedy_time", b"remedy_time", "unreachable_time", b"unreachable_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dealer_id", b"dealer_id", "remedy_kind", b"remedy_kind", "remedy_time", b"remedy_time", "repair_order_id", b"repair_order_id", "scope_version", b"scope_version", "state", b"state", "vin", b"vin"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dealer_id", b"dealer_id", "remedy_kind", b"remedy_kind", "remedy_time", b"remedy_time", "repair_order_id", b"repair_order_id", "scope_version", b"scope_version", "state", b"state", "unreachable_reason", b"unreachable_reason", "unreachable_time", b"unreachable_time", "vin", b"vin"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -334,8 +452,8 @@ class RecallOwner(_message.Message):
     vin: _builtins.str
     """The car."""
     unreachable_reason: _builtins.str
-    """Why nobody can be reached, as a constant: NOT_REGISTERED (the platform does not know the car) or NO_OWNER_KNOWN; empty
-    where there is an owner.
+    """Why nobody can be reached, as a constant: EXPORTED, STOLEN, SCRAPPED, NOTICE_UNDELIVERED or OTHER where somebody found
+    so, else NOT_REGISTERED (the platform does not know the car) or NO_OWNER_KNOWN; empty where there is an owner.
     """
     state: Global___RecallVehicleState.ValueType
     """Where the car stands."""
@@ -385,7 +503,7 @@ class RecallNotice(_message.Message):
     remedy: _builtins.str
     """What is done about it; empty while no remedy is known."""
     state: Global___RecallVehicleState.ValueType
-    """Where this car stands."""
+    """Where this car stands: always open, as what was remedied is not told to the public."""
     @_builtins.property
     def open_time(self) -> _timestamp_pb2.Timestamp:
         """When the recall was opened."""

@@ -505,6 +505,110 @@ class RecordRecallRemedyRequest(_message.Message):
 Global___RecordRecallRemedyRequest: _TypeAlias = RecordRecallRemedyRequest  # noqa: Y015
 
 @_typing.final
+class RecordRecallUnreachableRequest(_message.Message):
+    """Says why a car cannot be remedied."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECALL_ID_FIELD_NUMBER: _builtins.int
+    VIN_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    FOUND_TIME_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    recall_id: _builtins.str
+    """The recall."""
+    vin: _builtins.str
+    """The car."""
+    reason: _recall_pb2.RecallUnreachableReason.ValueType
+    """Why; unspecified takes back what was said."""
+    request_id: _builtins.str
+    """A key of the caller's choice, which makes a retry give the first answer and change nothing; over HTTP the
+    `Idempotency-Key` header. Another request under the same key is refused with REQUEST_ID_REUSED.
+    """
+    @_builtins.property
+    def found_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was found; the present where absent."""
+
+    def __init__(
+        self,
+        *,
+        recall_id: _builtins.str = ...,
+        vin: _builtins.str = ...,
+        reason: _recall_pb2.RecallUnreachableReason.ValueType = ...,
+        found_time: _timestamp_pb2.Timestamp | None = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["found_time", b"found_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["found_time", b"found_time", "reason", b"reason", "recall_id", b"recall_id", "request_id", b"request_id", "vin", b"vin"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordRecallUnreachableRequest: _TypeAlias = RecordRecallUnreachableRequest  # noqa: Y015
+
+@_typing.final
+class GetRecallReportRequest(_message.Message):
+    """Asks for the report on a recall."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECALL_ID_FIELD_NUMBER: _builtins.int
+    AUTHORITY_FIELD_NUMBER: _builtins.int
+    UNTIL_DATE_FIELD_NUMBER: _builtins.int
+    recall_id: _builtins.str
+    """The recall."""
+    authority: _recall_pb2.RecallAuthority.ValueType
+    """The authority, whose form the report has."""
+    @_builtins.property
+    def until_date(self) -> _date_pb2.Date:
+        """The last day of the report; absent for today. Periods that it cuts off are told as far as they have come."""
+
+    def __init__(
+        self,
+        *,
+        recall_id: _builtins.str = ...,
+        authority: _recall_pb2.RecallAuthority.ValueType = ...,
+        until_date: _date_pb2.Date | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["until_date", b"until_date"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["authority", b"authority", "recall_id", b"recall_id", "until_date", b"until_date"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetRecallReportRequest: _TypeAlias = GetRecallReportRequest  # noqa: Y015
+
+@_typing.final
+class RecallReport(_message.Message):
+    """A report on a recall."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CSV_FIELD_NUMBER: _builtins.int
+    SHA256_FIELD_NUMBER: _builtins.int
+    FILE_NAME_FIELD_NUMBER: _builtins.int
+    csv: _builtins.str
+    """A CSV file, UTF-8: for China with a byte-order mark and Chinese headings, as office programs there expect."""
+    sha256: _builtins.str
+    """SHA-256 of the file in hexadecimal, for who wants to show later that it was not changed."""
+    file_name: _builtins.str
+    """A name for the file."""
+    def __init__(
+        self,
+        *,
+        csv: _builtins.str = ...,
+        sha256: _builtins.str = ...,
+        file_name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["csv", b"csv", "file_name", b"file_name", "sha256", b"sha256"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecallReport: _TypeAlias = RecallReport  # noqa: Y015
+
+@_typing.final
 class GetRecallCompletionRequest(_message.Message):
     """Asks how far a recall has come."""
 
@@ -669,16 +773,20 @@ class LookUpRecallsRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     VIN_FIELD_NUMBER: _builtins.int
+    LANGUAGE_CODE_FIELD_NUMBER: _builtins.int
     vin: _builtins.str
     """The VIN; spaces, hyphens and small letters are understood."""
+    language_code: _builtins.str
+    """The language of the answer, where the recall has words in it; empty, and else, the recall's own words."""
     def __init__(
         self,
         *,
         vin: _builtins.str = ...,
+        language_code: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["vin", b"vin"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["language_code", b"language_code", "vin", b"vin"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -693,7 +801,7 @@ class LookUpRecallsResponse(_message.Message):
     RECALLS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def recalls(self) -> _containers.RepeatedCompositeFieldContainer[_recall_pb2.RecallNotice]:
-        """The recalls, those that are to be remedied first, then the latest first."""
+        """The recalls that are to be remedied, the latest first."""
 
     def __init__(
         self,

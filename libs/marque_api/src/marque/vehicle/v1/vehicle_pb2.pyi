@@ -230,7 +230,7 @@ class Vehicle(_message.Message):
 
     @_builtins.property
     def update_time(self) -> _timestamp_pb2.Timestamp:
-        """When the row was last changed."""
+        """When the row was last changed; visits that are imported bring a reading of the odometer without moving it."""
 
     @_builtins.property
     def masked_fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:

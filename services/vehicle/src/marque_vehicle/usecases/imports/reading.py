@@ -46,12 +46,10 @@ class Reading:
 
     def vin(self, text: str, market: str | None) -> str:
         """Reads a VIN; `market` None asks for its shape only, else for the law of that market (empty: of the maker's country)."""
-        found = vins.check(text, market or "")
-        wrong = [one for one in found.problems if not one.advisory]
-        if market is None and found.shape:
-            wrong = []
-        for one in wrong:
-            self.refuse("vin", one.reason, one.description)
+        found = vins.shape(text) if market is None else vins.check(text, market)
+        for one in found.problems:
+            if not one.advisory:
+                self.refuse("vin", one.reason, one.description)
         return found.vin
 
     def day(self, field: str, text: str) -> date | None:

@@ -18,7 +18,7 @@ from marque_vehicle import events
 from marque_vehicle.clients import Customers
 from marque_vehicle.mapping.repair_orders import stage_entry
 from marque_vehicle.models import RepairOrder, Vehicle
-from marque_vehicle.repository import bulk
+from marque_vehicle.repository import bulk, visits
 from marque_vehicle.repository import scope as scopes
 from marque_vehicle.rules import lines as line_rules
 from marque_vehicle.rules import stages
@@ -109,8 +109,8 @@ def _check(found: Reading, row: Any, now: datetime) -> None:
 
 
 async def _apply(uow: UnitOfWork, wave: list[tuple[int, Reading]], outcomes: dict[int, RowOutcome]) -> None:
-    cars = await bulk.lock_vehicles(uow.session, [reading.values["vin"] for _, reading in wave])
-    known = await bulk.orders_by_number(uow.session, [_key(reading) for _, reading in wave])
+    cars = await visits.lock_cars(uow.session, [reading.values["vin"] for _, reading in wave])
+    known = await visits.known(uow.session, [_key(reading) for _, reading in wave])
     fresh: list[tuple[int, Reading]] = []
     changed: list[tuple[RepairOrder, bool]] = []
     for place, reading in wave:
@@ -128,11 +128,8 @@ async def _apply(uow: UnitOfWork, wave: list[tuple[int, Reading]], outcomes: dic
         uow.audit("import", "repair_order", str(order.repair_order_id))
     await recalls.remedied_by(uow, [order for order, closed in changed if closed])
     await lemon.look_later(uow, [order for order, _ in changed])
-    inserted = await _insert(uow, [reading for _, reading in fresh])
-    for place, reading in fresh:
-        if reading.values["repair_order_id"] not in inserted:  # written by somebody else since it was looked for
-            reading.refuse("number", "REPAIR_ORDER_NUMBER_TAKEN", "This order is being written by somebody else.")
-        outcomes[place] = reading.rejected if reading.violations else reading.outcome(CREATED)
+    await _insert(uow, [reading for _, reading in fresh])
+    outcomes |= {place: reading.outcome(CREATED) for place, reading in fresh}
     await _read_odometers(uow, [reading for _, reading in wave if not reading.violations], cars)
     await maintenance.look_later(uow, {reading.values["vin"] for _, reading in wave if not reading.violations})
 
@@ -175,7 +172,9 @@ def _again(reading: Reading, order: RepairOrder, changed: list[tuple[RepairOrder
     return reading.outcome(UPDATED)
 
 
-async def _insert(uow: UnitOfWork, readings: list[Reading]) -> set[uuid.UUID]:
+async def _insert(uow: UnitOfWork, readings: list[Reading]) -> None:
+    if not readings:
+        return
     for reading in readings:
         values, closed = reading.values, reading.values["close_time"]
         history = [stage_entry(stages.CHECKED_IN, values["open_time"], values["promised_time"])]
@@ -189,20 +188,18 @@ async def _insert(uow: UnitOfWork, readings: list[Reading]) -> set[uuid.UUID]:
             "stage_history": [*history, stage_entry(stages.COLLECTED, closed, None)] if closed else history,
         }
     rows = [reading.values for reading in readings]
-    inserted: set[uuid.UUID] = await bulk.insert_new(uow.session, RepairOrder, rows, "repair_order_id")
-    written = [row for row in rows if row["repair_order_id"] in inserted]
-    await bulk.relate_all(uow.session, [(row["dealer_id"], row["vin"]) for row in written])
-    orders = [SimpleNamespace(**{**row, "adviser_staff_id": None}) for row in written]
-    for row, order in zip(written, orders, strict=True):
+    await visits.insert(uow.session, rows)
+    await bulk.relate_all(uow.session, [(row["dealer_id"], row["vin"]) for row in rows])
+    orders = [SimpleNamespace(**row, adviser_staff_id=None) for row in rows]
+    for order in orders:
         told: list[Any] = [events.repair_order_opened(order)]
-        told += [events.repair_order_closed(order)] if row["close_time"] else []
+        told += [events.repair_order_closed(order)] if order.close_time else []
         for event in told:
             event.aggregate_version = 1
             uow.emit(event)
-        uow.audit("import", "repair_order", str(row["repair_order_id"]))
+        uow.audit("import", "repair_order", str(order.repair_order_id))
     await recalls.remedied_by(uow, [order for order in orders if order.close_time])
     await lemon.look_later(uow, orders)
-    return inserted
 
 
 async def _read_odometers(uow: UnitOfWork, readings: list[Reading], cars: dict[str, Any]) -> None:
@@ -216,14 +213,4 @@ async def _read_odometers(uow: UnitOfWork, readings: list[Reading], cars: dict[s
         floor = best.get(car.vin, (car.odometer_time, car.odometer_km))
         if km > floor[1] and (floor[0] is None or moment >= floor[0]):
             best[car.vin] = (moment, km)
-    changes = [
-        {
-            "vin": vin,
-            "version": cars[vin].version + 1,
-            "update_time": uow.now,
-            "odometer_km": km,
-            "odometer_time": moment,
-        }
-        for vin, (moment, km) in sorted(best.items())
-    ]
-    await bulk.update_all(uow.session, Vehicle, changes, "vin")
+    await visits.read_odometers(uow.session, [(vin, km, moment) for vin, (moment, km) in best.items()])
