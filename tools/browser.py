@@ -26,9 +26,7 @@ def install() -> str:
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     for step in _STEPS:
         try:
-            done = subprocess.run(
-                step, capture_output=True, text=True, env=environment, timeout=PATIENCE, check=False
-            )
+            done = subprocess.run(step, capture_output=True, text=True, env=environment, timeout=PATIENCE, check=False)
         except subprocess.TimeoutExpired:
             return f"{' '.join(step)} took longer than {PATIENCE} s"
         if done.returncode:
