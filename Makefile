@@ -21,12 +21,12 @@ help: ## Print the commands, grouped
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: run
-run: $(READY) ## Bring the whole platform up on sample data and stay (Ctrl-C stops it)
+run: $(READY) page ## Bring the whole platform up on sample data and stay (Ctrl-C stops it)
 	@python tools/ops_ui.py --detach
 	@devstack run
 
 .PHONY: up
-up: $(READY) ## Bring the platform up in the background; returns when it is ready
+up: $(READY) page ## Bring the platform up in the background; returns when it is ready
 	@python tools/ops_ui.py --detach
 	@devstack up
 
@@ -45,6 +45,8 @@ reset: $(READY) ## Stop the platform and forget its data
 .PHONY: test
 test: $(READY) check chart-tools sight-tools ## Pass every check and test (T=path for some of the tests)
 	@pytest -q -n 4 --dist loadfile --no-loadscope-reorder $(T)
+test: $(READY) check chart-tools sight-tools page browser ## Pass every check and test (T=path for some of the tests)
+	@pytest -q -n 3 --dist loadfile --no-loadscope-reorder $(T)
 
 ##@ Checks
 
@@ -88,6 +90,14 @@ proto: $(READY) ## Generate libs/marque_api and docs/events.md from proto/
 ops-ui: $(READY) ## Build the page of /ops/traces (needs Node; `make run` does so in the background)
 	@python tools/ops_ui.py
 
+.PHONY: page
+page: $(READY) ## Build the survey page's rules for browsers (seconds; the page works without them)
+	@python tools/page.py
+
+.PHONY: browser
+browser: $(READY) ## Chromium for the tests that need one, where Debian's can be had
+	@python tools/browser.py
+
 .PHONY: sight-tools
 sight-tools: $(READY)
 	@python tools/prometheus.py
@@ -128,7 +138,7 @@ chart-files: chart-tools ## Write what the charts say of the services, and the r
 	@python tools/charts.py renders
 
 .PHONY: images
-images: $(READY) ## Container images by buildah or docker (BASE=, REGISTRY=, VERSION=; I="--only customer" for one)
+images: $(READY) page ## Container images by buildah or docker (BASE=, REGISTRY=, VERSION=; I="--only customer" for one)
 	@python -m devstack.delivery.build $(I)
 
 ##@ Measuring
@@ -143,7 +153,7 @@ soak: $(READY) ## The long proofs: thousands of kills, hundreds of bad requests 
 	@pytest -q --soak -m soak --timeout 10800 $(T)
 
 .PHONY: setup
-setup: $(READY) ## Install everything into .venv (every other target does so when it is needed)
+setup: $(READY) page ## Install everything into .venv (every other target does so when it is needed)
 
 $(READY): requirements.lock requirements-bootstrap.lock $(addsuffix /pyproject.toml,$(PACKAGES))
 	@test -x $(BIN)/python || { echo "Setting up $(VENV) …"; $(PYTHON) -m venv $(VENV); }

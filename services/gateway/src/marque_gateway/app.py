@@ -75,10 +75,11 @@ def make_app(
     app.add_route(adf.PATH, adf.AdfDoor(upstreams).answer, methods=["POST"])
     app.add_route(mail.PATH, mail.MailDoor(upstreams).answer, methods=["POST"])
     app.add_route(downloads.PATH, downloads.Downloads(upstreams).answer, methods=["GET"])
-    surveys = survey.SurveyDoor(upstreams)
-    for name in survey.ASSETS:
-        app.add_route(f"/s/{name}", surveys.asset, methods=["GET"])
-    app.add_route(survey.PATH, surveys.answer, methods=["GET", "POST"])
+    look = survey.Look()
+    for path in (survey.RULES, *(f"/s/{name}" for name in survey.ASSETS)):
+        app.add_route(path, look.asset, methods=["GET"])
+    app.add_route(survey.PATH, survey.SurveyDoor(upstreams, look).answer, methods=["GET", "POST"])
+    app.add_route(survey.PREVIEW, survey.PreviewDoor(upstreams, look).answer, methods=["GET"])
     app.add_route("/v1/{service}/imports", Uploads(upstreams).answer, methods=["POST"])
     app.add_route(f"{scim.PREFIX}/{{path:path}}", scim.Scim(upstreams, settings).answer, methods=list(_SCIM_METHODS))
     ops.add_to(app)

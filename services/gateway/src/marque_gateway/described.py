@@ -13,7 +13,7 @@ from marque.type.v1 import import_pb2
 from servicekit import contract
 from servicekit.bulk.readers import ENDINGS
 
-from marque_gateway import adf, downloads, mail
+from marque_gateway import adf, downloads, mail, survey
 from marque_gateway.openapi.constraints import keywords
 from marque_gateway.overview import PARTS
 from marque_gateway.upstream import method_of
@@ -142,7 +142,43 @@ def paths() -> dict[str, dict[str, Any]]:
         adf.PATH: {"post": _adf()},
         mail.PATH: {"post": _mail()},
         downloads.PATH: {"get": _download()},
+        survey.PREVIEW: {"get": _preview()},
         **{f"/v1/{service}/imports": {"post": _upload(service)} for service in uploading()},
+    }
+
+
+def _preview() -> dict[str, Any]:
+    return {
+        "operationId": "showQuestionnairePage",
+        "tags": ["QuestionnaireService"],
+        "summary": "Shows a questionnaire as people will see it.",
+        "description": "The page of the draft, or of a version, with its branching; it sends and keeps nothing.",
+        "parameters": [
+            {
+                "name": "questionnaire_id",
+                "in": "path",
+                "required": True,
+                "description": "The questionnaire.",
+                "schema": {"type": "string", "format": "uuid"},
+            },
+            {
+                "name": "number",
+                "in": "query",
+                "description": "The version; 0 for the draft.",
+                "schema": {"type": "integer", "minimum": 0, "maximum": 99999999},
+            },
+            {
+                "name": "language",
+                "in": "query",
+                "description": "The language, BCP 47; without it that of `Accept-Language`.",
+                "schema": {"type": "string", "maxLength": 35},
+            },
+            _LANGUAGE,
+        ],
+        "responses": {
+            "200": {"description": "The page.", "content": {"text/html": {"schema": {"type": "string"}}}},
+            **_PROBLEMS,
+        },
     }
 
 

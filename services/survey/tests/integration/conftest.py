@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import uuid
 from collections.abc import AsyncIterator
@@ -9,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest_asyncio
+from devstack.ports import free_port
 from google.protobuf import json_format
 from marque_survey.rules import links
 from servicekit import contract
@@ -125,6 +127,37 @@ class Desk:
             dealer, f"D{next(_numbers)}", region, group,
         )  # fmt: skip
         return dealer
+
+
+class Server:
+    """The service and the gateway as processes of their own, on doors that stay, with nothing of their last moment kept back."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+        self._doors = {"http_port": free_port(), "grpc_port": free_port(), "address_rate": 1_000_000}
+        self._settings: Any = None
+        self._processes: list[Any] = []
+
+    async def start(self) -> None:
+        """Starts both; the first time, or again."""
+        self._settings = self._settings or await self._platform.prepare("survey", grpc_port=free_port())
+        self._processes = [await self._platform.spawn_again("survey", self._settings)]
+        self._processes.append(await self._platform.spawn_gateway(**self._doors))
+
+    async def kill(self) -> None:
+        """Ends both at once, as a power cut would."""
+        for process in self._processes:
+            process.kill()
+            await asyncio.to_thread(process.wait)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def mortal(platform: Platform) -> AsyncIterator[tuple[Desk, Server]]:
+    """A survey service and a gateway that can be killed, once for each module of tests."""
+    server = Server(platform)
+    await server.start()
+    yield Desk(platform), server
+    await server.kill()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")

@@ -31,7 +31,9 @@ class TestSaving:
         assert "why" not in first.shown
         assert "why" in after.shown
         assert [(one.answer.question_code, one.answer.number) for one in again.answers] == [("nps", 2)]
-        assert not any(question.show_if or question.factor for question in again.document.questions)
+        assert [question.show_if for question in again.document.questions if question.show_if] == ["(answers.nps <= 6)"]
+        assert not any(question.factor or question.measure for question in again.document.questions)
+        assert not again.document.alarm_rules
 
     async def test_the_same_forty_times_and_what_is_older_change_nothing(self, desk: Any) -> None:
         invitation, token = await desk.invited()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import html.parser
+import json
 import re
 import uuid
 from collections.abc import AsyncIterator
@@ -96,6 +98,42 @@ class TestLooking:
         assert "not complete" in told[token[:-3]].text
         assert all("<form" not in answer.text for answer in told.values())
 
+    async def test_a_preview_shows_every_kind_of_question_to_staff_and_can_send_nothing(
+        self, desk: Any, web: httpx.AsyncClient
+    ) -> None:
+        made = await desk.make(languages=["en", "zh-CN"], questions=ROWED, alarm_rules=[], index="")
+        path = f"/v1/questionnaires/{made.questionnaire_id}/page"
+        bearer = {"authorization": f"Bearer {desk.platform.token('oem.manager')}"}
+        shown = await web.get(path, headers=bearer, params={"language": "zh"})
+        refused = [
+            await web.get(path),
+            await web.get(f"{path}?number=7", headers=bearer),
+            await web.get(f"{path}?number=x", headers=bearer),
+        ]
+        read = Labels(shown.text)
+
+        assert (shown.status_code, read.language, read.groups, read.unnamed) == (200, "zh-CN", len(ROWED), [])
+        assert 'data-token=""' in shown.text
+        assert re.search(r'id="f-why"[^>]* hidden', shown.text)
+        assert [one.status_code for one in refused] == [401, 404, 400]
+
+
+class TestRules:
+    async def test_conditions_are_told_inert_and_the_engine_comes_small_after_the_questions(
+        self, desk: Any, web: httpx.AsyncClient
+    ) -> None:
+        asked = {"code": "why", "kind": 4, "texts": {"en": "Why?"}, "valid_if": "answers.why != '</script><b>'"}
+        made = await desk.published(languages=["en"], titles={"en": "T"}, questions=[asked], alarm_rules=[], index="")
+        _, token = await desk.invited(made=made)
+        page = await web.get(f"/s/{token}")
+        (told,) = re.findall(r'<script type="application/json" id="questions">(.*?)</script>', page.text)
+        rules = await web.get("/s/rules.js")
+
+        assert json.loads(told)[0]["validIf"] == '(answers.why != "</script><b>")'
+        assert ("data-rules" in page.text) is (rules.status_code == 200)
+        assert rules.status_code == 404 or len(gzip.compress(rules.content)) < 100_000
+        assert (await web.get("/s/rules.js", headers={"accept-encoding": "identity"})).content == rules.content
+
 
 class TestScript:
     async def test_answers_by_the_script_s_way_are_kept_told_and_ended(self, desk: Any, web: httpx.AsyncClient) -> None:
@@ -135,6 +173,9 @@ class TestForm:
         assert re.search(r'id="f-why"[^>]*aria-invalid="true"', missing.text)
         assert re.search(r'id="f-nps"[^>]*aria-invalid="true"', wrong.text)
         assert (done.status_code, "Thank you!" in done.text) == (200, True)
+        assert re.findall(r"<d[td]>(.*?)</d[td]>", done.text)[:6] == [
+            "Would you &lt;b&gt;recommend&lt;/b&gt; us?", "2", "Why?", "Too long", "When?", "2026-02-03",
+        ]  # fmt: skip
         assert list(given["order"].choices) == ["b", "a"]
         assert (given["when"].date.day, given["grid"].rows[0].number) == (3, 4)
         assert (given["pair"].rows[0].number, given["pair"].rows[0].expected) == (1, 5)

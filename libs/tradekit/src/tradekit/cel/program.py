@@ -11,7 +11,7 @@ import cel
 from tradekit.cel.check import Names, check
 from tradekit.cel.errors import CelError
 from tradekit.cel.parse import parse
-from tradekit.cel.text import SIZE, written
+from tradekit.cel.text import FUNCTIONS, written
 from tradekit.cel.tree import Node
 from tradekit.cel.types import BOOL, Type
 
@@ -26,23 +26,22 @@ def _compiled(text: str) -> Any:
 
 
 class Program:
-    """An expression with its type; `evaluate` may be called from several tasks."""
+    """An expression with its type over declared names; `evaluate` may be called from several tasks. Raises CelError."""
 
-    def __init__(self, node: Node, type_: Type) -> None:
+    def __init__(self, node: Node, names: Names) -> None:
         self.node = node
-        self.type = type_
-        self._run = _compiled(written(node, run=True))
+        self.type: Type = check(node, names)
+        self._run = _compiled(written(node, run=names))
 
     @classmethod
     def of(cls, text: str, names: Names) -> Program:
         """Reads and checks an expression over declared names. Raises CelError."""
-        node = parse(text)
-        return cls(node, check(node, names))
+        return cls(parse(text), names)
 
     def evaluate(self, values: Mapping[str, Any]) -> Any:
         """Returns the value. Raises EvaluationError where there is none."""
         try:
-            return self._run.execute(cel.Context(variables=dict(values), functions={SIZE: len}))
+            return self._run.execute(cel.Context(variables=dict(values), functions=FUNCTIONS))
         except (KeyError, ArithmeticError, TypeError, ValueError, RuntimeError) as error:
             raise EvaluationError(type(error).__name__) from None
 

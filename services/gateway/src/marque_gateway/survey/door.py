@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import secrets
 from importlib import resources
 from typing import Any
@@ -21,7 +22,10 @@ from marque_gateway.survey.words import words
 from marque_gateway.upstream import Upstreams
 
 PATH = "/s/{token}"
-ASSETS = {"survey.js": "text/javascript; charset=utf-8", "survey.css": "text/css; charset=utf-8"}
+ASSETS = {name: f"text/{kind}; charset=utf-8" for name, kind in (("survey.js", "javascript"), ("survey.css", "css"))}
+RULES = "/s/rules.js"
+"""The engine of conditions for the browser, where `make page` built it; without it the page asks the server."""
+_BUILT = "built/rules.js"
 _SERVICE = "/marque.survey.v1.SurveyPageService"
 _OPEN, _FINISHED, _EXPIRED = 1, 2, 3
 _STATES = {_FINISHED: ("finished", 200), _EXPIRED: ("expired", 410)}
@@ -41,22 +45,54 @@ def _template() -> jinja2.Template:
     return environment.from_string((folder / "page.html").read_text(encoding="utf-8"))
 
 
+class Look:
+    """How the page looks: the template, and the files beside it."""
+
+    def __init__(self) -> None:
+        folder = resources.files("marque_gateway.survey")
+        self._template = _template()
+        self._assets = {f"/s/{name}": ((folder / name).read_bytes(), kind) for name, kind in ASSETS.items()}
+        built = folder / _BUILT
+        self._rules = gzip.compress(built.read_bytes()) if built.is_file() else b""
+
+    async def asset(self, request: Request) -> Response:
+        """Answers with a script or the style."""
+        request.scope["state"]["route"] = "/s/asset"
+        headers = {"cache-control": "public, max-age=300", "vary": "accept-encoding"}
+        if request.url.path != RULES:
+            content, kind = self._assets[request.url.path]
+        elif not self._rules:
+            return Response("The rules are not built here.", 404, media_type="text/plain")
+        else:
+            content, kind = self._rules, ASSETS["survey.js"]
+            if "gzip" in request.headers.get("accept-encoding", ""):
+                headers["content-encoding"] = "gzip"
+            else:
+                content = gzip.decompress(content)
+        return Response(content, headers={"content-type": kind, **headers})
+
+    def page(self, language: str, status: int, **shown: Any) -> Response:
+        """Returns the page; what is not said of it is empty."""
+        nothing: dict[str, Any] = {
+            "intro": [],
+            "thanks": "",
+            "notice": "",
+            "wrong": False,
+            "questions": [],
+            "conditions": [],
+        }
+        html = self._template.render(
+            **{**nothing, "token": "", "sent": [], "language": language, "rules": RULES if self._rules else "", **shown}
+        )
+        return Response(html, status, _HEADERS, "text/html")
+
+
 class SurveyDoor:
     """The page. It knows nothing of surveys but how they look: the survey service decides."""
 
-    def __init__(self, upstreams: Upstreams) -> None:
+    def __init__(self, upstreams: Upstreams, look: Look) -> None:
         self._upstreams = upstreams
-        self._template = _template()
-        folder = resources.files("marque_gateway.survey")
-        self._assets = {name: (folder / name).read_bytes() for name in ASSETS}
-
-    async def asset(self, request: Request) -> Response:
-        """Answers with the script or the style."""
-        name = request.url.path.rpartition("/")[2]
-        request.scope["state"]["route"] = "/s/asset"
-        return Response(
-            self._assets[name], headers={"content-type": ASSETS[name], "cache-control": "public, max-age=300"}
-        )
+        self._look = look
 
     async def answer(self, request: Request) -> Response:
         """Answers with the page, whatever becomes of it."""
@@ -67,10 +103,10 @@ class SurveyDoor:
             page = await self._page(request, wanted)
             faults: dict[str, str] = {}
             if request.method == "POST" and page.state == _OPEN:
-                faults = await self._send(request, page)
-                page = await self._page(request, wanted)
+                faults, told = await self._send(request, page)
+                before, page = page, await self._page(request, wanted)
                 if page.state == _FINISHED:
-                    return self._shown(page, request, "done", 200)
+                    return self._shown(page, request, "done", 200, sent=forms.summary(before, told))
         except grpc.aio.AioRpcError as error:
             missing = error.code() in (grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT)
             return self._told("unknown" if missing else "unavailable", wanted, 404 if missing else 503)
@@ -84,62 +120,51 @@ class SurveyDoor:
         asked = rpc.GetSurveyPageRequest(token=request.path_params["token"][:200], languages=wanted)
         return await self._call("GetSurveyPage", asked)
 
-    async def _send(self, request: Request, page: Any) -> dict[str, str]:
-        """Keeps what a form says and ends the response; returns what stands against it, by question."""
+    async def _send(self, request: Request, page: Any) -> tuple[dict[str, str], Any]:
+        """Keeps what a form says and ends the response; returns what stands against it, by question, and the page after the last answer."""
         body = await request.body()
-        form = (
-            parse_qs(body.decode("utf-8", "replace"), max_num_fields=_MOST_FIELDS)
-            if body.count(b"&") < _MOST_FIELDS
-            else {}
-        )
-        token, submission, wrong = request.path_params["token"], secrets.token_hex(16), {}
+        few = body.count(b"&") < _MOST_FIELDS
+        form = parse_qs(body.decode("utf-8", "replace"), max_num_fields=_MOST_FIELDS) if few else {}
+        token, submission, wrong, told = request.path_params["token"], secrets.token_hex(16), {}, page
         for number, one in enumerate(forms.answers(page.document.questions, form), start=1):
+            if len(one.text) > forms.LONGEST:
+                wrong[one.question_code] = "ANSWER_TOO_LONG"
+                continue
             kept = rpc.SaveSurveyAnswerRequest(token=token, answer=one, submission_id=submission, sequence=number)
             try:
-                await self._call("SaveSurveyAnswer", kept)
+                told = await self._call("SaveSurveyAnswer", kept)
             except grpc.aio.AioRpcError as error:
                 if error.code() is not grpc.StatusCode.INVALID_ARGUMENT:
                     raise
                 wrong[one.question_code] = "ANSWER_INVALID"
         if wrong:
-            return wrong
+            return wrong, told
         try:
             await self._call("FinishSurvey", rpc.FinishSurveyRequest(token=token))
         except grpc.aio.AioRpcError as error:
             if error.code() is not grpc.StatusCode.FAILED_PRECONDITION:
                 raise
-            return _violations(error)
-        return {}
+            return _violations(error), told
+        return {}, told
 
     async def _call(self, name: str, message: Any) -> Any:
         return await self._upstreams.call(f"{_SERVICE}/{name}", message, (), deserialize=rpc.SurveyPage.FromString)
 
     def _shown(
-        self, page: Any, request: Request, notice: str, status: int, faults: dict[str, str] | None = None
+        self, page: Any, request: Request, notice: str, status: int, faults: Any = None, sent: Any = ()
     ) -> Response:
-        languages = [page.language, *page.document.languages]
         said = words(page.language)
-        html = self._template.render(
-            language=page.language,
-            title=forms.text(page.document.titles, languages),
-            intro=forms.text(page.document.intros, languages).splitlines(),
-            thanks=forms.text(page.document.thanks, languages),
-            notice=said[notice] if notice else "",
-            wrong=bool(faults),
-            questions=forms.view(page, faults or {}) if page.state == _OPEN else [],
-            token=request.path_params["token"] if page.state == _OPEN else "",
-            say=said,
-        )
-        return Response(html, status, _HEADERS, "text/html")
+        is_open = page.state == _OPEN
+        return self._look.page(
+            page.language, status, **forms.face(page, faults or {}, is_open=is_open), notice=said[notice] if notice else "",
+            wrong=bool(faults), token=request.path_params["token"] if is_open else "", sent=sent, say=said,
+        )  # fmt: skip
 
     def _told(self, notice: str, wanted: str, status: int) -> Response:
         """A page that says one thing; in the language that the browser asks for first."""
         said = words(wanted)
-        html = self._template.render(
-            language="zh-CN" if wanted.lower().startswith("zh") else "en",
-            title=said[notice], intro=[], thanks="", notice="", wrong=False, questions=[], token="", say=said,
-        )  # fmt: skip
-        return Response(html, status, _HEADERS, "text/html")
+        language = "zh-CN" if wanted.lower().startswith("zh") else "en"
+        return self._look.page(language, status, title=said[notice], say=said)
 
 
 def _violations(error: grpc.aio.AioRpcError) -> dict[str, str]:

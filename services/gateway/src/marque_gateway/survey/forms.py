@@ -11,11 +11,47 @@ from marque.survey.v1 import questionnaire_pb2, survey_answer_pb2
 
 SINGLE, MULTIPLE, RATING, TEXT, DATE, RANKING, MATRIX, PAIR = range(1, 9)
 Form = Mapping[str, list[str]]
+LONGEST = 5000
+"""How many characters an answer in words has at most, as the contract says."""
 
 
 def text(texts: Mapping[str, str], languages: Iterable[str]) -> str:
     """Returns a text in the first of some languages that it has."""
     return next((texts[one] for one in languages if texts.get(one)), "")
+
+
+def face(page: Any, faults: Mapping[str, str], *, is_open: bool = True) -> dict[str, Any]:
+    """Returns what the template says of a questionnaire: texts in the page's language, and the questions while it is open."""
+    languages = [page.language, *page.document.languages]
+    return {
+        "title": text(page.document.titles, languages),
+        "intro": text(page.document.intros, languages).splitlines(),
+        "thanks": text(page.document.thanks, languages),
+        "questions": view(page, faults) if is_open else [],
+        "conditions": conditions(page.document.questions) if is_open else [],
+    }
+
+
+def summary(page: Any, last: Any) -> list[tuple[str, list[str]]]:
+    """Returns what somebody sent: each question of a page that was shown and answered in the end, and what they said, in words."""
+    languages = [page.language, *page.document.languages]
+    given, shown = {one.answer.question_code: one.answer for one in last.answers}, set(last.shown)
+    asked = [one for one in page.document.questions if one.code in given and one.code in shown]
+    return [(text(one.texts, languages), _said(one, given[one.code], languages)) for one in asked]
+
+
+def _said(question: Any, answer: Any, languages: list[str]) -> list[str]:
+    names = {one.code: text(one.texts, languages) for one in (*question.options, *question.rows)}
+    found = [names.get(code, code) for code in answer.choices]
+    pair = question.kind == PAIR
+    found += [
+        f"{names.get(row.code, row.code)}: {row.number}" + (f" / {row.expected}" if pair else "") for row in answer.rows
+    ]
+    if answer.HasField("number"):
+        found.append(str(answer.number))
+    if answer.date.year:
+        found.append(f"{answer.date.year:04}-{answer.date.month:02}-{answer.date.day:02}")
+    return [*found, *answer.text.splitlines()]
 
 
 def view(page: Any, faults: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -46,6 +82,23 @@ def view(page: Any, faults: Mapping[str, str]) -> list[dict[str, Any]]:
     return found
 
 
+def conditions(questions: Iterable[questionnaire_pb2.Question]) -> list[dict[str, Any]]:
+    """Returns what the script needs to know to judge answers by itself, as JSON."""
+    return [
+        {
+            "code": one.code,
+            "kind": one.kind,
+            "required": one.required,
+            "showIf": one.show_if,
+            "validIf": one.valid_if,
+            "scale": [one.scale_min, one.scale_max],
+            "options": [option.code for option in one.options],
+            "rows": [row.code for row in one.rows],
+        }
+        for one in questions
+    ]
+
+
 def answers(questions: Iterable[questionnaire_pb2.Question], form: Form) -> list[survey_answer_pb2.SurveyAnswerInput]:
     """Returns what a form says, an answer for each question that has a field in it."""
     found = []
@@ -68,7 +121,7 @@ def _answer(question: questionnaire_pb2.Question, name: str, form: Form) -> surv
         if (number := _whole(values[0])) is not None:
             made.number = number
     elif question.kind == TEXT and values:
-        made.text = values[0][:5000]
+        made.text = values[0].replace("\r\n", "\n")  # forms send lines so, and a field's length counts one
     elif question.kind == DATE and values:
         made.date.CopyFrom(_day(values[0]))
     elif question.kind in (MATRIX, PAIR):

@@ -1,4 +1,5 @@
-"""What the page shows: nothing of conditions, rules and steps, which are the maker's."""
+"""What the page shows: nothing of alarm rules, steps and scores, which are the maker's. Conditions are told as they are evaluated here,
+written again from the checked tree, so that the browser judges by the same words (tests/contract/test_conditions_alike.py)."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ from typing import Any
 
 from google.type import date_pb2
 from marque.survey.v1 import survey_answer_pb2, survey_page_service_pb2
+from tradekit.cel import written
 
 from marque_survey.mapping import questionnaires
 from marque_survey.rules import flow
@@ -23,7 +25,7 @@ def page(
 ) -> survey_page_service_pb2.SurveyPage:
     """Returns a page; `kept` is the document as JSON. A page that is over shows titles and thanks alone."""
     told = {name: kept[name] for name in _TOLD if name in kept}
-    told["questions"] = [_asked(one) for one in kept.get("questions", ())] if state == OPEN else []
+    told["questions"] = [_asked(one, document) for one in kept.get("questions", ())] if state == OPEN else []
     made = survey_page_service_pb2.SurveyPage(
         state=state,  # type: ignore[arg-type]
         language=language,
@@ -36,8 +38,11 @@ def page(
     return made
 
 
-def _asked(question: Mapping[str, Any]) -> dict[str, Any]:
+def _asked(question: Mapping[str, Any], document: Document) -> dict[str, Any]:
     found = {name: question[name] for name in _ASKED if name in question}
+    for name in ("show_if", "valid_if"):
+        if question.get(name):
+            found[name] = written(document.program(question[name]).node)
     if "options" in found:
         found["options"] = [{name: one[name] for name in ("code", "texts")} for one in found["options"]]
     return found

@@ -66,7 +66,9 @@ class SurveyPage(_message.Message):
     """The language that was chosen, BCP 47: one of the questionnaire's."""
     @_builtins.property
     def document(self) -> _questionnaire_pb2.QuestionnaireDocument:
-        """What the questionnaire says, without conditions, rules and steps."""
+        """What the questionnaire says, without alarm rules, steps and scores. Its conditions are there, so that the page can judge
+        before it asks; the service decides when the response ends.
+        """
 
     @_builtins.property
     def shown(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
