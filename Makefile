@@ -139,6 +139,8 @@ chart-files: chart-tools ## Write what the charts say of the services, and the r
 
 .PHONY: images
 images: $(READY) page ## Container images by buildah or docker (BASE=, REGISTRY=, VERSION=; I="--only customer" for one)
+images: $(READY) ## Container images by buildah or docker (BASE=, REGISTRY=, VERSION=; I="--only customer" for one)
+	@python tools/ops_ui.py || echo "the gateway's image goes without the page of /ops/traces"
 	@python -m devstack.delivery.build $(I)
 
 ##@ Measuring

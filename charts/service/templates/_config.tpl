@@ -52,8 +52,14 @@ MARQUE_DATABASE_CA_FILE: /etc/marque/database-ca/ca.crt
 MARQUE_HTTP_HOST: 0.0.0.0
 MARQUE_HTTP_PORT: {{ .Values.ports.http | quote }}
 {{- end }}
+{{- if not (include "marque-service.owns-data" .) }}
+{{- with $global.telemetry.tracesUrl }}
+MARQUE_TRACES_URL: {{ . | quote }}
+MARQUE_OPS_UI: /opt/marque/share/ops-ui
+{{- end }}
+{{- end }}
 {{- range $name, $value := .Values.settings }}
-MARQUE_{{ $name | upper }}: {{ $value | quote }}
+MARQUE_{{ $name | upper }}: {{ ternary ($value | toJson) $value (or (kindIs "map" $value) (kindIs "slice" $value)) | quote }}
 {{- end }}
 {{- end }}
 

@@ -19,7 +19,7 @@ spec:
       appProtocol: kubernetes.io/h2c
       {{- end }}
     {{- if not (include "marque-service.owns-data" .) }}
-    - {name: http, port: {{ .Values.ports.http }}, targetPort: http, appProtocol: http}
+    - {name: http, port: {{ .Values.ports.http }}, targetPort: http, appProtocol: {{ ternary "https" "http" .Values.global.tls.enabled }}}
     {{- end }}
 {{- end }}
 
@@ -96,6 +96,13 @@ spec:
     - to: {{- toYaml $policy.collector | nindent 8 }}
       ports:
         - port: 4317
+    {{- end }}
+    {{- if and .Values.global.telemetry.tracesUrl (not (include "marque-service.owns-data" .)) }}
+    - to: {{- toYaml $policy.traces | nindent 8 }}
+      ports: {{- toYaml $policy.tracesPorts | nindent 8 }}
+    {{- end }}
+    {{- with .Values.egress }}
+    {{- toYaml . | nindent 4 }}
     {{- end }}
 {{- end }}
 

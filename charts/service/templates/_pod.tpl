@@ -116,6 +116,13 @@ lifecycle:
 - name: MARQUE_DATABASE_URL
   value: {{ include "marque-service.database-url" $root | quote }}
 {{- end }}
+{{- range $name, $from := $root.Values.secretSettings }}
+- name: MARQUE_{{ $name | upper }}
+  valueFrom:
+    secretKeyRef:
+      name: {{ $from.secret }}
+      key: {{ $from.key }}
+{{- end }}
 {{- end }}
 
 {{- /* The password is put in by the kubelet, so that no manifest holds it; it must bear being part of an address: letters and digits. */}}

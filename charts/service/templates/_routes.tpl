@@ -53,7 +53,7 @@ spec:
 {{- end }}
 {{- if .Values.global.tls.enabled }}
 ---
-{{- /* The gRPC door of the pod is encrypted: whoever ends TLS at the edge checks the pod's certificate. Its HTTP door is plain. */}}
+{{- /* Both doors of the pod are encrypted: whoever ends TLS at the edge encrypts anew and checks the pod's certificate. */}}
 apiVersion: gateway.networking.k8s.io/v1
 kind: BackendTLSPolicy
 metadata:
@@ -62,6 +62,7 @@ metadata:
 spec:
   targetRefs:
     - {group: "", kind: Service, name: {{ $name }}, sectionName: grpc}
+    - {group: "", kind: Service, name: {{ $name }}, sectionName: http}
   validation:
     hostname: {{ $name }}.{{ .Release.Namespace }}.svc
     caCertificateRefs:

@@ -9,6 +9,9 @@
 {{- if $global.nats.caSecret }}
 - {name: nats-ca, mountPath: /etc/marque/nats-ca, readOnly: true}
 {{- end }}
+{{- range .Values.secretFiles }}
+- {name: {{ printf "given-%s" . }}, mountPath: {{ printf "/etc/marque/given/%s" . }}, readOnly: true}
+{{- end }}
 {{- if include "marque-service.owns-data" . }}
 - {name: audit-keys, mountPath: /etc/marque/audit-keys, readOnly: true}
 - {name: sealing-keys, mountPath: /etc/marque/sealing-keys, readOnly: true}
@@ -58,6 +61,12 @@
 {{- end }}
 {{- with $global.nats.caSecret }}
 - name: nats-ca
+  secret:
+    secretName: {{ . }}
+    defaultMode: 0440
+{{- end }}
+{{- range $root.Values.secretFiles }}
+- name: {{ printf "given-%s" . }}
   secret:
     secretName: {{ . }}
     defaultMode: 0440

@@ -7,8 +7,6 @@ import contextlib
 import os
 import signal
 
-from granian.constants import Interfaces
-from granian.server.embed import Server
 from nats.aio.client import Client as Nats
 from opentelemetry.sdk.trace.export import SpanExporter
 from servicekit import memory, telemetry
@@ -20,6 +18,7 @@ from servicekit.telemetry import logs, metrics
 
 from marque_gateway.admission import Admission
 from marque_gateway.app import make_app
+from marque_gateway.door import HttpDoor
 from marque_gateway.live import Live
 from marque_gateway.ops import Ops
 from marque_gateway.passthrough import Passthrough
@@ -54,15 +53,9 @@ class Gateway:
         self._live = Live(settings.peers, settings.live_buffer, per_principal, self._roster.present)
         self._passthrough = Passthrough(settings, admission, self._upstreams)
         self._ops = Ops(settings)
-        self._http = Server(
-            make_app(settings, self._upstreams, admission, self._live, identity, self._ops),
-            address=settings.http_host,
-            port=settings.http_port,
-            interface=Interfaces.ASGINL,
-            websockets=False,
-            log_enabled=False,
-            backlog=1024,
-        )
+        app = make_app(settings, self._upstreams, admission, self._live, identity, self._ops)
+        files = (settings.tls_cert_file, settings.tls_key_file)
+        self._http = HttpDoor(app, settings.http_host, settings.http_port, *files)
         self._health = HealthServer(settings.health_host, settings.health_port, {}, metrics.exposition)
         self._nats: Nats | None = None
         self._serving: asyncio.Task[None] | None = None

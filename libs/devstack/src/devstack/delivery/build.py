@@ -1,6 +1,6 @@
 """Builds the images: wheels once, a context for each image, then `buildah` (or `docker`) by images/Dockerfile.
 
-`python -m devstack.delivery.build [--only NAME]… [--contexts-only]`; BASE, REGISTRY and VERSION come from the environment.
+`python -m devstack.delivery.build [--only NAME]… [--contexts-only] [--push] [--save]`; the environment says BASE, REGISTRY and VERSION.
 """
 
 from __future__ import annotations
@@ -14,11 +14,13 @@ import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
+from devstack.contract import GATEWAY
 from devstack.delivery.fleet import installed
 from devstack.delivery.needs import Image, images, requirements
 from devstack.delivery.write import VERSION
 
 BASE = "docker.io/library/python:3.11-slim"
+OPS_PAGE = Path("ops/ui/dist")  # of /ops/traces; made by `make ops-ui`
 _BIN = Path(sys.executable).parent
 
 
@@ -33,6 +35,9 @@ def stage(root: Path, image: Image, target: Path) -> Path:
     _fetch(context / "requirements.txt", wheels)
     ours = [_own_wheel(root / package, wheels) for package in image.packages]
     (context / "ours.txt").write_text("".join(f"/wheels/{wheel.name}\n" for wheel in ours), encoding="utf-8")
+    (context / "share").mkdir()
+    if image.name == GATEWAY and (root / OPS_PAGE).is_dir():
+        shutil.copytree(root / OPS_PAGE, context / "share" / "ops-ui")
     needed = {line.split("==")[0].replace("-", "_").lower() for line in _names(context / "requirements.txt")}
     for wheel in wheels.glob("*.whl"):
         if wheel in ours or wheel.name.split("-")[0].replace(".", "_").lower() in needed:
@@ -44,14 +49,36 @@ def build(context: Path, image: Image, *, base: str, tag: str, revision: str) ->
     """Builds one image; returns its name. Raises FileNotFoundError where neither buildah nor docker is installed."""
     arguments = {"BASE": base, "SERVICE": image.name, "MODULE": image.module, "VERSION": VERSION, "REVISION": revision}
     flags = [part for name, value in arguments.items() for part in ("--build-arg", f"{name}={value}")]
-    if program := shutil.which("buildah"):
-        argv = [program, "build", "--isolation", "chroot", "--format", "oci", "--layers=false", "--timestamp", "0"]
-    elif program := shutil.which("docker"):
-        argv = [program, "build"]
-    else:
-        raise FileNotFoundError("neither buildah nor docker is installed (Debian: apt-get install buildah)")
+    engine = _engine()
+    argv = [engine, "build"]
+    if Path(engine).name == "buildah":
+        argv += ["--isolation", "chroot", "--format", "oci", "--layers=false", "--timestamp", "0"]
     subprocess.run([*argv, *flags, "--tag", tag, str(context)], check=True)
     return tag
+
+
+def push(tag: str) -> None:
+    """Pushes an image to the registry that its name begins with."""
+    subprocess.run([_engine(), "push", tag], check=True)
+
+
+def save(tag: str, target: Path) -> Path:
+    """Writes an image into an archive that `kind load image-archive` and `ctr images import` take; returns it."""
+    file = target / f"{tag.rpartition('/')[2].replace(':', '-')}.tar"
+    file.unlink(missing_ok=True)
+    engine = _engine()
+    archive = ["push", tag, f"docker-archive:{file}:{tag}"]
+    subprocess.run(
+        [engine, *(archive if Path(engine).name == "buildah" else ["save", "-o", str(file), tag])], check=True
+    )
+    return file
+
+
+def _engine() -> str:
+    for name in ("buildah", "docker"):
+        if program := shutil.which(name):
+            return program
+    raise FileNotFoundError("neither buildah nor docker is installed (Debian: apt-get install buildah)")
 
 
 def _fetch(lock: Path, wheels: Path) -> None:
@@ -96,6 +123,10 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="images")
     parser.add_argument("--only", action="append", help="an image by its name; several times for several")
     parser.add_argument("--contexts-only", action="store_true", help="lay out the contexts and build nothing")
+    parser.add_argument("--push", action="store_true", help="push each image when it is built (REGISTRY=)")
+    parser.add_argument(
+        "--save", action="store_true", help="write each image into an archive below dist/images as well"
+    )
     asked = parser.parse_args(arguments)
     root, target = Path.cwd(), Path("dist/images").absolute()
     revision = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
@@ -107,7 +138,11 @@ def main(arguments: Sequence[str]) -> int:
         context = stage(root, image, target)
         if not asked.contexts_only:
             tag = f"{prefix}marque-{image.name}:{os.environ.get('VERSION', VERSION)}"
-            print(build(context, image, base=os.environ.get("BASE", BASE), tag=tag, revision=revision))
+            print(build(context, image, base=os.environ.get("BASE", BASE), tag=tag, revision=revision), flush=True)
+            if asked.push:
+                push(tag)
+            if asked.save:
+                print(save(tag, target), flush=True)
     return 0
 
 

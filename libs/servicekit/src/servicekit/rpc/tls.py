@@ -48,14 +48,21 @@ class ServerCertificate:
 
     def present(self) -> grpc.ServerCertificateConfiguration:
         """Returns what is shown in the next handshake."""
+        self.look()
+        return self._shown
+
+    def look(self) -> bool:
+        """Reads the files again where they changed; tells whether another certificate is shown from now on."""
         try:
             stamp = _stamp_of(*self._files)
-            if stamp != self._stamp:
-                self._shown, self._stamp = self._read(), stamp
-                log.info("certificate rotated")
+            if stamp == self._stamp:
+                return False
+            self._shown, self._stamp = self._read(), stamp
         except (OSError, CertificateUnusable) as error:
             log.warning("a certificate cannot be used yet", extra={"error_type": type(error).__name__})
-        return self._shown
+            return False
+        log.info("certificate rotated")
+        return True
 
     def _read(self) -> grpc.ServerCertificateConfiguration:
         cert, key = (file.read_bytes() for file in self._files)

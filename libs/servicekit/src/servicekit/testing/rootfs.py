@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 USER = 10001
 _ENTER = """
@@ -45,8 +46,17 @@ def remove(container: str) -> None:
 
 def entrypoint(image: str) -> list[str]:
     """What the image runs."""
-    found = json.loads(_buildah("inspect", "--type", "image", image))
-    return list(found["OCIv1"]["config"]["Entrypoint"])
+    return list(_config(image)["Entrypoint"])
+
+
+def revision(image: str) -> str:
+    """The commit that the image was made from, as its label says."""
+    return str(_config(image)["Labels"]["org.opencontainers.image.revision"])
+
+
+def _config(image: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(_buildah("inspect", "--type", "image", image))["OCIv1"]["config"]
+    return found
 
 
 def start(
