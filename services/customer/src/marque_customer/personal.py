@@ -38,6 +38,7 @@ from marque_customer.models import (
     OrganisationProfile,
     PhoneCall,
     ProcessingRestriction,
+    ProfileMark,
     Quote,
     QuoteVersion,
     Referral,
@@ -134,6 +135,8 @@ class CustomerPersonalData:
         kept = {
             _LEDGER: (ConsentEntry, "consent_entry_id"),
             _RESTRICTION: (ProcessingRestriction, "restriction_id"),
+            # Goes by itself within seconds of the erasure: the counts must follow (usecases.completeness.counting).
+            "customer.profile_mark": (ProfileMark, "customer_id"),
         }
         for kind, (model, key) in {**_PARTS, **kept}.items():
             table = model.__table__

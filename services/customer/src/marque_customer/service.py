@@ -31,6 +31,7 @@ from marque_customer.rules.permits import Windows
 from marque_customer.settings import Settings
 from marque_customer.subscribers import subscriptions
 from marque_customer.usecases import call_backs, duplicates, permits, plates
+from marque_customer.usecases.completeness import counting
 from marque_customer.usecases.holdings.importing import HoldingImporter
 from marque_customer.usecases.importing import CustomerImporter
 from marque_customer.usecases.leads import calendars, routing
@@ -69,6 +70,7 @@ def build(kit: Kit) -> Service:
     sweeps: dict[str, Sweep] = {
         "duplicates": partial(duplicates.reopen, work=work),
         "lifecycle": partial(judging.sweep, work=work),
+        "completeness": partial(counting.sweep, work=work),
         "call-backs": partial(call_backs.sweep, work=work, network=network),
         **_rights(kit, work, settings, personal, others),
     }

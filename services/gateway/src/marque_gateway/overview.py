@@ -24,6 +24,7 @@ from marque.customer.v1 import (
     lead_promise_service_pb2,
     lead_service_pb2,
     lifecycle_service_pb2,
+    profile_service_pb2,
     quote_service_pb2,
     relation_service_pb2,
     test_drive_service_pb2,
@@ -136,6 +137,11 @@ PARTS = (
         "value",
         "/marque.customer.v1.LifecycleService/GetCustomerValue",
         lambda customer: lifecycle_service_pb2.GetCustomerValueRequest(customer_id=customer),
+    ),
+    Part(
+        "profile",
+        "/marque.customer.v1.ProfileService/GetProfileCompleteness",
+        lambda customer: profile_service_pb2.GetProfileCompletenessRequest(customer_id=customer),
     ),
     Part(
         "household",

@@ -9,7 +9,7 @@ from functools import cache
 
 from marque.options.v1 import options_pb2 as data
 
-from servicekit.roles import campaign, complaint, customer, network, survey, vehicle
+from servicekit.roles import campaign, complaint, customer, network, people, survey, vehicle
 
 IDENTITY, CONTACT, PROFILE = data.DATA_CLASS_IDENTITY, data.DATA_CLASS_CONTACT, data.DATA_CLASS_PROFILE
 COMMERCIAL, PERSON, NARRATIVE = data.DATA_CLASS_COMMERCIAL, data.DATA_CLASS_PERSON, data.DATA_CLASS_NARRATIVE
@@ -184,6 +184,7 @@ PERMISSIONS |= {role: PERMISSIONS[role] | _permissions(*held) for role, held in 
 READ_TRACES, RECORD_TRACES = "ops.traces.read", "ops.traces.record"
 PERMISSIONS["ops"] |= {READ_TRACES, RECORD_TRACES}
 PERMISSIONS |= {role: PERMISSIONS[role] | _permissions(*held) for role, held in complaint.LEARNING.items()}
+PERMISSIONS |= {role: PERMISSIONS[role] | _permissions(*held) for role, held in people.HELD.items()}
 
 CLASSES: dict[str, frozenset[int]] = {
     "owner": frozenset({IDENTITY, CONTACT, PROFILE, COMMERCIAL, PERSON}),

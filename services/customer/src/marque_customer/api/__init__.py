@@ -13,6 +13,7 @@ from servicekit.paging import page_key, page_of
 from servicekit.rpc.call import Call
 
 from marque_customer.api.calls import CallApi
+from marque_customer.api.completeness import ProfileApi
 from marque_customer.api.holdings import HoldingApi
 from marque_customer.api.identity import IdentityApi
 from marque_customer.api.inbound import InboundApi
@@ -294,7 +295,7 @@ def servicers(work: Work, windows: Windows, network: Network | None) -> list[Any
     showroom = (DemoCarApi, TestDriveApi, ReferralApi, LeadRecallApi, FleetDealApi)
     waiting = (ConsentApi, ContactPermitApi, PreferenceApi, CallApi)
     asking = [QuoteApi(work, network)]
-    people = (LifecycleApi, CustomerTieApi, HoldingApi)
+    people = (LifecycleApi, CustomerTieApi, HoldingApi, ProfileApi)
     return [
         *asking,
         *(kind(work) for kind in (*kinds, *leads, *showroom, *people)),

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from servicekit.db.due import DueHandler
 
+from marque_customer.usecases.completeness import rules as completeness
 from marque_customer.usecases.leads.clock import tick
 from marque_customer.usecases.leads.common import CLOCK
 from marque_customer.usecases.leads.intake import INTAKE_GONE, forget_rejected
@@ -17,4 +18,11 @@ from marque_customer.usecases.showroom.quotes import EXPIRE, expire
 
 def handlers() -> Mapping[str, DueHandler]:
     """Returns the due work of this service by its kind."""
-    return {CLOCK: tick, INTAKE_GONE: forget_rejected, EXPIRE: expire, RETENTION: run, SPREAD: spread}
+    return {
+        CLOCK: tick,
+        INTAKE_GONE: forget_rejected,
+        EXPIRE: expire,
+        RETENTION: run,
+        SPREAD: spread,
+        completeness.SPREAD: completeness.spread,
+    }

@@ -274,6 +274,13 @@ class LifecycleRulesNotFound(NotFound):
     message = "There is no version {version} of the rules for the life cycle."
 
 
+class ProfileRulesNotFound(NotFound):
+    """No such version."""
+
+    reason = "PROFILE_RULES_NOT_FOUND"
+    message = "There is no version {version} of what profiles must hold."
+
+
 class TieNotFound(NotFound):
     """No such tie in the caller's sight."""
 

@@ -16,6 +16,7 @@ from sqlalchemy.types import Text
 from marque_customer.errors import CustomerErased, CustomerMerged
 from marque_customer.models.base import Model
 from marque_customer.models.call_backs import CallBack
+from marque_customer.models.completeness import ProfileMark, ProfileRulesVersion
 from marque_customer.models.contacts import ContactRule, PhoneCall
 from marque_customer.models.fleet_deals import FleetDeal, FleetDealPart
 from marque_customer.models.holdings import Holding
@@ -91,6 +92,8 @@ __all__ = [
     "OrganisationProfile",
     "PhoneCall",
     "ProcessingRestriction",
+    "ProfileMark",
+    "ProfileRulesVersion",
     "Quote",
     "QuoteRulesVersion",
     "QuoteVersion",
