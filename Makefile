@@ -43,10 +43,8 @@ reset: $(READY) ## Stop the platform and forget its data
 	@devstack reset
 
 .PHONY: test
-test: $(READY) check chart-tools sight-tools ## Pass every check and test (T=path for some of the tests)
-	@pytest -q -n 4 --dist loadfile --no-loadscope-reorder $(T)
 test: $(READY) check chart-tools sight-tools page browser ## Pass every check and test (T=path for some of the tests)
-	@pytest -q -n 3 --dist loadfile --no-loadscope-reorder $(T)
+	@pytest -q -n 4 --dist loadfile --no-loadscope-reorder $(T)
 
 ##@ Checks
 
@@ -139,7 +137,6 @@ chart-files: chart-tools ## Write what the charts say of the services, and the r
 
 .PHONY: images
 images: $(READY) page ## Container images by buildah or docker (BASE=, REGISTRY=, VERSION=; I="--only customer" for one)
-images: $(READY) ## Container images by buildah or docker (BASE=, REGISTRY=, VERSION=; I="--only customer" for one)
 	@python tools/ops_ui.py || echo "the gateway's image goes without the page of /ops/traces"
 	@python -m devstack.delivery.build $(I)
 
