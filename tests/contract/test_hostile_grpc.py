@@ -13,6 +13,7 @@ import pytest
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
+from servicekit.testing.access import judge
 from servicekit.testing.access.call import Told, encoded
 from servicekit.testing.access.cast import Cast
 from servicekit.testing.access.registry import Row, methods, registry
@@ -20,7 +21,7 @@ from servicekit.testing.sizes import part
 
 UNARY = [rpc for rpc, method in methods().items() if not (method.client_streaming or method.server_streaming)]
 STREAMS = [rpc for rpc, method in methods().items() if method.client_streaming]
-LISTS = [rpc for rpc in UNARY if registry()[rpc].items and methods()[rpc].permission]
+LISTS = [rpc for rpc in UNARY if judge.is_list(methods()[rpc], registry()[rpc]) and methods()[rpc].permission]
 NEVER_WRITTEN = "' OR 3=3 --"
 TEXTS = ["' OR 1=1 --", "'; DROP TABLE customers; --", "\0", "%_\\", "x" * 5000]
 MORE_TEXTS = [

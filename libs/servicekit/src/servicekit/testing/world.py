@@ -42,10 +42,7 @@ class World:
             "timeZone": "Asia/Shanghai",
             **fields,
         }
-        async with self.http("oem.manager") as client:
-            answer = await client.post("/v1/dealers", json=body)
-        assert answer.status_code == 200, answer.text
-        made: str = answer.json()["dealerId"]
+        made: str = (await self._made("oem.manager", "/v1/dealers", body))["dealerId"]
 
         async def known() -> bool:
             query = "SELECT 1 FROM known_dealers WHERE dealer_id = $1"
@@ -59,20 +56,33 @@ class World:
     async def customer(self, met_by: str = "", **fields: Any) -> str:
         """A new customer with a relation to the dealer `met_by`, else to none; returns the id."""
         body = {"kind": "CUSTOMER_KIND_PERSON", "name": {"fullName": "王小明"}, **fields}
-        async with self.http("oem.agent") as client:
-            answer = await client.post("/v1/customers", params={"dealerId": met_by} if met_by else None, json=body)
-        assert answer.status_code == 200, answer.text
-        made: str = answer.json()["customerId"]
+        path = f"/v1/customers?dealerId={met_by}" if met_by else "/v1/customers"
+        made: str = (await self._made("oem.agent", path, body))["customerId"]
         return made
 
     async def vehicle(self, **fields: Any) -> str:
         """A new vehicle; returns its VIN, whose check digit holds."""
         vin = fields.pop("vin", None) or new_vin()
         body = {"vin": vin, "make": "Marque", "model": "One", "modelYear": 2025, **fields}
-        async with self.http("oem.manager") as client:
-            answer = await client.post("/v1/vehicles", json=body)
-        assert answer.status_code == 200, answer.text
+        await self._made("oem.manager", "/v1/vehicles", body)
         return vin
+
+    async def _made(self, role: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        async with self.http(role) as client:
+            answer = await patiently(client, "POST", path, json=body)
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+
+async def patiently(client: httpx.AsyncClient, verb: str, path: str, **more: Any) -> httpx.Response:
+    """Sends a request; on a machine that is too busy to answer in time, again under the same key."""
+    headers = {"idempotency-key": uuid.uuid4().hex, **more.pop("headers", {})}
+    for _ in range(5):
+        answer = await client.request(verb, path, headers=headers, **more)
+        if answer.status_code not in (503, 504):
+            break
+    return answer
 
 
 def new_vin() -> str:

@@ -29,7 +29,7 @@ from servicekit.testing.access import (
 from servicekit.testing.access.registry import Row
 from servicekit.testing.access.rows import Seat, seats
 from servicekit.testing.platform import until
-from servicekit.testing.world import World, new_vin
+from servicekit.testing.world import World, new_vin, patiently
 
 PLACES = {"own": ("G1", "R1"), "group": ("G1", "R2"), "region": ("G2", "R1"), "other": ("G2", "R2")}
 DAY = {"year": 2025, "month": 3, "day": 4}
@@ -113,12 +113,8 @@ class Cast:
 
     async def send(self, verb: str, path: str, role: str, scope: dict[str, Any], **more: Any) -> dict[str, Any]:
         """Sends a request that must succeed; on a machine that is too busy to answer in time, again under the same key."""
-        token, key = self.world.platform.token(role, **scope), uuid.uuid4().hex
-        headers = {"authorization": f"Bearer {token}", "idempotency-key": key, **more.pop("headers", {})}
-        for _ in range(5):
-            answer = await self.http.request(verb, path, headers=headers, **more)
-            if answer.status_code not in (503, 504):
-                break
+        headers = {"authorization": f"Bearer {self.world.platform.token(role, **scope)}", **more.pop("headers", {})}
+        answer = await patiently(self.http, verb, path, headers=headers, **more)
         assert answer.status_code in (200, 202), f"{path}: {answer.text}"
         found: dict[str, Any] = answer.json()
         return found

@@ -67,6 +67,12 @@ def _parts(message: Any, name: str) -> list[Any]:
     return [value] if isinstance(value, Message) else list(value)
 
 
+def is_list(method: Method, fixture: Fixture) -> bool:
+    """Tells whether an RPC answers with rows that its filters choose, and not with one row by its id."""
+    first = method.output.DESCRIPTOR.fields_by_name.get(fixture.items.split(".")[0])
+    return first is not None and first.is_repeated
+
+
 def item_type(method: Method, fixture: Fixture) -> Any:
     """Returns the descriptor of the rows that a list answers with: by its fixture, or its one repeated field of messages."""
     found: Any = method.output.DESCRIPTOR
