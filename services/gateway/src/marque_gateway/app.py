@@ -19,7 +19,7 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
-from marque_gateway import adf, described, downloads, mail, scim, survey
+from marque_gateway import adf, attachments, described, downloads, mail, scim, survey
 from marque_gateway.admission import Admission
 from marque_gateway.answers import language, problem_for, problem_response
 from marque_gateway.binding import bindings_of
@@ -75,6 +75,9 @@ def make_app(
     app.add_route(adf.PATH, adf.AdfDoor(upstreams).answer, methods=["POST"])
     app.add_route(mail.PATH, mail.MailDoor(upstreams).answer, methods=["POST"])
     app.add_route(downloads.PATH, downloads.Downloads(upstreams).answer, methods=["GET"])
+    files = attachments.Attachments(upstreams)
+    app.add_route(attachments.UPLOAD, files.upload, methods=["POST"])
+    app.add_route(attachments.CONTENT, files.download, methods=["GET"])
     surveys = survey.SurveyDoor(upstreams)
     for name in survey.ASSETS:
         app.add_route(f"/s/{name}", surveys.asset, methods=["GET"])
