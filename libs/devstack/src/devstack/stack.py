@@ -230,4 +230,6 @@ class DevStack:
         )
 
     def _environment(self, name: str) -> dict[str, str]:
-        return {**clean_environment(self._environ), "PYTHONUNBUFFERED": "1", **self.addresses.for_service(name)}
+        folder = str(self.layout.root / "objects")  # files that people send
+        told = {"PYTHONUNBUFFERED": "1", "MARQUE_OBJECTS_FOLDER": folder, **self.addresses.for_service(name)}
+        return {**clean_environment(self._environ), **told}

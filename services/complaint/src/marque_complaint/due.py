@@ -1,15 +1,17 @@
-"""Work that time makes due at the complaint service: promises that are broken."""
+"""Work that time makes due at the complaint service: promises that are broken, files that must go."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from servicekit.db.due import DueHandler
+from servicekit.objects import ObjectStore
 
-from marque_complaint.usecases import timers
+from marque_complaint.usecases import attaching, timers
 from marque_complaint.usecases.common import CLOCK
 
 
-def handlers() -> Mapping[str, DueHandler]:
-    """Returns the due work of this service by its kind."""
-    return {CLOCK: timers.tick}
+def handlers(store: ObjectStore | None) -> Mapping[str, DueHandler]:
+    """Returns the due work of this service by its kind; without a store there are no files to remove."""
+    found: dict[str, DueHandler] = {CLOCK: timers.tick}
+    return {**found, attaching.REMOVAL: attaching.Removing(store)} if store is not None else found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from servicekit.db.uow import Constraints
-from servicekit.errors import Aborted, DomainError, FailedPrecondition, NotFound
+from servicekit.errors import Aborted, DomainError, FailedPrecondition, InvalidArgument, NotFound, ResourceExhausted
 
 
 class CaseNotFound(NotFound):
@@ -111,6 +111,118 @@ class NotStaff(FailedPrecondition):
     message = "Only somebody of the staff can follow a signal."
 
 
+class CaseMergeItself(FailedPrecondition):
+    """A case does not go on in itself."""
+
+    reason = "CASE_MERGE_ITSELF"
+    message = "A case cannot be merged into itself."
+
+
+class CaseOlder(FailedPrecondition):
+    """What was promised first must not be lost."""
+
+    reason = "CASE_OLDER"
+    message = "The other case was received later: merge that one into this one."
+
+
+class CaseMergePersons(FailedPrecondition):
+    """One person must not read what another one said."""
+
+    reason = "CASE_MERGE_PERSONS"
+    message = "The cases are of two people."
+
+
+class CaseParentNotAllowed(FailedPrecondition):
+    """That case cannot be the problem behind this one."""
+
+    reason = "CASE_PARENT_NOT_ALLOWED"
+    message = "That case is not in your sight, is merged, has a problem behind itself, or this one is a problem itself."
+
+
+class AttachmentNotFound(NotFound):
+    """No such file in the caller's sight."""
+
+    reason = "ATTACHMENT_NOT_FOUND"
+    message = "There is no such file, or you may not see it."
+
+
+class AttachmentHeaderMissing(InvalidArgument):
+    """The first message of an upload says what it is of, and only that one."""
+
+    reason = "ATTACHMENT_HEADER_MISSING"
+    message = "The first message names the case and the file, all others hold its content."
+
+
+class AttachmentEmpty(InvalidArgument):
+    """There is nothing in the file."""
+
+    reason = "ATTACHMENT_EMPTY"
+    message = "The file is empty."
+
+
+class AttachmentType(InvalidArgument):
+    """The content is of no type that is taken."""
+
+    reason = "ATTACHMENT_TYPE"
+    message = "The content is no picture, film, recording, PDF or plain text, whatever its name says."
+
+
+class AttachmentTooLarge(ResourceExhausted):
+    """The file is larger than a file may be."""
+
+    reason = "ATTACHMENT_TOO_LARGE"
+    message = "A file has at most {most} bytes."
+
+
+class AttachmentsFull(FailedPrecondition):
+    """There are as many files as a case holds."""
+
+    reason = "ATTACHMENTS_FULL"
+    message = "The case holds {most} files already."
+
+
+class AttachmentsOff(FailedPrecondition):
+    """The installation has no place for files."""
+
+    reason = "ATTACHMENTS_OFF"
+    message = "This installation keeps no files."
+
+
+class GoodwillNotFound(NotFound):
+    """Nothing of this id was asked for."""
+
+    reason = "GOODWILL_NOT_FOUND"
+    message = "There is no such goodwill, or you may not see its case."
+
+
+class GoodwillWaits(FailedPrecondition):
+    """Something else is to be decided for the case first."""
+
+    reason = "GOODWILL_WAITS"
+    message = "Something was asked for this case already and is not decided."
+
+
+class GoodwillDecided(FailedPrecondition):
+    """It was decided before."""
+
+    reason = "GOODWILL_DECIDED"
+    message = "This was decided already."
+
+
+class GoodwillOwn(FailedPrecondition):
+    """Nobody decides on what they asked for."""
+
+    reason = "GOODWILL_OWN"
+    message = "Who asked does not decide: somebody else has to."
+
+
+class GoodwillLimit(FailedPrecondition):
+    """The amount is above what the caller may give for one case."""
+
+    reason = "GOODWILL_LIMIT"
+    message = "With what was given for the case before, this is above your limit."
+
+
 class CaseKnownAlready(Aborted):
     """Two writers brought the same case of a source system at once."""
 
@@ -121,4 +233,8 @@ REFUSALS: dict[str, type[DomainError]] = {
 }
 """The errors by the reasons of `rules.states`, save for CASE_STATE."""
 
-CONSTRAINTS: Constraints = {"uq_cases_source": CaseKnownAlready, "pk_case_policies": Aborted}
+CONSTRAINTS: Constraints = {
+    "uq_cases_source": CaseKnownAlready,
+    "pk_case_policies": Aborted,
+    "pk_goodwill_policies": Aborted,
+}

@@ -10,6 +10,7 @@ from servicekit.bulk.rows import Importer
 from servicekit.bulk.worker import import_due
 from servicekit.db.uow import Work
 from servicekit.handover import HandOverApi
+from servicekit.objects import FileStore, ObjectStore
 from servicekit.operations import OperationsApi
 from servicekit.personal_api import PersonalDataApi
 from servicekit.rpc.client import Peer
@@ -19,8 +20,11 @@ from servicekit.sweeps import Sweep
 from marque_complaint import due
 from marque_complaint.api import (
     CaseApi,
+    CaseAttachmentApi,
     CaseCountApi,
+    CaseGoodwillApi,
     CasePolicyApi,
+    CaseRelationApi,
     CaseTaxonomyApi,
     CaseThreadApi,
     DefectSignalApi,
@@ -30,8 +34,10 @@ from marque_complaint.errors import CONSTRAINTS
 from marque_complaint.handover import ComplaintHandOver
 from marque_complaint.personal import ComplaintPersonalData
 from marque_complaint.rules import figures
+from marque_complaint.settings import Settings
 from marque_complaint.subscribers import subscriptions
 from marque_complaint.usecases import assigning, timers
+from marque_complaint.usecases.attaching import Orphans
 from marque_complaint.usecases.counting import Counting
 from marque_complaint.usecases.defects import Scanning
 from marque_complaint.usecases.importing import CaseImporter
@@ -47,12 +53,14 @@ def build(kit: Kit) -> Service:
     customers, network = Customers(_peer(kit, "customer")), Network(_peer(kit, "network"))
     importers: dict[str, Importer] = {"ImportCases": CaseImporter(work)}
     vehicles, suggester = Vehicles(_peer(kit, "vehicle")), Suggester()
-    heard = subscriptions()
+    heard, store = subscriptions(), _store(kit)
     sweeps: dict[str, Sweep] = {
         "case-facts": Counting(work, suggester),
         "case-suggester": Training(work),
         "defects": Scanning(work, vehicles),
     }
+    if store is not None:
+        sweeps["case-attachments"] = Orphans(work, store)
     asking: dict[str, Sweep] = {
         "calendars": partial(timers.ask_hours, work=work, network=network),
         "case-assignments": partial(assigning.sweep, work=work, network=network),
@@ -63,22 +71,30 @@ def build(kit: Kit) -> Service:
         servicers=[
             CaseApi(work, customers),
             CaseThreadApi(work),
+            CaseAttachmentApi(work, store),
             CasePolicyApi(work),
+            CaseRelationApi(work),
             CaseTaxonomyApi(work, suggester),
             CaseCountApi(work),
+            CaseGoodwillApi(work),
             DefectSignalApi(work),
             ImportApi("complaint", work, importers),
             PersonalDataApi("complaint", work, ComplaintPersonalData()),
             HandOverApi("complaint", work, ComplaintHandOver()),
             OperationsApi("complaint", work, READERS, heard, kit=kit),
         ],
-        due={**import_due(work, importers), **due.handlers()},
+        due={**import_due(work, importers), **due.handlers(store)},
         subscriptions=heard,
         snapshots=READERS,
         figures=figures.ALL,
         sweeps={**sweeps, **asking} if "network" in kit.settings.peers else sweeps,
         closing=[customers, network, vehicles],
     )
+
+
+def _store(kit: Kit) -> ObjectStore | None:
+    folder = kit.settings.objects_folder if isinstance(kit.settings, Settings) else None
+    return FileStore(folder) if folder is not None else None
 
 
 def _peer(kit: Kit, name: str) -> Peer | None:

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from servicekit.settings import ServiceSettings
 
 
 class Settings(ServiceSettings):
-    """Nothing beyond what every service has: promises of time are data (`CasePolicyService`)."""
+    """Promises of time are data (`CasePolicyService`).
+
+    `objects_folder`: where files with cases lie, one folder for all replicas; without it no file is taken.
+    """
+
+    objects_folder: Path | None = None

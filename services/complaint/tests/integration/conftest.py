@@ -16,6 +16,7 @@ from servicekit.testing.client import Client
 from servicekit.testing.platform import Platform
 
 CASES, THREADS = "complaint.v1.CaseService", "complaint.v1.CaseThreadService"
+RELATIONS = frozenset({"MergeCase", "SplitCase", "ListSimilarCases", "RunCaseActions"})
 _numbers = itertools.count(100_000)
 
 
@@ -37,6 +38,8 @@ class Desk:
         """Calls an RPC of the service by its short name with a request as JSON in the contract's names."""
         service = THREADS if "Message" in rpc or "Note" in rpc else CASES
         service = "complaint.v1.CasePolicyService" if "Policy" in rpc else service
+        service = "complaint.v1.CaseGoodwillService" if "Goodwill" in rpc else service
+        service = "complaint.v1.CaseRelationService" if rpc in RELATIONS else service
         method = contract.methods(f"marque.{service}")[rpc]
         return await (client or self.manager).call(f"{service}/{rpc}", json_format.ParseDict(request, method.input()))
 

@@ -25,7 +25,7 @@ class TestErasure:
         customer = str(uuid.uuid4())
         owner = desk.client("owner", customer=customer)
         word = f"xz{uuid.uuid4().hex[:10]}"
-        closed, still = [await desk.make(owner, kind=2, description=f"{word} 王伟") for _ in range(2)]
+        closed, still = [await desk.make(owner, kind=2, description=f"{word} 王伟{end}") for end in ("?", "")]
         await desk.do("Acknowledge", closed)
         await desk.do("Assess", closed, severity=1)
         await desk.do("Assign", closed, staff_id=await desk.make_staff())

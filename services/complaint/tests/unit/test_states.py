@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from marque_complaint.rules import kinds
 from marque_complaint.rules.states import VERBS, Refused, Standing, after
 
-MOVES = [verb for verb in VERBS if verb not in ("escalate", "wait", "resume", "assign", "update")]
+MOVES = [verb for verb in VERBS if verb not in ("escalate", "wait", "resume", "assign", "update", "merge")]
 KINDS = range(kinds.COMPLAINT, kinds.ROADSIDE + 1)
 STANDINGS = st.builds(
     Standing,
@@ -98,3 +98,10 @@ class TestNoSkippedGuard:
         if found is not None:
             assert now.escalation < found.escalation <= kinds.MAKER
             assert now.is_open
+
+    @given(STANDINGS)
+    def test_only_what_is_not_decided_yet_goes_on_in_another_case(self, now: Standing) -> None:
+        found = tried("merge", now)
+
+        assert (found is not None) is now.is_open
+        assert found is None or (found.state, found.waiting) == (kinds.CLOSED, kinds.NOTHING)

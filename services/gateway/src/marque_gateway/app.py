@@ -19,7 +19,7 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
-from marque_gateway import adf, described, downloads, mail, scim, survey
+from marque_gateway import adf, attachments, described, downloads, mail, scim, survey
 from marque_gateway.admission import Admission
 from marque_gateway.answers import language, problem_for, problem_response
 from marque_gateway.binding import bindings_of
@@ -80,6 +80,13 @@ def make_app(
         app.add_route(path, look.asset, methods=["GET"])
     app.add_route(survey.PATH, survey.SurveyDoor(upstreams, look).answer, methods=["GET", "POST"])
     app.add_route(survey.PREVIEW, survey.PreviewDoor(upstreams, look).answer, methods=["GET"])
+    files = attachments.Attachments(upstreams)
+    app.add_route(attachments.UPLOAD, files.upload, methods=["POST"])
+    app.add_route(attachments.CONTENT, files.download, methods=["GET"])
+    surveys = survey.SurveyDoor(upstreams)
+    for name in survey.ASSETS:
+        app.add_route(f"/s/{name}", surveys.asset, methods=["GET"])
+    app.add_route(survey.PATH, surveys.answer, methods=["GET", "POST"])
     app.add_route("/v1/{service}/imports", Uploads(upstreams).answer, methods=["POST"])
     app.add_route(f"{scim.PREFIX}/{{path:path}}", scim.Scim(upstreams, settings).answer, methods=list(_SCIM_METHODS))
     ops.add_to(app)

@@ -13,7 +13,7 @@ from marque.type.v1 import import_pb2
 from servicekit import contract
 from servicekit.bulk.readers import ENDINGS
 
-from marque_gateway import adf, downloads, mail, survey
+from marque_gateway import adf, described_files, downloads, mail, survey
 from marque_gateway.openapi.constraints import keywords
 from marque_gateway.overview import PARTS
 from marque_gateway.upstream import method_of
@@ -143,6 +143,7 @@ def paths() -> dict[str, dict[str, Any]]:
         mail.PATH: {"post": _mail()},
         downloads.PATH: {"get": _download()},
         survey.PREVIEW: {"get": _preview()},
+        **described_files.paths(_LANGUAGE, _PROBLEMS),
         **{f"/v1/{service}/imports": {"post": _upload(service)} for service in uploading()},
     }
 

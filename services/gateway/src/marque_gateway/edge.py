@@ -177,4 +177,4 @@ def _sends_more_than_it_pays_to_read(scope: Scope, headers: Headers) -> bool:
 
 
 def _is_upload(scope: Scope) -> bool:
-    return scope["method"] == "POST" and scope["path"].endswith("/imports")
+    return scope["method"] == "POST" and scope["path"].endswith(("/imports", "/attachments"))

@@ -61,7 +61,7 @@ class Uploads:
                 request_serializer=GetMessageClass(method.descriptor.input_type).SerializeToString,
                 response_deserializer=import_pb2.Import.FromString,
             )
-            file = _File(header, request)
+            file = FileBody(import_pb2.UploadImportRequest, header, request)
             made = await file.send(
                 lambda messages: invoke(messages, timeout=_DEADLINE, metadata=traced(metadata_of(request)))
             )
@@ -69,15 +69,18 @@ class Uploads:
         return made
 
 
-class _File:
-    """The body on its way. Whatever breaks it off cancels the call: half a file must never become an import."""
+class FileBody:
+    """The body on its way, as messages of a contract with `header` and `chunk`.
 
-    def __init__(self, header: import_pb2.ImportFileHeader, request: Request) -> None:
+    Whatever breaks it off cancels the call: half a file must never become an import."""
+
+    def __init__(self, message: Callable[..., Any], header: Any, request: Request) -> None:
+        self._message = message
         self._header = header
         self._request = request
         self._broken: Exception | None = None
 
-    async def send(self, invoke: Callable[[AsyncIterator[import_pb2.UploadImportRequest]], Any]) -> Any:
+    async def send(self, invoke: Callable[[AsyncIterator[Any]], Any]) -> Any:
         """Returns the service's answer, which may come before the file was read to its end."""
         call = invoke(self._messages())
         ending = Ending(call)
@@ -90,12 +93,12 @@ class _File:
         finally:
             call.cancel()
 
-    async def _messages(self) -> AsyncIterator[import_pb2.UploadImportRequest]:
-        yield import_pb2.UploadImportRequest(header=self._header)
+    async def _messages(self) -> AsyncIterator[Any]:
+        yield self._message(header=self._header)
         try:
             async for part in self._request.stream():
                 for start in range(0, len(part), _CHUNK):
-                    yield import_pb2.UploadImportRequest(chunk=part[start : start + _CHUNK])
+                    yield self._message(chunk=part[start : start + _CHUNK])
         except Exception as error:  # grpc.aio cancels the call for it, and keeps it to itself
             self._broken = error
             raise

@@ -36,8 +36,12 @@ async def on_repair_order_closed(uow: UnitOfWork, event: Event) -> None:
 
 
 async def on_case_closed(uow: UnitOfWork, event: Event) -> None:
-    """A case was closed: who complained is asked how it was handled; once, however often it is opened and closed again."""
+    """A case was closed: who complained is asked how it was handled; once, however often it is opened and closed again. One that
+    goes on in another case is not over.
+    """
     data: Any = event.data
+    if data.merged_into_case_id:
+        return
     moment, case_id = data.occur_time.ToDatetime(UTC), uuid.UUID(data.case_id)
     await _plan(uow, kinds.CASE, f"case:{data.case_id}", data, moment=moment, case_id=case_id)
 

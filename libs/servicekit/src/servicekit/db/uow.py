@@ -178,6 +178,15 @@ class UnitOfWork:
         values = [{"kind": kind, "key": key, "due_time": moment, "attempts": 0} for key, moment in due_times.items()]
         await self.session.execute(row, values)
 
+    def mark(self) -> tuple[int, ...]:
+        """Returns how much was said and noted by now, for `forget_since`."""
+        return len(self._events), len(self._audits), len(self._tallies)
+
+    def forget_since(self, marked: tuple[int, ...]) -> None:
+        """Takes back what was said and noted since: the rows that it was about are undone (`servicekit.db.attempts`)."""
+        for kept, count in zip((self._events, self._audits, self._tallies), marked, strict=True):
+            del kept[count:]  # type: ignore[attr-defined]
+
     async def flush(self) -> None:
         """Sends pending writes, so that the database's own defaults and refusals are known."""
         await self.session.flush()

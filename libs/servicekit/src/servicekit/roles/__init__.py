@@ -185,6 +185,7 @@ READ_TRACES, RECORD_TRACES = "ops.traces.read", "ops.traces.record"
 PERMISSIONS["ops"] |= {READ_TRACES, RECORD_TRACES}
 PERMISSIONS |= {role: PERMISSIONS[role] | _permissions(*held) for role, held in complaint.LEARNING.items()}
 PERMISSIONS |= {role: PERMISSIONS[role] | _permissions(*held) for role, held in people.HELD.items()}
+PERMISSIONS |= {role: PERMISSIONS[role] | _permissions(*held) for role, held in complaint.CASEWORK.items()}
 
 CLASSES: dict[str, frozenset[int]] = {
     "owner": frozenset({IDENTITY, CONTACT, PROFILE, COMMERCIAL, PERSON}),

@@ -49,6 +49,30 @@ complaint.suggesters: train
 complaint.defect_signals: mute scan
 """
 )
+# What is given without owing it: asked for by who works on cases, decided by who has a limit.
+GOODWILL_LOOK = "complaint.goodwill: list\ncomplaint.goodwill_policies: read"
+GOODWILL_DESK = GOODWILL_LOOK + "\ncomplaint.goodwill: ask"
+GOODWILL_DECIDED = GOODWILL_DESK + "\ncomplaint.goodwill: decide"
+GOODWILL_ALL = GOODWILL_DECIDED + "\ncomplaint.goodwill_policies: put"
+RELATING = "complaint.cases: merge split list_similar run"
+FILES = "complaint.attachments: upload read"
+FILES_ALL = "complaint.attachments: upload read remove"
+CASEWORK: dict[str, tuple[str, ...]] = {
+    "owner": (FILES,),
+    "dealer.sales": (GOODWILL_DESK, RELATING, FILES),
+    "dealer.service": (GOODWILL_DESK, RELATING, FILES),
+    "dealer.care": (GOODWILL_DESK, RELATING, FILES),
+    "dealer.manager": (GOODWILL_DECIDED, RELATING, FILES_ALL),
+    "dealer.system": (GOODWILL_LOOK, RELATING, FILES),
+    "oem.agent": (GOODWILL_DESK, RELATING, FILES),
+    "oem.keyaccount": (GOODWILL_DECIDED, RELATING, FILES_ALL),
+    "oem.region": (GOODWILL_DECIDED, "complaint.cases: list_similar run\ncomplaint.attachments: read"),
+    "oem.quality": ("complaint.cases: list_similar",),
+    "oem.technical": ("complaint.cases: list_similar run", FILES),
+    "oem.manager": (GOODWILL_ALL, RELATING, FILES_ALL),
+    "oem.admin": (GOODWILL_ALL, RELATING, FILES_ALL),
+    "service": (GOODWILL_ALL, RELATING, FILES_ALL),
+}
 LEARNING: dict[str, tuple[str, ...]] = {
     "dealer.care": (LEARNING_DESK,),
     "dealer.manager": (LEARNING_DESK,),

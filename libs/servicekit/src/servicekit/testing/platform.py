@@ -146,6 +146,7 @@ class Platform:
             "drain_seconds": 1.0,
             "audit_keys": self.audit_keys(),
             "sealing_keys": self.sealing_keys(),
+            "objects_folder": self.folder / "objects",
             "log_level": "WARNING",
         }
         return settings_class(**{**common, **values})

@@ -20,15 +20,17 @@ from marque_complaint.clients import Customers
 from marque_complaint.errors import CaseNotFound, CustomerNotFound
 from marque_complaint.mapping import cases as mapping
 from marque_complaint.mapping import common
+from marque_complaint.mapping.attachments import attachment_for as file_for
+from marque_complaint.repository import attachments, facts, relations
 from marque_complaint.repository import cases as repository
 from marque_complaint.repository import clocks as clock_rows
-from marque_complaint.repository import facts
 from marque_complaint.repository import scope as scopes
 from marque_complaint.repository.query import Order
 from marque_complaint.rules import clocks, hours, kinds, tracking
 from marque_complaint.usecases import creating, verbs
 
 _SEARCH_SIZE = 20
+FILES_READ = "complaint.attachments.read"
 
 
 class CaseApi:
@@ -49,7 +51,7 @@ class CaseApi:
         else:
             values["customer_id"] = await self._known(request.case.customer_id, scope)
         author = creating.Author(customer=bool(scope.customers))
-        return await creating.create(uow=self._write(call), author=author, values=values)
+        return await creating.create(uow=self._write(call), scope=scope, author=author, values=values)
 
     async def GetCase(self, request: Any, call: Call) -> Any:
         row = await seen(self._work, call, request.case_id)
@@ -57,6 +59,13 @@ class CaseApi:
         made = mapping.case_for(call)(row, found, await self._elapsed(row) if found else None)
         if (guess := await facts.prediction(self._work.reader, row["case_id"])) is not None:
             mapping.add_prediction(made, guess)
+        if call.principal.may(FILES_READ):
+            shown = await attachments.of_cases(
+                self._work.reader,
+                await relations.with_merged(self._work.reader, row["case_id"]),
+                internal=not call.principal.is_owner,
+            )
+            made.attachments.extend(map(file_for(call), shown))
         return made
 
     async def ListCases(self, request: Any, call: Call) -> Any:

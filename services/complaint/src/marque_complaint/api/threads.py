@@ -14,6 +14,7 @@ from servicekit.rpc.call import Call
 from marque_complaint.api.scoping import seen
 from marque_complaint.mapping import common
 from marque_complaint.mapping import threads as mapping
+from marque_complaint.repository import relations
 from marque_complaint.repository import scope as scopes
 from marque_complaint.repository import threads as repository
 from marque_complaint.usecases import threads as usecases
@@ -57,5 +58,6 @@ class CaseThreadApi:
         page = page_of(request)
         after: Any = page_key(page, moment, uuid.UUID)
         row = await seen(self._work, call, request.case_id)
-        rows = await repository.words(self._work.reader, table, row["case_id"], page, after)
+        cases = await relations.with_merged(self._work.reader, row["case_id"])
+        rows = await repository.words(self._work.reader, table, cases, page, after)
         return page.cut(rows, lambda word: (word["create_time"], str(word[key])))

@@ -23,12 +23,15 @@ _PLAIN = (
     "tracking_code", "kind", "channel", "vin", "make", "model", "model_year", "subject", "description", "remedy_asked", "severity",
     "safety_signs", "category", "components", "cause", "customer_tier", "state", "waiting", "escalation", "proposal", "further_options",
     "resolution", "remedy", "policy_version", "reopen_count", "source", "source_key", "odometer_km",
+    "repeat_count",
 )  # fmt: skip
-_IDS = ("case_id", "dealer_id", "customer_id", "handler_staff_id")
+_IDS = (
+    "case_id", "dealer_id", "customer_id", "handler_staff_id", "parent_case_id", "merged_into_case_id", "split_from_case_id",
+)  # fmt: skip
 _MOMENTS = ("receive_time", "resolve_time", "close_time", "due_time", "create_time", "update_time")
 _TEXTS = ("make", "model", "category", "customer_tier")
 WRITABLE = (
-    "dealer_id", "customer_id", "vin", "incident_date", "model_year", "odometer_km", "components", *_TEXTS,
+    "dealer_id", "customer_id", "vin", "incident_date", "model_year", "odometer_km", "components", "parent_case_id", *_TEXTS,
 )  # fmt: skip
 Elapsed = Mapping[int, timedelta]
 
@@ -57,7 +60,7 @@ def changes(message: case_pb2.Case, mask: field_mask_pb2.FieldMask) -> dict[str,
     for path in common.masked_paths(message, mask, WRITABLE, "case_id", "case"):
         if path == "incident_date":
             found[path] = common.as_day(message, path, f"case.{path}")
-        elif path in ("dealer_id", "customer_id"):
+        elif path in ("dealer_id", "customer_id", "parent_case_id"):
             found[path] = common.uuid_or_none(getattr(message, path))
         elif path == "components":
             found[path] = list(message.components)
@@ -132,6 +135,7 @@ def filters(request: case_service_pb2.ListCasesRequest) -> dict[str, Any]:
     return {
         "dealer_id": common.uuid_or_none(request.dealer_id),
         "handler_staff_id": common.uuid_or_none(request.handler_staff_id),
+        "parent_case_id": common.uuid_or_none(request.parent_case_id),
         "vin": vins.tidy(request.vin),
         **{name: getattr(request, name) for name in ("kind", "state", "severity", "open", "unassigned", "component")},
         "receive_time_from": common.as_moment(request, "receive_time_from"),

@@ -1,14 +1,17 @@
 """The tables of the complaint service, with their behaviour."""
 
+from marque_complaint.models.attachments import CaseAttachment
 from marque_complaint.models.base import Model
-from marque_complaint.models.cases import Case, CaseClock, CaseEntry, CaseSearch
+from marque_complaint.models.cases import Case, CaseClock, CaseEntry, CasePrint, CaseSearch
 from marque_complaint.models.defects import DefectFollower, DefectScan, DefectSignal
+from marque_complaint.models.goodwill import Goodwill, GoodwillPolicy
 from marque_complaint.models.learning import CaseFact, CaseMark, CaseSuggester, CaseTerm
 from marque_complaint.models.policies import CasePolicy, KnownCalendar
 from marque_complaint.models.threads import CaseMessage, CaseNote
 
 __all__ = [
     "Case",
+    "CaseAttachment",
     "CaseClock",
     "CaseEntry",
     "CaseFact",
@@ -16,12 +19,15 @@ __all__ = [
     "CaseMessage",
     "CaseNote",
     "CasePolicy",
+    "CasePrint",
     "CaseSearch",
     "CaseSuggester",
     "CaseTerm",
     "DefectFollower",
     "DefectScan",
     "DefectSignal",
+    "Goodwill",
+    "GoodwillPolicy",
     "KnownCalendar",
     "Model",
 ]

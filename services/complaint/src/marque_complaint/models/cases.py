@@ -66,6 +66,10 @@ class Case(Aggregate, Model):
     entry_count: Mapped[int] = mapped_column(default=0)
     message_count: Mapped[int] = mapped_column(default=0)
     note_count: Mapped[int] = mapped_column(default=0)
+    parent_case_id: Mapped[uuid.UUID | None]
+    merged_into_case_id: Mapped[uuid.UUID | None]
+    split_from_case_id: Mapped[uuid.UUID | None]
+    repeat_count: Mapped[int] = mapped_column(default=0)
     source: Mapped[str] = mapped_column(default="")
     source_key: Mapped[str] = mapped_column(default="")
 
@@ -143,6 +147,16 @@ class CaseClock(Model):
     paused: Mapped[bool] = mapped_column(default=False)
     held_reason: Mapped[str] = mapped_column(default="")
     calendar_version: Mapped[int] = mapped_column(default=0)
+
+
+class CasePrint(Model):
+    """By what the same complaint is known when it comes again: a digest of who said what of which car, from which no word can be read."""
+
+    __tablename__ = "case_prints"
+
+    case_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    print: Mapped[bytes]
+    create_time: Mapped[datetime]
 
 
 class CaseSearch(Model):

@@ -26,9 +26,9 @@ _CLOCKS = (
     "FROM case_clocks WHERE case_id = ANY($1) ORDER BY case_id, kind"
 )
 _TRACKED = """
-SELECT c.kind, c.state, c.waiting, c.receive_time, c.close_time,
+SELECT c.kind, c.state, c.waiting, o.receive_time, c.close_time,
     (SELECT k.due_time FROM case_clocks k WHERE k.case_id = c.case_id AND k.kind = 2 AND k.met_time IS NULL) AS next_update_time
-FROM cases c WHERE c.tracking_code = $1"""
+FROM cases o JOIN cases c ON c.case_id = coalesce(o.merged_into_case_id, o.case_id) WHERE o.tracking_code = $1"""
 
 
 def _narrow(conditions: query.Conditions, scope: Scope, prefix: str = "") -> None:
@@ -79,6 +79,8 @@ async def list_cases(
     for name in ("kind", "state", "severity", "handler_staff_id", "dealer_id"):
         if filters[name]:
             conditions.add(f"{name} = {{}}", filters[name])
+    if filters["parent_case_id"]:
+        conditions.add("parent_case_id = {}", filters["parent_case_id"])
     if filters["open"]:
         conditions.add("close_time IS NULL")
     if filters["unassigned"]:
@@ -99,6 +101,8 @@ async def list_cases(
 
 def _driver(scope: Scope, filters: dict[str, Any], customers: Sequence[uuid.UUID]) -> query.Driver | None:
     """The narrowest column whose index is walked."""
+    if filters["parent_case_id"]:
+        return "parent_case_id", [filters["parent_case_id"]], "uuid"
     if filters["vin"]:
         return "vin", [filters["vin"]], "text"
     if customers or scope.customers:
@@ -134,6 +138,12 @@ async def list_entries(reader: Reader, case_id: uuid.UUID, page: Page, after: in
         "FROM case_entries WHERE case_id = $1 AND sequence > $2 ORDER BY sequence LIMIT $3"
     )
     return list(await reader.fetch(sql, case_id, after, page.size + 1))
+
+
+async def get_row(session: AsyncSession, scope: Scope, case_id: uuid.UUID) -> Case | None:
+    """Returns a case in the caller's sight as the transaction sees it, not locked."""
+    found = sa.select(Case).where(Case.case_id == case_id, scope.clause)
+    return (await session.scalars(found)).one_or_none()
 
 
 async def lock_case(session: AsyncSession, scope: Scope, case_id: uuid.UUID) -> Case | None:

@@ -32,7 +32,7 @@ SELECT c.case_id, c.receive_time, c.dealer_id, c.kind, c.severity, c.make, c.mod
     coalesce(s.met_time IS NOT NULL, false) AS resolution_met, coalesce(s.breach_time IS NOT NULL, false) AS resolution_breach
 FROM cases c LEFT JOIN case_clocks r ON r.case_id = c.case_id AND r.kind = 1
     LEFT JOIN case_clocks s ON s.case_id = c.case_id AND s.kind = 3
-WHERE c.case_id = ANY(:ids)"""
+WHERE c.case_id = ANY(:ids) AND c.merged_into_case_id IS NULL"""
 _REVISION = "SELECT coalesce(sum(version), 0) FROM case_terms WHERE scheme = 2"
 _PREDICTION = """
 SELECT system, system_score, predicted, category, category_score, category_predicted, suggester_version

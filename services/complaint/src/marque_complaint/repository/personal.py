@@ -18,6 +18,7 @@ _CLOSED = "SELECT case_id FROM cases WHERE customer_id = ANY(:ids) AND close_tim
 _FORGET = (
     f"DELETE FROM case_messages WHERE case_id IN ({_CLOSED})",  # noqa: S608 - our own words
     f"DELETE FROM case_notes WHERE case_id IN ({_CLOSED})",  # noqa: S608
+    f"DELETE FROM case_prints WHERE case_id IN ({_CLOSED})",  # noqa: S608
     f"DELETE FROM case_search WHERE case_id IN ({_CLOSED})",  # noqa: S608
 )
 _ANONYMISE = """

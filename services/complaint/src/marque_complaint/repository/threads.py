@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -17,14 +18,14 @@ _LISTS = {
 
 
 async def words(
-    reader: Reader, table: str, case_id: uuid.UUID, page: Page, after: tuple[datetime, uuid.UUID] | None
+    reader: Reader, table: str, case_ids: Sequence[uuid.UUID], page: Page, after: tuple[datetime, uuid.UUID] | None
 ) -> list[asyncpg.Record]:
-    """Returns a page of a case's messages or notes, in order, and one more."""
+    """Returns a page of the messages or notes of a case and of those that were merged into it, in order, and one more."""
     key, columns = _LISTS[table]
-    arguments: list[Any] = [case_id, page.size + 1]
+    arguments: list[Any] = [list(case_ids), page.size + 1]
     later = ""
     if after is not None:
         arguments += after
         later = f"AND (create_time, {key}) > ($3, $4)"
-    sql = f"SELECT {columns} FROM {table} WHERE case_id = $1 {later} ORDER BY create_time, {key} LIMIT $2"  # noqa: S608
+    sql = f"SELECT {columns} FROM {table} WHERE case_id = ANY($1) {later} ORDER BY create_time, {key} LIMIT $2"  # noqa: S608
     return list(await reader.fetch(sql, *arguments))

@@ -34,12 +34,13 @@ _STOPPED_BY = {
     NEXT_UPDATE: frozenset({CUSTOMER}),
     RESOLUTION: frozenset({CUSTOMER, PARTS}),
 }
-# Which entries end, and which begin, a run of a clock. What says something to the customer does both for the update clock.
+# Which entries end, and which begin, a run of a clock. What says something to the customer does both for the update clock. A
+# case that was merged goes on in another one, whose clocks run from the earlier receipt.
 _WORDS = frozenset({"ACKNOWLEDGED", "UPDATED", "PROPOSED", "ACCEPTED", "DECLINED"})
 _ENDS = {
-    FIRST_RESPONSE: frozenset({"ACKNOWLEDGED", "UPDATED", "RESOLVED"}),
-    NEXT_UPDATE: _WORDS | {"RESOLVED"},
-    RESOLUTION: frozenset({"RESOLVED"}),
+    FIRST_RESPONSE: frozenset({"ACKNOWLEDGED", "UPDATED", "RESOLVED", "MERGED"}),
+    NEXT_UPDATE: _WORDS | {"RESOLVED", "MERGED"},
+    RESOLUTION: frozenset({"RESOLVED", "MERGED"}),
 }
 _BEGINS = {
     FIRST_RESPONSE: frozenset({"RECEIVED"}),

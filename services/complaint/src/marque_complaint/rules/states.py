@@ -1,7 +1,8 @@
 """The way of a case, by the steps of ISO 10002: which verb is allowed when, what it needs, and where it leads. Pure.
 
 A complaint is decided with the customer: proposed, then accepted or declined. What is no complaint (a question, a suggestion, help for a
-station) needs no consent and is resolved once it was assessed. Whatever moves a case ends its waiting.
+station) needs no consent and is resolved once it was assessed. Whatever moves a case ends its waiting. One that goes
+on in another case (`merge`) is closed wherever it stands: nothing is decided by that.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ VERBS: dict[str, tuple[frozenset[int], int | None]] = {
     "resolve": (frozenset({ASSESSED, INVESTIGATING, PROPOSED, ACCEPTED, DECLINED}), RESOLVED),
     "close": (frozenset({RESOLVED}), CLOSED),
     "reopen": (frozenset({RESOLVED, CLOSED}), INVESTIGATING),
+    "merge": (_UNDECIDED, CLOSED),
     "escalate": (_UNDECIDED, None),
     "wait": (_STARTED, None),
     "resume": (_STARTED, None),

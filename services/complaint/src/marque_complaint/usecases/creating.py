@@ -10,8 +10,9 @@ from servicekit.db.uow import UnitOfWork
 from marque_complaint import events
 from marque_complaint.models import Case, CaseMessage, CaseSearch
 from marque_complaint.repository import bulk
+from marque_complaint.repository.scope import Scope
 from marque_complaint.rules import documents, kinds, safety, tracking
-from marque_complaint.usecases import common
+from marque_complaint.usecases import common, repeating
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,25 +22,33 @@ class Author:
     customer: bool = False
 
 
-async def create(*, uow: UnitOfWork, author: Author, values: dict[str, Any]) -> Any:
-    """Takes a case: history, clocks, search document, and what is dangerous told at once."""
+async def create(*, uow: UnitOfWork, scope: Scope, author: Author, values: dict[str, Any]) -> Any:
+    """Takes a case: history, clocks, search document, and what is dangerous told at once. The same sent again is the same case."""
     async with uow:
+        same, found = await repeating.known_again(uow, scope, values)
+        if same is not None:
+            return await uow.answer(same)
         case = take(uow, values)
         await uow.flush()
-        uow.add(search_row(case))
-        if author.customer:
-            case.message_count = 1
-            uow.add(
-                CaseMessage(case_id=case.case_id, author=kinds.BY_CUSTOMER, text=case.description, create_time=uow.now)
-            )
-        await common.promise(uow, case, "RECEIVED")
-        uow.emit(events.case_received(case), of=case)
-        if case.safety_signs:
-            flag(uow, case)
-        await common.run_clocks(uow, case)
-        await uow.flush()
-        uow.audit("create", "case", str(case.case_id))
-        return await uow.answer(case)
+        repeating.keep_print(uow, case, found)
+        return await begin(uow, case, said_by_customer=author.customer)
+
+
+async def begin(uow: UnitOfWork, case: Case, *, said_by_customer: bool) -> Any:
+    """Begins the work on a case that was taken, and answers it."""
+    await uow.flush()
+    uow.add(search_row(case))
+    if said_by_customer:
+        case.message_count = 1
+        uow.add(CaseMessage(case_id=case.case_id, author=kinds.BY_CUSTOMER, text=case.description, create_time=uow.now))
+    await common.promise(uow, case, "RECEIVED")
+    uow.emit(events.case_received(case), of=case)
+    if case.safety_signs:
+        flag(uow, case)
+    await common.run_clocks(uow, case)
+    await uow.flush()
+    uow.audit("create", "case", str(case.case_id))
+    return await uow.answer(case)
 
 
 async def open_for(

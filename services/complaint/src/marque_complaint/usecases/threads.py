@@ -11,7 +11,7 @@ from marque_complaint.errors import CaseThreadFull
 from marque_complaint.models import CaseMessage, CaseNote
 from marque_complaint.repository.scope import Scope
 from marque_complaint.rules import kinds
-from marque_complaint.usecases import common
+from marque_complaint.usecases import common, relating
 
 MOST = 1000
 """Messages, and notes, of one case: more are no conversation but machines that answer each other."""
@@ -20,13 +20,13 @@ MOST = 1000
 async def add_message(*, uow: UnitOfWork, scope: Scope, case_id: uuid.UUID, text: str) -> Any:
     """Adds a word to the thread."""
     async with uow:
-        case = await common.found(uow, scope, case_id)
+        case = await relating.where_it_goes_on(uow, await common.found(uow, scope, case_id))
         if case.message_count >= MOST:
             raise CaseThreadFull(most=MOST)
         case.message_count += 1
         author = kinds.BY_CUSTOMER if scope.customers else kinds.BY_STAFF
         staff = common.staff_of(uow)
-        made = CaseMessage(case_id=case_id, author=author, staff_id=staff, text=text, create_time=uow.now)
+        made = CaseMessage(case_id=case.case_id, author=author, staff_id=staff, text=text, create_time=uow.now)
         uow.add(made)
         if author == kinds.BY_STAFF:
             common.write_down(uow, case, "UPDATED")

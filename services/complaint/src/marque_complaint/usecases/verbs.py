@@ -13,9 +13,10 @@ from servicekit.errors import InvalidArgument
 from marque_complaint import events
 from marque_complaint.models import Case, CaseMessage, CaseSearch
 from marque_complaint.repository import clocks as rows
+from marque_complaint.repository import goodwill
 from marque_complaint.repository.scope import Scope
 from marque_complaint.rules import kinds
-from marque_complaint.usecases import common, creating
+from marque_complaint.usecases import common, creating, relating
 
 _SEARCHED = frozenset({"vin", "make", "model", "category", "components"})
 
@@ -126,7 +127,7 @@ async def reopen(*, uow: UnitOfWork, scope: Scope, case_id: uuid.UUID, reason: s
     async with uow:
         case = await common.found(uow, scope, case_id, etag)
         before = case.do("reopen")
-        case.close_time, case.resolve_time = None, None
+        case.close_time, case.resolve_time, case.merged_into_case_id = None, None, None
         case.reopen_count += 1
         case.proposal, case.further_options = "", ""
         if case.policy_version:
@@ -183,6 +184,8 @@ async def update(*, uow: UnitOfWork, scope: Scope, case_id: uuid.UUID, values: d
     async with uow:
         case = await common.found(uow, scope, case_id, etag)
         former = case.customer_id
+        if values.get("parent_case_id") not in (None, case.parent_case_id):
+            await relating.check_parent(uow, scope, case, values["parent_case_id"])
         changed = case.change(values)
         said = events.case_linked(case, former) if "customer_id" in changed else None
         if _SEARCHED & set(changed):
@@ -190,6 +193,7 @@ async def update(*, uow: UnitOfWork, scope: Scope, case_id: uuid.UUID, values: d
         if {"dealer_id", "customer_tier"} & set(changed):
             if "dealer_id" in changed:
                 case.handler_staff_id, case.assign_time = None, uow.now if case.dealer_id else None
+                await goodwill.move(uow.session, case.case_id, case.dealer_id)
             await common.promise(uow, case, "MOVED")
         elif changed:
             common.write_down(uow, case, "CHANGED")

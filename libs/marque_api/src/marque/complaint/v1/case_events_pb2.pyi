@@ -407,6 +407,7 @@ class CaseClosed(_message.Message):
     RECEIVE_TIME_FIELD_NUMBER: _builtins.int
     REOPEN_COUNT_FIELD_NUMBER: _builtins.int
     REMEDY_FIELD_NUMBER: _builtins.int
+    MERGED_INTO_CASE_ID_FIELD_NUMBER: _builtins.int
     case_id: _builtins.str
     """The case."""
     aggregate_version: _builtins.int
@@ -425,6 +426,8 @@ class CaseClosed(_message.Message):
     """How many times it was reopened."""
     remedy: _builtins.str
     """What was given, as a constant; empty for nothing."""
+    merged_into_case_id: _builtins.str
+    """The case in which it goes on; empty where nothing is left to do."""
     @_builtins.property
     def occur_time(self) -> _timestamp_pb2.Timestamp:
         """When the change was committed."""
@@ -447,10 +450,11 @@ class CaseClosed(_message.Message):
         receive_time: _timestamp_pb2.Timestamp | None = ...,
         reopen_count: _builtins.int = ...,
         remedy: _builtins.str = ...,
+        merged_into_case_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["occur_time", b"occur_time", "receive_time", b"receive_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["aggregate_version", b"aggregate_version", "case_id", b"case_id", "customer_id", b"customer_id", "dealer_id", b"dealer_id", "kind", b"kind", "occur_time", b"occur_time", "receive_time", b"receive_time", "remedy", b"remedy", "reopen_count", b"reopen_count", "severity", b"severity", "vin", b"vin"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aggregate_version", b"aggregate_version", "case_id", b"case_id", "customer_id", b"customer_id", "dealer_id", b"dealer_id", "kind", b"kind", "merged_into_case_id", b"merged_into_case_id", "occur_time", b"occur_time", "receive_time", b"receive_time", "remedy", b"remedy", "reopen_count", b"reopen_count", "severity", b"severity", "vin", b"vin"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -9,6 +9,7 @@ from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.type import date_pb2 as _date_pb2
+from marque.complaint.v1 import case_attachment_pb2 as _case_attachment_pb2
 from marque.complaint.v1 import case_types_pb2 as _case_types_pb2
 import builtins as _builtins
 import sys
@@ -71,6 +72,11 @@ class Case(_message.Message):
     ETAG_FIELD_NUMBER: _builtins.int
     MASKED_FIELDS_FIELD_NUMBER: _builtins.int
     PREDICTION_FIELD_NUMBER: _builtins.int
+    PARENT_CASE_ID_FIELD_NUMBER: _builtins.int
+    MERGED_INTO_CASE_ID_FIELD_NUMBER: _builtins.int
+    SPLIT_FROM_CASE_ID_FIELD_NUMBER: _builtins.int
+    REPEAT_COUNT_FIELD_NUMBER: _builtins.int
+    ATTACHMENTS_FIELD_NUMBER: _builtins.int
     case_id: _builtins.str
     """The id, UUID text."""
     tracking_code: _builtins.str
@@ -137,6 +143,14 @@ class Case(_message.Message):
     """What the odometer said, in kilometres; 0 where it was not told."""
     etag: _builtins.str
     """The version of the resource that the caller read; a write with another one fails with ABORTED, reason ETAG_MISMATCH."""
+    parent_case_id: _builtins.str
+    """The problem behind it, a case as well, where many people complain of one thing; empty for none. A problem has none itself."""
+    merged_into_case_id: _builtins.str
+    """The case into which it was merged and where it goes on; empty for none."""
+    split_from_case_id: _builtins.str
+    """The case from which it was split off; empty for none."""
+    repeat_count: _builtins.int
+    """How many times the same was sent again while it was open: that made no case of its own."""
     @_builtins.property
     def safety_signs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """What was found in the first words that means danger, as constants such as FIRE, BRAKES or AIRBAG."""
@@ -187,6 +201,10 @@ class Case(_message.Message):
         Shown by `GetCase` alone.
         """
 
+    @_builtins.property
+    def attachments(self) -> _containers.RepeatedCompositeFieldContainer[_case_attachment_pb2.CaseAttachment]:
+        """The files with it that the caller may see, in the order in which they came. Shown by `GetCase` alone."""
+
     def __init__(
         self,
         *,
@@ -234,10 +252,15 @@ class Case(_message.Message):
         etag: _builtins.str = ...,
         masked_fields: _abc.Iterable[_builtins.str] | None = ...,
         prediction: Global___CasePrediction | None = ...,
+        parent_case_id: _builtins.str = ...,
+        merged_into_case_id: _builtins.str = ...,
+        split_from_case_id: _builtins.str = ...,
+        repeat_count: _builtins.int = ...,
+        attachments: _abc.Iterable[_case_attachment_pb2.CaseAttachment] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["close_time", b"close_time", "create_time", b"create_time", "due_time", b"due_time", "incident_date", b"incident_date", "prediction", b"prediction", "receive_time", b"receive_time", "resolve_time", b"resolve_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "category", b"category", "cause", b"cause", "channel", b"channel", "clocks", b"clocks", "close_time", b"close_time", "components", b"components", "create_time", b"create_time", "customer_id", b"customer_id", "customer_tier", b"customer_tier", "dealer_id", b"dealer_id", "description", b"description", "due_time", b"due_time", "escalation", b"escalation", "etag", b"etag", "further_options", b"further_options", "handler_staff_id", b"handler_staff_id", "incident_date", b"incident_date", "kind", b"kind", "make", b"make", "masked_fields", b"masked_fields", "model", b"model", "model_year", b"model_year", "odometer_km", b"odometer_km", "policy_version", b"policy_version", "prediction", b"prediction", "proposal", b"proposal", "receive_time", b"receive_time", "remedy", b"remedy", "remedy_asked", b"remedy_asked", "reopen_count", b"reopen_count", "resolution", b"resolution", "resolve_time", b"resolve_time", "safety_signs", b"safety_signs", "severity", b"severity", "source", b"source", "source_key", b"source_key", "state", b"state", "subject", b"subject", "tracking_code", b"tracking_code", "update_time", b"update_time", "vin", b"vin", "vin_problem", b"vin_problem", "waiting", b"waiting"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attachments", b"attachments", "case_id", b"case_id", "category", b"category", "cause", b"cause", "channel", b"channel", "clocks", b"clocks", "close_time", b"close_time", "components", b"components", "create_time", b"create_time", "customer_id", b"customer_id", "customer_tier", b"customer_tier", "dealer_id", b"dealer_id", "description", b"description", "due_time", b"due_time", "escalation", b"escalation", "etag", b"etag", "further_options", b"further_options", "handler_staff_id", b"handler_staff_id", "incident_date", b"incident_date", "kind", b"kind", "make", b"make", "masked_fields", b"masked_fields", "merged_into_case_id", b"merged_into_case_id", "model", b"model", "model_year", b"model_year", "odometer_km", b"odometer_km", "parent_case_id", b"parent_case_id", "policy_version", b"policy_version", "prediction", b"prediction", "proposal", b"proposal", "receive_time", b"receive_time", "remedy", b"remedy", "remedy_asked", b"remedy_asked", "reopen_count", b"reopen_count", "repeat_count", b"repeat_count", "resolution", b"resolution", "resolve_time", b"resolve_time", "safety_signs", b"safety_signs", "severity", b"severity", "source", b"source", "source_key", b"source_key", "split_from_case_id", b"split_from_case_id", "state", b"state", "subject", b"subject", "tracking_code", b"tracking_code", "update_time", b"update_time", "vin", b"vin", "vin_problem", b"vin_problem", "waiting", b"waiting"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -107,6 +107,7 @@ class ListCasesRequest(_message.Message):
     COMPONENT_FIELD_NUMBER: _builtins.int
     RECEIVE_TIME_FROM_FIELD_NUMBER: _builtins.int
     RECEIVE_TIME_TO_FIELD_NUMBER: _builtins.int
+    PARENT_CASE_ID_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     """How many rows the answer holds at most; 0 means 50."""
     page_token: _builtins.str
@@ -133,6 +134,8 @@ class ListCasesRequest(_message.Message):
     """Only those that nobody works on."""
     component: _builtins.str
     """Only those with a component that is this one or lies below it; empty for all."""
+    parent_case_id: _builtins.str
+    """Only those of this problem; empty for all."""
     @_builtins.property
     def receive_time_from(self) -> _timestamp_pb2.Timestamp:
         """Only those received at this moment or later; absent for all."""
@@ -159,10 +162,11 @@ class ListCasesRequest(_message.Message):
         component: _builtins.str = ...,
         receive_time_from: _timestamp_pb2.Timestamp | None = ...,
         receive_time_to: _timestamp_pb2.Timestamp | None = ...,
+        parent_case_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["receive_time_from", b"receive_time_from", "receive_time_to", b"receive_time_to"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["component", b"component", "customer_id", b"customer_id", "dealer_id", b"dealer_id", "handler_staff_id", b"handler_staff_id", "kind", b"kind", "open", b"open", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "receive_time_from", b"receive_time_from", "receive_time_to", b"receive_time_to", "severity", b"severity", "state", b"state", "unassigned", b"unassigned", "vin", b"vin"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["component", b"component", "customer_id", b"customer_id", "dealer_id", b"dealer_id", "handler_staff_id", b"handler_staff_id", "kind", b"kind", "open", b"open", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "parent_case_id", b"parent_case_id", "receive_time_from", b"receive_time_from", "receive_time_to", b"receive_time_to", "severity", b"severity", "state", b"state", "unassigned", b"unassigned", "vin", b"vin"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

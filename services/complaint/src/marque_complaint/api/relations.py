@@ -1,0 +1,84 @@
+"""marque.complaint.v1.CaseRelationService."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from marque.complaint.v1 import case_relation_service_pb2 as messages
+from servicekit.db.uow import Work
+from servicekit.errors import PermissionDenied
+from servicekit.rpc.call import Call
+
+from marque_complaint.api.scoping import seen
+from marque_complaint.mapping import cases
+from marque_complaint.mapping import relations as mapping
+from marque_complaint.repository import relations as repository
+from marque_complaint.repository import scope as scopes
+from marque_complaint.rules import repeats
+from marque_complaint.usecases import relating, running
+
+_MOST_ALIKE = 20
+
+
+class CaseRelationApi:
+    """marque.complaint.v1.CaseRelationService."""
+
+    service = "marque.complaint.v1.CaseRelationService"
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+
+    async def MergeCase(self, request: Any, call: Call) -> Any:
+        case = await seen(self._work, call, request.case_id)
+        kept = await seen(self._work, call, request.into_case_id)
+        return await relating.merge(
+            uow=self._work(call, cases.rendered(call)),
+            scope=await scopes.visible_to(self._work.reader, call.principal),
+            case_id=case["case_id"],
+            into=kept["case_id"],
+            families=(await self._family(case), await self._family(kept)),
+            etag=request.etag,
+        )
+
+    async def SplitCase(self, request: Any, call: Call) -> Any:
+        return await relating.split(
+            uow=self._work(call, cases.rendered(call)),
+            scope=await scopes.visible_to(self._work.reader, call.principal),
+            case_id=uuid.UUID(request.case_id),
+            told=mapping.second_matter(request),
+            etag=request.etag,
+        )
+
+    async def ListSimilarCases(self, request: Any, call: Call) -> Any:
+        row = await seen(self._work, call, request.case_id)
+        scope = await scopes.visible_to(self._work.reader, call.principal)
+        family = await self._family(row)
+        mine, render = repeats.Told.of(row), cases.case_for(call)
+        found = []
+        for other in await repository.candidates(self._work.reader, scope, row, sorted(family)):
+            score, reasons = repeats.alike(mine, repeats.Told.of(other), family)
+            if reasons:
+                found.append((score, reasons, other))
+        found.sort(key=lambda one: (-one[0], one[2]["case_id"]))
+        alike = [
+            messages.SimilarCase(case=render(other), score=score, reasons=reasons)
+            for score, reasons, other in found[:_MOST_ALIKE]
+        ]
+        return messages.ListSimilarCasesResponse(cases=alike)
+
+    async def RunCaseActions(self, request: Any, call: Call) -> Any:
+        told = mapping.actions_of(request.actions)
+        for verb, _ in told:
+            if not call.principal.may(mapping.permission_of(verb)):
+                raise PermissionDenied(permission=mapping.permission_of(verb))
+        return await running.run(
+            uow=self._work(call, mapping.outcomes),
+            scope=await scopes.visible_to(self._work.reader, call.principal),
+            case_ids=[uuid.UUID(one) for one in request.case_ids],
+            actions=[running.Action(verb, given) for verb, given in told],
+        )
+
+    async def _family(self, row: Any) -> set[uuid.UUID]:
+        """Every id of a case's person; empty where nobody is known."""
+        return set(await scopes.family(self._work.reader, row["customer_id"])) if row["customer_id"] else set()
