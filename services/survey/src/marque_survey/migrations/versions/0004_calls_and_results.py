@@ -73,7 +73,7 @@ ASKED = [
     """
     CREATE TABLE car_sightings (
         deed_id uuid NOT NULL, vin text NOT NULL, customer_id uuid, dealer_id uuid, seen_time timestamptz NOT NULL,
-        version bigint NOT NULL, voided boolean NOT NULL DEFAULT false, CONSTRAINT pk_car_sightings PRIMARY KEY (deed_id))
+        voided boolean NOT NULL DEFAULT false, CONSTRAINT pk_car_sightings PRIMARY KEY (deed_id))
     """,
     "CREATE INDEX ix_car_sightings_time ON car_sightings (seen_time, deed_id) WHERE NOT voided",
     "CREATE INDEX ix_car_sightings_vin ON car_sightings (vin, seen_time) WHERE NOT voided",
