@@ -76,6 +76,28 @@ class TestPlanning:
         wanted = datetime(today.year, today.month, today.day, 2, tzinfo=UTC) + timedelta(days=3)  # ten in Shanghai
         assert row["due_time"] == wanted
 
+    async def test_a_plan_by_call_puts_them_into_the_queue_with_the_car_s_model_and_the_adviser(
+        self, desk: Any
+    ) -> None:
+        plan = await planned(desk, delay_days=3, way=2, call_attempts=5)
+        adviser = str(uuid.uuid4())
+        one = visit(await desk.make_dealer(), model="Marque One", adviser_staff_id=adviser)
+        await desk.say(one)
+        (row,) = await desk.sql("SELECT * FROM invitations WHERE plan_id = $1", uuid.UUID(plan.plan_id))
+        found = await desk.call("ListCallTasks", invitation_id=str(row["invitation_id"]))
+        due = await desk.call("ListCallTasks", invitation_id=str(row["invitation_id"]), queue="CALL_QUEUE_DUE")
+        (task,) = found.call_tasks
+
+        assert (row["channel"], row["due_time"], row["model"], str(row["adviser_staff_id"])) == (
+            3,
+            None,
+            "Marque One",
+            adviser,
+        )
+        assert (task.attempt_limit, task.customer_id, list(due.call_tasks)) == (5, one.customer_id, [])
+        assert abs(task.due_time.ToDatetime(UTC) - datetime.now(UTC) - timedelta(days=3)) < timedelta(minutes=5)
+        await desk.call("UpdateSurveyPlan", plan={"plan_id": plan.plan_id, "active": False}, update_mask="active")
+
 
 class TestScores:
     async def test_what_is_stored_is_what_is_computed_again_for_every_set_of_weights(self, desk: Any) -> None:
