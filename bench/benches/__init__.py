@@ -17,6 +17,7 @@ from bench.benches import (
     repair_orders,
     search_growth,
     standing,
+    survey_results,
     tracing,
     transcoding,
     vehicle_life,
@@ -46,5 +47,6 @@ ALONE: Mapping[str, Callable[[bool], Awaitable[list[Figure]]]] = {
     "linking": linking.linking,
     "linking-growth": linking.linking_growth,
     "search-growth": search_growth.search_growth,
+    "survey-results": survey_results.survey_results,
 }
 NAMES = (*ON_WORLD, *ALONE)

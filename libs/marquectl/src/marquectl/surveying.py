@@ -1,4 +1,6 @@
-"""Asks the sample's people: a published questionnaire, two plans, answers by link. Dealers are ranked, and an answer raises an alarm."""
+"""Asks the sample's people: a published questionnaire, three plans, answers by link, people to be called today. Dealers are ranked, and an
+answer raises an alarm.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +19,8 @@ Ask = Callable[..., Message]
 _QUESTIONNAIRES, _PLANS = "survey.v1.QuestionnaireService", "survey.v1.SurveyPlanService"
 _INVITATIONS, _PAGES = "survey.v1.InvitationService", "survey.v1.SurveyPageService"
 NAME = "售后回访 / After your visit"
-ASKED = 36
-_LINK, _FINISHED = 2, 5
+ASKED, CALLED = 36, 6
+_LINK, _CALL, _FINISHED = 2, 3, 5
 _STEPS = {
     "INITIATION": "预约与接待",
     "ADVISOR": "服务顾问",
@@ -83,11 +85,12 @@ class Surveys:
             questionnaire = str((await self._door.call(create, request)).questionnaire_id)
             await self._write(f"{_QUESTIONNAIRES}/PublishQuestionnaire", "survey", questionnaire_id=questionnaire)
         if not (await self._ask(f"{_PLANS}/ListSurveyPlans", page_size=1)).plans:
-            for trigger, name, days in (
-                (2, "到店后三天 / Three days after a visit", 3),
-                (3, "投诉结案 / After a case", 0),
+            for trigger, way, name, days in (
+                (2, 3, "到店后三天 / Three days after a visit", 3),
+                (3, 1, "投诉结案 / After a case", 0),
+                (5, 2, "半年未到店 / Not seen for six months", 182),
             ):
-                plan = {"name": name, "questionnaire_id": questionnaire, "trigger": trigger, "active": True}
+                plan = {"name": name, "questionnaire_id": questionnaire, "trigger": trigger, "way": way, "active": True}
                 request = self._request(f"{_PLANS}/CreateSurveyPlan", f"plan-{trigger}")
                 json_format.ParseDict({"plan": {**plan, "delay_days": days, "dealer_quota": 200}}, request)
                 await self._door.call(f"{_PLANS}/CreateSurveyPlan", request)
@@ -95,8 +98,24 @@ class Surveys:
 
     def works(self, questionnaire: str) -> list[Coroutine[Any, Any, None]]:
         """Returns the asking of each person."""
-        people = sorted(self._customer_ids.items())[:ASKED]
-        return [self._one(number, person, questionnaire) for number, (_, person) in enumerate(people)]
+        people = sorted(self._customer_ids.items())
+        asking = enumerate(people[:ASKED])
+        answered = [self._one(number, person, questionnaire) for number, (_, person) in asking]
+        calls = [self._to_be_called(at, person, questionnaire) for at, (_, person) in enumerate(people[-CALLED:])]
+        return answered + calls
+
+    async def _to_be_called(self, number: int, person: str, questionnaire: str) -> None:
+        """Somebody whom an agent calls today, who agreed to that."""
+        known = (await self._ask(f"{_INVITATIONS}/ListInvitations", customer_id=person, page_size=10)).invitations
+        if any(one.channel == _CALL for one in known):
+            return
+        grant = self._request("customer.v1.ConsentService/GrantConsent", f"call-consent-{number}", customer_id=person)
+        entry = {"purpose": "CONSENT_PURPOSE_RESEARCH", "channel": "CHANNEL_PHONE", "text_version": "2026-01",
+                 "source": "showroom", "controller": {"kind": "CONSENT_CONTROLLER_KIND_OEM"}}  # fmt: skip
+        await self._door.call("customer.v1.ConsentService/GrantConsent", json_format.ParseDict({"entry": entry}, grant))
+        asked = {"questionnaire_id": questionnaire, "customer_id": person, "channel": _CALL}
+        at = STATIONS[number % min(3, len(STATIONS))].code
+        await self._write(f"{_INVITATIONS}/CreateInvitation", f"call-{number}", dealer_id=self._dealer_ids[at], **asked)
 
     async def _one(self, number: int, person: str, questionnaire: str) -> None:
         known = (await self._ask(f"{_INVITATIONS}/ListInvitations", customer_id=person, page_size=10)).invitations

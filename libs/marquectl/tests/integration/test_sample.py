@@ -9,6 +9,7 @@ from marquectl.door import Door
 from marquectl.doubling import DOUBLES
 from marquectl.importing import Counts
 from marquectl.sample import Note, make_sample
+from marquectl.surveying import CALLED
 from marquectl.world import make_world
 from servicekit.testing.platform import Platform, until
 
@@ -43,6 +44,7 @@ async def totals(services: Platform) -> dict[str, int]:
         "surveys": ("survey", "questionnaire_versions"),
         "responses": ("survey", "survey_answers"),
         "alarms": ("survey", "survey_alarms"),
+        "calls": ("survey", "survey_calls"),
         "cases": ("complaint", "cases WHERE source = ''"),
     }
     return {
@@ -86,7 +88,7 @@ class TestMakeSample:
         assert before["pairs"] >= DOUBLES
         assert before["sales"] == len(world.cars)
         assert before["orders"] == len(world.rows["repair-orders"])
-        assert before["consents"] == len(world.consents)
+        assert before["consents"] == len(world.consents) + CALLED
         assert before["appointments"] > 0
         assert before["recalled cars"] > 0
         assert before["car orders"] == len(world.orders)
@@ -105,6 +107,7 @@ class TestMakeSample:
         assert before["cases"] > 0
         assert before["surveys"] == 1
         assert min(before["responses"], before["alarms"]) > 0
+        assert before["calls"] == CALLED
 
         async def warned() -> list[str]:
             rows = await all_services.sql("complaint", "SELECT model, system FROM defect_signals")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -58,8 +58,16 @@ def survey_scored(row: Invitation, scores: Mapping[tuple[int, str], float]) -> t
 
 def survey_alarmed(row: Invitation) -> told.SurveyAlarmed:
     """Tells that somebody must look at once."""
-    vin = row.vin if not row.anonymous and _is_whole(row.vin) else ""
-    return told.SurveyAlarmed(**_facts(row), rules=row.alarms, about_handling=row.about_handling, vin=vin)
+    return told.SurveyAlarmed(**_facts(row), rules=row.alarms, about_handling=row.about_handling, vin=_car(row))
+
+
+def survey_lost_reason_told(row: Invitation, reasons: Sequence[str]) -> told.SurveyLostReasonTold:
+    """Tells why somebody stays away."""
+    return told.SurveyLostReasonTold(**_facts(row), reasons=reasons, vin=_car(row))
+
+
+def _car(row: Invitation) -> str:
+    return row.vin if not row.anonymous and _is_whole(row.vin) else ""
 
 
 def _is_whole(vin: str) -> bool:

@@ -13,8 +13,10 @@ from servicekit.personal import Erasure, PersonalRecord, Retained
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marque_survey.repository import personal as repository
+from marque_survey.repository import sightings
 
 INVITATION, ANSWER, CALL = "survey.invitation", "survey.answer", "survey.call"
+SIGHTING = "survey.car_sighting"
 
 
 class SurveyPersonalData:
@@ -22,7 +24,12 @@ class SurveyPersonalData:
 
     async def export(self, session: AsyncSession, customer_ids: Sequence[uuid.UUID]) -> AsyncIterator[PersonalRecord]:
         """Yields everything held of the person."""
-        kinds = ((INVITATION, repository.invitations), (ANSWER, repository.answers), (CALL, repository.calls))
+        kinds = (
+            (INVITATION, repository.invitations),
+            (ANSWER, repository.answers),
+            (CALL, repository.calls),
+            (SIGHTING, sightings.of_customers),
+        )
         for kind, read in kinds:
             async for key, fields in read(session, customer_ids):
                 yield PersonalRecord(kind, key, fields)
@@ -34,6 +41,8 @@ class SurveyPersonalData:
             if count := await repository.count(uow.session, customer_ids):
                 done.retained.append(Retained(INVITATION, count, "LEGAL_HOLD"))
             return done
+        if count := await sightings.forget(uow.session, customer_ids):
+            done.erased[SIGHTING] = count
         if erased := await repository.erase(uow.session, customer_ids, uow.now):
             done.erased[INVITATION] = len(erased)
             done.named.extend(erased)

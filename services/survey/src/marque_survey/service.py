@@ -31,7 +31,7 @@ from marque_survey.handover import SurveyHandOver
 from marque_survey.personal import SurveyPersonalData
 from marque_survey.rules import links
 from marque_survey.subscribers import subscriptions
-from marque_survey.usecases import queueing, sending
+from marque_survey.usecases import lapsing, queueing, sending
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -44,6 +44,7 @@ def build(kit: Kit) -> Service:
     sweeps: dict[str, Any] = {
         "survey-expiry": partial(sending.expire, work=work),
         "survey-calls": partial(queueing.expire, work=work),
+        "survey-lapsed": partial(lapsing.sweep, work=work),
     }
     closing: list[Any] = [customers]
     if (peer := _peer(kit, "customer")) is not None:

@@ -14,10 +14,13 @@ from devstack.ports import free_port
 from google.protobuf import json_format
 from marque_survey.rules import links
 from servicekit import contract
+from servicekit.ids import new_uuid
+from servicekit.messaging import envelope
 from servicekit.sealing.keys import Keyring
 from servicekit.sealing.sealer import Sealer
+from servicekit.service import connect_nats
 from servicekit.testing.client import Client
-from servicekit.testing.platform import Platform
+from servicekit.testing.platform import Platform, until
 
 _numbers = itertools.count(100_000)
 DOCUMENT: dict[str, Any] = {
@@ -117,6 +120,28 @@ class Desk:
             "SELECT event_type FROM outbox_messages WHERE aggregate_id = $1 ORDER BY position", invitation
         )
         return [row["event_type"].rpartition(".")[2] for row in rows]
+
+    async def say(self, *events: Any) -> None:
+        """Publishes events of other services and waits until they were applied."""
+        broker = await connect_nats(self.platform.nats.url, "test")
+        ids = []
+        for event in events:
+            kind, event_id = contract.event(event.DESCRIPTOR), new_uuid()
+            event.aggregate_version = event.aggregate_version or 1
+            event.occur_time.GetCurrentTime()
+            key, time = getattr(event, kind.key), event.occur_time.ToDatetime(UTC)
+            head = envelope.headers(
+                event_id=str(event_id), event_type=kind.name, key=key, version=1, time=time, traceparent=None
+            )
+            await broker.jetstream().publish(kind.name, event.SerializeToString(), headers=head)
+            ids.append(event_id)
+        await broker.close()
+
+        async def applied() -> bool:
+            rows = await self.sql("SELECT 1 FROM inbox_messages WHERE event_id = ANY($1)", ids)
+            return len(rows) == len(ids)
+
+        await until(applied, 30, "the events were not applied")
 
     async def make_dealer(self, *, region: str = "", group: str = "") -> str:
         """A dealer as the service would have heard of it."""

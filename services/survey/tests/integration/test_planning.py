@@ -15,35 +15,9 @@ from marque.vehicle.v1 import repair_order_events_pb2, sale_events_pb2
 from marque_survey.rules import document, scores
 from marque_survey.rules.scores import NO_SET, Weights
 from servicekit import contract
-from servicekit.ids import new_uuid
-from servicekit.messaging import envelope
-from servicekit.service import connect_nats
 from servicekit.testing.platform import until
 
 BY_STATE = "SELECT state, reason, count(*) AS n FROM invitations WHERE plan_id = $1 GROUP BY 1, 2"
-
-
-async def say(desk: Any, *events: Any) -> None:
-    """Publishes events of other services and waits until they were applied."""
-    broker = await connect_nats(desk.platform.nats.url, "test")
-    ids = []
-    for event in events:
-        kind, event_id = contract.event(event.DESCRIPTOR), new_uuid()
-        event.aggregate_version = event.aggregate_version or 1
-        event.occur_time.GetCurrentTime()
-        key, time = getattr(event, kind.key), event.occur_time.ToDatetime(UTC)
-        head = envelope.headers(
-            event_id=str(event_id), event_type=kind.name, key=key, version=1, time=time, traceparent=None
-        )
-        await broker.jetstream().publish(kind.name, event.SerializeToString(), headers=head)
-        ids.append(event_id)
-    await broker.close()
-
-    async def applied() -> bool:
-        rows = await desk.sql("SELECT 1 FROM inbox_messages WHERE event_id = ANY($1)", ids)
-        return len(rows) == len(ids)
-
-    await until(applied, 30, "the events were not applied")
 
 
 def visit(dealer: str, *, ago: timedelta = timedelta(), **facts: Any) -> Any:
@@ -67,7 +41,7 @@ class TestPlanning:
     async def test_a_quota_of_one_raced_by_a_hundred_reserves_one(self, desk: Any) -> None:
         plan = await planned(desk, dealer_quota=1)
         dealers = [await desk.make_dealer() for _ in range(2)]
-        await say(desk, *(visit(dealer) for _ in range(50) for dealer in dealers))
+        await desk.say(*(visit(dealer) for _ in range(50) for dealer in dealers))
         taken = await desk.sql("SELECT taken FROM survey_quotas WHERE plan_id = $1", uuid.UUID(plan.plan_id))
 
         assert await counts(desk, plan) == {(1, ""): 2, (7, "OVER_QUOTA"): 98}
@@ -79,7 +53,7 @@ class TestPlanning:
         dealer = await desk.make_dealer()
         one = visit(dealer, ago=timedelta(days=1))
         again = visit(dealer, repair_order_id=one.repair_order_id, customer_id=one.customer_id)
-        await say(desk, one, again, visit(dealer, ago=timedelta(days=30)), visit(dealer, customer_id=""))
+        await desk.say(one, again, visit(dealer, ago=timedelta(days=30)), visit(dealer, customer_id=""))
         rows = await desk.sql("SELECT * FROM invitations WHERE plan_id = $1", uuid.UUID(plan.plan_id))
 
         assert [str(row["customer_id"]) for row in rows] == [one.customer_id]
@@ -96,11 +70,33 @@ class TestPlanning:
             customer_id=str(uuid.uuid4()),
             delivery_date=day,
         )
-        await say(desk, sale)
+        await desk.say(sale)
         (row,) = await desk.sql("SELECT due_time FROM invitations WHERE plan_id = $1", uuid.UUID(plan.plan_id))
 
         wanted = datetime(today.year, today.month, today.day, 2, tzinfo=UTC) + timedelta(days=3)  # ten in Shanghai
         assert row["due_time"] == wanted
+
+    async def test_a_plan_by_call_puts_them_into_the_queue_with_the_car_s_model_and_the_adviser(
+        self, desk: Any
+    ) -> None:
+        plan = await planned(desk, delay_days=3, way=2, call_attempts=5)
+        adviser = str(uuid.uuid4())
+        one = visit(await desk.make_dealer(), model="Marque One", adviser_staff_id=adviser)
+        await desk.say(one)
+        (row,) = await desk.sql("SELECT * FROM invitations WHERE plan_id = $1", uuid.UUID(plan.plan_id))
+        found = await desk.call("ListCallTasks", invitation_id=str(row["invitation_id"]))
+        due = await desk.call("ListCallTasks", invitation_id=str(row["invitation_id"]), queue="CALL_QUEUE_DUE")
+        (task,) = found.call_tasks
+
+        assert (row["channel"], row["due_time"], row["model"], str(row["adviser_staff_id"])) == (
+            3,
+            None,
+            "Marque One",
+            adviser,
+        )
+        assert (task.attempt_limit, task.customer_id, list(due.call_tasks)) == (5, one.customer_id, [])
+        assert abs(task.due_time.ToDatetime(UTC) - datetime.now(UTC) - timedelta(days=3)) < timedelta(minutes=5)
+        await desk.call("UpdateSurveyPlan", plan={"plan_id": plan.plan_id, "active": False}, update_mask="active")
 
 
 class TestScores:

@@ -25,6 +25,7 @@ _PLAIN = (
     "check_permille",
 )
 WRITABLE = tuple(name for name in _PLAIN if name != "trigger")
+_ABSENT_DAYS = 182
 _DEFAULTS = {
     "expire_days": 14,
     "sample_permille": 1000,
@@ -38,6 +39,8 @@ def new_plan(message: survey_plan_pb2.SurveyPlan) -> dict[str, Any]:
     """Returns the columns of a new plan."""
     found = {name: getattr(message, name) for name in _PLAIN}
     found |= {name: found[name] or value for name, value in _DEFAULTS.items()}
+    if found["trigger"] == kinds.LAPSED:
+        found["delay_days"] = found["delay_days"] or _ABSENT_DAYS
     return {**found, "name": _name(message), "questionnaire_id": uuid.UUID(message.questionnaire_id)}
 
 

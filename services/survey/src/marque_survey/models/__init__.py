@@ -4,11 +4,13 @@ from marque_survey.models.base import Model
 from marque_survey.models.calls import CallAttempt, CallTask
 from marque_survey.models.invitations import Invitation, SurveyAnswer, SurveyPlan, SurveyQuota
 from marque_survey.models.questionnaires import Questionnaire, QuestionnaireVersion, SurveyWave
-from marque_survey.models.scores import SurveyAlarm, SurveyFactor, SurveyScore, SurveyTerms, WeightSet
+from marque_survey.models.scores import SurveyAlarm, SurveyFactor, SurveyScore, SurveyText, WeightSet
+from marque_survey.models.sightings import CarSighting
 
 __all__ = [
     "CallAttempt",
     "CallTask",
+    "CarSighting",
     "Invitation",
     "Model",
     "Questionnaire",
@@ -19,7 +21,7 @@ __all__ = [
     "SurveyPlan",
     "SurveyQuota",
     "SurveyScore",
-    "SurveyTerms",
+    "SurveyText",
     "SurveyWave",
     "WeightSet",
 ]

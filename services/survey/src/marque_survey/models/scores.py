@@ -60,17 +60,14 @@ class SurveyFactor(Model):
     finish_time: Mapped[datetime]
 
 
-class SurveyTerms(Model):
-    """What is kept of the free text of a response beside it: a hash, by which copies are found, and its words."""
+class SurveyText(Model):
+    """A hash of the free text of a response, by which copies are found."""
 
-    __tablename__ = "survey_terms"
+    __tablename__ = "survey_texts"
 
     invitation_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     text_hash: Mapped[str]
-    terms: Mapped[list[str]] = mapped_column(ARRAY(Text), default=list)
-    questionnaire_id: Mapped[uuid.UUID]
     dealer_id: Mapped[uuid.UUID | None]
-    finish_time: Mapped[datetime]
 
 
 class SurveyAlarm(Model):

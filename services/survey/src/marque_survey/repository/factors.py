@@ -13,7 +13,7 @@ from servicekit.db.engine import Reader
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from marque_survey.models import Invitation, SurveyFactor, SurveyScore, SurveyTerms
+from marque_survey.models import Invitation, SurveyFactor, SurveyScore, SurveyText
 from marque_survey.repository import query, results
 from marque_survey.repository.scope import EVERYTHING, Scope
 from marque_survey.rules import kinds, signs
@@ -21,7 +21,7 @@ from marque_survey.rules.drivers import DEALER_ROWS, MOST_ROWS, Rated
 from marque_survey.rules.scores import NO_SET
 
 _factors: sa.Table = SurveyFactor.__table__  # type: ignore[assignment]
-_terms: sa.Table = SurveyTerms.__table__  # type: ignore[assignment]
+_texts: sa.Table = SurveyText.__table__  # type: ignore[assignment]
 _TOP = 100.0
 
 
@@ -83,15 +83,9 @@ async def rows(reader: Reader, scope: Scope, filters: dict[str, Any]) -> list[tu
 
 async def keep_hash(session: AsyncSession, invitation: Invitation, text_hash: str) -> int:
     """Keeps the hash of a response's text; returns in how many other responses about the dealer the same stands."""
-    values = {
-        "invitation_id": invitation.invitation_id,
-        "text_hash": text_hash,
-        "questionnaire_id": invitation.questionnaire_id,
-        "dealer_id": invitation.dealer_id,
-        "finish_time": invitation.finish_time,
-    }
-    await session.execute(insert(_terms).values(values).on_conflict_do_nothing())
-    c = _terms.c
+    values = {"invitation_id": invitation.invitation_id, "text_hash": text_hash, "dealer_id": invitation.dealer_id}
+    await session.execute(insert(_texts).values(values).on_conflict_do_nothing())
+    c = _texts.c
     same = sa.select(sa.func.count()).where(
         c.dealer_id == invitation.dealer_id, c.text_hash == text_hash, c.invitation_id != invitation.invitation_id
     )

@@ -15,7 +15,7 @@ from marque_survey.models import CallAttempt, CallTask, Invitation, SurveyAnswer
 Ids = Sequence[uuid.UUID]
 _MINE = "SELECT invitation_id FROM invitations WHERE customer_id = ANY(:ids)"
 _FORGET = f"DELETE FROM survey_answers WHERE invitation_id IN ({_MINE})"  # noqa: S608 - our own words
-_FORGET_WORDS = f"DELETE FROM survey_terms WHERE invitation_id IN ({_MINE})"  # noqa: S608 - our own words
+_FORGET_WORDS = f"DELETE FROM survey_texts WHERE invitation_id IN ({_MINE})"  # noqa: S608 - our own words
 # What was not answered can no longer be: the link is of nobody. A finished one stays as a fact of the dealer.
 _ANONYMISE = """
 UPDATE invitations SET customer_id = NULL, vin = left(vin, 11), language = '', version = version + 1, update_time = :now,

@@ -226,6 +226,8 @@ def _measured(question: Question, path: str) -> Iterable[Fault]:
         yield Fault(f"{path}.measure", "MEASURE_INVALID", "NPS is asked as a rating from 0 to 10.")
     if question.measure == kinds.CES and (question.kind, question.scale) != (kinds.RATING, (1, 7)):
         yield Fault(f"{path}.measure", "MEASURE_INVALID", "CES is asked as a rating from 1 to 7.")
+    if question.measure == kinds.LOST_REASON and question.kind not in (kinds.SINGLE, kinds.MULTIPLE):
+        yield Fault(f"{path}.measure", "MEASURE_INVALID", "Why somebody stays away is asked as a choice.")
     if (question.measure == kinds.CSAT or question.factor) and not rated:
         yield Fault(
             f"{path}.measure", "MEASURE_INVALID", "What is measured is a rating, or a choice whose options have scores."

@@ -65,6 +65,15 @@ def alarms(document: Document, answers: Answers) -> list[str]:
     return [code for code, condition in document.alarm_rules if document.program(condition).holds(values)]
 
 
+def lost_reasons(document: Document, values: Mapping[str, Any]) -> list[str]:
+    """Returns why somebody stays away, as codes, each once; `values` as conditions see them."""
+    found: list[str] = []
+    for question in document.questions:
+        if question.measure == kinds.LOST_REASON and (told := values.get(question.code)):
+            found += [told] if isinstance(told, str) else told
+    return list(dict.fromkeys(found))
+
+
 def is_valid(question: Question, answer: Mapping[str, Any]) -> bool:
     """Tells whether an answer is one that the question has."""
     return value_of(question, answer) is not None

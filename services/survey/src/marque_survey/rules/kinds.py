@@ -8,6 +8,7 @@ SCALED = frozenset({RATING, MATRIX, PAIR})
 ROWED = frozenset({MATRIX, PAIR})
 
 NPS, CSAT, CES, INDEX = 1, 2, 3, 4
+LOST_REASON = 4  # among the measures of questions, where there is no index
 
 SALE, VISIT, CASE, BY_HAND, LAPSED = 1, 2, 3, 4, 5
 

@@ -94,6 +94,8 @@ async def _judge(uow: UnitOfWork, row: Invitation, document: documents.Document,
     uow.emit(events.survey_answered(row), of=row)
     if found:
         uow.emit(events.survey_scored(row, found), of=row)
+    if reasons := flow.lost_reasons(document, values):
+        uow.emit(events.survey_lost_reason_told(row, reasons), of=row)
     if row.alarms:
         uow.add(
             SurveyAlarm(

@@ -40,8 +40,13 @@ async def plan(*, uow: UnitOfWork, happened: Occurrence) -> None:
     """Invites whoever it happened to by every plan that holds. The same again changes nothing."""
     async with uow:
         for found, questionnaire in await repository.holding(uow.session, happened.trigger):
-            if planning.is_sampled(str(found.plan_id), happened.key, found.sample_permille):
-                await _invite(uow, found, questionnaire, happened)
+            await plan_one(uow, found, questionnaire, happened)
+
+
+async def plan_one(uow: UnitOfWork, found: SurveyPlan, questionnaire: Questionnaire, happened: Occurrence) -> None:
+    """Invites whoever it happened to by one plan, inside an open unit of work, where it is in the plan's sample."""
+    if planning.is_sampled(str(found.plan_id), happened.key, found.sample_permille):
+        await _invite(uow, found, questionnaire, happened)
 
 
 async def _invite(uow: UnitOfWork, found: SurveyPlan, questionnaire: Questionnaire, happened: Occurrence) -> None:

@@ -48,6 +48,7 @@ class Claimed:
     number: int
     customer_id: uuid.UUID | None
     document: documents.Document
+    vin: str = ""  # the car that must be theirs still: who sold it on is not asked why it is not seen
 
 
 async def sweep(*, work: Work, permits: Permits, mail: Mail, lease: timedelta) -> bool:
@@ -81,7 +82,10 @@ async def _claim(work: Work, lease: timedelta) -> list[Claimed]:
             asked = await questionnaires.version(uow.session, row.questionnaire_id, row.questionnaire_number)
             assert asked is not None  # versions are never deleted
             document = documents.read(asked.document)
-            found.append(Claimed(row.invitation_id, row.claim, row.handing, row.send_count, row.customer_id, document))
+            car = row.vin if row.trigger == kinds.LAPSED else ""
+            found.append(
+                Claimed(row.invitation_id, row.claim, row.handing, row.send_count, row.customer_id, document, car)
+            )
     return found
 
 
@@ -90,7 +94,7 @@ async def _send(work: Work, permits: Permits, mail: Mail, one: Claimed) -> None:
         await _settle(work, one, kinds.NOT_SENT, "ERASED")
         return
     key = f"survey:{one.invitation_id}:{one.number}"
-    (taken,) = await permits.take(str(one.customer_id), key, resume=not one.handing)
+    (taken,) = await permits.take(str(one.customer_id), key, resume=not one.handing, vin=one.vin)
     if isinstance(taken, Done):
         await _settle(
             work, one, kinds.SENT if taken.finished else kinds.UNKNOWN, "" if taken.finished else "BROKEN_OFF"

@@ -106,6 +106,8 @@ class _QuestionMeasureEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Quest
     """Customer satisfaction: share of the two best answers of a scale."""
     QUESTION_MEASURE_CES: _QuestionMeasure.ValueType  # 3
     """Customer effort: the mean of a rating from 1 to 7."""
+    QUESTION_MEASURE_LOST_REASON: _QuestionMeasure.ValueType  # 4
+    """Why somebody stays away: a choice, whose options are the reasons. What is chosen is told as SurveyLostReasonTold."""
 
 class QuestionMeasure(_QuestionMeasure, metaclass=_QuestionMeasureEnumTypeWrapper):
     """Which of the common measures a question is."""
@@ -118,6 +120,8 @@ QUESTION_MEASURE_CSAT: QuestionMeasure.ValueType  # 2
 """Customer satisfaction: share of the two best answers of a scale."""
 QUESTION_MEASURE_CES: QuestionMeasure.ValueType  # 3
 """Customer effort: the mean of a rating from 1 to 7."""
+QUESTION_MEASURE_LOST_REASON: QuestionMeasure.ValueType  # 4
+"""Why somebody stays away: a choice, whose options are the reasons. What is chosen is told as SurveyLostReasonTold."""
 Global___QuestionMeasure: _TypeAlias = QuestionMeasure  # noqa: Y015
 
 @_typing.final

@@ -280,3 +280,69 @@ class SurveyAlarmed(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SurveyAlarmed: _TypeAlias = SurveyAlarmed  # noqa: Y015
+
+@_typing.final
+class SurveyLostReasonTold(_message.Message):
+    """Somebody who stays away said why: what winning them back begins with. Told once for each invitation whose questionnaire asks it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INVITATION_ID_FIELD_NUMBER: _builtins.int
+    AGGREGATE_VERSION_FIELD_NUMBER: _builtins.int
+    OCCUR_TIME_FIELD_NUMBER: _builtins.int
+    CUSTOMER_ID_FIELD_NUMBER: _builtins.int
+    DEALER_ID_FIELD_NUMBER: _builtins.int
+    QUESTIONNAIRE_ID_FIELD_NUMBER: _builtins.int
+    QUESTIONNAIRE_NUMBER_FIELD_NUMBER: _builtins.int
+    PLAN_ID_FIELD_NUMBER: _builtins.int
+    TRIGGER_FIELD_NUMBER: _builtins.int
+    REASONS_FIELD_NUMBER: _builtins.int
+    VIN_FIELD_NUMBER: _builtins.int
+    invitation_id: _builtins.str
+    """The invitation."""
+    aggregate_version: _builtins.int
+    """The version of the aggregate after the change; a hearer ignores what is older than it knows."""
+    customer_id: _builtins.str
+    """Who is asked; empty where people were promised that dealers do not learn it, or after an erasure."""
+    dealer_id: _builtins.str
+    """The dealer whom it is about; empty for the maker."""
+    questionnaire_id: _builtins.str
+    """The questionnaire."""
+    questionnaire_number: _builtins.int
+    """Its version."""
+    plan_id: _builtins.str
+    """The plan; empty where a person invited."""
+    trigger: _survey_plan_pb2.SurveyTrigger.ValueType
+    """What made them be asked."""
+    vin: _builtins.str
+    """The car, where its whole VIN is known and nothing was promised; empty otherwise."""
+    @_builtins.property
+    def occur_time(self) -> _timestamp_pb2.Timestamp:
+        """When the change was committed."""
+
+    @_builtins.property
+    def reasons(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The reasons: the codes of the options that were chosen."""
+
+    def __init__(
+        self,
+        *,
+        invitation_id: _builtins.str = ...,
+        aggregate_version: _builtins.int = ...,
+        occur_time: _timestamp_pb2.Timestamp | None = ...,
+        customer_id: _builtins.str = ...,
+        dealer_id: _builtins.str = ...,
+        questionnaire_id: _builtins.str = ...,
+        questionnaire_number: _builtins.int = ...,
+        plan_id: _builtins.str = ...,
+        trigger: _survey_plan_pb2.SurveyTrigger.ValueType = ...,
+        reasons: _abc.Iterable[_builtins.str] | None = ...,
+        vin: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["occur_time", b"occur_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aggregate_version", b"aggregate_version", "customer_id", b"customer_id", "dealer_id", b"dealer_id", "invitation_id", b"invitation_id", "occur_time", b"occur_time", "plan_id", b"plan_id", "questionnaire_id", b"questionnaire_id", "questionnaire_number", b"questionnaire_number", "reasons", b"reasons", "trigger", b"trigger", "vin", b"vin"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SurveyLostReasonTold: _TypeAlias = SurveyLostReasonTold  # noqa: Y015

@@ -1,4 +1,4 @@
-"""Call tasks; by whom, in which wave and about which step people answered; the words of free texts; when cars were seen last."""
+"""Call tasks; by whom, in which wave and about which step people answered; copies of free texts; when cars were seen last."""
 
 from alembic import op
 from servicekit.db.migrate import build_indexes
@@ -55,13 +55,11 @@ ANSWERED = [
     """,
     "CREATE INDEX ix_survey_factors_time ON survey_factors (questionnaire_id, finish_time)",
     """
-    CREATE TABLE survey_terms (
-        invitation_id uuid NOT NULL REFERENCES invitations, text_hash text NOT NULL, terms text[] NOT NULL DEFAULT '{}',
-        questionnaire_id uuid NOT NULL, dealer_id uuid, finish_time timestamptz NOT NULL,
-        CONSTRAINT pk_survey_terms PRIMARY KEY (invitation_id))
+    CREATE TABLE survey_texts (
+        invitation_id uuid NOT NULL REFERENCES invitations, text_hash text NOT NULL, dealer_id uuid,
+        CONSTRAINT pk_survey_texts PRIMARY KEY (invitation_id))
     """,
-    "CREATE INDEX ix_survey_terms_hash ON survey_terms (dealer_id, text_hash)",
-    "CREATE INDEX ix_survey_terms_time ON survey_terms (questionnaire_id, finish_time)",
+    "CREATE INDEX ix_survey_texts_hash ON survey_texts (dealer_id, text_hash)",
 ]
 
 ASKED = [
@@ -73,7 +71,7 @@ ASKED = [
     """
     CREATE TABLE car_sightings (
         deed_id uuid NOT NULL, vin text NOT NULL, customer_id uuid, dealer_id uuid, seen_time timestamptz NOT NULL,
-        version bigint NOT NULL, voided boolean NOT NULL DEFAULT false, CONSTRAINT pk_car_sightings PRIMARY KEY (deed_id))
+        voided boolean NOT NULL DEFAULT false, CONSTRAINT pk_car_sightings PRIMARY KEY (deed_id))
     """,
     "CREATE INDEX ix_car_sightings_time ON car_sightings (seen_time, deed_id) WHERE NOT voided",
     "CREATE INDEX ix_car_sightings_vin ON car_sightings (vin, seen_time) WHERE NOT voided",
