@@ -6,6 +6,7 @@ import asyncio
 import uuid
 from typing import Any
 
+import asyncpg
 import pytest
 import pytest_asyncio
 import sqlalchemy as sa
@@ -327,3 +328,52 @@ class TestSchedule:
                 await uow.schedule("test", name, uow.now.replace(second=seconds % 60))
                 moment = uow.now.replace(second=seconds % 60)
         assert await world.rows("SELECT due_time, attempts FROM due_work WHERE key = :n", n=name) == [(moment, 0)]
+
+
+class TestMany:
+    """Rows by the hundred go by COPY: they are those that statements would have written, and all of them or none."""
+
+    async def written(self, world: World, count: int) -> list[list[Any]]:
+        before = world.subject
+        world.subject = uuid.uuid4().hex
+        ids = [f"{world.subject}/{number:03}" for number in range(count)]
+        async with world.uow() as uow:
+            for one in ids:
+                uow.emit(CustomerCreated(customer_id=one, aggregate_version=7))
+                uow.audit("create", "thing", one, ("name", "\u540d"))
+        outbox = await world.rows(
+            "SELECT event_type, aggregate_version, traceparent, create_time = :now, length(payload), publish_time FROM outbox_messages "
+            "WHERE aggregate_id LIKE :mine || '/%' ORDER BY position",
+            mine=world.subject, now=uow.now,
+        )  # fmt: skip
+        order = await world.rows(
+            "SELECT aggregate_id FROM outbox_messages WHERE aggregate_id LIKE :mine || '/%' ORDER BY position",
+            mine=world.subject,
+        )
+        assert [row[0] for row in order] == ids
+        audit = await world.rows(
+            "SELECT roles, method, action, resource_type, resource_ids, fields, trace_id, create_time = :now FROM audit_records "
+            "WHERE principal = :mine",
+            mine=world.subject, now=uow.now,
+        )  # fmt: skip
+        world.subject = before
+        return [[tuple(row) for row in outbox], [tuple(row) for row in audit]]
+
+    async def test_many_rows_are_written_as_few_are(self, world: World) -> None:
+        few, many = await self.written(world, 2), await self.written(world, 120)
+        assert [len(rows) for rows in many] == [120, 120]
+        assert [set(map(repr, rows)) for rows in many] == [set(map(repr, rows)) for rows in few]
+
+    async def test_rows_that_the_database_refuses_take_everything_back(self, world: World, name: str) -> None:
+        async def work() -> None:
+            async with world.uow() as uow:
+                uow.add(Thing(name=name))
+                for number in range(200):
+                    uow.emit(CustomerCreated(customer_id=f"{name}{number}"))
+                    uow.audit("create", "thing", f"{number}\0")
+
+        with pytest.raises(asyncpg.PostgresError):
+            await work()
+        assert await world.things(name) == 0
+        assert await world.traces(f"{name}0") == (0, 0)
+        assert not await world.rows("SELECT 1 FROM outbox_messages WHERE aggregate_id LIKE :name || '%'", name=name)

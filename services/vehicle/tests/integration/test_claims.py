@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 from google.type import money_pb2
+from marque.type.v1 import operations_pb2
 from marque.vehicle.v1 import repair_order_service_pb2 as orders
 from servicekit.testing.client import RpcFailure
+from servicekit.testing.platform import until
 
 CLAIMS, PARTS, REPAIRS = "WarrantyClaimService", "PartsOrderService", "RepairOrderService"
 SUBMITTED, CHECKED, RETURNED, APPROVED, REFUSED, PAID, REVERSED = range(1, 8)
@@ -256,3 +258,29 @@ class TestParts:
         assert (rate.promised_count, rate.kept_promise_count) == (4, 2)
         stranger = garage.client("dealer.service", dealers=[await garage.make_dealer()])
         assert not (await garage.ask(f"{PARTS}/ListPartsFillRates", stranger, **asked)).fill_rates
+
+
+class TestSnapshots:
+    async def test_claims_and_parts_are_said_again_as_they_stand(self, garage: Any, station: Station) -> None:
+        order = await station.order(("ENGINE:PUMP", 2, 800), ("PADS", 2, 100))
+        claim = await station.do("CheckWarrantyClaim", await station.submit(order))
+        claim = await station.do("ApproveWarrantyClaim", claim)
+        waiting = await station.order(close=False)
+        part = {
+            "dealer_id": station.dealer, "warehouse_code": "W", "part_number": "P-1", "quantity": "1",
+            "repair_order_id": waiting.repair_order_id,
+        }  # fmt: skip
+        placed = await garage.ask(f"{PARTS}/PlacePartsOrder", station.desk, parts_order=part)
+        for aggregate in ("warranty_claim", "parts_order"):
+            request = operations_pb2.RepublishRequest(aggregate=aggregate)
+            await garage.client("ops").call("vehicle.v1.VehicleOperationsService/Republish", request)
+
+        async def said() -> bool:
+            return bool(await garage.events("PartsOrderSnapshot", placed.parts_order_id))
+
+        await until(said, 20, "the orders of parts were not said again")
+        (told,) = await garage.events("WarrantyClaimSnapshot", claim.claim_id)
+        assert (told.state, told.approved_line_count, told.submission_count) == (APPROVED, 1, 1)
+        assert (told.dealer_id, told.vin, told.aggregate_version) == (station.dealer, station.vin, 3)
+        (one,) = await garage.events("PartsOrderSnapshot", placed.parts_order_id)
+        assert (one.repair_order_id, one.state, one.HasField("arrive_time")) == (waiting.repair_order_id, 1, False)

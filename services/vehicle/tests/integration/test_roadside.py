@@ -9,6 +9,7 @@ import orjson
 import pytest
 from google.type import latlng_pb2
 from marque.network.v1 import dealer_pb2, dealer_service_pb2
+from marque.type.v1 import operations_pb2
 from marque.type.v1 import personal_data_pb2 as personal
 from servicekit.testing.client import RpcFailure
 from servicekit.testing.platform import until
@@ -183,3 +184,18 @@ class TestForget:
         assert dict(answer.erased_counts) == {"vehicle.roadside_case": 1}
         assert [(one.kind, one.reason) for one in answer.retained] == [("vehicle.roadside_case", "ROADSIDE_CASE_OPEN")]
         assert (await ask(diary, "GetRoadsideCase", case_id=cases[0])).phone == ""
+
+
+class TestSnapshots:
+    async def test_a_case_is_said_again_without_who_called_from_where(self, diary: Any) -> None:
+        case = await call_for_help(diary)
+        request = operations_pb2.RepublishRequest(aggregate="roadside_case")
+        await diary.garage.client("ops").call("vehicle.v1.VehicleOperationsService/Republish", request)
+
+        async def said() -> bool:
+            return bool(await diary.garage.events("RoadsideSnapshot", case.case_id))
+
+        await until(said, 20, "the case was not said again")
+        (told,) = await diary.garage.events("RoadsideSnapshot", case.case_id)
+        assert (told.vin, told.state, told.problem) == (case.vin, case.state, TYRE)
+        assert PHONE not in str(told)

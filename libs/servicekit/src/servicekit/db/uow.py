@@ -18,6 +18,7 @@ from typing import Any, Self
 import asyncpg
 import sqlalchemy as sa
 from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -78,6 +79,8 @@ class UnitOfWork:
         self._claimed = False
         self._depth = 0
         self.now: datetime = now()
+        self._moment = Timestamp()
+        self._moment.FromDatetime(self.now)
 
     @property
     def principal(self) -> Principal:
@@ -256,7 +259,7 @@ class UnitOfWork:
         if of is not None:
             event.aggregate_version = of.version  # type: ignore[attr-defined]
         if not event.HasField("occur_time"):
-            event.occur_time.FromDatetime(self.now)  # type: ignore[attr-defined]
+            event.occur_time.CopyFrom(self._moment)  # type: ignore[attr-defined]
         return {
             "event_id": new_uuid(),
             "event_type": kind.name,

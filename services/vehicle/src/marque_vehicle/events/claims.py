@@ -7,7 +7,7 @@ from typing import Any
 from google.protobuf.message import Message
 from marque.vehicle.v1 import parts_order_events_pb2, repair_order_events_pb2, warranty_claim_events_pb2
 
-from marque_vehicle.events.parts import day, text
+from marque_vehicle.events.parts import day, moment, text
 from marque_vehicle.models import PartsOrder, RepairOrder, WarrantyClaim
 
 
@@ -31,6 +31,19 @@ def parts_arrived(order: PartsOrder, adviser: Any, *, all_arrived: bool) -> Mess
     return parts_order_events_pb2.PartsArrived(**_parts(order, adviser), all_arrived=all_arrived)
 
 
+def parts_snapshot(order: PartsOrder) -> Message:
+    """Says an order of a part again."""
+    return parts_order_events_pb2.PartsOrderSnapshot(
+        parts_order_id=str(order.parts_order_id),
+        aggregate_version=order.version,
+        dealer_id=str(order.dealer_id),
+        repair_order_id=text(order.repair_order_id),
+        state=order.state,  # type: ignore[arg-type]
+        promised_date=day(order.promised_date),
+        arrive_time=moment(order.arrive_time),
+    )
+
+
 def _claim(claim: WarrantyClaim) -> dict[str, Any]:
     return {
         "claim_id": str(claim.claim_id),
@@ -52,13 +65,29 @@ def returned(claim: WarrantyClaim) -> Message:
 
 def decided(claim: WarrantyClaim) -> Message:
     """Tells that a claim was approved or refused."""
-    lines = sum(1 for item in claim.items if item.get("approved"))
     facts = _claim(claim)
     return warranty_claim_events_pb2.WarrantyClaimDecided(
         **facts,
         state=claim.state,  # type: ignore[arg-type]
         reason=claim.reason,
-        approved_line_count=lines,
+        approved_line_count=_approved(claim),
+    )
+
+
+def _approved(claim: WarrantyClaim) -> int:
+    return sum(1 for item in claim.items if item.get("approved"))
+
+
+def claim_snapshot(claim: WarrantyClaim) -> Message:
+    """Says a claim again."""
+    facts = _claim(claim)
+    return warranty_claim_events_pb2.WarrantyClaimSnapshot(
+        **facts,
+        aggregate_version=claim.version,
+        state=claim.state,  # type: ignore[arg-type]
+        reason=claim.reason,
+        submission_count=claim.submissions,
+        approved_line_count=_approved(claim),
     )
 
 

@@ -34,3 +34,17 @@ def closed(case: RoadsideCase) -> Message:
         outcome=case.outcome,  # type: ignore[arg-type]
         repair_order_id=text(case.repair_order_id),
     )
+
+
+def snapshot(case: RoadsideCase) -> Message:
+    """Says a case again."""
+    return told.RoadsideSnapshot(
+        case_id=str(case.case_id),
+        aggregate_version=case.version,
+        vin=case.vin,
+        dealer_id=text(case.dealer_id),
+        problem=case.problem,  # type: ignore[arg-type]
+        state=case.state,  # type: ignore[arg-type]
+        outcome=case.outcome,  # type: ignore[arg-type]
+        repair_order_id=text(case.repair_order_id),
+    )

@@ -9,7 +9,17 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from marque_vehicle.models import Appointment, CarOrder, Ownership, RepairOrder, Sale, Vehicle
+from marque_vehicle.models import (
+    Appointment,
+    CarOrder,
+    Ownership,
+    PartsOrder,
+    RepairOrder,
+    RoadsideCase,
+    Sale,
+    Vehicle,
+    WarrantyClaim,
+)
 
 
 async def next_vehicles(session: AsyncSession, after: str, limit: int) -> Sequence[Vehicle]:
@@ -37,6 +47,21 @@ async def next_appointments(session: AsyncSession, after: str, limit: int) -> Se
 async def next_car_orders(session: AsyncSession, after: str, limit: int) -> Sequence[CarOrder]:
     """Orders for cars by id."""
     return await _by_id(session, CarOrder, CarOrder.order_id, after, limit)
+
+
+async def next_claims(session: AsyncSession, after: str, limit: int) -> Sequence[WarrantyClaim]:
+    """Claims under warranty by id."""
+    return await _by_id(session, WarrantyClaim, WarrantyClaim.claim_id, after, limit)
+
+
+async def next_parts_orders(session: AsyncSession, after: str, limit: int) -> Sequence[PartsOrder]:
+    """Orders of parts by id."""
+    return await _by_id(session, PartsOrder, PartsOrder.parts_order_id, after, limit)
+
+
+async def next_roadside_cases(session: AsyncSession, after: str, limit: int) -> Sequence[RoadsideCase]:
+    """Cases on the road by id."""
+    return await _by_id(session, RoadsideCase, RoadsideCase.case_id, after, limit)
 
 
 async def next_ownerships(session: AsyncSession, after: str, limit: int) -> Sequence[Ownership]:

@@ -19,7 +19,7 @@ from marque_vehicle.models import RepairOrder
 
 Rows = Sequence[dict[str, Any]]
 _LOCK = sa.text(
-    "SELECT vin, status, odometer_km, odometer_time FROM vehicles WHERE vin = ANY(:vins) ORDER BY vin FOR UPDATE"
+    "SELECT vin, status, odometer_km, odometer_time, build_date FROM vehicles WHERE vin = ANY(:vins) ORDER BY vin FOR UPDATE"
 )
 _KNOWN = sa.text(
     "SELECT o.repair_order_id FROM unnest(CAST(:dealers AS uuid[]), CAST(:numbers AS text[])) AS k(dealer_id, number) "

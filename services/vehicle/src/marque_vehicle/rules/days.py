@@ -36,3 +36,8 @@ def zone(name: str) -> ZoneInfo:
 def beginning(day: date, zone_name: str) -> datetime:
     """Returns the moment at which a day begins in a zone, in UTC."""
     return datetime.combine(day, time.min, zone(zone_name)).astimezone(UTC)
+
+
+def after_building(moment: datetime, built: date | None) -> bool:
+    """Tells whether something can have happened to a car that was built on a day; wherever on earth that was, and where nobody knows."""
+    return built is None or moment >= datetime.combine(built, time.min, UTC) - timedelta(days=1)

@@ -14,8 +14,8 @@ from marque_vehicle.errors import RepairOrderNotFound, VehicleNotFound
 from marque_vehicle.models import RepairOrder
 from marque_vehicle.repository import repair_orders, vehicles
 from marque_vehicle.repository.scope import Scope
+from marque_vehicle.rules import days, stages
 from marque_vehicle.rules import lines as line_rules
-from marque_vehicle.rules import stages
 from marque_vehicle.usecases import lemon, maintenance, recalls
 
 _CLOCK_SLACK = timedelta(minutes=5)
@@ -35,6 +35,8 @@ async def open_repair_order(*, uow: UnitOfWork, vin: str, values: dict[str, Any]
         if vehicle is None:
             raise VehicleNotFound()
         vehicle.check_usable()
+        if not days.after_building(values["open_time"], vehicle.build_date):
+            raise InvalidArgument.of("repair_order.open_time", "REPAIR_BEFORE_BUILD", "The car was not built yet.")
         vehicle.read_odometer(values["odometer_in_km"], values["open_time"], replaced=values["odometer_replaced"])
         lines, currency = values.pop("lines"), values.pop("currency")
         order = RepairOrder(**values, vin=vin, state=RepairOrder.OPEN, stage=stages.CHECKED_IN)

@@ -10,6 +10,7 @@ from servicekit.snapshots import SnapshotReader
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marque_vehicle import events
+from marque_vehicle.events import claims, roadside
 from marque_vehicle.events.appointments import appointment_snapshot
 from marque_vehicle.events.car_orders import order_snapshot
 from marque_vehicle.repository import snapshots
@@ -30,5 +31,8 @@ READERS: dict[str, SnapshotReader] = {
     "ownership": _reader(snapshots.next_ownerships, "ownership_id", events.ownership_snapshot),
     "appointment": _reader(snapshots.next_appointments, "appointment_id", appointment_snapshot),
     "car_order": _reader(snapshots.next_car_orders, "order_id", order_snapshot),
+    "warranty_claim": _reader(snapshots.next_claims, "claim_id", claims.claim_snapshot),
+    "parts_order": _reader(snapshots.next_parts_orders, "parts_order_id", claims.parts_snapshot),
+    "roadside_case": _reader(snapshots.next_roadside_cases, "case_id", roadside.snapshot),
     "repair_order": _reader(snapshots.next_repair_orders, "repair_order_id", events.repair_order_snapshot),
 }

@@ -25,9 +25,10 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from google.type import date_pb2 as google_dot_type_dot_date__pb2
 from marque.options.v1 import options_pb2 as marque_dot_options_dot_v1_dot_options__pb2
+from marque.vehicle.v1 import parts_order_pb2 as marque_dot_vehicle_dot_v1_dot_parts__order__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*marque/vehicle/v1/parts_order_events.proto\x12\x11marque.vehicle.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\x1fmarque/options/v1/options.proto\"\x85\x02\n\rPartsPromised\x12\x16\n\x0eparts_order_id\x18\x01 \x01(\t\x12\x19\n\x11\x61ggregate_version\x18\x02 \x01(\x03\x12.\n\noccur_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tdealer_id\x18\x04 \x01(\t\x12\x17\n\x0frepair_order_id\x18\x05 \x01(\t\x12\x18\n\x10\x61\x64viser_staff_id\x18\x06 \x01(\t\x12(\n\rpromised_date\x18\x07 \x01(\x0b\x32\x11.google.type.Date:!\xb2\xbb\x18\x1d\n\x0bparts_order\x12\x0eparts_order_id\"\xef\x01\n\x0cPartsArrived\x12\x16\n\x0eparts_order_id\x18\x01 \x01(\t\x12\x19\n\x11\x61ggregate_version\x18\x02 \x01(\x03\x12.\n\noccur_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tdealer_id\x18\x04 \x01(\t\x12\x17\n\x0frepair_order_id\x18\x05 \x01(\t\x12\x18\n\x10\x61\x64viser_staff_id\x18\x06 \x01(\t\x12\x13\n\x0b\x61ll_arrived\x18\x07 \x01(\x08:!\xb2\xbb\x18\x1d\n\x0bparts_order\x12\x0eparts_order_idb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*marque/vehicle/v1/parts_order_events.proto\x12\x11marque.vehicle.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\x1fmarque/options/v1/options.proto\x1a#marque/vehicle/v1/parts_order.proto\"\x85\x02\n\rPartsPromised\x12\x16\n\x0eparts_order_id\x18\x01 \x01(\t\x12\x19\n\x11\x61ggregate_version\x18\x02 \x01(\x03\x12.\n\noccur_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tdealer_id\x18\x04 \x01(\t\x12\x17\n\x0frepair_order_id\x18\x05 \x01(\t\x12\x18\n\x10\x61\x64viser_staff_id\x18\x06 \x01(\t\x12(\n\rpromised_date\x18\x07 \x01(\x0b\x32\x11.google.type.Date:!\xb2\xbb\x18\x1d\n\x0bparts_order\x12\x0eparts_order_id\"\xef\x01\n\x0cPartsArrived\x12\x16\n\x0eparts_order_id\x18\x01 \x01(\t\x12\x19\n\x11\x61ggregate_version\x18\x02 \x01(\x03\x12.\n\noccur_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tdealer_id\x18\x04 \x01(\t\x12\x17\n\x0frepair_order_id\x18\x05 \x01(\t\x12\x18\n\x10\x61\x64viser_staff_id\x18\x06 \x01(\t\x12\x13\n\x0b\x61ll_arrived\x18\x07 \x01(\x08:!\xb2\xbb\x18\x1d\n\x0bparts_order\x12\x0eparts_order_id\"\xd4\x02\n\x12PartsOrderSnapshot\x12\x16\n\x0eparts_order_id\x18\x01 \x01(\t\x12\x19\n\x11\x61ggregate_version\x18\x02 \x01(\x03\x12.\n\noccur_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tdealer_id\x18\x04 \x01(\t\x12\x17\n\x0frepair_order_id\x18\x05 \x01(\t\x12\x31\n\x05state\x18\x06 \x01(\x0e\x32\".marque.vehicle.v1.PartsOrderState\x12(\n\rpromised_date\x18\x07 \x01(\x0b\x32\x11.google.type.Date\x12/\n\x0b\x61rrive_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp:!\xb2\xbb\x18\x1d\n\x0bparts_order\x12\x0eparts_order_idb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,8 +39,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PARTSPROMISED']._serialized_options = b'\262\273\030\035\n\013parts_order\022\016parts_order_id'
   _globals['_PARTSARRIVED']._loaded_options = None
   _globals['_PARTSARRIVED']._serialized_options = b'\262\273\030\035\n\013parts_order\022\016parts_order_id'
-  _globals['_PARTSPROMISED']._serialized_start=156
-  _globals['_PARTSPROMISED']._serialized_end=417
-  _globals['_PARTSARRIVED']._serialized_start=420
-  _globals['_PARTSARRIVED']._serialized_end=659
+  _globals['_PARTSORDERSNAPSHOT']._loaded_options = None
+  _globals['_PARTSORDERSNAPSHOT']._serialized_options = b'\262\273\030\035\n\013parts_order\022\016parts_order_id'
+  _globals['_PARTSPROMISED']._serialized_start=193
+  _globals['_PARTSPROMISED']._serialized_end=454
+  _globals['_PARTSARRIVED']._serialized_start=457
+  _globals['_PARTSARRIVED']._serialized_end=696
+  _globals['_PARTSORDERSNAPSHOT']._serialized_start=699
+  _globals['_PARTSORDERSNAPSHOT']._serialized_end=1039
 # @@protoc_insertion_point(module_scope)

@@ -7,6 +7,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.type import date_pb2 as _date_pb2
+from marque.vehicle.v1 import parts_order_pb2 as _parts_order_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -115,3 +116,59 @@ class PartsArrived(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___PartsArrived: _TypeAlias = PartsArrived  # noqa: Y015
+
+@_typing.final
+class PartsOrderSnapshot(_message.Message):
+    """The state of an order of a part, said again for a read model that is rebuilt. Triggers never act on it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PARTS_ORDER_ID_FIELD_NUMBER: _builtins.int
+    AGGREGATE_VERSION_FIELD_NUMBER: _builtins.int
+    OCCUR_TIME_FIELD_NUMBER: _builtins.int
+    DEALER_ID_FIELD_NUMBER: _builtins.int
+    REPAIR_ORDER_ID_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    PROMISED_DATE_FIELD_NUMBER: _builtins.int
+    ARRIVE_TIME_FIELD_NUMBER: _builtins.int
+    parts_order_id: _builtins.str
+    """The order of the part."""
+    aggregate_version: _builtins.int
+    """The version of the aggregate after the change; a hearer ignores what is older than it knows."""
+    dealer_id: _builtins.str
+    """The station."""
+    repair_order_id: _builtins.str
+    """The repair order that waits for it; empty for stock."""
+    state: _parts_order_pb2.PartsOrderState.ValueType
+    """Where it stands."""
+    @_builtins.property
+    def occur_time(self) -> _timestamp_pb2.Timestamp:
+        """When the change was committed."""
+
+    @_builtins.property
+    def promised_date(self) -> _date_pb2.Date:
+        """The day on which it is promised; absent for none."""
+
+    @_builtins.property
+    def arrive_time(self) -> _timestamp_pb2.Timestamp:
+        """When it arrived; absent before."""
+
+    def __init__(
+        self,
+        *,
+        parts_order_id: _builtins.str = ...,
+        aggregate_version: _builtins.int = ...,
+        occur_time: _timestamp_pb2.Timestamp | None = ...,
+        dealer_id: _builtins.str = ...,
+        repair_order_id: _builtins.str = ...,
+        state: _parts_order_pb2.PartsOrderState.ValueType = ...,
+        promised_date: _date_pb2.Date | None = ...,
+        arrive_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["arrive_time", b"arrive_time", "occur_time", b"occur_time", "promised_date", b"promised_date"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aggregate_version", b"aggregate_version", "arrive_time", b"arrive_time", "dealer_id", b"dealer_id", "occur_time", b"occur_time", "parts_order_id", b"parts_order_id", "promised_date", b"promised_date", "repair_order_id", b"repair_order_id", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PartsOrderSnapshot: _TypeAlias = PartsOrderSnapshot  # noqa: Y015

@@ -153,3 +153,59 @@ class RoadsideClosed(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RoadsideClosed: _TypeAlias = RoadsideClosed  # noqa: Y015
+
+@_typing.final
+class RoadsideSnapshot(_message.Message):
+    """The state of a case, said again for a read model that is rebuilt. Triggers never act on it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CASE_ID_FIELD_NUMBER: _builtins.int
+    AGGREGATE_VERSION_FIELD_NUMBER: _builtins.int
+    OCCUR_TIME_FIELD_NUMBER: _builtins.int
+    VIN_FIELD_NUMBER: _builtins.int
+    DEALER_ID_FIELD_NUMBER: _builtins.int
+    PROBLEM_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    REPAIR_ORDER_ID_FIELD_NUMBER: _builtins.int
+    case_id: _builtins.str
+    """The case."""
+    aggregate_version: _builtins.int
+    """The version of the aggregate after the change; a hearer ignores what is older than it knows."""
+    vin: _builtins.str
+    """The car; it need not be registered."""
+    dealer_id: _builtins.str
+    """The dealer that helps; empty for none."""
+    problem: _roadside_pb2.RoadsideProblem.ValueType
+    """What is wrong."""
+    state: _roadside_pb2.RoadsideState.ValueType
+    """Where it stands."""
+    outcome: _roadside_pb2.RoadsideOutcome.ValueType
+    """How it ended; unspecified before."""
+    repair_order_id: _builtins.str
+    """The repair order that followed; empty for none."""
+    @_builtins.property
+    def occur_time(self) -> _timestamp_pb2.Timestamp:
+        """When the change was committed."""
+
+    def __init__(
+        self,
+        *,
+        case_id: _builtins.str = ...,
+        aggregate_version: _builtins.int = ...,
+        occur_time: _timestamp_pb2.Timestamp | None = ...,
+        vin: _builtins.str = ...,
+        dealer_id: _builtins.str = ...,
+        problem: _roadside_pb2.RoadsideProblem.ValueType = ...,
+        state: _roadside_pb2.RoadsideState.ValueType = ...,
+        outcome: _roadside_pb2.RoadsideOutcome.ValueType = ...,
+        repair_order_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["occur_time", b"occur_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aggregate_version", b"aggregate_version", "case_id", b"case_id", "dealer_id", b"dealer_id", "occur_time", b"occur_time", "outcome", b"outcome", "problem", b"problem", "repair_order_id", b"repair_order_id", "state", b"state", "vin", b"vin"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RoadsideSnapshot: _TypeAlias = RoadsideSnapshot  # noqa: Y015

@@ -261,3 +261,63 @@ class WarrantyClaimReversed(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___WarrantyClaimReversed: _TypeAlias = WarrantyClaimReversed  # noqa: Y015
+
+@_typing.final
+class WarrantyClaimSnapshot(_message.Message):
+    """The state of a claim, said again for a read model that is rebuilt. Triggers never act on it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLAIM_ID_FIELD_NUMBER: _builtins.int
+    AGGREGATE_VERSION_FIELD_NUMBER: _builtins.int
+    OCCUR_TIME_FIELD_NUMBER: _builtins.int
+    DEALER_ID_FIELD_NUMBER: _builtins.int
+    REPAIR_ORDER_ID_FIELD_NUMBER: _builtins.int
+    VIN_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    SUBMISSION_COUNT_FIELD_NUMBER: _builtins.int
+    APPROVED_LINE_COUNT_FIELD_NUMBER: _builtins.int
+    claim_id: _builtins.str
+    """The claim."""
+    aggregate_version: _builtins.int
+    """The version of the aggregate after the change; a hearer ignores what is older than it knows."""
+    dealer_id: _builtins.str
+    """The station."""
+    repair_order_id: _builtins.str
+    """The repair order."""
+    vin: _builtins.str
+    """The car."""
+    state: _warranty_claim_pb2.WarrantyClaimState.ValueType
+    """Where it stands."""
+    reason: _builtins.str
+    """Why it was sent back or refused, as a constant; empty for neither."""
+    submission_count: _builtins.int
+    """How often it was submitted."""
+    approved_line_count: _builtins.int
+    """How many of its lines were approved in full or in part."""
+    @_builtins.property
+    def occur_time(self) -> _timestamp_pb2.Timestamp:
+        """When the change was committed."""
+
+    def __init__(
+        self,
+        *,
+        claim_id: _builtins.str = ...,
+        aggregate_version: _builtins.int = ...,
+        occur_time: _timestamp_pb2.Timestamp | None = ...,
+        dealer_id: _builtins.str = ...,
+        repair_order_id: _builtins.str = ...,
+        vin: _builtins.str = ...,
+        state: _warranty_claim_pb2.WarrantyClaimState.ValueType = ...,
+        reason: _builtins.str = ...,
+        submission_count: _builtins.int = ...,
+        approved_line_count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["occur_time", b"occur_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aggregate_version", b"aggregate_version", "approved_line_count", b"approved_line_count", "claim_id", b"claim_id", "dealer_id", b"dealer_id", "occur_time", b"occur_time", "reason", b"reason", "repair_order_id", b"repair_order_id", "state", b"state", "submission_count", b"submission_count", "vin", b"vin"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WarrantyClaimSnapshot: _TypeAlias = WarrantyClaimSnapshot  # noqa: Y015

@@ -136,6 +136,8 @@ def _words(kind: Any) -> dict[str, int]:
 
 def codes(text: str) -> list[str]:
     """Reads a list of codes parted by semicolons; each comes once."""
+    if not text:
+        return []
     return list(dict.fromkeys(part.strip() for part in text.replace("；", ";").split(";") if part.strip()))
 
 

@@ -20,8 +20,8 @@ from marque_vehicle.mapping.repair_orders import stage_entry
 from marque_vehicle.models import RepairOrder, Vehicle
 from marque_vehicle.repository import bulk, visits
 from marque_vehicle.repository import scope as scopes
+from marque_vehicle.rules import days, stages
 from marque_vehicle.rules import lines as line_rules
-from marque_vehicle.rules import stages
 from marque_vehicle.usecases import lemon, maintenance, recalls
 from marque_vehicle.usecases.imports.lines import read_lines
 from marque_vehicle.usecases.imports.reading import Reading, ordered, waves
@@ -144,6 +144,8 @@ def _acceptable(reading: Reading, cars: dict[str, Any]) -> bool:
         reading.refuse("vin", "VEHICLE_NOT_FOUND", "The car is not registered.")
     elif car.status == Vehicle.SCRAPPED and reading.values["close_time"] is None:
         reading.refuse("vin", "VEHICLE_SCRAPPED", "The car is scrapped; nothing more is opened for it.")
+    elif not days.after_building(reading.values["open_time"], car.build_date):
+        reading.refuse("open_time", "REPAIR_BEFORE_BUILD", "The car was not built yet.")
     return not reading.violations
 
 

@@ -1,0 +1,108 @@
+"""What bad days bring, as the issue lists it: each row that is wrong is told with its field and reason, and the rest goes on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from marque.type.v1 import import_pb2
+from marque.vehicle.v1 import repair_order_import_rows_pb2, repair_order_service_pb2, vehicle_import_service_pb2
+from marque.vehicle.v1 import vehicle_import_rows_pb2 as cars
+from marque.vehicle.v1 import vehicle_import_rows_pb2 as sales
+from servicekit.testing.client import RpcFailure
+
+LINE = {"complaint": "noise", "part_numbers": "P-1", "parts_amount": "10"}
+GOOD = {
+    "open_time": "2026-03-01T09:00:00",
+    "close_time": "2026-03-02T10:00:00",
+    "odometer_in_km": 900,
+    "currency_code": "CNY",
+}
+
+
+async def sent(garage: Any, kind: str, rows: list[Any]) -> tuple[int, dict[int, dict[str, str]]]:
+    """Imports rows; returns how many were taken, and what is wrong with the others by their number."""
+    request = getattr(vehicle_import_service_pb2, f"Import{kind}Request")(rows=rows)
+    request.header.CopyFrom(import_pb2.ImportStreamHeader(source="dms"))
+    stream = garage.manager.stream(f"vehicle.v1.VehicleImportService/Import{kind}", [request])
+    (answer,) = [one async for one in stream]
+    wrong = {one.row: {each.field: each.reason for each in one.errors} for one in answer.rejected}
+    return answer.summary.created, wrong
+
+
+@pytest.fixture
+async def station(garage: Any) -> tuple[str, str]:
+    dealer = await garage.make_dealer(zone="Asia/Shanghai")
+    return dealer, await garage.code_of(dealer)
+
+
+class TestVisits:
+    async def test_each_bad_visit_is_told_and_the_others_are_taken(self, garage: Any, station: tuple[str, str]) -> None:
+        vin = (await garage.make_car(build_date={"year": 2026, "month": 2, "day": 1})).vin
+        table: list[tuple[dict[str, Any], dict[str, str]]] = [
+            ({}, {}),
+            ({"odometer_in_km": 400}, {}),  # it went back: kept with its visit, flagged, and not the car's
+            ({"open_time": "2026-03-01T15:00:00"}, {}),  # while it stands there: its days count once
+            ({"open_time": "2026-01-02", "close_time": "2026-01-03"}, {"open_time": "REPAIR_BEFORE_BUILD"}),
+            ({"open_time": "9999-01-01", "close_time": ""}, {"open_time": "TIME_IN_FUTURE"}),
+            ({"close_time": "2026-02-01"}, {"close_time": "CLOSE_BEFORE_OPEN"}),
+            ({"lines": [{**LINE, "part_numbers": "*2"}]}, {"lines[0].part_numbers": "PART_INVALID"}),
+            ({"lines": [{**LINE, "causal_part_number": "P-2"}]}, {"lines[0].causal_part_number": "CAUSAL_PART_NOT_FITTED"}),
+            ({"currency_code": ""}, {"currency_code": "CURRENCY_MISSING"}),
+            ({"currency_code": "XXQ"}, {"currency_code": "CURRENCY_UNKNOWN"}),
+            ({"vin": "1G1YY22G96510"}, {"vin": "VIN_LENGTH"}),  # of before 1981
+            ({"vin": garage.new_vin()}, {"vin": "VEHICLE_NOT_FOUND"}),
+            ({"dealer_code": "NOBODY"}, {"dealer_code": "DEALER_NOT_FOUND"}),
+            ({"lines": []}, {"lines": "LINES_MISSING"}),
+        ]  # fmt: skip
+        rows = [
+            repair_order_import_rows_pb2.RepairOrderImportRow(
+                **{"row": place, "dealer_code": station[1], "number": f"B{place}", "vin": vin, "lines": [LINE], **GOOD, **said}
+            )
+            for place, (said, _) in enumerate(table, 1)
+        ]  # fmt: skip
+        taken, wrong = await sent(garage, "RepairOrders", rows)
+        assert wrong == {place: said for place, (_, said) in enumerate(table, 1) if said}
+        assert taken == sum(1 for _, said in table if not said)
+        (car,) = await garage.sql("SELECT odometer_km FROM vehicles WHERE vin = $1", vin)
+        assert car["odometer_km"] == 900
+
+    async def test_closing_twice_and_opening_before_the_car_was_built_are_refused(
+        self, garage: Any, station: tuple[str, str]
+    ) -> None:
+        car = await garage.make_car(build_date={"year": 2026, "month": 2, "day": 1})
+        made = await garage.make_order(station[0], car.vin, lines=[garage.line()])
+        request = repair_order_service_pb2.CloseRepairOrderRequest(repair_order_id=made.repair_order_id)
+        client = garage.client("dealer.service", dealers=[station[0]])
+        await client.call("vehicle.v1.RepairOrderService/CloseRepairOrder", request)
+        with pytest.raises(RpcFailure, match="REPAIR_ORDER_CLOSED"):
+            await client.call("vehicle.v1.RepairOrderService/CloseRepairOrder", request)
+        with pytest.raises(RpcFailure, match="REPAIR_BEFORE_BUILD"):
+            await garage.make_order(station[0], car.vin, open_time=garage.at(2025, 5, 1))
+
+
+class TestCarsAndSales:
+    async def test_a_car_of_a_year_that_is_none_or_with_a_short_vin_is_told(self, garage: Any) -> None:
+        car = {"make": "Volkswagen", "model": "Sagitar", "market": "CN"}
+        rows = [
+            cars.VehicleImportRow(row=1, vin=garage.new_vin(), **car),
+            cars.VehicleImportRow(row=2, vin=garage.new_vin(), model_year=9999, **car),
+            cars.VehicleImportRow(row=3, vin="1G1YY22G96510", **car),
+        ]
+        taken, wrong = await sent(garage, "Vehicles", rows)
+        assert taken == 1
+        assert set(wrong) == {2, 3}
+        assert list(wrong[2]) == ["model_year"]
+        assert wrong[3] == {"vin": "VIN_LENGTH"}
+
+    async def test_a_sale_to_nobody_and_one_of_no_car_are_told(self, garage: Any, station: tuple[str, str]) -> None:
+        sale = {"dealer_code": station[1], "invoice_date": "2026-03-01", "currency_code": "CNY"}
+        nobody = "01890000-0000-7000-8000-000000000000"
+        car, customer = await garage.make_car(), await garage.make_customer()
+        rows = [
+            sales.SaleImportRow(row=1, invoice_number="B1", vin=car.vin, customer_id=nobody, **sale),
+            sales.SaleImportRow(row=2, invoice_number="B2", vin=garage.new_vin(), customer_id=customer, **sale),
+            sales.SaleImportRow(row=3, invoice_number="B3", vin=car.vin, customer_id=customer, **sale),
+        ]
+        taken, wrong = await sent(garage, "Sales", rows)
+        assert (taken, wrong) == (1, {1: {"customer_id": "CUSTOMER_NOT_FOUND"}, 2: {"vin": "VEHICLE_NOT_FOUND"}})
