@@ -32,6 +32,8 @@ class Settings(ServiceSettings):
     export_days: int = Field(7, ge=1, le=90)
     erasure_settle_seconds: float = Field(90.0, ge=0)
     erasure_retry_hours: float = Field(24.0, gt=0)
+    mailboxes: Path | None = None
+    mailbox_seconds: float = Field(30.0, gt=0)
     linking_folder: Path | None = None
     linking_memory: str = "1500MB"
 
