@@ -24,6 +24,7 @@ from marque_customer.api.permits import PersonalApi
 from marque_customer.api.rights import DataExportApi, ErasureApi, IdentityDocumentApi, OwnRecords, RetentionApi
 from marque_customer.clients import Complaints, Network, PersonalRecords, Vehicles, holds_persons
 from marque_customer.clients.mailboxes import mailboxes_of
+from marque_customer.due.duplicates import find_alone
 from marque_customer.errors import CONSTRAINTS
 from marque_customer.handover import CustomerHandOver
 from marque_customer.repository import snapshots
@@ -31,7 +32,7 @@ from marque_customer.rules import figures
 from marque_customer.rules.permits import Windows
 from marque_customer.settings import Settings
 from marque_customer.subscribers import subscriptions
-from marque_customer.usecases import call_backs, duplicates, inbound_cases, permits, plates
+from marque_customer.usecases import call_backs, duplicate_runs, duplicates, inbound_cases, permits, plates
 from marque_customer.usecases.completeness import counting
 from marque_customer.usecases.holdings.importing import HoldingImporter
 from marque_customer.usecases.importing import CustomerImporter
@@ -84,6 +85,15 @@ def build(kit: Kit) -> Service:
     if network:
         sweeps["lead-routes"] = partial(routing.sweep, work=work, network=network)
         sweeps["calendars"] = partial(calendars.sweep, work=work, network=network)
+    if settings.linking_folder:
+        alone = partial(
+            find_alone,
+            database=kit.database,
+            work=work,
+            folder=settings.linking_folder,
+            memory=settings.linking_memory,
+        )
+        sweeps["duplicate-runs"] = partial(duplicate_runs.sweep, work=work, find=alone)
     if complaints:
         sweeps["inbound-cases"] = partial(inbound_cases.sweep, work=work, complaints=complaints)
     if boxes := mailboxes_of(settings.mailboxes):

@@ -1,4 +1,4 @@
-"""How far each mailbox was read, the cases that are opened for what came in, and an index for parts of numbers."""
+"""How far each mailbox was read, cases for what came in, runs that find duplicates, and an index for parts of numbers."""
 
 from alembic import op
 from servicekit.db.migrate import build_indexes
@@ -16,10 +16,18 @@ $$ SELECT coalesce(array_agg(DISTINCT substr(run[1], place, 5)::integer), '{}')
 
 
 def upgrade() -> None:
-    """Creates the table, the columns and the function, and while others write the indexes; of what came in before no case is opened."""
+    """Creates the tables, the columns and the function, and while others write the indexes; of what came in before no case is opened."""
     op.execute(
         "CREATE TABLE IF NOT EXISTS mailboxes (address text PRIMARY KEY, uid_validity bigint NOT NULL, last_uid bigint NOT NULL,"
         " read_time timestamptz NOT NULL)"
+    )
+    op.execute(
+        "CREATE TABLE IF NOT EXISTS duplicate_runs (run_id uuid PRIMARY KEY, state smallint NOT NULL, step text NOT NULL,"
+        " merged bigint NOT NULL, queued bigint NOT NULL, attempts integer NOT NULL, principal text NOT NULL,"
+        " create_time timestamptz NOT NULL, start_time timestamptz, end_time timestamptz)"
+    )
+    op.execute(
+        "CREATE UNIQUE INDEX IF NOT EXISTS uq_duplicate_runs_unended ON duplicate_runs ((true)) WHERE state IN (1, 2)"
     )
     op.execute(
         "ALTER TABLE lead_intakes ADD COLUMN IF NOT EXISTS case_time timestamptz, ADD COLUMN IF NOT EXISTS case_id uuid"
