@@ -14,7 +14,7 @@ from typing import Any
 import asyncpg
 import marque_customer
 from devstack.postgres import EmbeddedPostgres
-from marque_customer.repository import customers, reads
+from marque_customer.repository import customers
 from marque_customer.repository import search as repository
 from marque_customer.repository.sight import Sight
 from marque_customer.rules import contacts, documents
@@ -140,11 +140,11 @@ def _caller(database: Database, phone: str) -> Asked:
 
 def _search(database: Database, text: str) -> Asked:
     async def ask() -> tuple[int, bool]:
-        query, most = search.query(text), repository.most(_PAGE)
+        query = search.query(text)
+        most = repository.most(query, _PAGE)
         named = await repository.named(database.reader, _ALL, query, 0, most)
         others = await repository.candidates(database.reader, _ALL, query, 0, most)
         found = list(dict.fromkeys(row["customer_id"] for row in (*named, *others)))
-        await reads.cards(database.reader, found[:_PAGE])
         return len(found), len(found) > most
 
     return ask

@@ -43,6 +43,7 @@ class Addresses:
     secret_files: Mapping[str, Path] = field(default_factory=dict)
     audit_keys: Path | None = None
     sealing_keys: Path | None = None
+    linking_folder: Path | None = None
     otlp_url: str | None = None
     traces_url: str | None = None
     ops_ui: Path | None = None
@@ -77,6 +78,8 @@ class Addresses:
                 told["MARQUE_AUDIT_KEYS"] = str(self.audit_keys)
             if self.sealing_keys is not None:
                 told["MARQUE_SEALING_KEYS"] = str(self.sealing_keys)
+            if name == "customer" and self.linking_folder is not None:
+                told["MARQUE_LINKING_FOLDER"] = str(self.linking_folder)
         if name == GATEWAY and self.http_port is not None:
             told["MARQUE_HTTP_PORT"] = str(self.http_port)
         return {**told, **self._for_traces(name)}

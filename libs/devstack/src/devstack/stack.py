@@ -138,6 +138,7 @@ class DevStack:
             secret_files={name: self.layout.client_secret_file(name) for name in (*self.services, "marquectl")},
             audit_keys=self.layout.audit_keys(),
             sealing_keys=self.layout.sealing_keys(),
+            linking_folder=self.layout.root / "linking",
             otlp_url=self._traces.otlp_url if self._traces else None,
             traces_url=self._traces.url if self._traces else None,
             ops_ui=built_page(),

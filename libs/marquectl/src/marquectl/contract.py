@@ -30,9 +30,10 @@ class Method:
 class Kind:
     """One kind of rows.
 
-    `name` as typed by the operator; `importer` and `lister` are RPCs; `items` the repeated field of a page. `key` names the fields of
-    the natural key. Rows that follow each other with the same `key` are folded into one where `lines` names the field of their parts.
-    `refers` are fields that point at rows of other kinds, which the service may come to know a moment later than we do.
+    `name` as typed by the operator; `importer` and `lister` are RPCs (no lister: such rows are not exported); `items` the repeated field
+    of a page. `key` names the fields of the natural key. Rows that follow each other with the same `key` are folded into one where `lines`
+    names the field of their parts. `refers` are fields that point at rows of other kinds, which the service may come to know a moment
+    later than we do.
     """
 
     name: str
@@ -82,6 +83,23 @@ KINDS = {
             ("source_key",),
             refers=frozenset({"dealer_code"}),
             order_by="create_time",
+        ),
+        Kind(
+            "leads",
+            "customer.v1.CustomerImportService/ImportLeads",
+            "customer.v1.LeadService/ListLeads",
+            "leads",
+            ("source_key",),
+            refers=frozenset({"dealer_code"}),
+            order_by="create_time",
+        ),
+        Kind(
+            "holdings",
+            "customer.v1.CustomerImportService/ImportHoldings",
+            "",  # holdings are listed by customer only
+            "holdings",
+            ("source_key",),
+            refers=frozenset({"dealer_code", "customer_id", "customer_source_key"}),
         ),
         Kind(
             "vehicles",

@@ -31,6 +31,8 @@ async def export_rows(door: Door, kind: Kind, out: Path) -> int:
     form = out.suffix.lower()
     if form not in (".csv", ".jsonl"):
         raise UsageError(f"{out.name}: the ending tells the format; it must be .csv or .jsonl")
+    if not kind.lister:
+        raise UsageError(f"{kind.name} can be imported, but no list holds all of them: they are not exported")
     listing = method(kind.lister)
     ordered = {"order_by": kind.order_by} if kind.order_by else {}  # some lists have one order only
     rows = door.pages(kind.lister, kind.items, listing.input(page_size=PAGE, **ordered))

@@ -22,7 +22,9 @@ from marque_customer import due
 from marque_customer.api import servicers
 from marque_customer.api.permits import PersonalApi
 from marque_customer.api.rights import DataExportApi, ErasureApi, IdentityDocumentApi, OwnRecords, RetentionApi
-from marque_customer.clients import Network, PersonalRecords, Vehicles, holds_persons
+from marque_customer.clients import Complaints, Network, PersonalRecords, Vehicles, holds_persons
+from marque_customer.clients.mailboxes import mailboxes_of
+from marque_customer.due.duplicates import find_alone
 from marque_customer.errors import CONSTRAINTS
 from marque_customer.handover import CustomerHandOver
 from marque_customer.repository import snapshots
@@ -30,13 +32,14 @@ from marque_customer.rules import figures
 from marque_customer.rules.permits import Windows
 from marque_customer.settings import Settings
 from marque_customer.subscribers import subscriptions
-from marque_customer.usecases import call_backs, duplicates, permits, plates
+from marque_customer.usecases import call_backs, duplicate_runs, duplicates, inbound_cases, permits, plates
 from marque_customer.usecases.completeness import counting
 from marque_customer.usecases.holdings.importing import HoldingImporter
 from marque_customer.usecases.importing import CustomerImporter
 from marque_customer.usecases.leads import calendars, routing
 from marque_customer.usecases.leads.importing import LeadImporter
 from marque_customer.usecases.lifecycle import judging, spending
+from marque_customer.usecases.mailboxes import Reading
 from marque_customer.usecases.rights import erasing, exports
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -49,6 +52,8 @@ def build(kit: Kit) -> Service:
     vehicles = Vehicles(Peer("vehicle", address, kit.identity)) if address else None
     address = kit.settings.peers.get("network")
     network = Network(Peer("network", address, kit.identity)) if address else None
+    address = kit.settings.peers.get("complaint")
+    complaints = Complaints(Peer("complaint", address, kit.identity)) if address else None
     settings = Settings.of(kit.settings)
     windows = Windows(
         timedelta(seconds=settings.permit_take_seconds),
@@ -80,6 +85,19 @@ def build(kit: Kit) -> Service:
     if network:
         sweeps["lead-routes"] = partial(routing.sweep, work=work, network=network)
         sweeps["calendars"] = partial(calendars.sweep, work=work, network=network)
+    if settings.linking_folder:
+        alone = partial(
+            find_alone,
+            database=kit.database,
+            work=work,
+            folder=settings.linking_folder,
+            memory=settings.linking_memory,
+        )
+        sweeps["duplicate-runs"] = partial(duplicate_runs.sweep, work=work, find=alone)
+    if complaints:
+        sweeps["inbound-cases"] = partial(inbound_cases.sweep, work=work, complaints=complaints)
+    if boxes := mailboxes_of(settings.mailboxes):
+        sweeps["mailboxes"] = Reading(work, boxes, settings.mailbox_seconds).sweep
     return Service(
         name="customer",
         migrations=MIGRATIONS,
@@ -102,7 +120,7 @@ def build(kit: Kit) -> Service:
         },
         snapshots=readers,
         sweeps=sweeps,
-        closing=[peer for peer in (vehicles, network, *others) if peer],
+        closing=[peer for peer in (vehicles, network, complaints, *others) if peer],
         figures=figures.ALL,
     )
 

@@ -18,7 +18,7 @@ class Settings(ServiceSettings):
     are kept `call_days`; what the telephone system told of them a month, far longer than its messages are believed.
 
     `find-duplicates`: where it keeps its state while it runs (by default a folder of the system's temporary one), and what DuckDB may take
-    before it spills to disk.
+    before it spills to disk. Runs that are asked for by FindDuplicates are done by processes that have such a folder.
 
     Rights (docs/rights.md): days for which the archive of an export can be downloaded; seconds between the two rounds of an erasure, more
     than any request or transaction lives (statements end after 30 seconds, idle transactions after 60); hours between looks at holds.
@@ -32,6 +32,8 @@ class Settings(ServiceSettings):
     export_days: int = Field(7, ge=1, le=90)
     erasure_settle_seconds: float = Field(90.0, ge=0)
     erasure_retry_hours: float = Field(24.0, gt=0)
+    mailboxes: Path | None = None
+    mailbox_seconds: float = Field(30.0, gt=0)
     linking_folder: Path | None = None
     linking_memory: str = "1500MB"
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import functools
 import json
 
 import pytest
 import pytest_asyncio
 from google.type import date_pb2
-from marque.customer.v1 import identity_service_pb2
+from marque.customer.v1 import duplicate_run_pb2, duplicate_run_service_pb2, identity_service_pb2
 from marque_customer.due import duplicates as due
 from marque_customer.errors import CONSTRAINTS
-from marque_customer.usecases import linking
+from marque_customer.usecases import duplicate_runs, linking
 from servicekit.db.committed import Committed
 from servicekit.db.engine import Database
 from servicekit.db.uow import Work
 
+RUNS = "customer.v1.DuplicateRunService"
 NAMES = (
     "Robert Hill",
     "Mary Novak",
@@ -91,6 +94,62 @@ class TestFindDuplicates:
         async with due._alone(parts["database"]):
             with pytest.raises(due.AlreadyRunning):
                 await due.find_duplicates(**parts, folder=tmp_path / "run", tell=print)
+
+
+class TestRuns:
+    async def test_is_done_once_for_all_who_ask_and_tells_what_it_did(self, desk, parts, tmp_path):
+        async def ask(name, **fields):
+            kind = getattr(duplicate_run_service_pb2, f"{name}Request")
+            return await desk.platform.client("customer", "oem.manager").call(f"{RUNS}/{name}", kind(**fields))
+
+        first, second = await asyncio.gather(ask("FindDuplicates"), ask("FindDuplicates"))
+        assert first.run_id == second.run_id
+        assert (first.state, first.step) == (duplicate_run_pb2.DUPLICATE_RUN_STATE_WAITING, "")
+        find = functools.partial(due.find_alone, **parts, folder=tmp_path / "run")
+
+        async def busy(tell):
+            async with due._alone(parts["database"]):
+                return await find(tell)
+
+        await duplicate_runs.sweep(work=parts["work"], find=busy)  # another process is at it: it is left to that
+        assert (await ask("GetDuplicateRun", run_id=first.run_id)).state == first.state
+
+        async def killed(tell):
+            tell({"step": "begun"})
+            raise asyncio.CancelledError
+
+        with pytest.raises(asyncio.CancelledError):
+            await duplicate_runs.sweep(work=parts["work"], find=killed)
+        assert (await ask("FindDuplicates")).run_id == first.run_id
+
+        async def finished(tell):  # what the linker itself does is shown above
+            for step in (
+                {"step": "begun"},
+                {"stage": "blocks"},
+                {"step": "merged", "merged": 3},
+                {"step": "same_numbers", "queued": 2},
+            ):
+                tell(step)
+            return True
+
+        await duplicate_runs.sweep(work=parts["work"], find=finished)
+        done = await ask("GetDuplicateRun", run_id=first.run_id)
+        assert (done.state, done.step) == (duplicate_run_pb2.DUPLICATE_RUN_STATE_DONE, "same_numbers")
+        assert (done.merged, done.queued) == (3, 2)
+        assert (await ask("FindDuplicates")).run_id != first.run_id
+
+    async def test_whose_linker_fails_has_failed(self, desk, parts):
+        async def broken(tell):
+            tell({"step": "begun"})
+            raise RuntimeError("the linker ended with 1")
+
+        manager = desk.platform.client("customer", "oem.manager")
+        run = await manager.call(f"{RUNS}/FindDuplicates", duplicate_run_service_pb2.FindDuplicatesRequest())
+        await duplicate_runs.sweep(work=parts["work"], find=broken)
+        request = duplicate_run_service_pb2.GetDuplicateRunRequest(run_id=run.run_id)
+        assert (
+            await manager.call(f"{RUNS}/GetDuplicateRun", request)
+        ).state == duplicate_run_pb2.DUPLICATE_RUN_STATE_FAILED
 
 
 class TestApplying:

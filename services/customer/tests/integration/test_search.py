@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import random
 import uuid
 
+import asyncpg
 import pytest
 from marque.customer.v1 import customer_service_pb2
+from marque_customer.repository import search as repository
+from marque_customer.repository.sight import Sight
 from servicekit.testing.client import RpcFailure
 from tradekit import search
 
@@ -37,6 +41,8 @@ class TestSearchCustomers:
             ("xuefei", "name"),
             ("9742", "contact_points"),
             ("00139742", "contact_points"),
+            ("01397", "contact_points"),
+            ("8613900139742", "contact_points"),
             ("+86 139 0013 9742", "contact_points"),
             ("xuefei.murong@mail-z.com", "contact_points"),
             ("KD-99171", "source_references"),
@@ -112,3 +118,56 @@ class TestSearchCustomers:
                 "customer.v1.CustomerService/SearchCustomers", customer_service_pb2.SearchCustomersRequest(query="慕容")
             )
         assert failure.value.code == "PERMISSION_DENIED"
+
+
+class TestPartsOfNumbers:
+    async def test_are_found_in_a_text_exactly_where_they_stand_in_it(self, desk):
+        chance = random.Random(5)
+        texts = [
+            "\n".join(f"{chance.choice(['', '+', 'a'])}{chance.randrange(10**9)}x" for _ in range(3))
+            for _ in range(400)
+        ]
+        parts = [
+            (text if place % 2 else chance.choice(texts)).translate({ord(sign): None for sign in "\nax+"})[
+                2 : 7 + place % 4
+            ]
+            for place, text in enumerate(texts)
+        ]
+        # Five digits at least, as the index cuts them.
+        pairs = [(text, part) for text, part in zip(texts, parts, strict=True) if len(part) >= 5]
+        found = await desk.platform.sql(
+            "customer",
+            "SELECT t LIKE '%' || p || '%' AS stands, digit_windows(t) @> digit_windows(p) AND strpos(t, p) > 0 AS is_found"
+            " FROM unnest($1::text[], $2::text[]) AS x (t, p)",
+            *map(list, zip(*pairs, strict=True)),
+        )
+        assert {row["stands"] for row in found} == {True, False}
+        assert all(row["stands"] == row["is_found"] for row in found)
+
+    async def test_are_cut_into_the_same_runs_as_the_index_cuts_them(self, desk):
+        for part in ("12345", "0000012", "13800138000"):
+            (row,) = await desk.platform.sql("customer", "SELECT digit_windows($1) AS runs", part)
+            assert sorted(row["runs"]) == repository._windows(f"%{part}%")
+
+    @pytest.mark.parametrize("pattern", ["%1234%", "%12a45%", "%lin%", "%１２３４５%"])
+    def test_other_patterns_have_no_runs(self, pattern):
+        assert repository._windows(pattern) == []
+
+    async def test_never_touch_the_index_of_trigrams(self, desk):
+        await desk.create(phones=[desk.phone()])
+        query = search.query("38001380")
+        statements = []
+
+        class Watching:
+            async def fetch(self, text, *values):
+                statements.append((text, values))
+                return []
+
+        await repository.candidates(Watching(), Sight(True, None, [], None, None), query, 0)
+        ((text, values),) = statements
+        connection = await asyncpg.connect(desk.platform.databases["customer"])
+        await connection.execute("SET enable_seqscan = off")
+        plan = "\n".join(row[0] for row in await connection.fetch(f"EXPLAIN {text}", *values))
+        await connection.close()
+        assert "ix_customers_search_digits" in plan
+        assert "ix_customers_search_text" not in plan

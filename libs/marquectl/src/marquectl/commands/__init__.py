@@ -1,5 +1,5 @@
 """One module per command; importing this package adds them all to the app."""
 
-from marquectl.commands import audit, data, operations, token, world
+from marquectl.commands import audit, data, duplicates, operations, token, world
 
-__all__ = ["audit", "data", "operations", "token", "world"]
+__all__ = ["audit", "data", "duplicates", "operations", "token", "world"]

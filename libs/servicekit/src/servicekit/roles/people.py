@@ -4,7 +4,7 @@ from __future__ import annotations
 
 PROFILE_LOOK = "customer.profiles: read\ncustomer.profile_rules: read"
 PROFILE_REPORT = f"{PROFILE_LOOK}\ncustomer.profiles: list"
-PROFILE_ALL = f"{PROFILE_REPORT}\ncustomer.profile_rules: put"
+PROFILE_ALL = f"{PROFILE_REPORT}\ncustomer.profile_rules: put\ncustomer.duplicate_runs: start read"
 HELD: dict[str, tuple[str, ...]] = {
     "owner": ("customer.profiles: read",),
     "dealer.sales": (PROFILE_LOOK,),

@@ -14,6 +14,7 @@ from servicekit.rpc.call import Call
 
 from marque_customer.api.calls import CallApi
 from marque_customer.api.completeness import ProfileApi
+from marque_customer.api.duplicate_runs import DuplicateRunApi
 from marque_customer.api.holdings import HoldingApi
 from marque_customer.api.identity import IdentityApi
 from marque_customer.api.inbound import InboundApi
@@ -295,7 +296,7 @@ def servicers(work: Work, windows: Windows, network: Network | None) -> list[Any
     showroom = (DemoCarApi, TestDriveApi, ReferralApi, LeadRecallApi, FleetDealApi)
     waiting = (ConsentApi, ContactPermitApi, PreferenceApi, CallApi)
     asking = [QuoteApi(work, network)]
-    people = (LifecycleApi, CustomerTieApi, HoldingApi, ProfileApi)
+    people = (LifecycleApi, CustomerTieApi, HoldingApi, ProfileApi, DuplicateRunApi)
     return [
         *asking,
         *(kind(work) for kind in (*kinds, *leads, *showroom, *people)),

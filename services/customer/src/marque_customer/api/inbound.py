@@ -7,7 +7,7 @@ from typing import Any
 from servicekit.db.uow import Work
 from servicekit.rpc.call import Call
 
-from marque_customer.usecases import inbound
+from marque_customer.usecases import inbound, inbound_cards
 
 
 class InboundApi:
@@ -23,3 +23,6 @@ class InboundApi:
 
     async def ReceiveTranscript(self, request: Any, call: Call) -> Any:
         return await inbound.receive_transcript(uow=self._work(call), request=request)
+
+    async def ReceiveCards(self, request: Any, call: Call) -> Any:
+        return await inbound_cards.receive(uow=self._work(call), request=request)

@@ -43,6 +43,7 @@ async def find_duplicates(*, database: Database, work: Work, folder: Path, tell:
     Raises AlreadyRunning, and RuntimeError where the linker fails.
     """
     async with _alone(database) as connection:
+        tell({"step": "begun"})
         file = _folder(folder) / "customers.csv"
         if not file.exists():
             draft = file.with_suffix(".part")
@@ -54,6 +55,15 @@ async def find_duplicates(*, database: Database, work: Work, folder: Path, tell:
         tell({"step": "same_numbers", "queued": await linking.queue_twins(work=work)})
         await asyncio.to_thread(shutil.rmtree, folder)
     return done
+
+
+async def find_alone(tell: Tell, *, database: Database, work: Work, folder: Path, memory: str = "") -> bool:
+    """Finds duplicates as `find_duplicates` does; false where another run is under way, on whichever machine. Raises RuntimeError."""
+    try:
+        await find_duplicates(database=database, work=work, folder=folder, tell=tell, memory=memory)
+    except AlreadyRunning:
+        return False
+    return True
 
 
 @asynccontextmanager

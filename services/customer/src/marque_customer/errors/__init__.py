@@ -274,6 +274,13 @@ class LifecycleRulesNotFound(NotFound):
     message = "There is no version {version} of the rules for the life cycle."
 
 
+class DuplicateRunNotFound(NotFound):
+    """No such run."""
+
+    reason = "DUPLICATE_RUN_NOT_FOUND"
+    message = "There is no run {run_id} that finds duplicates."
+
+
 class ProfileRulesNotFound(NotFound):
     """No such version."""
 

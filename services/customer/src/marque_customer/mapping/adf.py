@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +11,7 @@ from tradekit import names, vin
 from tradekit.adf import AdfProblem, AdfProspect, AdfVehicle
 
 from marque_customer.mapping.leads import interest_values, place_values
+from marque_customer.rules.inbound import tracking_code
 from marque_customer.rules.lead_people import HOME_COUNTRY, Told, contacts_of
 
 _KINDS = {
@@ -107,11 +109,13 @@ def problem(field: str, reason: str) -> AdfProblem:
 
 
 def result(
-    number: int, prospect_id: str, outcome: int, lead_id: object, problems: Any
+    number: int, prospect_id: str, outcome: int, lead_id: object, problems: Any, intake_id: uuid.UUID
 ) -> lead_intake_service_pb2.ProspectResult:
     """Returns what became of a prospect."""
     found = lead_intake_service_pb2.ProspectResult(number=number, prospect_id=prospect_id, lead_id=str(lead_id or ""))
     found.outcome = outcome  # type: ignore[assignment]
+    if lead_id:
+        found.tracking_code = tracking_code(intake_id)
     for field, reason, description in problems:
         found.problems.add(field=field, reason=reason, description=description)
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +11,7 @@ from marque.customer.v1 import interaction_pb2, lead_pb2
 from marque.type.v1 import channel_pb2
 from tradekit import names
 from tradekit.mail import Automatic, Mail
+from tradekit.vcard import Card
 
 from marque_customer.mapping.times import moment
 from marque_customer.rules.inbound import Incoming, begun
@@ -48,6 +50,7 @@ def of_mail(found: Mail, mailbox: str, request: rpc.ReceiveMailRequest, now: dat
         wish=wish,
         dealer_code=request.dealer_code,
         code=found.tracking_code,
+        wants_case=request.intent == rpc.INBOUND_INTENT_CASE,
     )
 
 
@@ -58,20 +61,63 @@ def of_transcript(request: rpc.ReceiveTranscriptRequest, now: datetime) -> Incom
     wish = None
     if request.intent == rpc.INBOUND_INTENT_LEAD:
         wish = _wish(lead_pb2.LEAD_SOURCE_CONVERSATION, request.source, request.subject, request.text)
-    phones, emails = ([text] if text.strip() else [] for text in (request.phone, request.email))
+    phones, emails, faxes = ([text] if text.strip() else [] for text in (request.phone, request.email, request.fax))
     return Incoming(
         source=request.source,
         sender=f"transcript:{request.source}",
         key=request.external_id,
-        told=_told(request.name, phones, emails, request.country_code.upper() or HOME_COUNTRY),
+        told=_told(request.name, phones, emails, request.country_code.upper() or HOME_COUNTRY, faxes),
         values=_touch(kind, channel, request.subject, request.text) | {"occur_time": begun(occurred, now)},
         wish=wish,
         dealer_code=request.dealer_code,
+        wants_case=request.intent == rpc.INBOUND_INTENT_CASE,
     )
 
 
-def _told(name: str, phones: list[str], emails: list[str], country: str) -> Told:
-    contacts, faults = contacts_of(phones, emails, (), country)
+def of_card(card: Card, request: rpc.ReceiveCardsRequest, now: datetime) -> Incoming:
+    """Returns a card in the shape of everything that comes in. Raises InvalidArgument for a time that is none.
+
+    Numbers and addresses that are none are left out (`told.faults` names them): a card is no form that could be sent again.
+    """
+    occurred = moment(request.occur_time, "occur_time") if request.HasField("occur_time") else None
+    country = request.country_code.upper() or HOME_COUNTRY
+    contacts, faults = contacts_of(card.phones, card.emails, card.faxes, country)
+    given, family = names.tidy(card.given_name), names.tidy(card.family_name)
+    whole = names.tidy(card.full_name)
+    business = not (given or family or whole) and bool(card.organisation)
+    told = Told(
+        names.tidy(card.organisation) if business else whole,
+        "" if business else given,
+        "" if business else family,
+        business,
+        contacts,
+        faults,
+        country,
+        card.lines,
+        card.city,
+        card.province,
+        card.postal_code,
+    )
+    work = ", ".join(text for text in (card.organisation, card.title) if text)
+    text = "\n".join(text for text in (work, card.note) if text)[:10_000]
+    values = _touch(interaction_pb2.INTERACTION_KIND_VISIT, channel_pb2.CHANNEL_IN_PERSON, request.source, text)
+    wish = None
+    if request.intent == rpc.INBOUND_INTENT_LEAD:
+        wish = _wish(lead_pb2.LEAD_SOURCE_CARD, request.source, request.source, text)
+    return Incoming(
+        source=request.source,
+        sender=f"cards:{request.source}",
+        key=card.key,
+        told=told,
+        values=values | {"occur_time": begun(occurred, now)},
+        wish=wish,
+        dealer_code=request.dealer_code,
+        wants_case=request.intent == rpc.INBOUND_INTENT_CASE,
+    )
+
+
+def _told(name: str, phones: list[str], emails: list[str], country: str, faxes: Sequence[str] = ()) -> Told:
+    contacts, faults = contacts_of(phones, emails, faxes, country)
     wrong = tuple((path.partition("[")[0], code) for path, code in faults)
     return Told(names.tidy(name), "", "", False, contacts, wrong, country)
 

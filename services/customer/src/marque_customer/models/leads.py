@@ -278,7 +278,8 @@ class LeadRulesVersion(Model):
 class LeadIntake(Model):
     """What a sender sent, as it came, and what became of it. `sender_key` is the sender's own name of it, or its digest.
 
-    `interaction_id` is the touch that a mail or a conversation left; of these `raw` is empty.
+    `interaction_id` is the touch that a mail or a conversation left; of these `raw` is empty. `case_time` is the moment from which a case
+    is to be opened for it, none where not; `case_id` is that case.
     """
 
     __tablename__ = "lead_intakes"
@@ -294,6 +295,8 @@ class LeadIntake(Model):
     content_hash: Mapped[str] = mapped_column(default="")
     create_time: Mapped[datetime]
     interaction_id: Mapped[uuid.UUID | None]
+    case_time: Mapped[datetime | None]
+    case_id: Mapped[uuid.UUID | None]
 
 
 class KnownCalendar(Model):

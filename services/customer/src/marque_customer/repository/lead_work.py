@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from marque_customer.models import ContactPoint, Customer, KnownCalendar, Lead, LeadIntake, LeadRulesVersion
 from marque_customer.repository.leads import visible_to
-from marque_customer.rules.kinds import EMAIL, LISTED, PHONE
+from marque_customer.rules.kinds import EMAIL, FAX, LISTED, PHONE
 from marque_customer.rules.leads import ASSIGNED, LOST, NO_DEALER, WAITING, WON
 
 _calendars: sa.Table = KnownCalendar.__table__  # type: ignore[assignment]
@@ -155,11 +155,11 @@ async def forget_assignments(session: AsyncSession, lead_ids: Sequence[uuid.UUID
 
 
 async def holders(session: AsyncSession, contacts: Sequence[tuple[int, str]]) -> list[Any]:
-    """Returns `customer_id, full_name, organisation_name, kind, owned` of the live people with one of these phones or e-mails.
+    """Returns `customer_id, full_name, organisation_name, kind, owned` of the live people with one of these phones, e-mails or faxes.
 
     `owned`: it is shown to be theirs alone. At most 20, those first.
     """
-    pairs = [pair for pair in contacts if pair[0] in (PHONE, EMAIL)]
+    pairs = [pair for pair in contacts if pair[0] in (PHONE, EMAIL, FAX)]
     if not pairs:
         return []
     owned = sa.and_(ContactPoint.kind == PHONE, ContactPoint.verify_time.isnot(None), ~ContactPoint.shared)

@@ -41,7 +41,6 @@ chain AS (
     JOIN customers n ON n.customer_id = chain.merged_into WHERE depth < 1000)
 SELECT chain.asked, chain.place, c.customer_id, c.status, c.card FROM chain JOIN customers c USING (customer_id)
 WHERE chain.merged_into IS NULL AND {rule(4)}"""  # noqa: S608
-_CARDS = "SELECT customer_id, card FROM customers WHERE customer_id = ANY($1)"
 _EXPORT = """
 SELECT customer_id, update_time, card FROM customers
 WHERE (update_time, customer_id) > ($1, $2) AND status = ANY($3) ORDER BY update_time, customer_id LIMIT $4"""
@@ -69,11 +68,6 @@ async def batch(
     sources, keys = [source for source, _ in references], [key for _, key in references]
     found: list[asyncpg.Record] = await reader.fetch(_BATCH, customer_ids, sources, keys, *sight.values)
     return found
-
-
-async def cards(reader: Reader, customer_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, asyncpg.Record]:
-    """Returns `customer_id, card` of customers that a statement before found visible."""
-    return {row["customer_id"]: row for row in await reader.fetch(_CARDS, customer_ids)}
 
 
 async def export(

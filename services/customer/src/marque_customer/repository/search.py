@@ -1,4 +1,8 @@
-"""Search: a bounded set of candidates by the two GIN indexes, visibility in the same statement."""
+"""Search: a bounded set of candidates by the three GIN indexes, visibility in the same statement.
+
+Parts of numbers, from five digits on, are found by their runs of five (`digit_windows`, migration 0013), never by trigrams: each of those
+is in one of a hundred numbers.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +16,10 @@ from marque_customer.repository.sight import Sight, rule
 from marque_customer.rules.kinds import LISTED
 
 CANDIDATES = 500
-# Looked at for a page of results: of more namesakes each costs a page of the table, and all of them fit alike. Those whose name is exactly
-# what was typed are looked for apart and come first (`named`), so that a small bound never hides them.
+# Looked at for a page of results, where some may fit better than others: of more namesakes each costs a page of the table. Those whose name
+# is exactly what was typed are looked for apart and come first (`named`), so that a small bound never hides them.
 _PER_RESULT, _LEAST = 3, 60
+_WINDOW = 5  # digits, as the function of the index cuts them
 _SHORTEST_GUESS = 4
 # The tokens of the dealers in scope (rules.documents.dealer_token): the index narrows to their customers before a row is read.
 _DEALER_TOKENS = """(SELECT array_agg('@' || replace(s.dealer_id::text, '-', '')) FROM (
@@ -22,9 +27,19 @@ _DEALER_TOKENS = """(SELECT array_agg('@' || replace(s.dealer_id::text, '-', '')
     SELECT dealer_id FROM known_dealers WHERE group_code = $6::text OR region_code = $7::text) s)"""
 
 
-def most(size: int) -> int:
-    """Returns how many candidates are looked at for so many results."""
+def most(query: SearchQuery, size: int) -> int:
+    """Returns how many candidates are looked at for so many results: who is found by whole tokens fits as well as any other."""
+    if not query.patterns or all(_windows(pattern) for pattern in query.patterns):
+        return min(size, CANDIDATES)
     return min(max(size * _PER_RESULT, _LEAST), CANDIDATES)
+
+
+def _windows(pattern: str) -> list[int]:
+    """Returns the runs of five digits of a part of a number, none for any other pattern."""
+    part = pattern.strip("%")
+    if len(part) < _WINDOW or not (part.isascii() and part.isdigit()):
+        return []
+    return sorted({int(part[place : place + _WINDOW]) for place in range(len(part) - _WINDOW + 1)})
 
 
 async def named(reader: Reader, sight: Sight, query: SearchQuery, kind: int, limit: int) -> Sequence[asyncpg.Record]:
@@ -41,14 +56,21 @@ async def named(reader: Reader, sight: Sight, query: SearchQuery, kind: int, lim
 async def candidates(
     reader: Reader, sight: Sight, query: SearchQuery, kind: int, limit: int = CANDIDATES
 ) -> Sequence[asyncpg.Record]:
-    """Returns up to `limit` + 1 rows `customer_id, search_text` that hold every word of the query."""
+    """Returns up to `limit` + 1 rows `customer_id, search_text, card` that hold every word of the query."""
     conditions, values = [], [list(LISTED), kind, *sight.values]
     if query.tokens:
         values.append(query.tokens)
         conditions.append(f"c.search_tokens @> ${len(values)}::text[]")
     for pattern in query.patterns:
-        values.append(pattern)
-        conditions.append(f"c.search_text LIKE ${len(values)}")
+        if windows := _windows(pattern):
+            values += [windows, pattern.strip("%")]
+            conditions.append(f"digit_windows(c.search_text) @> ${len(values) - 1}::integer[]")
+            conditions.append(
+                f"strpos(c.search_text, ${len(values)}::text) > 0"
+            )  # LIKE would bring the trigrams' index in
+        else:
+            values.append(pattern)
+            conditions.append(f"c.search_text LIKE ${len(values)}")
     found: Sequence[asyncpg.Record] = await reader.fetch(_statement(sight, conditions, limit), *values)
     return found
 
@@ -69,6 +91,6 @@ def _statement(sight: Sight, conditions: list[str], limit: int) -> str:
     scoped = not sight.everything and sight.own is None
     found = [*conditions, f"c.search_tokens && {_DEALER_TOKENS}"] if scoped else conditions
     return (
-        f"SELECT c.customer_id, c.search_text FROM customers c WHERE {' AND '.join(found)}"  # noqa: S608
+        f"SELECT c.customer_id, c.search_text, c.card FROM customers c WHERE {' AND '.join(found)}"  # noqa: S608
         f" AND c.status = ANY($1) AND ($2 = 0 OR c.kind = $2) AND {rule(3)} LIMIT {limit + 1}"
     )

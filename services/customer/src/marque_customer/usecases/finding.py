@@ -34,7 +34,7 @@ async def search(*, reader: Reader, call: Call, request: Any) -> customer_servic
     if query.is_empty:
         raise InvalidArgument.of("query", "QUERY_EMPTY", "Give a name, a number or a key of two characters at least.")
     sight, size = sight_of(call.principal), request.page_size or DEFAULT_RESULTS
-    most = repository.most(size)
+    most = repository.most(query, size)
     found = await repository.named(reader, sight, query, request.kind, most)
     if len(found) <= most:
         known = {row["customer_id"] for row in found}
@@ -42,15 +42,11 @@ async def search(*, reader: Reader, call: Call, request: Any) -> customer_servic
         found = [*found, *(row for row in others if row["customer_id"] not in known)]
     if not found:
         found = await repository.near(reader, sight, query, request.kind, most)
-    scored = ((matching.score(query.text, row["search_text"]), row["customer_id"]) for row in found)
-    ranked = sorted(scored, key=lambda pair: (-pair[0], pair[1]))
-    cards = await reads.cards(reader, [customer_id for _, customer_id in ranked[:size]])
+    scored = ((matching.score(query.text, row["search_text"]), row["customer_id"], row["card"]) for row in found)
+    ranked = sorted(scored, key=lambda one: (-one[0], one[1]))
     answer = customer_service_pb2.SearchCustomersResponse(truncated=len(found) > most or len(ranked) > size)
     hidden = {name for name, kind in matching.CLASSES.items() if not call.principal.sees(kind)}
-    for score, customer_id in ranked[:size]:
-        if customer_id not in cards:
-            continue
-        card = cards[customer_id]["card"]
+    for score, _, card in ranked[:size]:
         matched = matching.matched_fields(query, customer_pb2.Customer.FromString(card))
         if set(matched) <= hidden and matched:
             continue  # what a caller may not read is not searched

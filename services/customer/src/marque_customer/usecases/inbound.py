@@ -7,7 +7,6 @@ person only: whoever reads a code in somebody else's mail reaches nothing by it.
 from __future__ import annotations
 
 import asyncio
-import base64
 import uuid
 from dataclasses import replace
 from datetime import timedelta
@@ -24,7 +23,7 @@ from marque_customer.mapping import inbound as mapping
 from marque_customer.models import Customer, LeadIntake
 from marque_customer.repository import families, lead_work
 from marque_customer.repository import inbound as repository
-from marque_customer.rules.inbound import Incoming
+from marque_customer.rules.inbound import Incoming, tracking_code
 from marque_customer.rules.lead_people import Told
 from marque_customer.rules.sources import owner_of
 from marque_customer.usecases import interactions
@@ -39,41 +38,52 @@ _MESSAGE, _LEAD = "customer.lead_intake", "customer.lead"
 
 async def receive_mail(*, uow: UnitOfWork, request: rpc.ReceiveMailRequest) -> Any:
     """Takes a mail. Raises InvalidArgument."""
-    mailbox = request.mailbox.lower()
+    found = await read(request)
+    async with uow:
+        return await uow.answer(await accept(uow, request, found))
+
+
+async def read(request: rpc.ReceiveMailRequest) -> mail.Mail:
+    """Reads the mail of a request. Raises InvalidArgument for one that cannot be read."""
     try:
         # A stranger's mail may take a while to read; others are served meanwhile.
-        found = await asyncio.to_thread(mail.read, request.message, frozenset({mailbox}))
+        return await asyncio.to_thread(mail.read, request.message, frozenset({request.mailbox.lower()}))
     except mail.MailError as error:
         raise InvalidArgument.of("message", error.reason.value, str(error)) from None
-    incoming = mapping.of_mail(found, mailbox, request, uow.now)
-    async with uow:
-        dealer_id = await _dealer(uow, incoming.dealer_code)
-        incoming = _owned(uow, incoming, dealer_id)
-        if (known := await _known(uow, incoming)) is not None:
-            return await uow.answer(known)
-        if found.automatic:
-            return await uow.answer(await _leave(uow, incoming, mapping.LEFT_REASONS[found.automatic]))
-        if found.lead_document:
-            return await uow.answer(await _prospects(uow, incoming, found.lead_document))
-        return await uow.answer(await _take(uow, incoming, dealer_id))
+
+
+async def accept(uow: UnitOfWork, request: rpc.ReceiveMailRequest, found: mail.Mail) -> rpc.InboundReceipt:
+    """Takes a mail that was read, inside the open unit of work. Raises InvalidArgument."""
+    incoming = mapping.of_mail(found, request.mailbox.lower(), request, uow.now)
+    dealer_id = await dealer(uow, incoming.dealer_code)
+    incoming = owned(uow, incoming, dealer_id)
+    if (before := await known(uow, incoming)) is not None:
+        return before
+    if found.automatic:
+        return await _leave(uow, incoming, mapping.LEFT_REASONS[found.automatic])
+    if found.lead_document:
+        return await _prospects(uow, incoming, found.lead_document)
+    _refuse_faults(incoming.told)
+    return await take(uow, incoming, dealer_id)
 
 
 async def receive_transcript(*, uow: UnitOfWork, request: rpc.ReceiveTranscriptRequest) -> Any:
     """Takes a conversation that ended elsewhere. Raises InvalidArgument."""
     incoming = mapping.of_transcript(request, uow.now)
+    _refuse_faults(incoming.told)
     async with uow:
-        dealer_id = await _dealer(uow, incoming.dealer_code)
-        incoming = _owned(uow, incoming, dealer_id)
-        known = await _known(uow, incoming)
-        return await uow.answer(known if known is not None else await _take(uow, incoming, dealer_id))
+        dealer_id = await dealer(uow, incoming.dealer_code)
+        incoming = owned(uow, incoming, dealer_id)
+        before = await known(uow, incoming)
+        return await uow.answer(before if before is not None else await take(uow, incoming, dealer_id))
 
 
-def _owned(uow: UnitOfWork, incoming: Incoming, dealer_id: uuid.UUID | None) -> Incoming:
+def owned(uow: UnitOfWork, incoming: Incoming, dealer_id: uuid.UUID | None) -> Incoming:
     """Keys are kept apart by whose system they come from: nobody is told what somebody else's mail became."""
     return replace(incoming, sender=f"{incoming.sender}@{owner_of(uow.principal, dealer_id)}")
 
 
-async def _known(uow: UnitOfWork, incoming: Incoming) -> rpc.InboundReceipt | None:
+async def known(uow: UnitOfWork, incoming: Incoming) -> rpc.InboundReceipt | None:
     """What became of the same before; its key is held until the transaction ends."""
     row = await lead_work.intake(uow.session, incoming.sender, incoming.key)
     if row is None:
@@ -83,13 +93,9 @@ async def _known(uow: UnitOfWork, incoming: Incoming) -> rpc.InboundReceipt | No
         customer_id=str(row.customer_id or ""),
         interaction_id=str(row.interaction_id or ""),
         lead_id=str(row.lead_id or ""),
+        case_id=str(row.case_id or ""),
         tracking_code=tracking_code(row.intake_id) if row.customer_id else "",
     )
-
-
-def tracking_code(intake_id: uuid.UUID) -> str:
-    """Returns the code of something that came in."""
-    return base64.b32encode(intake_id.bytes[8:]).decode().rstrip("=")
 
 
 async def _leave(uow: UnitOfWork, incoming: Incoming, reason: Any) -> rpc.InboundReceipt:
@@ -110,8 +116,8 @@ async def _prospects(uow: UnitOfWork, incoming: Incoming, document: bytes) -> rp
     return rpc.InboundReceipt(outcome=LEADS, prospects=answer.results)
 
 
-async def _take(uow: UnitOfWork, incoming: Incoming, dealer_id: uuid.UUID | None) -> rpc.InboundReceipt:
-    _refuse_faults(incoming.told)
+async def take(uow: UnitOfWork, incoming: Incoming, dealer_id: uuid.UUID | None) -> rpc.InboundReceipt:
+    """Takes what a person wrote, inside the open unit of work."""
     customer = await people.person_of(uow, incoming.told, incoming.source)
     earlier = await _earlier(uow, customer, incoming.code)
     lead_id = earlier.lead_id if earlier is not None else None
@@ -142,13 +148,13 @@ async def _take(uow: UnitOfWork, incoming: Incoming, dealer_id: uuid.UUID | None
 
 def _refuse_faults(told: Told) -> None:
     wrong = [FieldViolation(name, "CONTACT_POINT_INVALID", "This is no number or address.") for name, _ in told.faults]
-    if not told.reachable and not wrong:
-        wrong.append(FieldViolation("phone", "CONTACT_MISSING", "Give a phone number or an e-mail address."))
+    if not told.contacts and not wrong:
+        wrong.append(FieldViolation("phone", "CONTACT_MISSING", "Give a phone number, an e-mail address or a fax."))
     if wrong:
         raise InvalidArgument(violations=wrong)
 
 
-async def _dealer(uow: UnitOfWork, code: str) -> uuid.UUID | None:
+async def dealer(uow: UnitOfWork, code: str) -> uuid.UUID | None:
     """The dealer of a code; a dealer's own system speaks for its dealer only."""
     principal = uow.principal
     if not code and principal.is_dealer and len(principal.dealers) == 1:
@@ -186,6 +192,7 @@ def _row(
         lead_id=lead_id,
         problems=[],
         create_time=uow.now,
+        case_time=uow.now if incoming.wants_case and outcome == LOGGED else None,
     )
     uow.add(row)
     return row

@@ -31,6 +31,8 @@ class _InboundIntentEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Inbound
     """Nothing more: a touch."""
     INBOUND_INTENT_LEAD: _InboundIntent.ValueType  # 1
     """A lead, or one more question of the lead that the person has open."""
+    INBOUND_INTENT_CASE: _InboundIntent.ValueType  # 2
+    """A case at the complaint service, opened within seconds, or as soon as that service is there again."""
 
 class InboundIntent(_InboundIntent, metaclass=_InboundIntentEnumTypeWrapper):
     """What is made of what comes in beside the touch."""
@@ -39,6 +41,8 @@ INBOUND_INTENT_UNSPECIFIED: InboundIntent.ValueType  # 0
 """Nothing more: a touch."""
 INBOUND_INTENT_LEAD: InboundIntent.ValueType  # 1
 """A lead, or one more question of the lead that the person has open."""
+INBOUND_INTENT_CASE: InboundIntent.ValueType  # 2
+"""A case at the complaint service, opened within seconds, or as soon as that service is there again."""
 Global___InboundIntent: _TypeAlias = InboundIntent  # noqa: Y015
 
 class _InboundOutcome:
@@ -57,6 +61,8 @@ class _InboundOutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Inboun
     """No person wrote it, and nothing was made of it."""
     INBOUND_OUTCOME_LEADS: _InboundOutcome.ValueType  # 4
     """It held an ADF document; `prospects` say what became of that."""
+    INBOUND_OUTCOME_REJECTED: _InboundOutcome.ValueType  # 5
+    """Of a card: it tells no way to reach its person, and nothing was made of it."""
 
 class InboundOutcome(_InboundOutcome, metaclass=_InboundOutcomeEnumTypeWrapper):
     """What became of something that came in."""
@@ -71,6 +77,8 @@ INBOUND_OUTCOME_LEFT: InboundOutcome.ValueType  # 3
 """No person wrote it, and nothing was made of it."""
 INBOUND_OUTCOME_LEADS: InboundOutcome.ValueType  # 4
 """It held an ADF document; `prospects` say what became of that."""
+INBOUND_OUTCOME_REJECTED: InboundOutcome.ValueType  # 5
+"""Of a card: it tells no way to reach its person, and nothing was made of it."""
 Global___InboundOutcome: _TypeAlias = InboundOutcome  # noqa: Y015
 
 class _InboundLeftReason:
@@ -151,6 +159,7 @@ class InboundReceipt(_message.Message):
     MAY_ANSWER_FIELD_NUMBER: _builtins.int
     LEFT_REASON_FIELD_NUMBER: _builtins.int
     PROSPECTS_FIELD_NUMBER: _builtins.int
+    CASE_ID_FIELD_NUMBER: _builtins.int
     outcome: Global___InboundOutcome.ValueType
     """What became of it."""
     customer_id: _builtins.str
@@ -167,6 +176,8 @@ class InboundReceipt(_message.Message):
     """Whether an automatic answer may be sent: never to a machine, and never twice to the same mail."""
     left_reason: Global___InboundLeftReason.ValueType
     """Why it was left."""
+    case_id: _builtins.str
+    """The case that was opened for it; empty for none, or while it is not opened yet."""
     @_builtins.property
     def prospects(self) -> _containers.RepeatedCompositeFieldContainer[_lead_intake_service_pb2.ProspectResult]:
         """What became of the prospects of an ADF document."""
@@ -182,10 +193,11 @@ class InboundReceipt(_message.Message):
         may_answer: _builtins.bool = ...,
         left_reason: Global___InboundLeftReason.ValueType = ...,
         prospects: _abc.Iterable[_lead_intake_service_pb2.ProspectResult] | None = ...,
+        case_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_id", b"customer_id", "interaction_id", b"interaction_id", "lead_id", b"lead_id", "left_reason", b"left_reason", "may_answer", b"may_answer", "outcome", b"outcome", "prospects", b"prospects", "tracking_code", b"tracking_code"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "customer_id", b"customer_id", "interaction_id", b"interaction_id", "lead_id", b"lead_id", "left_reason", b"left_reason", "may_answer", b"may_answer", "outcome", b"outcome", "prospects", b"prospects", "tracking_code", b"tracking_code"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -250,6 +262,7 @@ class ReceiveTranscriptRequest(_message.Message):
     INTENT_FIELD_NUMBER: _builtins.int
     DEALER_CODE_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    FAX_FIELD_NUMBER: _builtins.int
     source: _builtins.str
     """The system that it comes from, for example `chat-web`."""
     external_id: _builtins.str
@@ -259,7 +272,7 @@ class ReceiveTranscriptRequest(_message.Message):
     name: _builtins.str
     """The name that they gave; empty for none."""
     phone: _builtins.str
-    """Their phone number, in E.164 or as dialled in `country_code`; phone or e-mail is needed."""
+    """Their phone number, in E.164 or as dialled in `country_code`; phone, e-mail or fax is needed."""
     email: _builtins.str
     """Their e-mail address."""
     country_code: _builtins.str
@@ -276,6 +289,8 @@ class ReceiveTranscriptRequest(_message.Message):
     """A key of the caller's choice, which makes a retry give the first answer and change nothing; over HTTP the
     `Idempotency-Key` header. Another request under the same key is refused with REQUEST_ID_REUSED.
     """
+    fax: _builtins.str
+    """The number that their fax was sent from, as `phone`."""
     @_builtins.property
     def occur_time(self) -> _timestamp_pb2.Timestamp:
         """When it began; the present where absent or later than that."""
@@ -296,11 +311,120 @@ class ReceiveTranscriptRequest(_message.Message):
         intent: Global___InboundIntent.ValueType = ...,
         dealer_code: _builtins.str = ...,
         request_id: _builtins.str = ...,
+        fax: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["occur_time", b"occur_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["country_code", b"country_code", "dealer_code", b"dealer_code", "email", b"email", "external_id", b"external_id", "intent", b"intent", "kind", b"kind", "name", b"name", "occur_time", b"occur_time", "phone", b"phone", "request_id", b"request_id", "source", b"source", "subject", b"subject", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["country_code", b"country_code", "dealer_code", b"dealer_code", "email", b"email", "external_id", b"external_id", "fax", b"fax", "intent", b"intent", "kind", b"kind", "name", b"name", "occur_time", b"occur_time", "phone", b"phone", "request_id", b"request_id", "source", b"source", "subject", b"subject", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ReceiveTranscriptRequest: _TypeAlias = ReceiveTranscriptRequest  # noqa: Y015
+
+@_typing.final
+class ReceiveCardsRequest(_message.Message):
+    """Asks to take cards."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DOCUMENT_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    COUNTRY_CODE_FIELD_NUMBER: _builtins.int
+    INTENT_FIELD_NUMBER: _builtins.int
+    DEALER_CODE_FIELD_NUMBER: _builtins.int
+    OCCUR_TIME_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    document: _builtins.bytes
+    """One or many cards as vCard (2.1, 3.0, 4.0), xCard or jCard, at most 1 MiB and 200 cards."""
+    source: _builtins.str
+    """Where they were collected, for example `fair-shanghai-2026`."""
+    country_code: _builtins.str
+    """The country in which their numbers are dialled, ISO 3166-1 alpha-2; empty for the home market."""
+    intent: Global___InboundIntent.ValueType
+    """What is made of each beside a touch."""
+    dealer_code: _builtins.str
+    """The code of the dealer who collected them; empty for the maker."""
+    request_id: _builtins.str
+    """A key of the caller's choice, which makes a retry give the first answer and change nothing; over HTTP the
+    `Idempotency-Key` header. Another request under the same key is refused with REQUEST_ID_REUSED.
+    """
+    @_builtins.property
+    def occur_time(self) -> _timestamp_pb2.Timestamp:
+        """When they were collected; the present where absent or later than that."""
+
+    def __init__(
+        self,
+        *,
+        document: _builtins.bytes = ...,
+        source: _builtins.str = ...,
+        country_code: _builtins.str = ...,
+        intent: Global___InboundIntent.ValueType = ...,
+        dealer_code: _builtins.str = ...,
+        occur_time: _timestamp_pb2.Timestamp | None = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["occur_time", b"occur_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["country_code", b"country_code", "dealer_code", b"dealer_code", "document", b"document", "intent", b"intent", "occur_time", b"occur_time", "request_id", b"request_id", "source", b"source"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReceiveCardsRequest: _TypeAlias = ReceiveCardsRequest  # noqa: Y015
+
+@_typing.final
+class CardResult(_message.Message):
+    """What became of one card."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NUMBER_FIELD_NUMBER: _builtins.int
+    RECEIPT_FIELD_NUMBER: _builtins.int
+    FAULTS_FIELD_NUMBER: _builtins.int
+    number: _builtins.int
+    """Its place in the document, counted from 1."""
+    @_builtins.property
+    def receipt(self) -> Global___InboundReceipt:
+        """What became of it."""
+
+    @_builtins.property
+    def faults(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The fields that were not understood, for example `phone[2]`; not all of it keeps a card from being taken."""
+
+    def __init__(
+        self,
+        *,
+        number: _builtins.int = ...,
+        receipt: Global___InboundReceipt | None = ...,
+        faults: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["faults", b"faults", "number", b"number", "receipt", b"receipt"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CardResult: _TypeAlias = CardResult  # noqa: Y015
+
+@_typing.final
+class ReceiveCardsResponse(_message.Message):
+    """What became of cards."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESULTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___CardResult]:
+        """One for each card, in their order."""
+
+    def __init__(
+        self,
+        *,
+        results: _abc.Iterable[Global___CardResult] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["results", b"results"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReceiveCardsResponse: _TypeAlias = ReceiveCardsResponse  # noqa: Y015

@@ -29,7 +29,7 @@ from marque.customer.v1 import lead_pb2 as marque_dot_customer_dot_v1_dot_lead__
 from marque.options.v1 import options_pb2 as marque_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,marque/customer/v1/lead_intake_service.proto\x12\x12marque.customer.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1dmarque/customer/v1/lead.proto\x1a\x1fmarque/options/v1/options.proto\"E\n\x0fProspectProblem\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\"\xb3\x01\n\x0eProspectResult\x12\x0e\n\x06number\x18\x01 \x01(\x05\x12\x13\n\x0bprospect_id\x18\x02 \x01(\t\x12\x34\n\x07outcome\x18\x03 \x01(\x0e\x32#.marque.customer.v1.ProspectOutcome\x12\x0f\n\x07lead_id\x18\x04 \x01(\t\x12\x35\n\x08problems\x18\x05 \x03(\x0b\x32#.marque.customer.v1.ProspectProblem\"n\n\x11ReceiveAdfRequest\x12\"\n\x08\x64ocument\x18\x01 \x01(\x0c\x42\x10\xe2\x41\x01\x02\xbaH\tz\x04\x18\x80\x80@\xc8\x01\x01\x12\x18\n\x07\x63harset\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18(\x12\x1b\n\nrequest_id\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18@\"I\n\x12ReceiveAdfResponse\x12\x33\n\x07results\x18\x01 \x03(\x0b\x32\".marque.customer.v1.ProspectResult\"\xb5\x03\n\x14SubmitWebLeadRequest\x12 \n\x04name\x18\x01 \x01(\tB\x12\xe2\x41\x01\x02\xbaH\x07r\x05\x10\x01\x18\xc8\x01\xb8\xbb\x18\x01\x12\x1a\n\x05phone\x18\x02 \x01(\tB\x0b\xbaH\x04r\x02\x18@\xb8\xbb\x18\x02\x12\x1b\n\x05\x65mail\x18\x03 \x01(\tB\x0c\xbaH\x05r\x03\x18\xfe\x01\xb8\xbb\x18\x02\x12\x32\n\x08interest\x18\x04 \x01(\x0b\x32 .marque.customer.v1.LeadInterest\x12\'\n\x0etimeframe_days\x18\x05 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xc2\x1c(\x00H\x00\x88\x01\x01\x12\x1e\n\x08\x63omments\x18\x06 \x01(\tB\x0c\xbaH\x05r\x03\x18\xa0\x1f\xb8\xbb\x18\x06\x12,\n\x05place\x18\x07 \x01(\x0b\x32\x1d.marque.customer.v1.LeadPlace\x12\x1c\n\x0b\x64\x65\x61ler_code\x18\x08 \x01(\tB\x07\xbaH\x04r\x02\x18 \x12\x15\n\x04page\x18\t \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12\x17\n\x0f\x63ontact_allowed\x18\n \x01(\x08\x12\x19\n\x07website\x18\x0b \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x1b\n\nrequest_id\x18\x0c \x01(\tB\x07\xbaH\x04r\x02\x18@B\x11\n\x0f_timeframe_days\".\n\x15SubmitWebLeadResponse\x12\x15\n\rtracking_code\x18\x01 \x01(\t*\xac\x01\n\x0fProspectOutcome\x12 \n\x1cPROSPECT_OUTCOME_UNSPECIFIED\x10\x00\x12\x1c\n\x18PROSPECT_OUTCOME_CREATED\x10\x01\x12\x1d\n\x19PROSPECT_OUTCOME_REPEATED\x10\x02\x12\x1b\n\x17PROSPECT_OUTCOME_JOINED\x10\x03\x12\x1d\n\x19PROSPECT_OUTCOME_REJECTED\x10\x04\x32\xb4\x02\n\x11LeadIntakeService\x12\x98\x01\n\nReceiveAdf\x12%.marque.customer.v1.ReceiveAdfRequest\x1a&.marque.customer.v1.ReceiveAdfResponse\";\xaa\xbb\x18\x18\n\x16\x63ustomer.leads.receive\x82\xd3\xe4\x93\x02\x19\"\x14/v1/leads:receiveAdf:\x01*\x12\x83\x01\n\rSubmitWebLead\x12(.marque.customer.v1.SubmitWebLeadRequest\x1a).marque.customer.v1.SubmitWebLeadResponse\"\x1d\xaa\xbb\x18\x02\x10\x01\x82\xd3\xe4\x93\x02\x11\"\x0c/v1/webLeads:\x01*b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,marque/customer/v1/lead_intake_service.proto\x12\x12marque.customer.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1dmarque/customer/v1/lead.proto\x1a\x1fmarque/options/v1/options.proto\"E\n\x0fProspectProblem\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\"\xca\x01\n\x0eProspectResult\x12\x0e\n\x06number\x18\x01 \x01(\x05\x12\x13\n\x0bprospect_id\x18\x02 \x01(\t\x12\x34\n\x07outcome\x18\x03 \x01(\x0e\x32#.marque.customer.v1.ProspectOutcome\x12\x0f\n\x07lead_id\x18\x04 \x01(\t\x12\x35\n\x08problems\x18\x05 \x03(\x0b\x32#.marque.customer.v1.ProspectProblem\x12\x15\n\rtracking_code\x18\x06 \x01(\t\"n\n\x11ReceiveAdfRequest\x12\"\n\x08\x64ocument\x18\x01 \x01(\x0c\x42\x10\xe2\x41\x01\x02\xbaH\tz\x04\x18\x80\x80@\xc8\x01\x01\x12\x18\n\x07\x63harset\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18(\x12\x1b\n\nrequest_id\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18@\"I\n\x12ReceiveAdfResponse\x12\x33\n\x07results\x18\x01 \x03(\x0b\x32\".marque.customer.v1.ProspectResult\"\xb5\x03\n\x14SubmitWebLeadRequest\x12 \n\x04name\x18\x01 \x01(\tB\x12\xe2\x41\x01\x02\xbaH\x07r\x05\x10\x01\x18\xc8\x01\xb8\xbb\x18\x01\x12\x1a\n\x05phone\x18\x02 \x01(\tB\x0b\xbaH\x04r\x02\x18@\xb8\xbb\x18\x02\x12\x1b\n\x05\x65mail\x18\x03 \x01(\tB\x0c\xbaH\x05r\x03\x18\xfe\x01\xb8\xbb\x18\x02\x12\x32\n\x08interest\x18\x04 \x01(\x0b\x32 .marque.customer.v1.LeadInterest\x12\'\n\x0etimeframe_days\x18\x05 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xc2\x1c(\x00H\x00\x88\x01\x01\x12\x1e\n\x08\x63omments\x18\x06 \x01(\tB\x0c\xbaH\x05r\x03\x18\xa0\x1f\xb8\xbb\x18\x06\x12,\n\x05place\x18\x07 \x01(\x0b\x32\x1d.marque.customer.v1.LeadPlace\x12\x1c\n\x0b\x64\x65\x61ler_code\x18\x08 \x01(\tB\x07\xbaH\x04r\x02\x18 \x12\x15\n\x04page\x18\t \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12\x17\n\x0f\x63ontact_allowed\x18\n \x01(\x08\x12\x19\n\x07website\x18\x0b \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x1b\n\nrequest_id\x18\x0c \x01(\tB\x07\xbaH\x04r\x02\x18@B\x11\n\x0f_timeframe_days\".\n\x15SubmitWebLeadResponse\x12\x15\n\rtracking_code\x18\x01 \x01(\t*\xac\x01\n\x0fProspectOutcome\x12 \n\x1cPROSPECT_OUTCOME_UNSPECIFIED\x10\x00\x12\x1c\n\x18PROSPECT_OUTCOME_CREATED\x10\x01\x12\x1d\n\x19PROSPECT_OUTCOME_REPEATED\x10\x02\x12\x1b\n\x17PROSPECT_OUTCOME_JOINED\x10\x03\x12\x1d\n\x19PROSPECT_OUTCOME_REJECTED\x10\x04\x32\xb4\x02\n\x11LeadIntakeService\x12\x98\x01\n\nReceiveAdf\x12%.marque.customer.v1.ReceiveAdfRequest\x1a&.marque.customer.v1.ReceiveAdfResponse\";\xaa\xbb\x18\x18\n\x16\x63ustomer.leads.receive\x82\xd3\xe4\x93\x02\x19\"\x14/v1/leads:receiveAdf:\x01*\x12\x83\x01\n\rSubmitWebLead\x12(.marque.customer.v1.SubmitWebLeadRequest\x1a).marque.customer.v1.SubmitWebLeadResponse\"\x1d\xaa\xbb\x18\x02\x10\x01\x82\xd3\xe4\x93\x02\x11\"\x0c/v1/webLeads:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -64,20 +64,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LEADINTAKESERVICE'].methods_by_name['ReceiveAdf']._serialized_options = b'\252\273\030\030\n\026customer.leads.receive\202\323\344\223\002\031\"\024/v1/leads:receiveAdf:\001*'
   _globals['_LEADINTAKESERVICE'].methods_by_name['SubmitWebLead']._loaded_options = None
   _globals['_LEADINTAKESERVICE'].methods_by_name['SubmitWebLead']._serialized_options = b'\252\273\030\002\020\001\202\323\344\223\002\021\"\014/v1/webLeads:\001*'
-  _globals['_PROSPECTOUTCOME']._serialized_start=1153
-  _globals['_PROSPECTOUTCOME']._serialized_end=1325
+  _globals['_PROSPECTOUTCOME']._serialized_start=1176
+  _globals['_PROSPECTOUTCOME']._serialized_end=1348
   _globals['_PROSPECTPROBLEM']._serialized_start=224
   _globals['_PROSPECTPROBLEM']._serialized_end=293
   _globals['_PROSPECTRESULT']._serialized_start=296
-  _globals['_PROSPECTRESULT']._serialized_end=475
-  _globals['_RECEIVEADFREQUEST']._serialized_start=477
-  _globals['_RECEIVEADFREQUEST']._serialized_end=587
-  _globals['_RECEIVEADFRESPONSE']._serialized_start=589
-  _globals['_RECEIVEADFRESPONSE']._serialized_end=662
-  _globals['_SUBMITWEBLEADREQUEST']._serialized_start=665
-  _globals['_SUBMITWEBLEADREQUEST']._serialized_end=1102
-  _globals['_SUBMITWEBLEADRESPONSE']._serialized_start=1104
-  _globals['_SUBMITWEBLEADRESPONSE']._serialized_end=1150
-  _globals['_LEADINTAKESERVICE']._serialized_start=1328
-  _globals['_LEADINTAKESERVICE']._serialized_end=1636
+  _globals['_PROSPECTRESULT']._serialized_end=498
+  _globals['_RECEIVEADFREQUEST']._serialized_start=500
+  _globals['_RECEIVEADFREQUEST']._serialized_end=610
+  _globals['_RECEIVEADFRESPONSE']._serialized_start=612
+  _globals['_RECEIVEADFRESPONSE']._serialized_end=685
+  _globals['_SUBMITWEBLEADREQUEST']._serialized_start=688
+  _globals['_SUBMITWEBLEADREQUEST']._serialized_end=1125
+  _globals['_SUBMITWEBLEADRESPONSE']._serialized_start=1127
+  _globals['_SUBMITWEBLEADRESPONSE']._serialized_end=1173
+  _globals['_LEADINTAKESERVICE']._serialized_start=1351
+  _globals['_LEADINTAKESERVICE']._serialized_end=1659
 # @@protoc_insertion_point(module_scope)

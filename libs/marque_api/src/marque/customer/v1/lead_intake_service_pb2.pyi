@@ -93,6 +93,7 @@ class ProspectResult(_message.Message):
     OUTCOME_FIELD_NUMBER: _builtins.int
     LEAD_ID_FIELD_NUMBER: _builtins.int
     PROBLEMS_FIELD_NUMBER: _builtins.int
+    TRACKING_CODE_FIELD_NUMBER: _builtins.int
     number: _builtins.int
     """The place of the prospect in the document, counted from 1."""
     prospect_id: _builtins.str
@@ -101,6 +102,8 @@ class ProspectResult(_message.Message):
     """What became of it."""
     lead_id: _builtins.str
     """The lead; empty where there is none."""
+    tracking_code: _builtins.str
+    """A code by which the person can be told of it; it opens nothing. Empty for a prospect that was refused."""
     @_builtins.property
     def problems(self) -> _containers.RepeatedCompositeFieldContainer[Global___ProspectProblem]:
         """What was not understood; not all of it keeps a lead from being made."""
@@ -113,10 +116,11 @@ class ProspectResult(_message.Message):
         outcome: Global___ProspectOutcome.ValueType = ...,
         lead_id: _builtins.str = ...,
         problems: _abc.Iterable[Global___ProspectProblem] | None = ...,
+        tracking_code: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["lead_id", b"lead_id", "number", b"number", "outcome", b"outcome", "problems", b"problems", "prospect_id", b"prospect_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lead_id", b"lead_id", "number", b"number", "outcome", b"outcome", "problems", b"problems", "prospect_id", b"prospect_id", "tracking_code", b"tracking_code"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

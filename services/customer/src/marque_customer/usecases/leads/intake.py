@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import uuid
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,6 +16,7 @@ from tradekit import adf
 from marque_customer.mapping import adf as mapping
 from marque_customer.models import LeadIntake
 from marque_customer.repository import lead_work
+from marque_customer.rules.inbound import tracking_code
 from marque_customer.usecases.leads import creating, people
 
 INTAKE_GONE = "lead-intake-gone"
@@ -55,7 +55,7 @@ async def _prospect(uow: UnitOfWork, prospect: adf.AdfProspect, told: Any) -> rp
     known = await lead_work.intake(uow.session, sender, key)
     if known is not None and (known.outcome != REJECTED or known.content_hash == prospect.digest):
         outcome = REJECTED if known.outcome == REJECTED else REPEATED
-        return mapping.result(prospect.number, shown_id, outcome, known.lead_id, known.problems)
+        return mapping.result(prospect.number, shown_id, outcome, known.lead_id, known.problems, known.intake_id)
     if known is not None:  # refused before, and mended by its sender
         await lead_work.drop_rejected(uow.session, known.intake_id)
     problems = [*prospect.problems, *(mapping.problem(path, code) for path, code in told.faults)]
@@ -87,7 +87,7 @@ async def _prospect(uow: UnitOfWork, prospect: adf.AdfProspect, told: Any) -> rp
         await uow.schedule(INTAKE_GONE, str(row.intake_id), uow.now + timedelta(days=_REJECTED_DAYS))
     uow.audit("receive", "lead_intake", str(row.intake_id))
     await uow.flush()
-    return mapping.result(prospect.number, shown_id, outcome, lead_id, problems)
+    return mapping.result(prospect.number, shown_id, outcome, lead_id, problems, row.intake_id)
 
 
 async def _dealer(uow: UnitOfWork, prospect: adf.AdfProspect) -> tuple[uuid.UUID | None, list[adf.AdfProblem]]:
@@ -122,8 +122,7 @@ async def submit_web(*, uow: UnitOfWork, request: rpc.SubmitWebLeadRequest) -> A
         intake_id = new_uuid()
         if not request.website:
             await _web_lead(uow, request, told, wish, intake_id)
-        code = base64.b32encode(intake_id.bytes[8:]).decode().rstrip("=")
-        return await uow.answer(rpc.SubmitWebLeadResponse(tracking_code=code))
+        return await uow.answer(rpc.SubmitWebLeadResponse(tracking_code=tracking_code(intake_id)))
 
 
 async def _web_lead(uow: UnitOfWork, request: Any, told: Any, wish: creating.Wish, intake_id: uuid.UUID) -> None:

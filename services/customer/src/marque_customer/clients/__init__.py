@@ -8,6 +8,8 @@ from typing import Any
 
 import grpc
 import grpc.aio
+from marque.complaint.v1 import case_pb2, case_service_pb2, case_types_pb2
+from marque.customer.v1 import interaction_pb2
 from marque.network.v1 import (
     assignment_pb2,
     assignment_service_pb2,
@@ -39,6 +41,13 @@ _CALENDAR = "/marque.network.v1.CalendarService/GetDealerCalendar"
 _ASSIGN = "/marque.network.v1.AssignmentService/Assign"
 _END = "/marque.network.v1.AssignmentService/EndAssignment"
 _STAFF = "/marque.network.v1.StaffService/GetStaff"
+_CASE = "/marque.complaint.v1.CaseService/CreateCase"
+_CASE_CHANNELS = {
+    interaction_pb2.INTERACTION_KIND_EMAIL: case_types_pb2.CASE_CHANNEL_EMAIL,
+    interaction_pb2.INTERACTION_KIND_CHAT: case_types_pb2.CASE_CHANNEL_CHAT,
+    interaction_pb2.INTERACTION_KIND_FAX: case_types_pb2.CASE_CHANNEL_FAX,
+    interaction_pb2.INTERACTION_KIND_MESSAGE: case_types_pb2.CASE_CHANNEL_SOCIAL,
+}
 _LEAD, _TASK = "customer.lead", "customer.task"
 _CALLERS_BACK = {True: ["dealer.care", "dealer.sales", "dealer.service"], False: ["oem.agent"]}
 _DISCOUNT = "discount"  # the kind of an approval limit, as network's record of staff names it
@@ -188,6 +197,34 @@ class Network:
                 return None
             raise
         return found
+
+
+class Complaints:
+    """What the complaint service is asked: to open cases for what people wrote."""
+
+    def __init__(self, peer: Peer) -> None:
+        self._peer = peer
+
+    async def close(self) -> None:
+        """Closes the channel."""
+        await self._peer.close()
+
+    async def open(self, row: Any) -> uuid.UUID:
+        """Opens a case for what came in (`intake_id, customer_id, kind, subject, note, dealer_id`); the same again gives the same case.
+
+        Raises Unavailable, AioRpcError.
+        """
+        request = case_service_pb2.CreateCaseRequest(
+            subject=row.subject[:500],
+            description=row.note or row.subject or "–",
+            request_id=f"inbound-{row.intake_id}",
+        )
+        request.case.kind = case_types_pb2.CASE_KIND_INQUIRY
+        request.case.channel = _CASE_CHANNELS.get(row.kind, case_types_pb2.CASE_CHANNEL_SYSTEM)
+        request.case.customer_id = str(row.customer_id)
+        request.case.dealer_id = str(row.dealer_id or "")
+        answer: case_pb2.Case = await self._peer.call(_CASE, request)
+        return uuid.UUID(answer.case_id)
 
 
 class PersonalRecords:
