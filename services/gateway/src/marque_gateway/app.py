@@ -79,6 +79,7 @@ def make_app(
     for path in (survey.RULES, *(f"/s/{name}" for name in survey.ASSETS)):
         app.add_route(path, look.asset, methods=["GET"])
     app.add_route(survey.PATH, survey.SurveyDoor(upstreams, look).answer, methods=["GET", "POST"])
+    app.add_route(survey.STOP, survey.StopDoor(upstreams, look).answer, methods=["GET", "POST"])
     app.add_route(survey.PREVIEW, survey.PreviewDoor(upstreams, look).answer, methods=["GET"])
     app.add_route("/v1/{service}/imports", Uploads(upstreams).answer, methods=["POST"])
     app.add_route(f"{scim.PREFIX}/{{path:path}}", scim.Scim(upstreams, settings).answer, methods=list(_SCIM_METHODS))

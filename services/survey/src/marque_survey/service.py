@@ -48,7 +48,7 @@ def build(kit: Kit) -> Service:
             QuestionnaireApi(work),
             SurveyPlanApi(work),
             InvitationApi(work, customers, link),
-            SurveyPageApi(work, kit.sealer.digests),
+            SurveyPageApi(work, kit.sealer.digests, customers),
             SurveyResultApi(work),
             PersonalDataApi("survey", work, SurveyPersonalData()),
             HandOverApi("survey", work, SurveyHandOver()),
