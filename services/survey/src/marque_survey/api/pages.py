@@ -42,7 +42,7 @@ class SurveyPageApi:
             raise SurveyLinkUnknown()
         asked = await questionnaires.get(self._work.reader, row["questionnaire_id"], row["questionnaire_number"])
         assert asked is not None  # versions are never deleted
-        document = documents.read(asked["document"])
+        document = documents.frozen(row["questionnaire_id"], row["questionnaire_number"], asked["document"])
         kept = await repository.read_answers(self._work.reader, invitation_id)
         state = mapping.OPEN if answering.is_open(row, now()) else mapping.EXPIRED
         state = mapping.FINISHED if row["state"] == kinds.FINISHED else state
