@@ -53,7 +53,7 @@ class World:
         self.folder.chmod(0o711)  # PostgreSQL may run as another user below it
         self.postgres = EmbeddedPostgres(self.folder / "pg" / "data", statistics=True, settings=_POSTGRES)
         self.nats = EmbeddedNats(self.folder / "nats")
-        self.issuer = IssuerServer(dict.fromkeys((*DOMAIN, "gateway", "test"), SECRET))
+        self.issuer = IssuerServer(dict.fromkeys((*DOMAIN, "survey", "gateway", "test"), SECRET))
         self.postgres.start()
         self.nats.start()
         self.platform = Platform(self.postgres, self.nats, self.issuer, self.folder)

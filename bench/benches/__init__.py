@@ -18,6 +18,7 @@ from bench.benches import (
     search_growth,
     standing,
     survey_results,
+    surveys,
     tracing,
     transcoding,
     vehicle_life,
@@ -40,6 +41,7 @@ ON_WORLD: Mapping[str, Bench] = {
     "repair-orders": repair_orders.repair_orders,
     "vehicle-life": vehicle_life.vehicle_life,
     "lemon": lemon.lemon,
+    "surveys": surveys.surveys,
     "recall": recall.recall,  # last: it goes on telling of cars
 }
 ALONE: Mapping[str, Callable[[bool], Awaitable[list[Figure]]]] = {

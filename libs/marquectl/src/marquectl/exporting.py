@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import os
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,16 @@ async def export_rows(door: Door, kind: Kind, out: Path) -> int:
     listing = method(kind.lister)
     ordered = {"order_by": kind.order_by} if kind.order_by else {}  # some lists have one order only
     rows = door.pages(kind.lister, kind.items, listing.input(page_size=PAGE, **ordered))
+    with replaced(out) as file:
+        if form == ".csv":
+            item = message_of(listing.output.DESCRIPTOR.fields_by_name[kind.items])
+            return await _write_csv(file, item, rows)
+        return await _write_lines(file, rows)
+
+
+@contextlib.contextmanager
+def replaced(out: Path) -> Iterator[Any]:
+    """Gives a file to write, which takes the place of another when it is whole, or goes. Raises UsageError."""
     try:
         handle, name = tempfile.mkstemp(prefix=f".{out.name}.", dir=out.parent)
     except OSError as error:
@@ -43,15 +54,10 @@ async def export_rows(door: Door, kind: Kind, out: Path) -> int:
     fresh = Path(name)
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            if form == ".csv":
-                item = message_of(listing.output.DESCRIPTOR.fields_by_name[kind.items])
-                written = await _write_csv(file, item, rows)
-            else:
-                written = await _write_lines(file, rows)
+            yield file
         fresh.replace(out)
     finally:
         fresh.unlink(missing_ok=True)
-    return written
 
 
 async def _write_lines(file: Any, rows: AsyncIterator[Message]) -> int:

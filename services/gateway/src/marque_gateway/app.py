@@ -79,6 +79,7 @@ def make_app(
     for path in (survey.RULES, *(f"/s/{name}" for name in survey.ASSETS)):
         app.add_route(path, look.asset, methods=["GET"])
     app.add_route(survey.PATH, survey.SurveyDoor(upstreams, look).answer, methods=["GET", "POST"])
+    app.add_route(survey.STOP, survey.StopDoor(upstreams, look).answer, methods=["GET", "POST"])
     app.add_route(survey.PREVIEW, survey.PreviewDoor(upstreams, look).answer, methods=["GET"])
     files = attachments.Attachments(upstreams)
     app.add_route(attachments.UPLOAD, files.upload, methods=["POST"])

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import Callable, Sequence
 from email.message import EmailMessage
+from email.policy import SMTP
 from email.utils import formatdate
 from typing import Any
 
 import aiosmtplib
-from marque.customer.v1 import consent_pb2, contact_permit_pb2, customer_service_pb2
+import dkim
+import grpc
+import grpc.aio
+from marque.customer.v1 import consent_pb2, consent_service_pb2, contact_permit_pb2, customer_service_pb2
 from marque.type.v1 import channel_pb2
 from servicekit.errors import Unavailable
 from servicekit.permits import ContactPermits, Held, Refused, Spent, Taken
@@ -18,7 +23,19 @@ from servicekit.rpc.client import Peer
 from marque_survey.rules import letters
 from marque_survey.rules.document import Document
 
+_WITHDRAW = "/marque.customer.v1.ConsentService/WithdrawConsent"
 _BATCH = "/marque.customer.v1.CustomerService/BatchGetCustomers"
+_STOPPING = 20.0
+"""Seconds: a withdrawal is answered once every permit of the person has ended."""
+_WIRE = SMTP.clone(
+    cte_type="7bit"
+)  # a relay that cannot carry eight bits would write the mail anew, and break its signature
+_SIGNED = [
+    name.encode()
+    for name in (
+        "From", "To", "Subject", "Date", "Message-ID", "MIME-Version", "Content-Type", "List-Unsubscribe", "List-Unsubscribe-Post"
+    )
+]  # fmt: skip
 _OEM = consent_pb2.ConsentController(kind=consent_pb2.CONSENT_CONTROLLER_KIND_OEM)
 
 
@@ -44,6 +61,30 @@ class Customers:
         )
         answer: customer_service_pb2.BatchGetCustomersResponse = await self._peer.call(_BATCH, request)
         return customer_id not in answer.missing_customer_ids
+
+    async def withdraw(self, customer_id: uuid.UUID, invitation_id: uuid.UUID) -> None:
+        """Takes back that the maker may ask somebody by e-mail; once for an invitation. Who is not there any more has nothing to take back.
+
+        Raises Unavailable.
+        """
+        if self._peer is None:
+            raise Unavailable(dependency="The customer service", retry_after=1)
+        entry = consent_pb2.ConsentEntry(
+            purpose=consent_pb2.CONSENT_PURPOSE_RESEARCH,
+            channel=channel_pb2.CHANNEL_EMAIL,
+            controller=_OEM,
+            source="survey-mail",
+            evidence_type="survey.invitation",
+            evidence_id=str(invitation_id),
+        )
+        request = consent_service_pb2.WithdrawConsentRequest(
+            customer_id=str(customer_id), entry=entry, request_id=f"survey-stop:{invitation_id}"
+        )
+        try:
+            await self._peer.call(_WITHDRAW, request, deadline=_STOPPING)
+        except grpc.aio.AioRpcError as error:
+            if error.code() not in (grpc.StatusCode.NOT_FOUND, grpc.StatusCode.FAILED_PRECONDITION):
+                raise
 
 
 class Permits:
@@ -99,12 +140,16 @@ class Mail:
     def __init__(self, settings: Any, link: Callable[[uuid.UUID, int], str]) -> None:
         self._settings = settings
         self._link = link
+        self._key = settings.dkim_key_file.read_bytes() if settings.dkim_key_file else b""
 
     async def send(
         self, address: str, document: Document, language: str, invitation_id: uuid.UUID, number: int
     ) -> None:
         """Hands a mail with the link over. Raises MailNotSent, MailRefused, MailOutcomeUnknown."""
-        message = self._letter(address, document, language, invitation_id, number)
+        message = self._letter(address, document, language, invitation_id, number).as_bytes()
+        signature = (
+            await asyncio.to_thread(self._signature, message) if self._key else b""
+        )  # a long sum in plain Python
         client = aiosmtplib.SMTP(
             hostname=self._settings.smtp_host,
             port=self._settings.smtp_port,
@@ -119,7 +164,7 @@ class Mail:
             await client.mail(self._settings.mail_sender)
             await client.rcpt(address)
             begun = True
-            await client.data(message.as_bytes())
+            await client.data(signature + message)
         except aiosmtplib.SMTPResponseException as error:
             raise (MailRefused if 500 <= error.code < 600 else MailNotSent)() from None
         except (aiosmtplib.SMTPException, OSError, UnicodeError) as error:
@@ -134,15 +179,26 @@ class Mail:
     ) -> EmailMessage:
         url = self._settings.public_url.rstrip("/") + self._link(invitation_id, number)
         subject, text, html = letters.write(document, document.language_for([language]), url)
-        message = EmailMessage()
+        message = EmailMessage(policy=_WIRE)
         sender = self._settings.mail_sender
         message["From"], message["To"], message["Subject"] = sender, address, subject
         message["Date"] = formatdate(usegmt=True)
         message["Message-ID"] = f"<survey.{invitation_id}.{number}@{sender.rpartition('@')[2]}>"
         message["Auto-Submitted"] = "auto-generated"
+        message["List-Unsubscribe"] = f"<{url}/stop>"
+        message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
         message.set_content(text)
         message.add_alternative(html, subtype="html")
         return message
+
+    def _signature(self, message: bytes) -> bytes:
+        """The DKIM header of a message (RFC 6376). It covers where to unsubscribe, as RFC 8058 asks."""
+        domain = self._settings.mail_sender.rpartition("@")[2]
+        made: bytes = dkim.sign(
+            message, self._settings.dkim_selector.encode(), domain.encode(), self._key, include_headers=_SIGNED,
+            canonicalize=(b"relaxed", b"relaxed"),
+        )  # fmt: skip
+        return made
 
     def _password(self) -> str | None:
         found: str = self._settings.smtp_password.get_secret_value()

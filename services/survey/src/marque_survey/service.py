@@ -62,6 +62,7 @@ def build(kit: Kit) -> Service:
             InvitationApi(work, customers, link),
             CallTaskApi(work, Permits(peer) if peer is not None else None),
             SurveyPageApi(work, kit.sealer.digests),
+            SurveyPageApi(work, kit.sealer.digests, customers),
             SurveyResultApi(work),
             PersonalDataApi("survey", work, SurveyPersonalData()),
             HandOverApi("survey", work, SurveyHandOver()),

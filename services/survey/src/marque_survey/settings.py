@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pydantic import Field, SecretStr
 from servicekit.settings import ServiceSettings
 
@@ -18,3 +20,7 @@ class Settings(ServiceSettings):
     smtp_timeout: float = Field(20.0, gt=0)
     mail_lease_seconds: float = Field(60.0, gt=0)
     mail_sender: str = "survey@marque.invalid"
+    dkim_key_file: Path | None = None
+    """The private key (PEM, RSA) by which mails are signed for the sender's domain; without it they leave unsigned."""
+    dkim_selector: str = Field("marque", pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$", max_length=63)
+    """Under which name of the domain the public key stands: `<selector>._domainkey.<domain>`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import html.parser
 import json
@@ -12,6 +13,7 @@ from typing import Any
 
 import httpx
 import pytest_asyncio
+from servicekit.testing.platform import until
 
 ROWED: list[dict[str, Any]] = [
     {"code": "nps", "kind": 3, "texts": {"en": "Would you <b>recommend</b> us?"}, "scale_max": 10, "required": True},
@@ -23,6 +25,9 @@ ROWED: list[dict[str, Any]] = [
     {"code": "pair", "kind": 8, "texts": {"en": "Rate"}, "scale_min": 1, "scale_max": 5, "rows": [
         {"code": "wait", "texts": {"en": "Wait"}}]},
 ]  # fmt: skip
+
+ENGLISH = {"accept-language": "en"}
+UNSENT = "SELECT count(*) FROM outbox_messages WHERE aggregate_id = $1 AND publish_time IS NULL"
 
 
 class Labels(html.parser.HTMLParser):
@@ -180,3 +185,75 @@ class TestForm:
         assert (given["when"].date.day, given["grid"].rows[0].number) == (3, 4)
         assert (given["pair"].rows[0].number, given["pair"].rows[0].expected) == (1, 5)
         assert given["why"].text == "Too long"
+
+    async def test_forty_times_the_same_form_is_one_response_and_all_are_thanked(
+        self, desk: Any, web: httpx.AsyncClient
+    ) -> None:
+        invitation, token = await desk.invited()
+        sent = await asyncio.gather(*(web.post(f"/s/{token}", data={"q-nps": "9"}, headers=ENGLISH) for _ in range(40)))
+
+        assert {one.status_code for one in sent} == {200}
+        assert all("Thank you!" in one.text or "answered already" in one.text for one in sent)
+        assert await desk.events(invitation) == ["SurveyAnswered", "SurveyScored"]
+
+    async def test_a_megabyte_is_told_to_be_too_long_and_nothing_is_cut(
+        self, desk: Any, web: httpx.AsyncClient
+    ) -> None:
+        _, token = await desk.invited()
+        long = "长" * 5001
+        form = await web.post(f"/s/{token}", data={"q-nps": "2", "q-why": long}, headers=ENGLISH)
+        whole = await web.post(f"/s/{token}", data={"q-nps": "2", "q-why": "x" * 2**20}, headers=ENGLISH)
+        answer = {"answer": {"questionCode": "why", "text": long}, "submissionId": "t", "sequence": 9}
+        script = await web.post(f"/v1/surveyPages/{token}:answer", json=answer)
+        kept = await desk.call("GetSurveyPage", desk.client(), token=token)
+
+        assert (form.status_code, "5,000 characters at most" in form.text) == (422, True)
+        assert (script.status_code, script.json()["errors"][0]["field"]) == (400, "answer.text")
+        assert whole.status_code == 413
+        assert [one.answer.question_code for one in kept.answers] == ["nps"]
+
+    async def test_an_answer_to_a_question_that_is_hidden_is_not_counted_and_not_shown(
+        self, desk: Any, web: httpx.AsyncClient
+    ) -> None:
+        invitation, token = await desk.invited()
+        done = await web.post(f"/s/{token}", data={"q-nps": "9", "q-why": "Hidden"}, headers=ENGLISH)
+        response = await desk.call("GetSurveyResponse", invitation_id=invitation)
+
+        assert (done.status_code, "Hidden" in done.text) == (200, False)
+        assert [one.question_code for one in response.answers] == ["nps"]
+
+
+class TestScanners:
+    async def test_programs_that_look_into_mails_end_nothing_and_use_nothing_up(
+        self, desk: Any, web: httpx.AsyncClient
+    ) -> None:
+        invitation, token = await desk.invited()
+        before = await state(desk, invitation)
+        looked = [
+            await web.head(f"/s/{token}"),
+            await web.get(f"/s/{token}", headers={"purpose": "prefetch", "sec-purpose": "prefetch;prerender"}),
+            await web.get(f"/s/{token}", headers={"user-agent": "SafeLinks scanner"}),
+        ]
+        sent = await web.post(f"/s/{token}", content=b"")
+
+        assert [one.status_code for one in looked] == [200, 200, 200]
+        assert sent.status_code == 422  # a form with nothing in it ends nothing
+        assert await state(desk, invitation) == before
+
+
+class TestBroker:
+    async def test_while_the_broker_is_away_answers_are_taken_and_told_once_when_it_is_back(
+        self, desk: Any, web: httpx.AsyncClient
+    ) -> None:
+        invitation, token = await desk.invited()
+        await asyncio.to_thread(desk.platform.nats.halt)
+        done = await web.post(f"/s/{token}", data={"q-nps": "9"}, headers=ENGLISH)
+        unsent = await desk.sql(UNSENT, invitation)
+        await asyncio.to_thread(desk.platform.nats.start)
+
+        async def told() -> bool:
+            return not (await desk.sql(UNSENT, invitation))[0]["count"]
+
+        assert (done.status_code, unsent[0]["count"]) == (200, 2)
+        await until(told, 60, "the events were not published")
+        assert await desk.events(invitation) == ["SurveyAnswered", "SurveyScored"]

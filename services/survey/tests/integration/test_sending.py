@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import email
 import email.policy
 import re
@@ -10,10 +11,14 @@ import signal
 import uuid
 from collections import Counter
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
+import dkim
 import pytest_asyncio
 from aiosmtpd.controller import Controller
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from devstack.ports import free_port
 from google.protobuf import json_format
 from servicekit import contract
@@ -25,6 +30,7 @@ class Inbox:
 
     def __init__(self) -> None:
         self.mails: dict[str, list[Any]] = {}
+        self.raw: dict[str, bytes] = {}
         self.holding = asyncio.Event()
         self.hold = False
 
@@ -41,6 +47,7 @@ class Inbox:
             self.refused = True
             return "451 try again"
         known.append(email.message_from_bytes(envelope.content, policy=email.policy.default))
+        self.raw[address] = envelope.content
         if self.hold:
             await asyncio.sleep(30)
         return "250 OK"
@@ -85,11 +92,25 @@ class Post:
 
         return (await until(there, seconds, f"the invitation is not in {states}"))[0]
 
+    def key_file(self) -> Path:
+        """The file of a new key to sign mails by; its public half is what `record` answers."""
+        key = rsa.generate_private_key(65537, 2048)
+        public = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        self.record = b"v=DKIM1; k=rsa; p=" + base64.b64encode(public)
+        file = self.platform.folder / "dkim.pem"
+        file.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()))
+        return file
+
     async def kill(self) -> None:
         self.process.send_signal(signal.SIGKILL)
         await asyncio.to_thread(self.process.wait)
 
 
+LEDGER = "SELECT consent_entry_id FROM consent_entries WHERE customer_id = $1"
+QUEUED = (
+    "INSERT INTO invitations (invitation_id, questionnaire_id, questionnaire_number, customer_id, trigger, state, channel, due_time, "
+    "version, create_time, update_time) VALUES ($1, $2, 1, $3, 4, 1, 1, now() + interval '1 hour', 1, now(), now())"
+)
 QUESTION = {"code": "nps", "kind": 3, "texts": {"en": "Would you?", "zh-CN": "会吗？"}, "scale_max": 10}
 DOCUMENT = {
     "languages": ["en", "zh-CN"],
@@ -112,6 +133,7 @@ async def post(platform: Platform) -> AsyncIterator[Post]:
         "smtp_port": server.port,
         "mail_lease_seconds": 2.0,
         "public_url": "https://m.example",
+        "dkim_key_file": made.key_file(),
     }
     made.settings = await platform.prepare("survey", grpc_port=free_port(), smtp_timeout=25.0, **told)
     made.process = await platform.spawn_again("survey", made.settings)
@@ -152,11 +174,66 @@ class TestSending:
         assert row["reason"] == "NEVER_GRANTED"
         assert address not in post.inbox.mails
 
+    async def test_who_withdraws_between_queueing_and_sending_is_not_written_to(
+        self, post: Post, questionnaire: str
+    ) -> None:
+        customer, address = await post.person()
+        invitation = uuid.uuid4()
+        await post.platform.sql("survey", QUEUED, invitation, uuid.UUID(questionnaire), uuid.UUID(customer))
+        entry = {"purpose": "CONSENT_PURPOSE_RESEARCH", "channel": "CHANNEL_EMAIL", "text_version": "t", "source": "test",
+                 "controller": {"kind": "CONSENT_CONTROLLER_KIND_OEM"}}  # fmt: skip
+        await post.call("customer.v1.ConsentService", "WithdrawConsent", customer_id=customer, entry=entry)
+        await post.platform.sql(
+            "survey", "UPDATE invitations SET due_time = now() WHERE invitation_id = $1", invitation
+        )
+        row = await post.ended(str(invitation), 7)
+
+        assert (row["reason"], address in post.inbox.mails) == ("WITHDRAWN", False)
+
     async def test_a_server_that_refuses_for_good_is_believed(self, post: Post, questionnaire: str) -> None:
         customer, address = await post.person("never")
         row = await post.ended(await post.invite(questionnaire, customer), 7)
 
         assert (row["reason"], address in post.inbox.mails) == ("MAIL_REFUSED", False)
+
+
+class TestMail:
+    async def test_it_is_signed_for_its_domain_with_where_to_unsubscribe(self, post: Post, questionnaire: str) -> None:
+        customer, address = await post.person()
+        await post.ended(await post.invite(questionnaire, customer), 3)
+        raw, asked = post.inbox.raw[address], []
+
+        def dns(name: bytes, timeout: int = 5) -> bytes:
+            asked.append(name)
+            return post.record
+
+        changed = raw.replace(b"/stop>", b"/more>")
+        assert dkim.verify(raw, dnsfunc=dns)
+        assert asked == [b"marque._domainkey.marque.invalid."]
+        assert changed != raw
+        assert not dkim.verify(changed, dnsfunc=dns)
+
+    async def test_one_click_takes_the_consent_back_once_and_nothing_is_sent_any_more(
+        self, post: Post, questionnaire: str
+    ) -> None:
+        customer, address = await post.person()
+        await post.ended(await post.invite(questionnaire, customer), 3)
+        (mail,) = post.inbox.mails[address]
+        path = mail["List-Unsubscribe"].strip().removeprefix("<https://m.example").removesuffix(">")
+        await post.platform.open_gateway()
+        async with post.platform.http() as web:
+            looked = await web.get(path, headers={"accept-language": "en"})
+            before = await post.platform.sql("customer", LEDGER, uuid.UUID(customer))
+            done = [await web.post(path, content=b"List-Unsubscribe=One-Click") for _ in range(3)]
+            wrong = await web.post(f"{path[:-9]}x/stop")
+        assert [one.status_code for one in done] == [200, 200, 200]
+        row = await post.ended(await post.invite(questionnaire, customer), 7)
+
+        assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+        assert (looked.status_code, "No more survey mails?" in looked.text, len(before)) == (200, True, 1)
+        assert wrong.status_code == 404
+        assert len(await post.platform.sql("customer", LEDGER, uuid.UUID(customer))) == 2
+        assert (row["reason"], len(post.inbox.mails[address])) == ("WITHDRAWN", 1)
 
 
 class TestKilled:

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from marquectl import asking
 from marquectl.addresses import Addresses
 from marquectl.app import app, caller_of, door_for, run
 from marquectl.contract import KINDS
@@ -18,7 +19,7 @@ from marquectl.exporting import export_rows
 from marquectl.importing import ImportJob
 from marquectl.mapping import layout_file
 
-Kinds = StrEnum("Kinds", {name.replace("-", "_"): name for name in KINDS})  # type: ignore[misc]
+Kinds = StrEnum("Kinds", {name.replace("-", "_"): name for name in (*KINDS, asking.KIND)})  # type: ignore[misc]
 KindArgument = Annotated[Kinds, typer.Argument(help="What the file holds.")]
 Role = Annotated[str, typer.Option(help="The role to speak with, for instance dealer.system with --dealer.")]
 Dealer = Annotated[list[str] | None, typer.Option(help="The dealer to speak for, by code or id.")]
@@ -27,7 +28,12 @@ Dealer = Annotated[list[str] | None, typer.Option(help="The dealer to speak for,
 @app.command("import")
 def import_(
     kind: KindArgument,
-    file: Annotated[Path, typer.Argument(help="A .csv, .tsv, .jsonl or .parquet file; UTF-8 or GB 18030.")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="A .csv, .tsv, .jsonl or .parquet file; questionnaires: .txt, .json, .jsonl. UTF-8 or GB 18030."
+        ),
+    ],
     mapping: Annotated[Path | None, typer.Option("--map", help="A mapping file: which column is which field.")] = None,
     layout: Annotated[
         str, typer.Option(help="A known layout instead of --map: nhtsa-odi, nhtsa-flat, cn-portal; or a mapping file.")
@@ -35,6 +41,9 @@ def import_(
     source: Annotated[str, typer.Option(help="The system that the rows come from; part of the natural key.")] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check every row and write none.")] = False,
     errors: Annotated[Path | None, typer.Option(help="Where rejected rows are reported; FILE.errors.csv.")] = None,
+    language: Annotated[
+        str, typer.Option(help="The language that a questionnaire in plain text is written in.")
+    ] = "zh-CN",
     role: Role = "oem.admin",
     dealer: Dealer = None,
     patience: Annotated[float, typer.Option(help="Seconds without an answer before giving up.")] = 60.0,
@@ -43,6 +52,9 @@ def import_(
 
     Exit status: 0 when no row was rejected, 3 when some were, 130 when interrupted, 1 or 2 on failure.
     """
+    if kind.value == asking.KIND:
+        run(_import_questionnaires(file, language, dry_run, (role, dealer or [])))
+        return
     run(
         _import(
             kind.value, file, mapping or layout_file(layout), source, dry_run, errors, (role, dealer or []), patience
@@ -88,6 +100,17 @@ async def _import(
     return 0
 
 
+async def _import_questionnaires(file: Path, language: str, dry_run: bool, speaker: tuple[str, list[str]]) -> int:
+    async with await door_for(Addresses.find(), caller_of(*speaker)) as door:
+        told = await asking.import_file(door, file, language=language, dry_run=dry_run)
+    for line in (*told.remarks, *told.refused):
+        print(line)
+    print(
+        f"{asking.KIND}: {len(told.made)} made{' (nothing written: dry run)' if dry_run else ''}, {len(told.known)} known already"
+    )
+    return ROWS_REJECTED if told.refused else 0
+
+
 @app.command()
 def export(
     kind: KindArgument,
@@ -101,5 +124,6 @@ def export(
 
 async def _export(kind: str, out: Path, speaker: tuple[str, list[str]]) -> None:
     async with await door_for(Addresses.find(), caller_of(*speaker)) as door:
-        written = await export_rows(door, KINDS[kind], out)
+        made = asking.export_file(door, out) if kind == asking.KIND else export_rows(door, KINDS[kind], out)
+        written = await made
     print(f"{written} {kind} in {out}")

@@ -22,6 +22,7 @@ from marque_gateway.survey.words import words
 from marque_gateway.upstream import Upstreams
 
 PATH = "/s/{token}"
+STOP = "/s/{token}/stop"
 ASSETS = {name: f"text/{kind}; charset=utf-8" for name, kind in (("survey.js", "javascript"), ("survey.css", "css"))}
 RULES = "/s/rules.js"
 """The engine of conditions for the browser, where `make page` built it; without it the page asks the server."""
@@ -82,9 +83,46 @@ class Look:
             "conditions": [],
         }
         html = self._template.render(
-            **{**nothing, "token": "", "sent": [], "language": language, "rules": RULES if self._rules else "", **shown}
+            **{
+                **nothing,
+                "token": "",
+                "sent": [],
+                "stop": False,
+                "language": language,
+                "rules": RULES if self._rules else "",
+                **shown,
+            }
         )
         return Response(html, status, _HEADERS, "text/html")
+
+
+class StopDoor:
+    """`/s/{token}/stop`: the address that mails name for whoever wants no more of them (RFC 8058). Only a POST does it."""
+
+    def __init__(self, upstreams: Upstreams, look: Look) -> None:
+        self._upstreams = upstreams
+        self._look = look
+
+    async def answer(self, request: Request) -> Response:
+        """Answers with the question, or with what became of it."""
+        request.scope["state"]["route"] = STOP
+        request.scope["state"]["span"].rename(f"{request.method} {STOP}")
+        wanted = request.headers.get("accept-language", "")[:500]
+        token, name = (
+            request.path_params["token"][:200],
+            "StopSurveyMails" if request.method == "POST" else "GetSurveyPage",
+        )
+        asked: Any = rpc.StopSurveyMailsRequest(token=token)
+        if request.method != "POST":
+            asked = rpc.GetSurveyPageRequest(token=token, languages=wanted)
+        try:
+            await self._upstreams.call(f"{_SERVICE}/{name}", asked, ())
+        except (grpc.aio.AioRpcError, Unavailable) as error:
+            notice, status = _refusal(error)
+            return _told(self._look, notice if status == 404 else "not_stopped", wanted, status)
+        return _told(
+            self._look, "stopped" if request.method == "POST" else "stop", wanted, 200, stop=request.method != "POST"
+        )
 
 
 class SurveyDoor:
@@ -107,11 +145,9 @@ class SurveyDoor:
                 before, page = page, await self._page(request, wanted)
                 if page.state == _FINISHED:
                     return self._shown(page, request, "done", 200, sent=forms.summary(before, told))
-        except grpc.aio.AioRpcError as error:
-            missing = error.code() in (grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT)
-            return self._told("unknown" if missing else "unavailable", wanted, 404 if missing else 503)
-        except Unavailable:
-            return self._told("unavailable", wanted, 503)
+        except (grpc.aio.AioRpcError, Unavailable) as error:
+            notice, status = _refusal(error)
+            return _told(self._look, notice, wanted, status)
         if page.state != _OPEN:
             return self._shown(page, request, *_STATES.get(page.state, ("expired", 410)))
         return self._shown(page, request, "failed" if faults else "", 422 if faults else 200, faults)
@@ -134,6 +170,10 @@ class SurveyDoor:
             try:
                 told = await self._call("SaveSurveyAnswer", kept)
             except grpc.aio.AioRpcError as error:
+                if (
+                    error.code() is grpc.StatusCode.FAILED_PRECONDITION
+                ):  # ended meanwhile, by the same form or another tab
+                    return {}, told
                 if error.code() is not grpc.StatusCode.INVALID_ARGUMENT:
                     raise
                 wrong[one.question_code] = "ANSWER_INVALID"
@@ -160,11 +200,19 @@ class SurveyDoor:
             wrong=bool(faults), token=request.path_params["token"] if is_open else "", sent=sent, say=said,
         )  # fmt: skip
 
-    def _told(self, notice: str, wanted: str, status: int) -> Response:
-        """A page that says one thing; in the language that the browser asks for first."""
-        said = words(wanted)
-        language = "zh-CN" if wanted.lower().startswith("zh") else "en"
-        return self._look.page(language, status, title=said[notice], say=said)
+
+def _told(look: Look, notice: str, wanted: str, status: int, *, stop: bool = False) -> Response:
+    """A page that says one thing, and may ask whether to stop; in the language that the browser asks for first."""
+    said = words(wanted)
+    language = "zh-CN" if wanted.lower().startswith("zh") else "en"
+    return look.page(language, status, title=said[notice], say=said, stop=stop)
+
+
+def _refusal(error: Exception) -> tuple[str, int]:
+    """What a page says of a failed call: the link is none, or nobody is there."""
+    missing = (grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT)
+    known = isinstance(error, grpc.aio.AioRpcError) and error.code() in missing
+    return ("unknown", 404) if known else ("unavailable", 503)
 
 
 def _violations(error: grpc.aio.AioRpcError) -> dict[str, str]:

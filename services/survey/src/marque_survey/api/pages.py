@@ -6,10 +6,12 @@ import re
 import uuid
 from typing import Any
 
+from marque.survey.v1 import survey_page_service_pb2
 from servicekit.db.base import now
 from servicekit.db.uow import Work
 from servicekit.rpc.call import Call
 
+from marque_survey.clients import Customers
 from marque_survey.errors import SurveyLinkUnknown
 from marque_survey.mapping import answers as answer_mapping
 from marque_survey.mapping import common
@@ -18,7 +20,7 @@ from marque_survey.repository import invitations as repository
 from marque_survey.repository import questionnaires
 from marque_survey.rules import document as documents
 from marque_survey.rules import kinds, links
-from marque_survey.usecases import answering
+from marque_survey.usecases import answering, stopping
 
 _LANGUAGE = re.compile(r"^[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*$")
 
@@ -28,9 +30,10 @@ class SurveyPageApi:
 
     service = "marque.survey.v1.SurveyPageService"
 
-    def __init__(self, work: Work, digests: links.Digests) -> None:
+    def __init__(self, work: Work, digests: links.Digests, customers: Customers) -> None:
         self._work = work
         self._digests = digests
+        self._customers = customers
 
     async def GetSurveyPage(self, request: Any, call: Call) -> Any:
         invitation_id = self._read(request.token)
@@ -39,7 +42,7 @@ class SurveyPageApi:
             raise SurveyLinkUnknown()
         asked = await questionnaires.get(self._work.reader, row["questionnaire_id"], row["questionnaire_number"])
         assert asked is not None  # versions are never deleted
-        document = documents.read(asked["document"])
+        document = documents.frozen(row["questionnaire_id"], row["questionnaire_number"], asked["document"])
         kept = await repository.read_answers(self._work.reader, invitation_id)
         state = mapping.OPEN if answering.is_open(row, now()) else mapping.EXPIRED
         state = mapping.FINISHED if row["state"] == kinds.FINISHED else state
@@ -58,6 +61,12 @@ class SurveyPageApi:
 
     async def FinishSurvey(self, request: Any, call: Call) -> Any:
         return await answering.finish(uow=self._work(_unnamed(call), _render), invitation_id=self._read(request.token))
+
+    async def StopSurveyMails(self, request: Any, call: Call) -> Any:
+        await stopping.stop(
+            reader=self._work.reader, customers=self._customers, invitation_id=self._read(request.token)
+        )
+        return survey_page_service_pb2.StopSurveyMailsResponse()
 
     def _read(self, token: str) -> uuid.UUID:
         found = links.read(token, self._digests)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,6 +14,9 @@ from tradekit.cel.types import Type
 from marque_survey.rules import kinds
 
 Texts = Mapping[str, str]
+MOST_FROZEN = 256
+"""How many versions a process keeps read: those that are asked about now, the oldest go first."""
+_FROZEN: dict[tuple[uuid.UUID, int], Document] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +137,17 @@ def read(kept: Mapping[str, Any]) -> Document:
         market=kept.get("market", ""),
         anonymous=kept.get("anonymous", False),
     )
+
+
+def frozen(questionnaire_id: uuid.UUID, number: int, kept: Mapping[str, Any]) -> Document:
+    """Reads a published version, as `read` does. It never changes, so that a process reads its conditions once, which is a hundred times
+    the work of judging them."""
+    key = (questionnaire_id, number)
+    if key not in _FROZEN:
+        while len(_FROZEN) >= MOST_FROZEN:
+            del _FROZEN[next(iter(_FROZEN))]
+        _FROZEN[key] = read(kept)
+    return _FROZEN[key]
 
 
 def _question(kept: Mapping[str, Any]) -> Question:

@@ -130,4 +130,4 @@ async def _opened(
         raise SurveyLinkExpired()
     asked = await questionnaires.version(uow.session, row.questionnaire_id, row.questionnaire_number)
     assert asked is not None  # versions are never deleted
-    return row, documents.read(asked.document)
+    return row, documents.frozen(row.questionnaire_id, row.questionnaire_number, asked.document)

@@ -86,6 +86,8 @@ async def _claim(work: Work, lease: timedelta) -> list[Claimed]:
             found.append(
                 Claimed(row.invitation_id, row.claim, row.handing, row.send_count, row.customer_id, document, car)
             )
+            document = documents.frozen(row.questionnaire_id, row.questionnaire_number, asked.document)
+            found.append(Claimed(row.invitation_id, row.claim, row.handing, row.send_count, row.customer_id, document))
     return found
 
 

@@ -30,7 +30,7 @@ from marque.survey.v1 import questionnaire_pb2 as marque_dot_survey_dot_v1_dot_q
 from marque.survey.v1 import survey_answer_pb2 as marque_dot_survey_dot_v1_dot_survey__answer__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*marque/survey/v1/survey_page_service.proto\x12\x10marque.survey.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fmarque/options/v1/options.proto\x1a$marque/survey/v1/questionnaire.proto\x1a$marque/survey/v1/survey_answer.proto\"\xcf\x01\n\nSurveyPage\x12\x30\n\x05state\x18\x01 \x01(\x0e\x32!.marque.survey.v1.SurveyPageState\x12\x10\n\x08language\x18\x02 \x01(\t\x12\x39\n\x08\x64ocument\x18\x03 \x01(\x0b\x32\'.marque.survey.v1.QuestionnaireDocument\x12\r\n\x05shown\x18\x04 \x03(\t\x12\x33\n\x07\x61nswers\x18\x05 \x03(\x0b\x32\".marque.survey.v1.SurveyPageAnswer\"G\n\x10SurveyPageAnswer\x12\x33\n\x06\x61nswer\x18\x01 \x01(\x0b\x32#.marque.survey.v1.SurveyAnswerInput\"S\n\x14GetSurveyPageRequest\x12\x1e\n\x05token\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\x18\xc8\x01\xc8\x01\x01\x12\x1b\n\tlanguages\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xf4\x03\"\xde\x01\n\x17SaveSurveyAnswerRequest\x12\x1e\n\x05token\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\x18\xc8\x01\xc8\x01\x01\x12?\n\x06\x61nswer\x18\x02 \x01(\x0b\x32#.marque.survey.v1.SurveyAnswerInputB\n\xe2\x41\x01\x02\xbaH\x03\xc8\x01\x01\x12$\n\rsubmission_id\x18\x03 \x01(\tB\r\xe2\x41\x01\x02\xbaH\x06r\x04\x10\x01\x18@\x12\x1f\n\x08sequence\x18\x04 \x01(\x03\x42\r\xbaH\n\"\x08\x18\x80\x94\xeb\xdc\x03(\x01\x12\x1b\n\nrequest_id\x18\x05 \x01(\tB\x07\xbaH\x04r\x02\x18@\"R\n\x13\x46inishSurveyRequest\x12\x1e\n\x05token\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\x18\xc8\x01\xc8\x01\x01\x12\x1b\n\nrequest_id\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18@*\x8f\x01\n\x0fSurveyPageState\x12!\n\x1dSURVEY_PAGE_STATE_UNSPECIFIED\x10\x00\x12\x1a\n\x16SURVEY_PAGE_STATE_OPEN\x10\x01\x12\x1e\n\x1aSURVEY_PAGE_STATE_FINISHED\x10\x02\x12\x1d\n\x19SURVEY_PAGE_STATE_EXPIRED\x10\x03\x32\xa7\x03\n\x11SurveyPageService\x12|\n\rGetSurveyPage\x12&.marque.survey.v1.GetSurveyPageRequest\x1a\x1c.marque.survey.v1.SurveyPage\"%\xaa\xbb\x18\x02\x10\x01\x82\xd3\xe4\x93\x02\x19\x12\x17/v1/surveyPages/{token}\x12\x8c\x01\n\x10SaveSurveyAnswer\x12).marque.survey.v1.SaveSurveyAnswerRequest\x1a\x1c.marque.survey.v1.SurveyPage\"/\xaa\xbb\x18\x02\x10\x01\x82\xd3\xe4\x93\x02#\"\x1e/v1/surveyPages/{token}:answer:\x01*\x12\x84\x01\n\x0c\x46inishSurvey\x12%.marque.survey.v1.FinishSurveyRequest\x1a\x1c.marque.survey.v1.SurveyPage\"/\xaa\xbb\x18\x02\x10\x01\x82\xd3\xe4\x93\x02#\"\x1e/v1/surveyPages/{token}:finish:\x01*b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*marque/survey/v1/survey_page_service.proto\x12\x10marque.survey.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fmarque/options/v1/options.proto\x1a$marque/survey/v1/questionnaire.proto\x1a$marque/survey/v1/survey_answer.proto\"\xcf\x01\n\nSurveyPage\x12\x30\n\x05state\x18\x01 \x01(\x0e\x32!.marque.survey.v1.SurveyPageState\x12\x10\n\x08language\x18\x02 \x01(\t\x12\x39\n\x08\x64ocument\x18\x03 \x01(\x0b\x32\'.marque.survey.v1.QuestionnaireDocument\x12\r\n\x05shown\x18\x04 \x03(\t\x12\x33\n\x07\x61nswers\x18\x05 \x03(\x0b\x32\".marque.survey.v1.SurveyPageAnswer\"G\n\x10SurveyPageAnswer\x12\x33\n\x06\x61nswer\x18\x01 \x01(\x0b\x32#.marque.survey.v1.SurveyAnswerInput\"S\n\x14GetSurveyPageRequest\x12\x1e\n\x05token\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\x18\xc8\x01\xc8\x01\x01\x12\x1b\n\tlanguages\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xf4\x03\"\xde\x01\n\x17SaveSurveyAnswerRequest\x12\x1e\n\x05token\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\x18\xc8\x01\xc8\x01\x01\x12?\n\x06\x61nswer\x18\x02 \x01(\x0b\x32#.marque.survey.v1.SurveyAnswerInputB\n\xe2\x41\x01\x02\xbaH\x03\xc8\x01\x01\x12$\n\rsubmission_id\x18\x03 \x01(\tB\r\xe2\x41\x01\x02\xbaH\x06r\x04\x10\x01\x18@\x12\x1f\n\x08sequence\x18\x04 \x01(\x03\x42\r\xbaH\n\"\x08\x18\x80\x94\xeb\xdc\x03(\x01\x12\x1b\n\nrequest_id\x18\x05 \x01(\tB\x07\xbaH\x04r\x02\x18@\"R\n\x13\x46inishSurveyRequest\x12\x1e\n\x05token\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\x18\xc8\x01\xc8\x01\x01\x12\x1b\n\nrequest_id\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18@\"U\n\x16StopSurveyMailsRequest\x12\x1e\n\x05token\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\x18\xc8\x01\xc8\x01\x01\x12\x1b\n\nrequest_id\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18@\"\x19\n\x17StopSurveyMailsResponse*\x8f\x01\n\x0fSurveyPageState\x12!\n\x1dSURVEY_PAGE_STATE_UNSPECIFIED\x10\x00\x12\x1a\n\x16SURVEY_PAGE_STATE_OPEN\x10\x01\x12\x1e\n\x1aSURVEY_PAGE_STATE_FINISHED\x10\x02\x12\x1d\n\x19SURVEY_PAGE_STATE_EXPIRED\x10\x03\x32\xbf\x04\n\x11SurveyPageService\x12|\n\rGetSurveyPage\x12&.marque.survey.v1.GetSurveyPageRequest\x1a\x1c.marque.survey.v1.SurveyPage\"%\xaa\xbb\x18\x02\x10\x01\x82\xd3\xe4\x93\x02\x19\x12\x17/v1/surveyPages/{token}\x12\x8c\x01\n\x10SaveSurveyAnswer\x12).marque.survey.v1.SaveSurveyAnswerRequest\x1a\x1c.marque.survey.v1.SurveyPage\"/\xaa\xbb\x18\x02\x10\x01\x82\xd3\xe4\x93\x02#\"\x1e/v1/surveyPages/{token}:answer:\x01*\x12\x84\x01\n\x0c\x46inishSurvey\x12%.marque.survey.v1.FinishSurveyRequest\x1a\x1c.marque.survey.v1.SurveyPage\"/\xaa\xbb\x18\x02\x10\x01\x82\xd3\xe4\x93\x02#\"\x1e/v1/surveyPages/{token}:finish:\x01*\x12\x95\x01\n\x0fStopSurveyMails\x12(.marque.survey.v1.StopSurveyMailsRequest\x1a).marque.survey.v1.StopSurveyMailsResponse\"-\xaa\xbb\x18\x02\x10\x01\x82\xd3\xe4\x93\x02!\"\x1c/v1/surveyPages/{token}:stop:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -55,14 +55,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_FINISHSURVEYREQUEST'].fields_by_name['token']._serialized_options = b'\342A\001\002\272H\010r\003\030\310\001\310\001\001'
   _globals['_FINISHSURVEYREQUEST'].fields_by_name['request_id']._loaded_options = None
   _globals['_FINISHSURVEYREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\004r\002\030@'
+  _globals['_STOPSURVEYMAILSREQUEST'].fields_by_name['token']._loaded_options = None
+  _globals['_STOPSURVEYMAILSREQUEST'].fields_by_name['token']._serialized_options = b'\342A\001\002\272H\010r\003\030\310\001\310\001\001'
+  _globals['_STOPSURVEYMAILSREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_STOPSURVEYMAILSREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\004r\002\030@'
   _globals['_SURVEYPAGESERVICE'].methods_by_name['GetSurveyPage']._loaded_options = None
   _globals['_SURVEYPAGESERVICE'].methods_by_name['GetSurveyPage']._serialized_options = b'\252\273\030\002\020\001\202\323\344\223\002\031\022\027/v1/surveyPages/{token}'
   _globals['_SURVEYPAGESERVICE'].methods_by_name['SaveSurveyAnswer']._loaded_options = None
   _globals['_SURVEYPAGESERVICE'].methods_by_name['SaveSurveyAnswer']._serialized_options = b'\252\273\030\002\020\001\202\323\344\223\002#\"\036/v1/surveyPages/{token}:answer:\001*'
   _globals['_SURVEYPAGESERVICE'].methods_by_name['FinishSurvey']._loaded_options = None
   _globals['_SURVEYPAGESERVICE'].methods_by_name['FinishSurvey']._serialized_options = b'\252\273\030\002\020\001\202\323\344\223\002#\"\036/v1/surveyPages/{token}:finish:\001*'
-  _globals['_SURVEYPAGESTATE']._serialized_start=943
-  _globals['_SURVEYPAGESTATE']._serialized_end=1086
+  _globals['_SURVEYPAGESERVICE'].methods_by_name['StopSurveyMails']._loaded_options = None
+  _globals['_SURVEYPAGESERVICE'].methods_by_name['StopSurveyMails']._serialized_options = b'\252\273\030\002\020\001\202\323\344\223\002!\"\034/v1/surveyPages/{token}:stop:\001*'
+  _globals['_SURVEYPAGESTATE']._serialized_start=1057
+  _globals['_SURVEYPAGESTATE']._serialized_end=1200
   _globals['_SURVEYPAGE']._serialized_start=266
   _globals['_SURVEYPAGE']._serialized_end=473
   _globals['_SURVEYPAGEANSWER']._serialized_start=475
@@ -73,6 +79,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SAVESURVEYANSWERREQUEST']._serialized_end=856
   _globals['_FINISHSURVEYREQUEST']._serialized_start=858
   _globals['_FINISHSURVEYREQUEST']._serialized_end=940
-  _globals['_SURVEYPAGESERVICE']._serialized_start=1089
-  _globals['_SURVEYPAGESERVICE']._serialized_end=1512
+  _globals['_STOPSURVEYMAILSREQUEST']._serialized_start=942
+  _globals['_STOPSURVEYMAILSREQUEST']._serialized_end=1027
+  _globals['_STOPSURVEYMAILSRESPONSE']._serialized_start=1029
+  _globals['_STOPSURVEYMAILSRESPONSE']._serialized_end=1054
+  _globals['_SURVEYPAGESERVICE']._serialized_start=1203
+  _globals['_SURVEYPAGESERVICE']._serialized_end=1778
 # @@protoc_insertion_point(module_scope)
