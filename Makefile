@@ -90,6 +90,7 @@ ops-ui: $(READY) ## Build the page of /ops/traces (needs Node; `make run` does s
 
 .PHONY: sight-tools
 sight-tools: $(READY)
+	@python tools/ops_ui.py --beside
 	@python tools/prometheus.py
 
 .PHONY: sight

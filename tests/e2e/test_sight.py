@@ -158,8 +158,11 @@ class TestTraceView:
         browser = shutil.which("chromium") or shutil.which("chromium-browser")
         if browser is None:
             pytest.skip("Chromium is not on this machine (Debian: apt-get install chromium)")
-        if not (ROOT / "ops" / "ui" / "dist" / "index.html").exists():
-            pytest.skip("the page is not built (make ops-ui)")
+        waiting = [sys.executable, str(ROOT / "tools" / "ops_ui.py"), "--await"]
+        built = await asyncio.to_thread(subprocess.run, waiting, capture_output=True, text=True, check=False)
+        if built.returncode == 2:
+            pytest.skip(built.stdout.strip())
+        assert built.returncode == 0, built.stdout[-2000:] + built.stderr[-2000:]
         await until(lambda: whole(place, sale), PATIENCE, "the trace is not whole")
         token = (await place.bearer("ops"))["authorization"].removeprefix("Bearer ")
         url = f"{place.dev.addresses.http_url}/ops/traces/?trace={sale}#token={token}"
