@@ -98,6 +98,7 @@ browser: $(READY) ## Chromium for the tests that need one, where Debian's can be
 
 .PHONY: sight-tools
 sight-tools: $(READY)
+	@python tools/ops_ui.py --beside
 	@python tools/prometheus.py
 
 .PHONY: sight

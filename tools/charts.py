@@ -6,7 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from devstack.delivery import manifests, tools
+from devstack.delivery import backing, manifests, tools
 from devstack.delivery.fleet import read_fleet
 from devstack.delivery.helm import VALUES, Charts
 from devstack.delivery.write import files
@@ -18,7 +18,9 @@ SHOWN = ("customer", "gateway")  # the other services differ in what their code 
 
 def stale() -> dict[Path, str]:
     """Returns the files that differ from what the code says, with what they should hold."""
-    wanted = {ROOT / "charts" / name: text for name, text in files(read_fleet(ROOT)).items()}
+    fleet = read_fleet(ROOT)
+    wanted = {ROOT / "charts" / name: text for name, text in files(fleet).items()}
+    wanted |= {ROOT / "ops" / "backing" / name: text for name, text in backing.files(fleet).items()}
     return {path: text for path, text in wanted.items() if not path.is_file() or path.read_text() != text}
 
 

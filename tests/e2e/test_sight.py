@@ -31,6 +31,13 @@ from sight.dashboards import DASHBOARDS
 ROOT = Path(__file__).resolve().parents[2]
 PERSONA = "urn:marque:dev:persona"
 PATIENCE = 60.0
+QUESTIONS = {
+    "languages": ["en"],
+    "titles": {"en": "How was it?"},
+    "questions": [
+        {"code": "glad", "kind": "QUESTION_KIND_RATING", "texts": {"en": "Are you glad?"}, "scaleMin": 1, "scaleMax": 5}
+    ],
+}
 
 
 @dataclass
@@ -70,7 +77,7 @@ async def place(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Place
         ports.release(port)
     environ = {name: value for name, value in os.environ.items() if not name.startswith("MARQUE_")}
     told = {"postgres_settings": {"fsync": "off"}, "traces": True}
-    services = ["network", "customer", "vehicle", "complaint", "gateway"]
+    services = ["network", "customer", "vehicle", "campaign", "complaint", "survey", "gateway"]
     dev = DevStack(layout, environ, services=services, http_port=doors[0], grpc_port=doors[1], **told)
     await dev.start()
     try:
@@ -100,6 +107,11 @@ async def sale(place: Place) -> str:
         return answer.headers["x-trace-id"] if answer.status_code == 200 else None
 
     found: str = await until(sold, PATIENCE, "the car cannot be sold")
+    asked = {"name": "How was it?", "document": QUESTIONS}
+    questionnaire = (await place.send("oem.manager", "POST", "/v1/questionnaires", asked)).json()["questionnaireId"]
+    await place.send("oem.manager", "POST", f"/v1/questionnaires/{questionnaire}:publish", {})
+    invitation = {"questionnaireId": questionnaire, "customerId": customer, "channel": "INVITATION_CHANNEL_LINK"}
+    await place.send("oem.manager", "POST", "/v1/surveyInvitations", invitation)
     case = {"case": {"kind": "CASE_KIND_COMPLAINT", "customerId": customer}, "description": "It squeals."}
     await place.send("oem.manager", "POST", "/v1/cases", case)
     lead = {"customerId": customer, "source": "LEAD_SOURCE_SHOWROOM"}
@@ -158,8 +170,11 @@ class TestTraceView:
         browser = shutil.which("chromium") or shutil.which("chromium-browser")
         if browser is None:
             pytest.skip("Chromium is not on this machine (Debian: apt-get install chromium)")
-        if not (ROOT / "ops" / "ui" / "dist" / "index.html").exists():
-            pytest.skip("the page is not built (make ops-ui)")
+        waiting = [sys.executable, str(ROOT / "tools" / "ops_ui.py"), "--await"]
+        built = await asyncio.to_thread(subprocess.run, waiting, capture_output=True, text=True, check=False)
+        if built.returncode == 2:
+            pytest.skip(built.stdout.strip())
+        assert built.returncode == 0, built.stdout[-2000:] + built.stderr[-2000:]
         await until(lambda: whole(place, sale), PATIENCE, "the trace is not whole")
         token = (await place.bearer("ops"))["authorization"].removeprefix("Bearer ")
         url = f"{place.dev.addresses.http_url}/ops/traces/?trace={sale}#token={token}"

@@ -291,10 +291,17 @@ async def run(build: Build, settings: ServiceSettings, name: str, *, serve: bool
 
 
 def main(build: Build, settings_class: type[ServiceSettings], name: str) -> None:
-    """The command line of a service: `serve` (in development with the loops of `work`), `work`, `migrate`."""
+    """The command line of a service: `serve` (in development with the loops of `work`), `work`, `migrate`, and, after its database was put
+    back, `replay-erasures MOMENT`.
+    """
     command = sys.argv[1] if len(sys.argv) == 2 else ""
+    if len(sys.argv) == 3 and sys.argv[1] == "replay-erasures" and name != "customer":
+        from servicekit import restoring  # only this command needs it
+
+        uvloop.run(restoring.run(build, settings_class(), name, sys.argv[2]))
+        return
     if command not in ("serve", "work", "migrate"):
-        raise SystemExit(f"usage: python -m marque_{name} serve | work | migrate")
+        raise SystemExit(f"usage: python -m marque_{name} serve | work | migrate | replay-erasures MOMENT")
     settings = settings_class()
     if command == "migrate":
         uvloop.run(migrate_all(build, settings, name))

@@ -145,6 +145,7 @@ EVENTS = Dashboard(
 
 _SHOWROOM = ".*(LeadCreated|SaleRecorded|TestDriveBooked|QuoteStateChanged)"
 _LEADS, _CASES = "marque_lead_clocks_total", "marque_case_clocks_total"
+_MESSAGES = "marque_campaign_messages_total"
 TRADE = Dashboard(
     "marque-trade",
     "Marque: trade",
@@ -189,6 +190,21 @@ TRADE = Dashboard(
                     text="Spent: sent or called. Refused: suppressed.",
                 ),
                 _one("Refusals by reason, a day", _daily("marque_contact_refusals_total", "reason"), "{{reason}}"),
+            ),
+        ),
+        (
+            "Campaigns and surveys",
+            (
+                _one("Messages of campaigns, a day", _daily(_MESSAGES, "outcome"), "{{outcome}}"),
+                _one(
+                    "Suppressed",
+                    f"{_part(_MESSAGES, 'outcome', 'suppressed')} or vector(0)",
+                    "share",
+                    "percentunit",
+                    kind="stat",
+                    text="None, where no message ended.",
+                ),
+                _one("Surveys, a day", _happened("marque.survey.*"), "{{event_type}}"),
             ),
         ),
         ("Everything that happened", (_one("Events, a day", _happened(".+"), "{{event_type}}"),)),

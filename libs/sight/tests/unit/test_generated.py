@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parents[4]
 FIGURES = {
     "marque_lead_clocks_total",
     "marque_case_clocks_total",
+    "marque_campaign_messages_total",
     "marque_contact_permits_total",
     "marque_contact_refusals_total",
 }

@@ -18,6 +18,7 @@ from marque_campaign.clients import Customers, Provider, http_provider
 from marque_campaign.errors import CONSTRAINTS
 from marque_campaign.handover import CampaignHandOver
 from marque_campaign.personal import CampaignPersonalData
+from marque_campaign.rules import figures
 from marque_campaign.settings import Settings
 from marque_campaign.subscribers import subscriptions
 from marque_campaign.usecases.sending import Sender
@@ -51,6 +52,7 @@ def build(kit: Kit) -> Service:
         due=due.handlers(),
         subscriptions=heard,
         snapshots=READERS,
+        figures=figures.ALL,
         sweeps=sweeps,
         closing=[customers, *carriers.values()],
     )

@@ -118,8 +118,8 @@ def _names(lock: Path) -> list[str]:
     return [line for line in lock.read_text(encoding="utf-8").splitlines() if line and not line[0].isspace()]
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Builds what is asked for; returns the exit status."""
+def parser() -> argparse.ArgumentParser:
+    """What may be asked for."""
     parser = argparse.ArgumentParser(prog="images")
     parser.add_argument("--only", action="append", help="an image by its name; several times for several")
     parser.add_argument("--contexts-only", action="store_true", help="lay out the contexts and build nothing")
@@ -127,7 +127,12 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--save", action="store_true", help="write each image into an archive below dist/images as well"
     )
-    asked = parser.parse_args(arguments)
+    return parser
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Builds what is asked for; returns the exit status."""
+    asked = parser().parse_args(arguments)
     root, target = Path.cwd(), Path("dist/images").absolute()
     revision = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
     prefix = f"{registry}/" if (registry := os.environ.get("REGISTRY", "")) else "localhost/"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from servicekit.messaging import accounts
 
@@ -90,14 +91,14 @@ def _umbrella(fleet: Sequence[Member]) -> dict[str, str]:
         "marque/Chart.yaml": _HEAD + _chart("marque", "Marque, the customer-relationship platform", names),
         "marque/values.yaml": _HEAD + globals_text(fleet) + _part("marque.yaml"),
         "marque/values.schema.json": json.dumps(schema, indent=2) + "\n",
-        "marque/files/broker.json": json.dumps(_accounts(fleet), indent=1) + "\n",
+        "marque/files/broker.json": json.dumps(broker_users(fleet), indent=1) + "\n",
     }
 
 
-def _accounts(fleet: Sequence[Member]) -> dict[str, object]:
-    """What each user of the broker may do, as nats-server's `permissions`."""
+def broker_users(fleet: Sequence[Member]) -> dict[str, Any]:
+    """Returns what each user of the broker may do, as nats-server's `permissions`."""
     domain = [member.name for member in fleet if not member.is_gateway]
-    found: dict[str, object] = {"migrate": accounts.of_migration()}
+    found: dict[str, Any] = {"migrate": accounts.of_migration()}
     for member in fleet:
         heard = [(one.source, one.consumer) for one in member.hears]
         found[member.name] = (

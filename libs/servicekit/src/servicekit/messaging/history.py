@@ -28,13 +28,15 @@ async def events_since(broker: Nats, service: str, types: Iterable[str], since: 
         f"marque.{service}.>", stream=envelope.stream(service), ordered_consumer=True, config=config
     )
     try:
-        if not (await found.consumer_info()).num_pending:
+        info = await found.consumer_info()
+        # What is pending falls as messages are sent, and they may all have been before the question: delivered counts as well.
+        if not info.num_pending and not (info.delivered is not None and info.delivered.consumer_seq):
             return
         while True:
             message = await found.next_msg(timeout=_SILENCE_SECONDS)
             if message.subject in wanted and (event := _read(message)) is not None:
                 yield event
-            if message.metadata.sequence.stream >= last:
+            if message.metadata.sequence.stream >= last or not message.metadata.num_pending:
                 return
     finally:
         await found.unsubscribe()

@@ -14,6 +14,7 @@ from marque_campaign.repository import sends as ledger
 from marque_campaign.repository.scope import EVERYTHING
 from marque_campaign.rules import kinds
 from marque_campaign.usecases import campaigns
+from marque_campaign.usecases.ending import ended
 
 LAUNCH, DRAIN = campaigns.LAUNCH, campaigns.DRAIN
 AT_ONCE, DRAINED_AT_ONCE = 20_000, 2_000
@@ -64,7 +65,7 @@ async def drain(uow: UnitOfWork, key: str) -> datetime | None:
     campaign_id = uuid.UUID(key)
     rows = await ledger.drain(uow.session, campaign_id, uow.now, DRAINED_AT_ONCE)
     for row in rows:
-        uow.emit(events.message_suppressed(row, row.state, row.reason))
+        ended(uow, row, row.state, row.reason)
     if len(rows) == DRAINED_AT_ONCE:
         return uow.now
     return uow.now + ledger.LEASE if await ledger.is_open(uow.session, campaign_id) else None

@@ -8,13 +8,13 @@ from typing import Any
 
 from servicekit.db.uow import UnitOfWork
 
-from marque_campaign import events
 from marque_campaign.errors import SendNotFound, SendStateNotAllowed
 from marque_campaign.repository import ledger as lines
 from marque_campaign.repository import sends as repository
 from marque_campaign.repository.scope import Scope
 from marque_campaign.rules import ledger as rules
 from marque_campaign.rules.ledger import Verdict
+from marque_campaign.usecases.ending import ended
 
 
 async def settle(*, uow: UnitOfWork, scope: Scope, send_id: uuid.UUID, state: int) -> Any:
@@ -26,7 +26,7 @@ async def settle(*, uow: UnitOfWork, scope: Scope, send_id: uuid.UUID, state: in
         if found.state != rules.UNKNOWN:
             raise SendStateNotAllowed()
         row = await repository.settle(uow.session, send_id, Verdict(state, "SETTLED"), uow.now, lease=None)
-        uow.emit(events.message_ended(row, state, "SETTLED"))
+        ended(uow, row, state, "SETTLED")
         uow.audit("settle", "campaign_send", str(send_id), ("state",))
         return await uow.answer(await lines.read(uow.session, send_id))
 
@@ -43,7 +43,7 @@ async def record(*, uow: UnitOfWork, reports: Sequence[tuple[uuid.UUID, int, str
             if row is not None:
                 changed += 1
                 if state == rules.FAILED:
-                    uow.emit(events.message_ended(row, state, reason))
+                    ended(uow, row, state, reason)
             elif not await lines.was_handed(uow.session, send_id):
                 unknown += 1
     return changed, unknown

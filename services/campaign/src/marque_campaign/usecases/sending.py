@@ -23,7 +23,6 @@ from servicekit.messaging.inbox import SYSTEM
 from servicekit.permits import ContactPermits, Done, Held, PermitLate, Refused, Spent
 from servicekit.rpc.call import Call
 
-from marque_campaign import events
 from marque_campaign.clients import Customers, NotHanded, Outgoing, Provider, Rejected, Silent
 from marque_campaign.models import Campaign
 from marque_campaign.repository import sends as ledger
@@ -33,6 +32,7 @@ from marque_campaign.rules import ledger as rules
 from marque_campaign.rules.ledger import Verdict
 from marque_campaign.rules.templates import Message, Unrenderable
 from marque_campaign.usecases import campaigns, launching
+from marque_campaign.usecases.ending import ended
 
 _CALL = Call(SYSTEM, "sweep:campaign-sends")
 _MINUTE = timedelta(minutes=1)
@@ -229,7 +229,7 @@ class Sender:
                 words = language[0] if language else ""
                 found = await ledger.settle(uow.session, row.send_id, verdict, uow.now, lease=lease, language=words)
                 if found is not None and verdict.state in rules.FINAL:
-                    uow.emit(events.message_ended(found, verdict.state, verdict.reason))
+                    ended(uow, found, verdict.state, verdict.reason)
 
 
 def _one_a_permit(ready: list[Ready]) -> list[Ready]:
