@@ -84,10 +84,6 @@ def make_app(
     files = attachments.Attachments(upstreams)
     app.add_route(attachments.UPLOAD, files.upload, methods=["POST"])
     app.add_route(attachments.CONTENT, files.download, methods=["GET"])
-    surveys = survey.SurveyDoor(upstreams)
-    for name in survey.ASSETS:
-        app.add_route(f"/s/{name}", surveys.asset, methods=["GET"])
-    app.add_route(survey.PATH, surveys.answer, methods=["GET", "POST"])
     app.add_route("/v1/{service}/imports", Uploads(upstreams).answer, methods=["POST"])
     app.add_route(f"{scim.PREFIX}/{{path:path}}", scim.Scim(upstreams, settings).answer, methods=list(_SCIM_METHODS))
     ops.add_to(app)

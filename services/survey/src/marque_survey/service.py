@@ -61,7 +61,6 @@ def build(kit: Kit) -> Service:
             SurveyPlanApi(work),
             InvitationApi(work, customers, link),
             CallTaskApi(work, Permits(peer) if peer is not None else None),
-            SurveyPageApi(work, kit.sealer.digests),
             SurveyPageApi(work, kit.sealer.digests, customers),
             SurveyResultApi(work),
             PersonalDataApi("survey", work, SurveyPersonalData()),

@@ -81,13 +81,11 @@ async def _claim(work: Work, lease: timedelta) -> list[Claimed]:
             row.state, row.claim, row.claim_time = kinds.SENDING, row.claim + 1, uow.now
             asked = await questionnaires.version(uow.session, row.questionnaire_id, row.questionnaire_number)
             assert asked is not None  # versions are never deleted
-            document = documents.read(asked.document)
+            document = documents.frozen(row.questionnaire_id, row.questionnaire_number, asked.document)
             car = row.vin if row.trigger == kinds.LAPSED else ""
             found.append(
                 Claimed(row.invitation_id, row.claim, row.handing, row.send_count, row.customer_id, document, car)
             )
-            document = documents.frozen(row.questionnaire_id, row.questionnaire_number, asked.document)
-            found.append(Claimed(row.invitation_id, row.claim, row.handing, row.send_count, row.customer_id, document))
     return found
 
 
