@@ -188,6 +188,20 @@ class AttachmentsOff(FailedPrecondition):
     message = "This installation keeps no files."
 
 
+class KnowledgeNotFound(NotFound):
+    """No such article for this reader, or none in force."""
+
+    reason = "KNOWLEDGE_NOT_FOUND"
+    message = "There is no such article, it was not in force, or you may not read it."
+
+
+class KnowledgeKindOther(FailedPrecondition):
+    """What an article is for never changes."""
+
+    reason = "KNOWLEDGE_KIND"
+    message = "The article is of another kind: write it under a code of its own."
+
+
 class GoodwillNotFound(NotFound):
     """Nothing of this id was asked for."""
 

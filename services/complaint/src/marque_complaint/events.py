@@ -75,7 +75,7 @@ def case_resolved(row: Case) -> told.CaseResolved:
 
 def case_closed(row: Case) -> told.CaseClosed:
     """Tells that nothing is left to do, or that it goes on in another case."""
-    into = {"merged_into_case_id": _text(row.merged_into_case_id)}
+    into: dict[str, Any] = {"merged_into_case_id": _text(row.merged_into_case_id)}
     moment = _moment(row.receive_time)
     return told.CaseClosed(**_facts(row), receive_time=moment, reopen_count=row.reopen_count, remedy=row.remedy, **into)
 

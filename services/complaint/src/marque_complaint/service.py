@@ -28,6 +28,7 @@ from marque_complaint.api import (
     CaseTaxonomyApi,
     CaseThreadApi,
     DefectSignalApi,
+    KnowledgeApi,
 )
 from marque_complaint.clients import Customers, Network, Vehicles
 from marque_complaint.errors import CONSTRAINTS
@@ -78,6 +79,7 @@ def build(kit: Kit) -> Service:
             CaseCountApi(work),
             CaseGoodwillApi(work),
             DefectSignalApi(work),
+            KnowledgeApi(work),
             ImportApi("complaint", work, importers),
             PersonalDataApi("complaint", work, ComplaintPersonalData()),
             HandOverApi("complaint", work, ComplaintHandOver()),

@@ -39,6 +39,7 @@ class Desk:
         service = THREADS if "Message" in rpc or "Note" in rpc else CASES
         service = "complaint.v1.CasePolicyService" if "Policy" in rpc else service
         service = "complaint.v1.CaseGoodwillService" if "Goodwill" in rpc else service
+        service = "complaint.v1.KnowledgeService" if "Knowledge" in rpc else service
         service = "complaint.v1.CaseRelationService" if rpc in RELATIONS else service
         method = contract.methods(f"marque.{service}")[rpc]
         return await (client or self.manager).call(f"{service}/{rpc}", json_format.ParseDict(request, method.input()))

@@ -57,21 +57,23 @@ GOODWILL_ALL = GOODWILL_DECIDED + "\ncomplaint.goodwill_policies: put"
 RELATING = "complaint.cases: merge split list_similar run"
 FILES = "complaint.attachments: upload read"
 FILES_ALL = "complaint.attachments: upload read remove"
+KNOWLEDGE = "complaint.knowledge: read search rate"
+KNOWLEDGE_ALL = "complaint.knowledge: read search rate put"
 CASEWORK: dict[str, tuple[str, ...]] = {
-    "owner": (FILES,),
-    "dealer.sales": (GOODWILL_DESK, RELATING, FILES),
-    "dealer.service": (GOODWILL_DESK, RELATING, FILES),
-    "dealer.care": (GOODWILL_DESK, RELATING, FILES),
-    "dealer.manager": (GOODWILL_DECIDED, RELATING, FILES_ALL),
-    "dealer.system": (GOODWILL_LOOK, RELATING, FILES),
-    "oem.agent": (GOODWILL_DESK, RELATING, FILES),
-    "oem.keyaccount": (GOODWILL_DECIDED, RELATING, FILES_ALL),
-    "oem.region": (GOODWILL_DECIDED, "complaint.cases: list_similar run\ncomplaint.attachments: read"),
-    "oem.quality": ("complaint.cases: list_similar",),
-    "oem.technical": ("complaint.cases: list_similar run", FILES),
-    "oem.manager": (GOODWILL_ALL, RELATING, FILES_ALL),
-    "oem.admin": (GOODWILL_ALL, RELATING, FILES_ALL),
-    "service": (GOODWILL_ALL, RELATING, FILES_ALL),
+    "owner": (FILES, KNOWLEDGE),
+    "dealer.sales": (GOODWILL_DESK, RELATING, FILES, KNOWLEDGE),
+    "dealer.service": (GOODWILL_DESK, RELATING, FILES, KNOWLEDGE),
+    "dealer.care": (GOODWILL_DESK, RELATING, FILES, KNOWLEDGE),
+    "dealer.manager": (GOODWILL_DECIDED, RELATING, FILES_ALL, KNOWLEDGE),
+    "dealer.system": (GOODWILL_LOOK, RELATING, FILES, KNOWLEDGE),
+    "oem.agent": (GOODWILL_DESK, RELATING, FILES, KNOWLEDGE),
+    "oem.keyaccount": (GOODWILL_DECIDED, RELATING, FILES_ALL, KNOWLEDGE),
+    "oem.region": (GOODWILL_DECIDED, "complaint.cases: list_similar run\ncomplaint.attachments: read", KNOWLEDGE),
+    "oem.quality": ("complaint.cases: list_similar", KNOWLEDGE),
+    "oem.technical": ("complaint.cases: list_similar run", FILES, KNOWLEDGE_ALL),
+    "oem.manager": (GOODWILL_ALL, RELATING, FILES_ALL, KNOWLEDGE_ALL),
+    "oem.admin": (GOODWILL_ALL, RELATING, FILES_ALL, KNOWLEDGE_ALL),
+    "service": (GOODWILL_ALL, RELATING, FILES_ALL, KNOWLEDGE_ALL),
 }
 LEARNING: dict[str, tuple[str, ...]] = {
     "dealer.care": (LEARNING_DESK,),

@@ -4,6 +4,7 @@ from marque_complaint.api.attachments import CaseAttachmentApi
 from marque_complaint.api.cases import CaseApi
 from marque_complaint.api.defects import DefectSignalApi
 from marque_complaint.api.goodwill import CaseGoodwillApi
+from marque_complaint.api.knowledge import KnowledgeApi
 from marque_complaint.api.learning import CaseCountApi, CaseTaxonomyApi
 from marque_complaint.api.policies import CasePolicyApi
 from marque_complaint.api.relations import CaseRelationApi
@@ -19,4 +20,5 @@ __all__ = [
     "CaseTaxonomyApi",
     "CaseThreadApi",
     "DefectSignalApi",
+    "KnowledgeApi",
 ]

@@ -10,6 +10,7 @@ from servicekit.db.uow import Work
 from servicekit.errors import PermissionDenied
 from servicekit.rpc.call import Call
 
+from marque_complaint.api.knowledge import words_of
 from marque_complaint.api.scoping import seen
 from marque_complaint.mapping import cases
 from marque_complaint.mapping import relations as mapping
@@ -69,14 +70,20 @@ class CaseRelationApi:
 
     async def RunCaseActions(self, request: Any, call: Call) -> Any:
         told = mapping.actions_of(request.actions)
-        for verb, _ in told:
+        for verb, _, _ in told:
             if not call.principal.may(mapping.permission_of(verb)):
                 raise PermissionDenied(permission=mapping.permission_of(verb))
+        actions = [
+            running.Action(
+                verb, given, await words_of(self._work, call, template, request.language) if template else ""
+            )
+            for verb, given, template in told
+        ]
         return await running.run(
             uow=self._work(call, mapping.outcomes),
             scope=await scopes.visible_to(self._work.reader, call.principal),
             case_ids=[uuid.UUID(one) for one in request.case_ids],
-            actions=[running.Action(verb, given) for verb, given in told],
+            actions=actions,
         )
 
     async def _family(self, row: Any) -> set[uuid.UUID]:

@@ -32,8 +32,11 @@ PERMISSIONS = {"tell": "complaint.messages.add", "note": "complaint.notes.add"}
 """Of verbs whose permission is not `complaint.cases.<verb>`."""
 
 
-def actions_of(told: Iterable[Any]) -> list[tuple[str, dict[str, Any]]]:
-    """Returns verbs with their arguments. Raises InvalidArgument where one misses what it needs."""
+def actions_of(told: Iterable[Any]) -> list[tuple[str, dict[str, Any], str]]:
+    """Returns verbs with their arguments, and the template that says what they say (empty for none).
+
+    Raises InvalidArgument where one misses what it needs.
+    """
     found, wrong = [], []
     for place, action in enumerate(told):
         verb = messages.CaseVerb.Name(action.verb).removeprefix("CASE_VERB_").lower()
@@ -41,9 +44,10 @@ def actions_of(told: Iterable[Any]) -> list[tuple[str, dict[str, Any]]]:
         wrong += [
             FieldViolation(f"actions[{place}].{name}", "ACTION_INCOMPLETE", "The verb needs this.")
             for name in needed
-            if not getattr(action, name)
+            if not getattr(action, name) and not (name == "text" and action.template)
         ]
-        found.append((verb, {_CALLED.get((verb, name), name): _value(action, name) for name in taken}))
+        template = action.template if "text" in taken else ""
+        found.append((verb, {_CALLED.get((verb, name), name): _value(action, name) for name in taken}, template))
     if wrong:
         raise InvalidArgument(violations=wrong)
     return found

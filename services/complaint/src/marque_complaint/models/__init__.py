@@ -5,6 +5,7 @@ from marque_complaint.models.base import Model
 from marque_complaint.models.cases import Case, CaseClock, CaseEntry, CasePrint, CaseSearch
 from marque_complaint.models.defects import DefectFollower, DefectScan, DefectSignal
 from marque_complaint.models.goodwill import Goodwill, GoodwillPolicy
+from marque_complaint.models.knowledge import KnowledgeArticle, KnowledgeRating, KnowledgeVersion
 from marque_complaint.models.learning import CaseFact, CaseMark, CaseSuggester, CaseTerm
 from marque_complaint.models.policies import CasePolicy, KnownCalendar
 from marque_complaint.models.threads import CaseMessage, CaseNote
@@ -28,6 +29,9 @@ __all__ = [
     "DefectSignal",
     "Goodwill",
     "GoodwillPolicy",
+    "KnowledgeArticle",
+    "KnowledgeRating",
+    "KnowledgeVersion",
     "KnownCalendar",
     "Model",
 ]

@@ -44,8 +44,8 @@ class Told:
     words: frozenset[int]
 
     @classmethod
-    def of(cls, row: Mapping[str, Any]) -> Told:
-        """Reads a row of a case."""
+    def of(cls, row: Any) -> Told:
+        """Reads a row of a case, by its columns' names."""
         words = learning.places(f"{row['subject']}\n{row['description']}")
         return cls(row["vin"], row["customer_id"], frozenset(row["components"]), frozenset(int(one) for one in words))
 

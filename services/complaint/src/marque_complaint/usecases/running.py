@@ -11,17 +11,22 @@ from servicekit.db.attempts import Attempt
 from servicekit.db.uow import UnitOfWork
 from servicekit.errors import DomainError
 
+from marque_complaint.errors import CaseNotFound
 from marque_complaint.repository import cases as repository
 from marque_complaint.repository.scope import Scope
+from marque_complaint.rules import knowledge
 from marque_complaint.usecases import threads, verbs
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """A verb by the name of the rules (`tell` and `note` for words), with its arguments as the use case takes them."""
+    """A verb by the name of the rules (`tell` and `note` for words), with its arguments as the use case takes them. `template`: words
+    whose places are filled for each case, in place of what is said.
+    """
 
     verb: str
     given: dict[str, Any] = field(default_factory=dict)
+    template: str = ""
 
 
 @dataclass(slots=True)
@@ -42,6 +47,7 @@ _VERBS: dict[str, Callable[..., Awaitable[Any]]] = {
     "resume": verbs.resume, "assign": verbs.assign, "tell": threads.add_message, "note": threads.add_note,
 }  # fmt: skip
 _OF_WORDS = frozenset({"tell", "note"})
+_SAID = {"propose": "proposal", "resolve": "resolution", "tell": "text", "note": "text"}
 
 
 async def run(*, uow: UnitOfWork, scope: Scope, case_ids: Sequence[uuid.UUID], actions: Sequence[Action]) -> Any:
@@ -53,12 +59,22 @@ async def run(*, uow: UnitOfWork, scope: Scope, case_ids: Sequence[uuid.UUID], a
         return await uow.answer([done[case_id] for case_id in case_ids])
 
 
+async def _filled(uow: UnitOfWork, scope: Scope, case_id: uuid.UUID, words: str) -> str:
+    """Returns a template's words for a case. Raises CaseNotFound."""
+    case = await repository.get_row(uow.session, scope, case_id)
+    if case is None:
+        raise CaseNotFound()
+    return knowledge.fill(words, {name: getattr(case, name) for name in knowledge.TAKEN_FROM})
+
+
 async def _one(uow: UnitOfWork, scope: Scope, case_id: uuid.UUID, actions: Sequence[Action]) -> Outcome:
     outcome, place = Outcome(case_id), 0
     try:
         async with Attempt(uow) as attempt:
             for place, action in enumerate(actions, 1):  # noqa: B007 - where it ended is told
                 given = dict(action.given) if action.verb in _OF_WORDS else {**action.given, "etag": ""}
+                if action.template:
+                    given[_SAID[action.verb]] = await _filled(uow, scope, case_id, action.template)
                 await _VERBS[action.verb](uow=attempt, scope=scope, case_id=case_id, **given)
         outcome.done = True
     except DomainError as refused:

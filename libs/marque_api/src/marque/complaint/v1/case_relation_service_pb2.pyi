@@ -106,6 +106,7 @@ class CaseAction(_message.Message):
     ESCALATION_FIELD_NUMBER: _builtins.int
     WAITING_FIELD_NUMBER: _builtins.int
     STAFF_ID_FIELD_NUMBER: _builtins.int
+    TEMPLATE_FIELD_NUMBER: _builtins.int
     verb: Global___CaseVerb.ValueType
     """What is done."""
     severity: _case_types_pb2.CaseSeverity.ValueType
@@ -126,6 +127,8 @@ class CaseAction(_message.Message):
     """For what it waits."""
     staff_id: _builtins.str
     """Who works on it."""
+    template: _builtins.str
+    """The code of a template, in place of `text`: its words in force today, filled for each case."""
     @_builtins.property
     def components(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The components; none for no change."""
@@ -144,10 +147,11 @@ class CaseAction(_message.Message):
         escalation: _case_types_pb2.CaseEscalation.ValueType = ...,
         waiting: _case_types_pb2.CaseWaiting.ValueType = ...,
         staff_id: _builtins.str = ...,
+        template: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["category", b"category", "cause", b"cause", "components", b"components", "escalation", b"escalation", "reason", b"reason", "remedy", b"remedy", "severity", b"severity", "staff_id", b"staff_id", "text", b"text", "verb", b"verb", "waiting", b"waiting"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["category", b"category", "cause", b"cause", "components", b"components", "escalation", b"escalation", "reason", b"reason", "remedy", b"remedy", "severity", b"severity", "staff_id", b"staff_id", "template", b"template", "text", b"text", "verb", b"verb", "waiting", b"waiting"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -329,7 +333,10 @@ class RunCaseActionsRequest(_message.Message):
 
     CASE_IDS_FIELD_NUMBER: _builtins.int
     ACTIONS_FIELD_NUMBER: _builtins.int
+    LANGUAGE_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    language: _builtins.str
+    """The language in which templates speak, BCP 47; empty for the first of each."""
     request_id: _builtins.str
     """A key of the caller's choice, which makes a retry give the first answer and change nothing; over HTTP the
     `Idempotency-Key` header. Another request under the same key is refused with REQUEST_ID_REUSED.
@@ -347,11 +354,12 @@ class RunCaseActionsRequest(_message.Message):
         *,
         case_ids: _abc.Iterable[_builtins.str] | None = ...,
         actions: _abc.Iterable[Global___CaseAction] | None = ...,
+        language: _builtins.str = ...,
         request_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actions", b"actions", "case_ids", b"case_ids", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actions", b"actions", "case_ids", b"case_ids", "language", b"language", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
