@@ -114,6 +114,29 @@ class TestDrivers:
         assert {row["factor"]: row["share"] for row in kept} == {"ADVISOR": 1.0, "QUALITY": 0.0}
 
 
+class TestThemes:
+    async def test_words_of_several_are_told_to_who_sees_them_with_how_these_recommend(self, desk: Any) -> None:
+        made = await desk.published()
+        own, other = await desk.make_dealer(), await desk.make_dealer()
+        for at in range(4):
+            _, token = await desk.invited(own if at < 3 else other, made)
+            await desk.save(token, "nps", number=at)
+            await desk.save(token, "why", text=f"变速箱异响，第{at}次了")
+            await desk.call("FinishSurvey", desk.client(), token=token)
+        told = {"questionnaire_id": made.questionnaire_id}
+        mine = await desk.call("GetSurveyThemes", desk.client("dealer.manager", dealers=[own]), **told)
+        none = await desk.call("GetSurveyThemes", desk.client("dealer.manager", dealers=[other]), **told)
+        by_question = await desk.call("GetSurveyThemes", **told, question_code="liked")
+
+        assert mine.text_count == 3
+        assert {one.word: (one.count, one.score_with) for one in mine.keywords} == {
+            "变速箱": (3, -100.0),
+            "异响": (3, -100.0),
+        }
+        assert (none.text_count, list(none.keywords)) == (1, [])
+        assert by_question.text_count == 0
+
+
 class TestSigns:
     async def test_a_burst_and_copied_words_are_marked_and_count_all_the_same(self, desk: Any, asked: Any) -> None:
         dealer = await desk.make_dealer()

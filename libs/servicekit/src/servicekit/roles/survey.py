@@ -10,7 +10,7 @@ PLAN_WORK = "survey.plans: create read list update"
 ANSWER_OWN = "survey.invitations: read list\nsurvey.responses: read"
 ANSWER_LOOK = "survey.invitations: read list\nsurvey.responses: read\nsurvey.alarms: list"
 ANSWER_WORK = ANSWER_LOOK + "\nsurvey.invitations: create resend"
-RESULT_LOOK = "survey.results: read rank explain\nsurvey.weight_sets: list\nsurvey.waves: list"
+RESULT_LOOK = "survey.results: read rank explain themes\nsurvey.weight_sets: list\nsurvey.waves: list"
 # Who calls, and who looks at calls again and at how calling goes.
 CALL_WORK = "survey.calls: list read take dial answer end"
 CALL_LOOK = "survey.calls: list read\nsurvey.call_figures: read"

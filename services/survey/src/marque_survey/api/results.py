@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from datetime import date
 from typing import Any
@@ -14,10 +15,10 @@ from servicekit.rpc.call import Call
 from marque_survey.errors import WeightSetNotFound
 from marque_survey.mapping import common
 from marque_survey.mapping import results as mapping
-from marque_survey.repository import factors
+from marque_survey.repository import factors, texts
 from marque_survey.repository import results as repository
 from marque_survey.repository import scope as scopes
-from marque_survey.rules import drivers, ranking, trend
+from marque_survey.rules import drivers, ranking, themes, trend
 from marque_survey.usecases import scoring
 
 _BY_DEALER = 1
@@ -55,6 +56,18 @@ class SurveyResultApi:
         fit = drivers.fit(await factors.rows(self._work.reader, scope, filters), list(rated.keys() & weights.keys()))
         found = [mapping.driver(one) for one in drivers.drivers(weights, rated, fit)]
         return rpc.GetSurveyDriversResponse(drivers=found, regression_count=fit.count, explained=fit.explained)
+
+    async def GetSurveyThemes(self, request: Any, call: Call) -> Any:
+        filters = {
+            "questionnaire_id": uuid.UUID(request.questionnaire_id),
+            "dealer_id": common.uuid_or_none(request.dealer_id),
+            "finish_time_from": common.as_moment(request, "finish_time_from"),
+            "finish_time_to": common.as_moment(request, "finish_time_to"),
+        }
+        scope = await scopes.visible_to(self._work.reader, call.principal)
+        told = await texts.latest(self._work.reader, scope, filters, request.question_code)
+        keywords, found = await asyncio.to_thread(themes.analyse, told)  # a second's work must not hold others up
+        return mapping.themes(len(told), keywords, found)
 
     async def RankDealers(self, request: Any, call: Call) -> Any:
         filters = mapping.filters(request)

@@ -76,7 +76,8 @@ def script(
 def figures(row: Any) -> call_task_service_pb2.CallFigures:
     """Returns the figures of a group."""
     names = ("tasks", "attempts", "reached", "completed", "refused", "checked", "confirmed")
-    made = call_task_service_pb2.CallFigures(group=row["key"], **{name: row[name] or 0 for name in names})
+    told: dict[str, Any] = {name: row[name] or 0 for name in names}
+    made = call_task_service_pb2.CallFigures(group=row["key"], **told)
     shares = (
         ("reach", "reached", "tasks"),
         ("completion", "completed", "reached"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from typing import Any
 
 import orjson
@@ -15,6 +16,7 @@ from marque_survey.rules import kinds
 from marque_survey.rules.drivers import Driver
 from marque_survey.rules.ranking import Group, Place
 from marque_survey.rules.scores import MINIMUM_PERCENT, NO_SET
+from marque_survey.rules.themes import Keyword, Theme
 from marque_survey.rules.trend import Step
 
 
@@ -66,6 +68,16 @@ def driver(one: Driver) -> rpc.SurveyDriver:
         importance_low=one.importance.low,
         importance_high=one.importance.high,
     )
+
+
+def themes(count: int, keywords: Iterable[Keyword], found: Iterable[Theme]) -> rpc.GetSurveyThemesResponse:
+    """Returns what texts are about."""
+    made = rpc.GetSurveyThemesResponse(text_count=count)
+    for one in keywords:
+        made.keywords.add(word=one.word, count=one.count, score_with=one.with_it, score_without=one.without)
+    for theme in found:
+        made.themes.add(words=theme.words, count=theme.count, score=theme.score)
+    return made
 
 
 def ranked(place: Place) -> rpc.RankedDealer:

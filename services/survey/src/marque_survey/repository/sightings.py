@@ -36,7 +36,7 @@ async def keep(session: AsyncSession, values: dict[str, Any]) -> None:
         if await session.scalar(gone) is not None:
             values = {**values, "customer_id": None}
     made = insert(_seen).values(values)
-    facts = {name: made.excluded[name] for name in ("vin", "customer_id", "dealer_id", "seen_time")}
+    facts: dict[str, Any] = {name: made.excluded[name] for name in ("vin", "customer_id", "dealer_id", "seen_time")}
     facts["voided"] = sa.or_(_seen.c.voided, made.excluded.voided)
     await session.execute(made.on_conflict_do_update(index_elements=[_seen.c.deed_id], set_=facts))
 

@@ -163,7 +163,7 @@ class GetCallTaskRequest(_message.Message):
     call_task_id: _builtins.str
     """The task."""
     language: _builtins.str
-    """The language to speak in; empty for that of the person."""
+    """The language to speak in, BCP 47; empty for that of the person."""
     def __init__(
         self,
         *,

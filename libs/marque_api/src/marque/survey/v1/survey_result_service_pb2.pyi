@@ -335,6 +335,157 @@ class GetSurveyDriversResponse(_message.Message):
 Global___GetSurveyDriversResponse: _TypeAlias = GetSurveyDriversResponse  # noqa: Y015
 
 @_typing.final
+class GetSurveyThemesRequest(_message.Message):
+    """Asks what free texts are about."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    QUESTIONNAIRE_ID_FIELD_NUMBER: _builtins.int
+    QUESTION_CODE_FIELD_NUMBER: _builtins.int
+    DEALER_ID_FIELD_NUMBER: _builtins.int
+    FINISH_TIME_FROM_FIELD_NUMBER: _builtins.int
+    FINISH_TIME_TO_FIELD_NUMBER: _builtins.int
+    questionnaire_id: _builtins.str
+    """The questionnaire."""
+    question_code: _builtins.str
+    """Only answers to this question; empty for all."""
+    dealer_id: _builtins.str
+    """Only responses about this dealer; empty for all."""
+    @_builtins.property
+    def finish_time_from(self) -> _timestamp_pb2.Timestamp:
+        """Only responses from this moment on; absent for all."""
+
+    @_builtins.property
+    def finish_time_to(self) -> _timestamp_pb2.Timestamp:
+        """Only responses before this moment; absent for all."""
+
+    def __init__(
+        self,
+        *,
+        questionnaire_id: _builtins.str = ...,
+        question_code: _builtins.str = ...,
+        dealer_id: _builtins.str = ...,
+        finish_time_from: _timestamp_pb2.Timestamp | None = ...,
+        finish_time_to: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["finish_time_from", b"finish_time_from", "finish_time_to", b"finish_time_to"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dealer_id", b"dealer_id", "finish_time_from", b"finish_time_from", "finish_time_to", b"finish_time_to", "question_code", b"question_code", "questionnaire_id", b"questionnaire_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetSurveyThemesRequest: _TypeAlias = GetSurveyThemesRequest  # noqa: Y015
+
+@_typing.final
+class SurveyKeyword(_message.Message):
+    """A word that several responses have."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WORD_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    SCORE_WITH_FIELD_NUMBER: _builtins.int
+    SCORE_WITHOUT_FIELD_NUMBER: _builtins.int
+    word: _builtins.str
+    """The word."""
+    count: _builtins.int
+    """How many responses have it."""
+    score_with: _builtins.float
+    """The net promoter score of the responses that have it; absent where none was asked."""
+    score_without: _builtins.float
+    """That of the others; absent where none was asked."""
+    def __init__(
+        self,
+        *,
+        word: _builtins.str = ...,
+        count: _builtins.int = ...,
+        score_with: _builtins.float | None = ...,
+        score_without: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_score_with", b"_score_with", "_score_without", b"_score_without", "score_with", b"score_with", "score_without", b"score_without"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_score_with", b"_score_with", "_score_without", b"_score_without", "count", b"count", "score_with", b"score_with", "score_without", b"score_without", "word", b"word"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__score_with: _TypeAlias = _typing.Literal["score_with"]  # noqa: Y015
+    _WhichOneofArgType__score_with: _TypeAlias = _typing.Literal["_score_with", b"_score_with"]  # noqa: Y015
+    _WhichOneofReturnType__score_without: _TypeAlias = _typing.Literal["score_without"]  # noqa: Y015
+    _WhichOneofArgType__score_without: _TypeAlias = _typing.Literal["_score_without", b"_score_without"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__score_with) -> _WhichOneofReturnType__score_with | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__score_without) -> _WhichOneofReturnType__score_without | None: ...
+
+Global___SurveyKeyword: _TypeAlias = SurveyKeyword  # noqa: Y015
+
+@_typing.final
+class SurveyTheme(_message.Message):
+    """Words that go together."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WORDS_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    SCORE_FIELD_NUMBER: _builtins.int
+    count: _builtins.int
+    """How many responses are about it above all else."""
+    score: _builtins.float
+    """Their net promoter score; absent where none was asked."""
+    @_builtins.property
+    def words(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The words, the most telling first."""
+
+    def __init__(
+        self,
+        *,
+        words: _abc.Iterable[_builtins.str] | None = ...,
+        count: _builtins.int = ...,
+        score: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_score", b"_score", "score", b"score"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_score", b"_score", "count", b"count", "score", b"score", "words", b"words"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__score: _TypeAlias = _typing.Literal["score"]  # noqa: Y015
+    _WhichOneofArgType__score: _TypeAlias = _typing.Literal["_score", b"_score"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__score) -> _WhichOneofReturnType__score | None: ...
+
+Global___SurveyTheme: _TypeAlias = SurveyTheme  # noqa: Y015
+
+@_typing.final
+class GetSurveyThemesResponse(_message.Message):
+    """What free texts are about."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TEXT_COUNT_FIELD_NUMBER: _builtins.int
+    KEYWORDS_FIELD_NUMBER: _builtins.int
+    THEMES_FIELD_NUMBER: _builtins.int
+    text_count: _builtins.int
+    """How many responses were read."""
+    @_builtins.property
+    def keywords(self) -> _containers.RepeatedCompositeFieldContainer[Global___SurveyKeyword]:
+        """The words, the most frequent first, at most 50."""
+
+    @_builtins.property
+    def themes(self) -> _containers.RepeatedCompositeFieldContainer[Global___SurveyTheme]:
+        """The themes, the largest first, at most 8."""
+
+    def __init__(
+        self,
+        *,
+        text_count: _builtins.int = ...,
+        keywords: _abc.Iterable[Global___SurveyKeyword] | None = ...,
+        themes: _abc.Iterable[Global___SurveyTheme] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["keywords", b"keywords", "text_count", b"text_count", "themes", b"themes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetSurveyThemesResponse: _TypeAlias = GetSurveyThemesResponse  # noqa: Y015
+
+@_typing.final
 class RankDealersRequest(_message.Message):
     """Asks for a ranking."""
 

@@ -82,7 +82,11 @@ ASKED = [
 def upgrade() -> None:
     """Adds the columns and tables; nothing waits for it."""
     # First, because building commits what came before it.
-    index = "survey_scores (questionnaire_id, measure, weight_set_id, finish_time)"
-    build_indexes({"ix_survey_scores_questionnaire": index})
+    build_indexes(
+        {
+            "ix_survey_scores_questionnaire": "survey_scores (questionnaire_id, measure, weight_set_id, finish_time)",
+            "ix_invitations_finished": "invitations (questionnaire_id, finish_time) WHERE state = 5",
+        }
+    )
     for statement in (*COLUMNS, *CALLS, *ANSWERED, *ASKED):
         op.execute(statement)
