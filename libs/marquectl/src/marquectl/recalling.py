@@ -74,6 +74,7 @@ class Recalls:
         recall = {
             "code": number,
             "title": f"NHTSA {number}: {kinds[0][0].title()} {kinds[0][1]}",
+            "wordings": [{"language_code": "zh-CN", "title": f"召回 {number}：{kinds[0][0].title()} {kinds[0][1]}"}],
             "remedy_operation_codes": [f"RC-{number}"],
             "market": "US",
         }
