@@ -19,6 +19,7 @@ import asyncpg
 import pytest
 from devstack.ports import free_port
 from google.type import date_pb2
+from marque.complaint.v1 import case_service_pb2, case_types_pb2
 from marque.customer.v1 import customer_service_pb2, identity_service_pb2
 from marque.type.v1 import personal_data_pb2
 from marque.vehicle.v1 import sale_pb2, sale_service_pb2
@@ -26,7 +27,7 @@ from servicekit.testing.client import RpcFailure
 from servicekit.testing.platform import Platform, until
 from servicekit.testing.world import World
 
-SERVICES = ("customer", "vehicle", "network")
+SERVICES = ("customer", "vehicle", "network", "complaint", "survey", "campaign")
 SEQUENCES, STEPS = 2, 14
 SOAK_SEQUENCES, SOAK_STEPS = 60, 120
 PAIRS, KILLS = 10, 2
@@ -61,7 +62,7 @@ SELECT '{table}' AS place, t.customer_id FROM {table} t LEFT JOIN customers c US
 HOLDERS = (
     *("contact_points", "source_references", "relations", "dealer_customers", "consent_entries", "interactions"),
     *("known_cars", "source_records", "customer_merges", "customer_values", "lifecycle_changes", "holdings"),
-    *("known_sales", "known_visits", "spend_entries", "customer_ties"),
+    *("known_sales", "known_visits", "spend_entries", "customer_ties", "profile_marks"),
 )
 ALIASES = """
 SELECT from_customer_id, to_customer_id, known_from, known_until FROM customer_aliases
@@ -78,6 +79,7 @@ class Lives:
         self.into: dict[str, str] = {}
         self.merges: dict[str, str] = {}
         self.erased: set[str] = set()
+        self.complaining: set[str] = set()
         self.steps: list[str] = []
 
     @property
@@ -154,10 +156,12 @@ class Lives:
         del self.into[gone]
 
     async def erase(self) -> None:
-        if len(self.living) < 4:
+        # Who has an open case is kept (test_erasure.py); here everybody else can go.
+        able = [one for one in self.living if not self.family(one) & self.complaining]
+        if len(self.living) < 4 or not able:
             await self.create()
             return
-        customer_id = self._rng.choice(self.living)
+        customer_id = self._rng.choice(able)
         for service in SERVICES:
             client = self._world.platform.client(service, "service")
             request = {"customer_id": customer_id, "erasure_id": str(uuid.uuid5(uuid.UUID(customer_id), "erase"))}
@@ -242,10 +246,13 @@ async def heard(world: World) -> None:
 
 
 async def judged(world: World) -> None:
-    """Returns when nobody waits for a judgement of where they stand: it follows every merge."""
+    """Returns when nobody waits for a judgement of where they stand, or to be counted: both follow every merge."""
 
     async def done() -> bool:
-        query = "SELECT count(*) FROM customer_values WHERE next_time <= clock_timestamp()"
+        query = (
+            "SELECT (SELECT count(*) FROM customer_values WHERE next_time <= clock_timestamp())"
+            " + (SELECT count(*) FROM profile_stale)"
+        )
         return not (await world.platform.sql("customer", query))[0][0]
 
     await until(done, 30, "customers wait to be judged")
@@ -280,11 +287,27 @@ async def sell(world: World, dealer: str, customer_id: str) -> None:
     await world.platform.client("vehicle", "oem.manager").call("vehicle.v1.SaleService/RecordSale", request)
 
 
+async def complain(world: World, dealer: str, customer_id: str) -> None:
+    """Takes a case, so that the complaint service holds something of the customer."""
+    request = case_service_pb2.CreateCaseRequest(description="The paint comes off.")
+    request.case.kind = case_types_pb2.CASE_KIND_COMPLAINT
+    request.case.customer_id, request.case.dealer_id = customer_id, dealer
+    await world.platform.client("complaint", "oem.agent").call("complaint.v1.CaseService/CreateCase", request)
+
+    async def held() -> bool:
+        query = "SELECT 1 FROM contact_holds WHERE customer_id = $1"
+        return bool(await world.platform.sql("customer", query, uuid.UUID(customer_id)))
+
+    await until(held, 30, "the case is not heard")
+
+
 class TestSequences:
     @pytest.mark.soak
     async def test_random_lives_are_what_the_model_says_in_every_service(self, world: World, soaking: bool) -> None:
         seed = int(os.environ.get("MARQUE_IDENTITY_SEED") or random.randrange(1 << 30))
         print(f"seed {seed} (MARQUE_IDENTITY_SEED)")
+        for service in SERVICES[3:]:
+            await world.platform.start(service, peers=dict(world.platform.peers))
         dealer = await world.dealer()
         for sequence in range(SOAK_SEQUENCES if soaking else SEQUENCES):
             rng = random.Random(seed + sequence)
@@ -292,6 +315,8 @@ class TestSequences:
             for _ in range(3):
                 await lives.create()
                 await sell(world, dealer, list(lives.own)[-1])
+            lives.complaining.add(list(lives.own)[-1])
+            await complain(world, dealer, list(lives.own)[-1])
             await lives.belong()
             await self.touched(world, list(lives.own))
             for _ in range(SOAK_STEPS if soaking else STEPS):
