@@ -57,6 +57,17 @@ class TestGiven:
         assert [{"port": port}] in out[f"marque-{service}"]
         assert {name for name, rules in out.items() if rules} == {"marque-survey", "marque-campaign"}
 
+    def test_a_service_that_was_put_back_is_led_to_its_new_server_and_the_others_are_not(self, charts: Charts) -> None:
+        render = charts.render("production", "--set", "survey.databaseHost=marque-again-rw.databases.svc")
+        hosts = {
+            (name.split("-")[1], entry["value"].rpartition("@")[2].partition(":")[0])
+            for name, pod in manifests.pods(render)
+            for entry in pod["spec"]["containers"][0]["env"]
+            if entry["name"] == "MARQUE_DATABASE_URL"
+        }
+        assert {host for service, host in hosts if service == "survey"} == {"marque-again-rw.databases.svc"}
+        assert {host for service, host in hosts if service != "survey"} == {"marque-rw.databases.svc"}
+
     def test_traces_are_asked_for_by_the_gateway_alone(self, production: list[Manifest]) -> None:
         told = {
             each["metadata"]["name"]: each["data"].get("MARQUE_TRACES_URL")

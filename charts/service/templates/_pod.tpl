@@ -128,6 +128,6 @@ lifecycle:
 {{- /* The password is put in by the kubelet, so that no manifest holds it; it must bear being part of an address: letters and digits. */}}
 {{- define "marque-service.database-url" -}}
 {{- $database := .Values.global.database -}}
-{{- $host := required "global.database.host names the database server" $database.host -}}
+{{- $host := required "global.database.host names the database server" (.Values.databaseHost | default $database.host) -}}
 postgresql://{{ .Values.service }}:$(DATABASE_PASSWORD)@{{ $host }}:{{ $database.port }}/{{ .Values.service }}
 {{- end }}

@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 from marque.customer.v1 import identity_service_pb2
 from marque_campaign.clients import signature
+from servicekit.testing.figures import counted
 from servicekit.testing.platform import until
 from servicekit.testing.provider import BUSY, DROP, FAIL, FAIL_AFTER, REFUSE, TAKE
 
@@ -20,6 +21,7 @@ class TestEverybodyEnds:
         good, never = await post.people(5), await post.person(agreed=False)
         nobody, quiet = str(uuid.uuid4()), await post.person()
         await post.say("Withdraw", quiet)
+        before = [counted("campaign_messages", channel="EMAIL", outcome=one) for one in ("sent", "suppressed")]
         campaign = await post.launch(*good, never, nobody, quiet)
         ended = await post.ended(campaign)
         keys = await post.keys(campaign)
@@ -31,6 +33,8 @@ class TestEverybodyEnds:
             quiet: (SUPPRESSED, "WITHDRAWN"),
         }
         assert {one: post.provider.accepted[keys[one]] for one in ended} == {one: int(one in good) for one in ended}
+        after = [counted("campaign_messages", channel="EMAIL", outcome=one) for one in ("sent", "suppressed")]
+        assert [now - then for now, then in zip(after, before, strict=True)] == [5, 3]
         told = await post.call("GetCampaign", campaign_id=campaign.campaign_id)
         assert (told.state, sum(one.count for one in told.send_counts)) == (7, 8)
 
