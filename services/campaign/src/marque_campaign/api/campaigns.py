@@ -6,13 +6,14 @@ import uuid
 from typing import Any
 
 from marque.campaign.v1 import campaign_service_pb2
+from servicekit import fields
 from servicekit.db.uow import UnitOfWork, Work
 from servicekit.rpc.call import Call
 
 from marque_campaign.api.scoping import owner_of, page_of_rows, seen
 from marque_campaign.errors import CampaignNotFound
 from marque_campaign.mapping import campaigns as mapping
-from marque_campaign.mapping import common, sends
+from marque_campaign.mapping import sends
 from marque_campaign.repository import ledger
 from marque_campaign.repository import lists as repository
 from marque_campaign.repository import scope as scopes
@@ -63,7 +64,7 @@ class CampaignApi:
         return await usecases.approve(**await self._verb(request, call))
 
     async def ScheduleCampaign(self, request: Any, call: Call) -> Any:
-        start = common.as_moment(request, "start_time")
+        start = fields.as_moment(request, "start_time")
         return await usecases.schedule(**await self._verb(request, call), start=start)
 
     async def PauseCampaign(self, request: Any, call: Call) -> Any:
@@ -76,7 +77,7 @@ class CampaignApi:
         return await usecases.cancel(**await self._verb(request, call))
 
     def _write(self, call: Call) -> UnitOfWork:
-        return self._work(call, lambda made: mapping.campaign_message(common.row_of(made)))
+        return self._work(call, lambda made: mapping.campaign_message(fields.row_of(made)))
 
     async def _verb(self, request: Any, call: Call) -> dict[str, Any]:
         """What every verb is given."""

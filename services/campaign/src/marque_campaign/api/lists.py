@@ -6,12 +6,12 @@ import uuid
 from typing import Any
 
 from marque.campaign.v1 import audience_list_service_pb2 as messages
+from servicekit import fields
 from servicekit.db.uow import UnitOfWork, Work
 from servicekit.rpc.call import Call
 
 from marque_campaign.api.scoping import owner_of, page_of_rows, seen
 from marque_campaign.errors import AudienceListNotFound
-from marque_campaign.mapping import common
 from marque_campaign.mapping import templates as mapping
 from marque_campaign.repository import lists as repository
 from marque_campaign.repository import scope as scopes
@@ -52,4 +52,4 @@ class AudienceListApi:
         )
 
     def _write(self, call: Call) -> UnitOfWork:
-        return self._work(call, lambda made: mapping.list_message(common.row_of(made)))
+        return self._work(call, lambda made: mapping.list_message(fields.row_of(made)))

@@ -5,15 +5,16 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+from servicekit.db.query import Order
 from servicekit.db.uow import Work
 from servicekit.errors import DomainError, InvalidArgument
 from servicekit.paging import moment, page_key, page_of
 from servicekit.rpc.call import Call
+from servicekit.scope import knows_dealer
 
 from marque_campaign.errors import DealerNotFound
 from marque_campaign.repository import lists as repository
 from marque_campaign.repository import scope as scopes
-from marque_campaign.repository.query import Order
 from marque_campaign.repository.scope import Scope
 
 
@@ -31,7 +32,7 @@ async def owner_of(work: Work, scope: Scope, named: str, field: str) -> uuid.UUI
             raise InvalidArgument.of(field, "DEALER_MISSING", "Name the dealer.")
         return scope.dealers[0]
     dealer = uuid.UUID(named)
-    if not (scope.everything or dealer in scope.dealers) or not await scopes.knows_dealer(work.reader, dealer):
+    if not (scope.everything or dealer in scope.dealers) or not await knows_dealer(work.reader, dealer):
         raise DealerNotFound()
     return dealer
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from marque.campaign.v1 import message_template_service_pb2 as messages
+from servicekit import fields
 from servicekit.db.uow import UnitOfWork, Work
 from servicekit.rpc.call import Call
 
 from marque_campaign.api.scoping import owner_of, page_of_rows, seen
 from marque_campaign.errors import MessageTooLong, TemplateNotFound, TemplateValueMissing
-from marque_campaign.mapping import common
 from marque_campaign.mapping import templates as mapping
 from marque_campaign.models import templates as models
 from marque_campaign.repository import lists as repository
@@ -69,7 +69,7 @@ class MessageTemplateApi:
         return await seen(self._work, call, repository.TEMPLATES, template_id, TemplateNotFound)
 
     def _write(self, call: Call) -> UnitOfWork:
-        return self._work(call, lambda made: mapping.template_message(common.row_of(made)))
+        return self._work(call, lambda made: mapping.template_message(fields.row_of(made)))
 
 
 def _columns(row: Any) -> dict[str, Any]:

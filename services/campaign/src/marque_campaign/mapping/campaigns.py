@@ -7,10 +7,9 @@ from typing import Any
 import orjson
 from google.protobuf import field_mask_pb2
 from marque.campaign.v1 import campaign_pb2
+from servicekit import fields
 from servicekit.db.base import etag_of
 from servicekit.errors import FieldViolation, InvalidArgument
-
-from marque_campaign.mapping import common
 
 _PLAIN = ("kind", "channel", "purpose", "legal_notice", "rate_per_minute")
 _IDS = ("template_id", "audience_list_id")
@@ -25,7 +24,7 @@ def new_campaign(message: campaign_pb2.Campaign) -> dict[str, Any]:
 
 def changes(message: campaign_pb2.Campaign, mask: field_mask_pb2.FieldMask) -> dict[str, Any]:
     """Returns the columns that an update names. Raises InvalidArgument."""
-    paths = common.masked_paths(message, mask, WRITABLE, "campaign_id", "campaign")
+    paths = fields.masked_paths(message, mask, WRITABLE, "campaign_id", "campaign")
     for path, empty in (("name", ""), ("kind", 0)):
         if path in paths and getattr(message, path) == empty:
             raise InvalidArgument.of(f"campaign.{path}", "FIELD_REQUIRED", "It cannot be taken away.")
@@ -37,7 +36,7 @@ def _column(message: campaign_pb2.Campaign, path: str) -> tuple[str, Any]:
         return "given", _given(message)
     value = getattr(message, path)
     if path in _IDS:
-        return path, common.uuid_or_none(value)
+        return path, fields.uuid_or_none(value)
     return path, value.strip() if isinstance(value, str) else value
 
 
@@ -50,9 +49,9 @@ def _given(message: campaign_pb2.Campaign) -> dict[str, str]:
     return found
 
 
-def campaign_message(row: common.Row) -> campaign_pb2.Campaign:
+def campaign_message(row: fields.Row) -> campaign_pb2.Campaign:
     """Returns a campaign."""
-    ids: dict[str, Any] = {name: common.text(row[name]) for name in ("campaign_id", "dealer_id", *_IDS)}
+    ids: dict[str, Any] = {name: fields.text(row[name]) for name in ("campaign_id", "dealer_id", *_IDS)}
     message = campaign_pb2.Campaign(
         name=row["name"],
         state=row["state"],
@@ -65,7 +64,7 @@ def campaign_message(row: common.Row) -> campaign_pb2.Campaign:
     for name, value in given.items():
         message.values.add(name=name, value=value)
     for name in _MOMENTS:
-        common.set_moment(message, name, row[name])
+        fields.set_moment(message, name, row[name])
     return message
 
 

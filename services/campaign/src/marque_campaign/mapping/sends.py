@@ -6,8 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from marque.campaign.v1 import campaign_pb2, campaign_send_pb2
-
-from marque_campaign.mapping import common
+from servicekit import fields
 
 _PLAIN = ("channel", "state", "reason", "language", "attempts")
 
@@ -17,7 +16,7 @@ def send_message(row: Any) -> campaign_send_pb2.CampaignSend:
     ids: dict[str, Any] = {name: str(row[name]) for name in ("send_id", "campaign_id", "customer_id")}
     message = campaign_send_pb2.CampaignSend(**{name: row[name] for name in _PLAIN}, **ids)
     for name in ("retry_time", "hand_time", "create_time", "update_time"):
-        common.set_moment(message, name, row[name])
+        fields.set_moment(message, name, row[name])
     return message
 
 

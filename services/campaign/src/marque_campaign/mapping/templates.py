@@ -8,10 +8,10 @@ from typing import Any
 import orjson
 from google.protobuf import field_mask_pb2
 from marque.campaign.v1 import audience_list_pb2, message_template_pb2, message_template_service_pb2
+from servicekit import fields
 from servicekit.db.base import etag_of
 from servicekit.errors import FieldViolation, InvalidArgument
 
-from marque_campaign.mapping import common
 from marque_campaign.mapping.campaigns import violations
 from marque_campaign.rules import kinds, templates
 
@@ -31,7 +31,7 @@ def new_template(message: message_template_pb2.MessageTemplate) -> dict[str, Any
 
 def changes(message: message_template_pb2.MessageTemplate, mask: field_mask_pb2.FieldMask) -> dict[str, Any]:
     """Returns the columns that an update names, not yet checked against the rest. Raises InvalidArgument."""
-    paths = common.masked_paths(message, mask, WRITABLE, "template_id", "template")
+    paths = fields.masked_paths(message, mask, WRITABLE, "template_id", "template")
     if "name" in paths and not message.name.strip():
         raise InvalidArgument.of("template.name", "FIELD_REQUIRED", "It cannot be taken away.")
     return {path: _column(message, path) for path in paths}
@@ -80,23 +80,23 @@ def _doubles(field: str, name: str, reason: str, values: list[str]) -> Iterable[
             yield FieldViolation(f"template.{field}[{place}].{name}", reason, "It stands there before.")
 
 
-def template_message(row: common.Row) -> message_template_pb2.MessageTemplate:
+def template_message(row: fields.Row) -> message_template_pb2.MessageTemplate:
     """Returns a template."""
     message = message_template_pb2.MessageTemplate(
         **{name: row[name] for name in ("name", "channel", "default_language")},
         template_id=str(row["template_id"]),
-        dealer_id=common.text(row["dealer_id"]),
+        dealer_id=fields.text(row["dealer_id"]),
         etag=etag_of(row["version"]),
     )
     for name in ("variables", "contents"):
         for one in document(row, name):
             getattr(message, name).add(**one)
     for name in ("create_time", "update_time"):
-        common.set_moment(message, name, row[name])
+        fields.set_moment(message, name, row[name])
     return message
 
 
-def document(row: common.Row, name: str) -> list[dict[str, Any]]:
+def document(row: fields.Row, name: str) -> list[dict[str, Any]]:
     """Returns a column of JSON, which a plain read has as text."""
     value = row[name]
     found: list[dict[str, Any]] = orjson.loads(value) if isinstance(value, str) else value
@@ -110,15 +110,15 @@ def preview(message: templates.Message) -> message_template_service_pb2.PreviewM
     )
 
 
-def list_message(row: common.Row) -> audience_list_pb2.AudienceList:
+def list_message(row: fields.Row) -> audience_list_pb2.AudienceList:
     """Returns a list of people, without them."""
     message = audience_list_pb2.AudienceList(
         audience_list_id=str(row["audience_list_id"]),
-        dealer_id=common.text(row["dealer_id"]),
+        dealer_id=fields.text(row["dealer_id"]),
         name=row["name"],
         member_count=row["member_count"],
         etag=etag_of(row["version"]),
     )
     for name in ("create_time", "update_time"):
-        common.set_moment(message, name, row[name])
+        fields.set_moment(message, name, row[name])
     return message

@@ -2,34 +2,19 @@
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
+from servicekit import scope
 from servicekit.db.engine import Reader
-from servicekit.ids import is_uuid
+from servicekit.db.query import Conditions
 from servicekit.rpc.principal import Principal
-
-from marque_campaign.repository.query import Conditions
-
-_DEALERS = """
-SELECT dealer_id FROM known_dealers
-WHERE ($1 <> '' AND group_code = $1) OR ($2 <> '' AND region_code = $2)
-"""
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(scope.Scope):
     """What is in sight: `everything`, else what belongs to `dealers`. Templates of the maker are in everybody's sight, to be used."""
-
-    everything: bool = False
-    dealers: tuple[uuid.UUID, ...] = ()
-
-    @property
-    def nothing(self) -> bool:
-        """Tells whether no row of anybody's own is in sight."""
-        return not (self.everything or self.dealers)
 
     def clause(self, column: Any, *, shared: bool = False) -> sa.ColumnElement[bool]:
         """The condition that a row is in sight, for statements of the unit of work; `shared`: those of the maker too."""
@@ -50,19 +35,7 @@ EVERYTHING = Scope(everything=True)
 
 
 async def visible_to(reader: Reader, principal: Principal) -> Scope:
-    """Returns the caller's scope."""
-    if principal.sees_all_rows:
-        return EVERYTHING
-    region = principal.region if "oem.region" in principal.roles else ""
-    group = principal.dealer_group if principal.is_dealer else ""
-    if not (principal.is_dealer or region):
+    """Returns the caller's scope; customers see nothing of campaigns."""
+    if principal.is_owner and not principal.sees_all_rows and scope.of_dealers(principal) is None:
         return Scope()
-    dealers = {uuid.UUID(dealer) for dealer in principal.dealers if is_uuid(dealer)}
-    if group or region:
-        dealers.update(row["dealer_id"] for row in await reader.fetch(_DEALERS, group, region))
-    return Scope(dealers=tuple(sorted(dealers)))
-
-
-async def knows_dealer(reader: Reader, dealer_id: uuid.UUID) -> bool:
-    """Tells whether there is such a dealer."""
-    return bool(await reader.fetchval("SELECT EXISTS (SELECT FROM known_dealers WHERE dealer_id = $1)", dealer_id))
+    return await scope.scope_of(Scope, reader, principal)

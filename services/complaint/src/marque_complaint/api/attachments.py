@@ -9,6 +9,7 @@ from typing import Any, BinaryIO
 
 from marque.complaint.v1 import case_attachment_pb2
 from marque.complaint.v1 import case_attachment_service_pb2 as messages
+from servicekit import fields
 from servicekit.db.uow import Replayed, UnitOfWork, Work
 from servicekit.ids import new_uuid
 from servicekit.objects import ObjectStore
@@ -25,7 +26,6 @@ from marque_complaint.errors import (
     CaseNotFound,
 )
 from marque_complaint.mapping import attachments as mapping
-from marque_complaint.mapping import common
 from marque_complaint.repository import attachments as repository
 from marque_complaint.repository import scope as scopes
 from marque_complaint.rules import contents
@@ -120,4 +120,4 @@ class CaseAttachmentApi:
 
     def _write(self, call: Call) -> UnitOfWork:
         render = mapping.attachment_for(call)
-        return self._work(call, lambda made: render(common.row_of(made)))
+        return self._work(call, lambda made: render(fields.row_of(made)))

@@ -8,24 +8,25 @@ from typing import Any
 
 import orjson
 from marque.complaint.v1 import case_service_pb2
+from servicekit import fields
 from servicekit.db.base import now
+from servicekit.db.query import Order
 from servicekit.db.uow import UnitOfWork, Work
 from servicekit.errors import InvalidArgument, Unavailable
 from servicekit.paging import moment, page_key, page_of
 from servicekit.rpc.call import Call
+from servicekit.scope import family
 from tradekit import search
 
 from marque_complaint.api.scoping import dealer_of, own_dealer, seen
 from marque_complaint.clients import Customers
 from marque_complaint.errors import CaseNotFound, CustomerNotFound
 from marque_complaint.mapping import cases as mapping
-from marque_complaint.mapping import common
 from marque_complaint.mapping.attachments import attachment_for as file_for
 from marque_complaint.repository import attachments, facts, relations
 from marque_complaint.repository import cases as repository
 from marque_complaint.repository import clocks as clock_rows
 from marque_complaint.repository import scope as scopes
-from marque_complaint.repository.query import Order
 from marque_complaint.rules import clocks, hours, kinds, tracking
 from marque_complaint.usecases import creating, verbs
 
@@ -76,7 +77,7 @@ class CaseApi:
         scope = await scopes.visible_to(reader, call.principal)
         if scope.nothing:
             return case_service_pb2.ListCasesResponse()
-        customers = await scopes.family(reader, uuid.UUID(request.customer_id)) if request.customer_id else ()
+        customers = await family(reader, uuid.UUID(request.customer_id)) if request.customer_id else ()
         rows = await repository.list_cases(reader, scope, filters, customers, order, page, after)
         shown, token = page.cut(rows, lambda row: (row[order.column], str(row["case_id"])))
         found = await repository.clocks_of(reader, [row["case_id"] for row in shown])
@@ -152,7 +153,7 @@ class CaseApi:
         return await verbs.resume(**await self._verb(request, call))
 
     async def AssignCase(self, request: Any, call: Call) -> Any:
-        staff = common.uuid_or_none(request.staff_id)
+        staff = fields.uuid_or_none(request.staff_id)
         return await verbs.assign(**await self._verb(request, call), staff_id=staff)
 
     async def ListCaseEntries(self, request: Any, call: Call) -> Any:

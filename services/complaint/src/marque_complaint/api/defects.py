@@ -6,13 +6,14 @@ import uuid
 from typing import Any
 
 from marque.complaint.v1 import defect_signal_service_pb2
+from servicekit import fields
 from servicekit.db.base import now
 from servicekit.db.uow import Work
 from servicekit.paging import moment, page_key, page_of
 from servicekit.rpc.call import Call
 
 from marque_complaint.errors import DefectSignalNotFound
-from marque_complaint.mapping import cases, common
+from marque_complaint.mapping import cases
 from marque_complaint.mapping import defects as mapping
 from marque_complaint.repository import defects as repository
 from marque_complaint.repository import scope as scopes
@@ -59,7 +60,7 @@ class DefectSignalApi:
         return await usecases.mute(
             uow=self._work(call, mapping.written),
             signal_id=uuid.UUID(request.signal_id),
-            until=common.as_moment(request, "mute_time"),
+            until=fields.as_moment(request, "mute_time"),
             reason=request.reason,
             etag=request.etag,
         )
@@ -80,4 +81,4 @@ class DefectSignalApi:
 
 
 def _staff(call: Call) -> uuid.UUID | None:
-    return common.uuid_or_none(call.principal.staff_id)
+    return fields.uuid_or_none(call.principal.staff_id)

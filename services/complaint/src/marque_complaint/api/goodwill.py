@@ -6,11 +6,11 @@ import uuid
 from typing import Any
 
 from marque.complaint.v1 import case_goodwill_service_pb2
+from servicekit import fields
 from servicekit.db.uow import UnitOfWork, Work
 from servicekit.paging import moment, page_key, page_of
 from servicekit.rpc.call import Call
 
-from marque_complaint.mapping import common
 from marque_complaint.mapping import goodwill as mapping
 from marque_complaint.repository import goodwill as repository
 from marque_complaint.repository import scope as scopes
@@ -53,7 +53,7 @@ class CaseGoodwillApi:
         reader, page = self._work.reader, page_of(request)
         after = page_key(page, moment, uuid.UUID)
         scope = await scopes.visible_to(reader, call.principal)
-        case_id = common.uuid_or_none(request.case_id)
+        case_id = fields.uuid_or_none(request.case_id)
         rows = await repository.list_goodwill(reader, scope, case_id, request.waiting, page, after)
         shown, token = page.cut(rows, lambda row: (row["create_time"], str(row["goodwill_id"])))
         render = mapping.goodwill_for(call)
@@ -72,4 +72,4 @@ class CaseGoodwillApi:
 
     def _write(self, call: Call) -> UnitOfWork:
         render = mapping.goodwill_for(call)
-        return self._work(call, lambda made: render(common.row_of(made)))
+        return self._work(call, lambda made: render(fields.row_of(made)))

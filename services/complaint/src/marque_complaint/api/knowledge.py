@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 from marque.complaint.v1 import knowledge_service_pb2 as messages
+from servicekit import fields
 from servicekit.db.base import now
 from servicekit.db.uow import Work
 from servicekit.errors import InvalidArgument
@@ -15,7 +16,6 @@ from tradekit import search
 
 from marque_complaint.api.scoping import own_dealer, seen
 from marque_complaint.errors import KnowledgeNotFound
-from marque_complaint.mapping import common
 from marque_complaint.mapping import knowledge as mapping
 from marque_complaint.repository import knowledge as repository
 from marque_complaint.repository import scope as scopes
@@ -44,12 +44,12 @@ class KnowledgeApi:
             code=request.article.article_code,
             facts=facts,
             document=document,
-            day=common.as_day(request.article, "effective_date", "article.effective_date"),
+            day=fields.as_day(request.article, "effective_date", "article.effective_date"),
             etag=request.article.etag,
         )
 
     async def GetKnowledgeArticle(self, request: Any, call: Call) -> Any:
-        day = common.as_day(request, "day", "day") or now().date()
+        day = fields.as_day(request, "day", "day") or now().date()
         row, number = await _readable(self._work, request.article_code, day, call)
         if not call.principal.is_owner:
             number = request.article_version or number

@@ -9,6 +9,7 @@ from marque.complaint.v1 import case_relation_service_pb2 as messages
 from servicekit.db.uow import Work
 from servicekit.errors import PermissionDenied
 from servicekit.rpc.call import Call
+from servicekit.scope import family
 
 from marque_complaint.api.knowledge import words_of
 from marque_complaint.api.scoping import seen
@@ -88,4 +89,4 @@ class CaseRelationApi:
 
     async def _family(self, row: Any) -> set[uuid.UUID]:
         """Every id of a case's person; empty where nobody is known."""
-        return set(await scopes.family(self._work.reader, row["customer_id"])) if row["customer_id"] else set()
+        return set(await family(self._work.reader, row["customer_id"])) if row["customer_id"] else set()

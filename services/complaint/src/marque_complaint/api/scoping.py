@@ -8,6 +8,7 @@ from typing import Any
 from servicekit.db.uow import Work
 from servicekit.errors import InvalidArgument
 from servicekit.rpc.call import Call
+from servicekit.scope import knows_dealer
 
 from marque_complaint.errors import CaseNotFound, DealerNotFound
 from marque_complaint.repository import cases as repository
@@ -43,6 +44,6 @@ async def dealer_of(work: Work, scope: Scope, named: str) -> uuid.UUID | None:
 async def own_dealer(work: Work, scope: Scope, dealer: uuid.UUID) -> uuid.UUID:
     """Returns a dealer to whom the caller may give a case; a customer names any. Raises DealerNotFound."""
     anybody = scope.everything or bool(scope.customers)
-    if not (anybody or dealer in scope.dealers) or not await scopes.knows_dealer(work.reader, dealer):
+    if not (anybody or dealer in scope.dealers) or not await knows_dealer(work.reader, dealer):
         raise DealerNotFound()
     return dealer

@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from marque.complaint.v1 import case_thread_service_pb2 as messages
+from servicekit import fields
 from servicekit.db.uow import Work
 from servicekit.paging import moment, page_key, page_of
 from servicekit.rpc.call import Call
 
 from marque_complaint.api.scoping import seen
-from marque_complaint.mapping import common
 from marque_complaint.mapping import threads as mapping
 from marque_complaint.repository import relations
 from marque_complaint.repository import scope as scopes
@@ -29,12 +29,12 @@ class CaseThreadApi:
         self._work = work
 
     async def AddCaseMessage(self, request: Any, call: Call) -> Any:
-        uow = self._work(call, lambda made: mapping.message_of(common.row_of(made)))
+        uow = self._work(call, lambda made: mapping.message_of(fields.row_of(made)))
         return await usecases.add_message(uow=uow, **await self._word(request, call))
 
     async def AddCaseNote(self, request: Any, call: Call) -> Any:
         render = mapping.note_for(call)
-        uow = self._work(call, lambda made: render(common.row_of(made)))
+        uow = self._work(call, lambda made: render(fields.row_of(made)))
         return await usecases.add_note(uow=uow, **await self._word(request, call))
 
     async def ListCaseMessages(self, request: Any, call: Call) -> Any:

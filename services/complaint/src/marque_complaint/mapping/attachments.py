@@ -6,11 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from marque.complaint.v1 import case_attachment_pb2
+from servicekit import fields
 from servicekit.masking import show
 from servicekit.roles import visible_classes
 from servicekit.rpc.call import Call
-
-from marque_complaint.mapping import common
 
 _PLAIN = ("file_name", "content_type", "size_bytes", "sha256", "author", "internal")
 
@@ -23,10 +22,10 @@ def attachment_for(call: Call) -> Callable[[Any], case_attachment_pb2.CaseAttach
         made = case_attachment_pb2.CaseAttachment(
             attachment_id=str(row["attachment_id"]),
             case_id=str(row["case_id"]),
-            staff_id=common.text(row["staff_id"]),
+            staff_id=fields.text(row["staff_id"]),
             **{name: row[name] for name in _PLAIN},
         )
-        common.set_moment(made, "create_time", row["create_time"])
+        fields.set_moment(made, "create_time", row["create_time"])
         shown: case_attachment_pb2.CaseAttachment = show(call, made, "case_attachment", made.attachment_id, visible)
         return shown
 

@@ -10,12 +10,12 @@ from typing import Any
 from google.protobuf import field_mask_pb2
 from google.type import date_pb2
 from marque.complaint.v1 import case_pb2, case_service_pb2, case_types_pb2
+from servicekit import fields
 from servicekit.db.base import etag_of
 from servicekit.masking import show
 from servicekit.roles import visible_classes
 from servicekit.rpc.call import Call
 
-from marque_complaint.mapping import common
 from marque_complaint.models import Case
 from marque_complaint.rules import kinds, vins
 
@@ -47,7 +47,7 @@ def new_case(request: case_service_pb2.CreateCaseRequest) -> dict[str, Any]:
         "model_year": message.model_year,
         "odometer_km": message.odometer_km,
         "components": list(message.components),
-        "incident_date": common.as_day(message, "incident_date", "case.incident_date"),
+        "incident_date": fields.as_day(message, "incident_date", "case.incident_date"),
         "subject": request.subject.strip(),
         "description": request.description,
         "remedy_asked": request.remedy_asked,
@@ -57,11 +57,11 @@ def new_case(request: case_service_pb2.CreateCaseRequest) -> dict[str, Any]:
 def changes(message: case_pb2.Case, mask: field_mask_pb2.FieldMask) -> dict[str, Any]:
     """Returns the columns that an update names. Raises InvalidArgument."""
     found: dict[str, Any] = {}
-    for path in common.masked_paths(message, mask, WRITABLE, "case_id", "case"):
+    for path in fields.masked_paths(message, mask, WRITABLE, "case_id", "case"):
         if path == "incident_date":
-            found[path] = common.as_day(message, path, f"case.{path}")
+            found[path] = fields.as_day(message, path, f"case.{path}")
         elif path in ("dealer_id", "customer_id", "parent_case_id"):
-            found[path] = common.uuid_or_none(getattr(message, path))
+            found[path] = fields.uuid_or_none(getattr(message, path))
         elif path == "components":
             found[path] = list(message.components)
         else:
@@ -74,7 +74,7 @@ def case_for(call: Call) -> Callable[..., case_pb2.Case]:
     """Returns the rendering of a case for a caller, given its row, its clocks and what has passed of these."""
     visible = visible_classes(call.principal.roles)
 
-    def render(row: common.Row, clocks: Sequence[common.Row] = (), elapsed: Elapsed | None = None) -> case_pb2.Case:
+    def render(row: fields.Row, clocks: Sequence[fields.Row] = (), elapsed: Elapsed | None = None) -> case_pb2.Case:
         message = case_message(row)
         for clock in clocks:
             _add_clock(message, clock, elapsed)
@@ -87,25 +87,25 @@ def case_for(call: Call) -> Callable[..., case_pb2.Case]:
 def rendered(call: Call) -> Callable[[Case], case_pb2.Case]:
     """Returns the rendering of a case that was written."""
     render = case_for(call)
-    return lambda case: render(common.row_of(case))
+    return lambda case: render(fields.row_of(case))
 
 
-def case_message(row: common.Row) -> case_pb2.Case:
+def case_message(row: fields.Row) -> case_pb2.Case:
     """Returns a case as it is, nothing withheld."""
     message = case_pb2.Case(
         **{name: row[name] for name in _PLAIN},
-        **{name: common.text(row[name]) for name in _IDS},
+        **{name: fields.text(row[name]) for name in _IDS},
         vin_problem=vins.problem(row["vin"]),
         etag=etag_of(row["version"]),
     )
     for name in _MOMENTS:
-        common.set_moment(message, name, row[name])
+        fields.set_moment(message, name, row[name])
     if (day := row["incident_date"]) is not None:
         message.incident_date.CopyFrom(date_pb2.Date(year=day.year, month=day.month, day=day.day))
     return message
 
 
-def add_prediction(message: case_pb2.Case, row: common.Row) -> None:
+def add_prediction(message: case_pb2.Case, row: fields.Row) -> None:
     """Adds what is predicted of a case, where nobody has said it."""
     made = message.prediction
     made.suggester_version = row["suggester_version"]
@@ -115,7 +115,7 @@ def add_prediction(message: case_pb2.Case, row: common.Row) -> None:
         made.category, made.category_score = row["category"], row["category_score"]
 
 
-def _add_clock(message: case_pb2.Case, row: common.Row, elapsed: Elapsed | None) -> None:
+def _add_clock(message: case_pb2.Case, row: fields.Row, elapsed: Elapsed | None) -> None:
     made = message.clocks.add(
         kind=row["kind"],
         target_minutes=row["target_minutes"],
@@ -124,7 +124,7 @@ def _add_clock(message: case_pb2.Case, row: common.Row, elapsed: Elapsed | None)
         calendar_version=row["calendar_version"],
     )
     for name in ("start_time", "due_time", "met_time", "breach_time"):
-        common.set_moment(made, name, row[name])
+        fields.set_moment(made, name, row[name])
     if elapsed is not None and row["kind"] in elapsed:
         made.elapsed_minutes = min(elapsed[row["kind"]] // timedelta(minutes=1), 2**31 - 1)
         made.remaining_minutes = made.target_minutes - made.elapsed_minutes
@@ -133,31 +133,31 @@ def _add_clock(message: case_pb2.Case, row: common.Row, elapsed: Elapsed | None)
 def filters(request: case_service_pb2.ListCasesRequest) -> dict[str, Any]:
     """Returns what a list request narrows by, the customer apart. Raises InvalidArgument."""
     return {
-        "dealer_id": common.uuid_or_none(request.dealer_id),
-        "handler_staff_id": common.uuid_or_none(request.handler_staff_id),
-        "parent_case_id": common.uuid_or_none(request.parent_case_id),
+        "dealer_id": fields.uuid_or_none(request.dealer_id),
+        "handler_staff_id": fields.uuid_or_none(request.handler_staff_id),
+        "parent_case_id": fields.uuid_or_none(request.parent_case_id),
         "vin": vins.tidy(request.vin),
         **{name: getattr(request, name) for name in ("kind", "state", "severity", "open", "unassigned", "component")},
-        "receive_time_from": common.as_moment(request, "receive_time_from"),
-        "receive_time_to": common.as_moment(request, "receive_time_to"),
+        "receive_time_from": fields.as_moment(request, "receive_time_from"),
+        "receive_time_to": fields.as_moment(request, "receive_time_to"),
     }
 
 
-def entry_for(call: Call) -> Callable[[uuid.UUID, common.Row], case_types_pb2.CaseEntry]:
+def entry_for(call: Call) -> Callable[[uuid.UUID, fields.Row], case_types_pb2.CaseEntry]:
     """Returns the rendering of an entry of a case's history for a caller."""
     visible = visible_classes(call.principal.roles)
 
-    def render(case_id: uuid.UUID, row: common.Row) -> case_types_pb2.CaseEntry:
+    def render(case_id: uuid.UUID, row: fields.Row) -> case_types_pb2.CaseEntry:
         plain = ("sequence", "action", "from_state", "state", "waiting", "escalation", "severity", "reason")
-        message = case_types_pb2.CaseEntry(**{name: row[name] for name in plain}, staff_id=common.text(row["staff_id"]))
-        common.set_moment(message, "occur_time", row["occur_time"])
+        message = case_types_pb2.CaseEntry(**{name: row[name] for name in plain}, staff_id=fields.text(row["staff_id"]))
+        fields.set_moment(message, "occur_time", row["occur_time"])
         shown: case_types_pb2.CaseEntry = show(call, message, "case", str(case_id), visible)
         return shown
 
     return render
 
 
-def tracked(row: common.Row) -> case_service_pb2.TrackCaseResponse:
+def tracked(row: fields.Row) -> case_service_pb2.TrackCaseResponse:
     """Returns how far a case is, for anybody who has its code."""
     message = case_service_pb2.TrackCaseResponse(
         kind=row["kind"],
@@ -165,5 +165,5 @@ def tracked(row: common.Row) -> case_service_pb2.TrackCaseResponse:
         waits_for_customer=row["waiting"] == kinds.CUSTOMER or row["state"] == kinds.PROPOSED,
     )
     for name in ("receive_time", "close_time", "next_update_time"):
-        common.set_moment(message, name, row[name])
+        fields.set_moment(message, name, row[name])
     return message

@@ -6,9 +6,8 @@ from typing import Any
 
 from google.type import date_pb2
 from marque.complaint.v1 import defect_signal_pb2, defect_signal_service_pb2
+from servicekit import fields
 from servicekit.db.base import etag_of
-
-from marque_complaint.mapping import common
 
 _PLAIN = (
     "make", "model", "model_year", "system", "basis", "before_count", "after_count", "predicted_count", "before_level", "after_level",
@@ -16,7 +15,7 @@ _PLAIN = (
 )  # fmt: skip
 
 
-def signal_message(row: common.Row, followed: bool) -> defect_signal_pb2.DefectSignal:
+def signal_message(row: fields.Row, followed: bool) -> defect_signal_pb2.DefectSignal:
     """Returns a signal; `followed`: by the caller."""
     day = row["change_month"]
     made = defect_signal_pb2.DefectSignal(
@@ -27,28 +26,28 @@ def signal_message(row: common.Row, followed: bool) -> defect_signal_pb2.DefectS
         **{name: row[name] for name in _PLAIN},
     )
     for name in ("mute_time", "create_time", "update_time"):
-        common.set_moment(made, name, row[name])
+        fields.set_moment(made, name, row[name])
     return made
 
 
 def written(made: tuple[Any, bool]) -> defect_signal_pb2.DefectSignal:
     """Returns a signal that was changed."""
     signal, followed = made
-    return signal_message(common.row_of(signal), followed)
+    return signal_message(fields.row_of(signal), followed)
 
 
-def scan_message(row: common.Row) -> defect_signal_pb2.DefectScan:
+def scan_message(row: fields.Row) -> defect_signal_pb2.DefectScan:
     """Returns a look."""
     plain = ("scan_number", "series_count", "rate_series_count", "signal_count", "false_alarm_rate")
     made = defect_signal_pb2.DefectScan(**{name: row[name] for name in plain})
     for name in ("create_time", "finish_time"):
-        common.set_moment(made, name, row[name])
+        fields.set_moment(made, name, row[name])
     return made
 
 
 def asked_scan(made: Any) -> defect_signal_pb2.DefectScan:
     """Returns the look that was asked for."""
-    return scan_message(common.row_of(made))
+    return scan_message(fields.row_of(made))
 
 
 def filters(request: defect_signal_service_pb2.ListDefectSignalsRequest) -> dict[str, Any]:

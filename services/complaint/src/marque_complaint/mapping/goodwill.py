@@ -7,6 +7,7 @@ from typing import Any
 
 from google.type import money_pb2
 from marque.complaint.v1 import case_goodwill_pb2
+from servicekit import fields
 from servicekit.db.base import etag_of
 from servicekit.errors import FieldViolation, InvalidArgument
 from servicekit.masking import show
@@ -14,7 +15,6 @@ from servicekit.roles import visible_classes
 from servicekit.rpc.call import Call
 from tradekit import money
 
-from marque_complaint.mapping import common
 from marque_complaint.rules import goodwill as rules
 
 _PLAIN = ("remedy", "reason", "state", "decide_reason", "policy_version")
@@ -37,19 +37,19 @@ def _money(currency: str, minor: int) -> money_pb2.Money:
     return money_pb2.Money(currency_code=currency, units=units, nanos=nanos)
 
 
-def goodwill_for(call: Call) -> Callable[[common.Row], case_goodwill_pb2.Goodwill]:
+def goodwill_for(call: Call) -> Callable[[fields.Row], case_goodwill_pb2.Goodwill]:
     """Returns the rendering of goodwill for a caller, from a read row."""
     visible = visible_classes(call.principal.roles)
 
-    def render(row: common.Row) -> case_goodwill_pb2.Goodwill:
+    def render(row: fields.Row) -> case_goodwill_pb2.Goodwill:
         made = case_goodwill_pb2.Goodwill(
             **{name: row[name] for name in _PLAIN},
-            **{name: common.text(row[name]) for name in _IDS},
+            **{name: fields.text(row[name]) for name in _IDS},
             amount=_money(row["currency"], row["amount_minor"]),
             etag=etag_of(row["version"]),
         )
         for name in ("create_time", "decide_time"):
-            common.set_moment(made, name, row[name])
+            fields.set_moment(made, name, row[name])
         shown: case_goodwill_pb2.Goodwill = show(call, made, "goodwill", made.goodwill_id, visible)
         return shown
 
@@ -76,5 +76,5 @@ def policy_message(row: Any) -> case_goodwill_pb2.GoodwillPolicy:
     made = case_goodwill_pb2.GoodwillPolicy(version=row.version, etag=etag_of(row.version))
     for line in row.limits:
         made.limits.add(role=line["role"], amount=_money(line["currency"], line["minor"]))
-    common.set_moment(made, "create_time", row.create_time)
+    fields.set_moment(made, "create_time", row.create_time)
     return made

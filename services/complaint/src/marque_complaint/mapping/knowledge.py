@@ -8,10 +8,10 @@ from typing import Any
 import orjson
 from google.type import date_pb2
 from marque.complaint.v1 import knowledge_article_pb2
+from servicekit import fields
 from servicekit.db.base import etag_of
 from servicekit.errors import FieldViolation, InvalidArgument
 
-from marque_complaint.mapping import common
 from marque_complaint.rules import knowledge as rules
 
 _LISTS = ("components", "fault_codes")
@@ -38,7 +38,7 @@ def written(message: knowledge_article_pb2.KnowledgeArticle) -> tuple[dict[str, 
     facts = {
         "kind": message.kind,
         "open": message.open,
-        "dealer_id": common.uuid_or_none(message.dealer_id),
+        "dealer_id": fields.uuid_or_none(message.dealer_id),
         "retired": message.retired,
         "components": list(message.components),
     }
@@ -52,7 +52,7 @@ def written(message: knowledge_article_pb2.KnowledgeArticle) -> tuple[dict[str, 
 
 
 def article_message(
-    row: common.Row, number: int, day: date, document: dict[str, Any], language: str = ""
+    row: fields.Row, number: int, day: date, document: dict[str, Any], language: str = ""
 ) -> knowledge_article_pb2.KnowledgeArticle:
     """Returns a version of an article, with its words in a language."""
     made = knowledge_article_pb2.KnowledgeArticle(
@@ -61,7 +61,7 @@ def article_message(
         article_version=number,
         effective_date=date_pb2.Date(year=day.year, month=day.month, day=day.day),
         open=row["open"],
-        dealer_id=common.text(row["dealer_id"]),
+        dealer_id=fields.text(row["dealer_id"]),
         source_case_id=document["source_case_id"],
         retired=row["retired"],
         texts=[knowledge_article_pb2.KnowledgeText(**text) for text in rules.told(document["texts"], language)],
@@ -70,11 +70,11 @@ def article_message(
         **{name: row[name] for name in _COUNTS},
     )
     for name in ("create_time", "update_time"):
-        common.set_moment(made, name, row[name])
+        fields.set_moment(made, name, row[name])
     return made
 
 
-def read(row: common.Row, version: common.Row, language: str) -> knowledge_article_pb2.KnowledgeArticle:
+def read(row: fields.Row, version: fields.Row, language: str) -> knowledge_article_pb2.KnowledgeArticle:
     """Returns an article from read rows."""
     document = orjson.loads(version["document"])
     return article_message(row, version["number"], version["effective_date"], document, language)
@@ -83,4 +83,4 @@ def read(row: common.Row, version: common.Row, language: str) -> knowledge_artic
 def changed(made: tuple[Any, Any]) -> knowledge_article_pb2.KnowledgeArticle:
     """Returns an article that was written."""
     article, version = made
-    return article_message(common.row_of(article), version.number, version.effective_date, version.document)
+    return article_message(fields.row_of(article), version.number, version.effective_date, version.document)

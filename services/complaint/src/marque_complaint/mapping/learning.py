@@ -8,10 +8,9 @@ from typing import Any
 
 from google.type import date_pb2
 from marque.complaint.v1 import case_count_service_pb2, case_taxonomy_service_pb2, case_term_pb2
+from servicekit import fields
 from servicekit.db.base import etag_of
 from servicekit.errors import InvalidArgument
-
-from marque_complaint.mapping import common
 
 MOST_MONTHS = 120
 
@@ -34,7 +33,7 @@ def told_terms(messages: Iterable[case_term_pb2.CaseTerm]) -> list[tuple[dict[st
     ]
 
 
-def term_message(row: common.Row, names: dict[str, str]) -> case_term_pb2.CaseTerm:
+def term_message(row: fields.Row, names: dict[str, str]) -> case_term_pb2.CaseTerm:
     """Returns a term, from a read row and its names."""
     made = case_term_pb2.CaseTerm(
         **{name: row[name] for name in ("scheme", "code", "aliases", "product", "retired")},
@@ -42,17 +41,17 @@ def term_message(row: common.Row, names: dict[str, str]) -> case_term_pb2.CaseTe
         etag=etag_of(row["version"]),
     )
     for name in ("create_time", "update_time"):
-        common.set_moment(made, name, row[name])
+        fields.set_moment(made, name, row[name])
     return made
 
 
 def put_answer(terms: Sequence[Any]) -> case_taxonomy_service_pb2.PutCaseTermsResponse:
     """Returns the terms that were written."""
-    made = [term_message(common.row_of(term), term.names) for term in terms]
+    made = [term_message(fields.row_of(term), term.names) for term in terms]
     return case_taxonomy_service_pb2.PutCaseTermsResponse(terms=made)
 
 
-def suggester_message(row: common.Row, measures: Sequence[dict[str, Any]]) -> case_taxonomy_service_pb2.CaseSuggester:
+def suggester_message(row: fields.Row, measures: Sequence[dict[str, Any]]) -> case_taxonomy_service_pb2.CaseSuggester:
     """Returns a version of what was learned."""
     made = case_taxonomy_service_pb2.CaseSuggester(
         version=row["version"],
@@ -60,13 +59,13 @@ def suggester_message(row: common.Row, measures: Sequence[dict[str, Any]]) -> ca
         measures=[case_taxonomy_service_pb2.CaseSuggesterMeasure(**one) for one in measures],
     )
     for name in ("create_time", "train_time"):
-        common.set_moment(made, name, row[name])
+        fields.set_moment(made, name, row[name])
     return made
 
 
 def asked_suggester(made: Any) -> case_taxonomy_service_pb2.CaseSuggester:
     """Returns the version that was asked for."""
-    return suggester_message(common.row_of(made), made.measures)
+    return suggester_message(fields.row_of(made), made.measures)
 
 
 def suggestions(
@@ -82,7 +81,7 @@ def suggestions(
 
 def months(request: case_count_service_pb2.CountCasesRequest) -> tuple[date, date]:
     """Returns the first days of the first and the last month. Raises InvalidArgument."""
-    first, last = (common.as_day(request, name, name) for name in ("month_from", "month_to"))
+    first, last = (fields.as_day(request, name, name) for name in ("month_from", "month_to"))
     assert first is not None  # the contract's rules ask for both
     assert last is not None
     first, last = first.replace(day=1), last.replace(day=1)
@@ -96,14 +95,14 @@ def months(request: case_count_service_pb2.CountCasesRequest) -> tuple[date, dat
 def count_filters(request: case_count_service_pb2.CountCasesRequest) -> dict[str, Any]:
     """Returns what a report is narrowed by."""
     plain = ("kind", "region_code", "make", "model", "model_year", "system", "given_only")
-    return {"dealer_id": common.uuid_or_none(request.dealer_id), **{name: getattr(request, name) for name in plain}}
+    return {"dealer_id": fields.uuid_or_none(request.dealer_id), **{name: getattr(request, name) for name in plain}}
 
 
-def count_message(row: common.Row) -> case_count_service_pb2.CaseCount:
+def count_message(row: fields.Row) -> case_count_service_pb2.CaseCount:
     """Returns a line of a report."""
     values = dict(row.items())
     if (month := values.pop("month", None)) is not None:
         values["month"] = date_pb2.Date(year=month.year, month=month.month, day=1)
     if "dealer_id" in values:
-        values["dealer_id"] = common.text(values["dealer_id"])
+        values["dealer_id"] = fields.text(values["dealer_id"])
     return case_count_service_pb2.CaseCount(**values)

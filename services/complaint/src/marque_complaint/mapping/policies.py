@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from marque.complaint.v1 import case_policy_pb2
+from servicekit import fields
 from servicekit.db.base import etag_of
 from servicekit.errors import FieldViolation, InvalidArgument
 
-from marque_complaint.mapping import common
 from marque_complaint.rules import hours, policy
 
 _SELECTORS = ("kind", "severity", "channel", "customer_tier", "dealer_id")
@@ -63,5 +63,5 @@ def policy_message(row: Any) -> case_policy_pb2.CasePolicy:
         found.lines.add(**minutes, **rest)
     for day, shifts in sorted(row.document["week"].items()):
         found.week.add(weekday=int(day), hours=shifts)
-    common.set_moment(found, "create_time", row.create_time)
+    fields.set_moment(found, "create_time", row.create_time)
     return found

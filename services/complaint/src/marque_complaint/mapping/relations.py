@@ -6,9 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from marque.complaint.v1 import case_relation_service_pb2 as messages
+from servicekit import fields
 from servicekit.errors import FieldViolation, InvalidArgument
-
-from marque_complaint.mapping import common
 
 # What each verb takes of an action, and which of it must be stated.
 _TAKES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -60,7 +59,7 @@ def permission_of(verb: str) -> str:
 
 def _value(action: Any, name: str) -> Any:
     if name == "staff_id":
-        return common.uuid_or_none(action.staff_id)
+        return fields.uuid_or_none(action.staff_id)
     value = getattr(action, name)
     return list(value) if name == "components" else value
 

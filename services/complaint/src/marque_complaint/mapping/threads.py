@@ -6,11 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from marque.complaint.v1 import case_thread_pb2
+from servicekit import fields
 from servicekit.masking import show
 from servicekit.roles import visible_classes
 from servicekit.rpc.call import Call
-
-from marque_complaint.mapping import common
 
 
 def message_of(row: Any) -> case_thread_pb2.CaseMessage:
@@ -18,7 +17,7 @@ def message_of(row: Any) -> case_thread_pb2.CaseMessage:
     made = case_thread_pb2.CaseMessage(
         message_id=str(row["message_id"]), case_id=str(row["case_id"]), author=row["author"], text=row["text"]
     )
-    common.set_moment(made, "create_time", row["create_time"])
+    fields.set_moment(made, "create_time", row["create_time"])
     return made
 
 
@@ -30,10 +29,10 @@ def note_for(call: Call) -> Callable[[Any], case_thread_pb2.CaseNote]:
         made = case_thread_pb2.CaseNote(
             note_id=str(row["note_id"]),
             case_id=str(row["case_id"]),
-            staff_id=common.text(row["staff_id"]),
+            staff_id=fields.text(row["staff_id"]),
             text=row["text"],
         )
-        common.set_moment(made, "create_time", row["create_time"])
+        fields.set_moment(made, "create_time", row["create_time"])
         shown: case_thread_pb2.CaseNote = show(call, made, "case_note", made.note_id, visible)
         return shown
 

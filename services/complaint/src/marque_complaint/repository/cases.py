@@ -8,13 +8,13 @@ from typing import Any
 
 import asyncpg
 import sqlalchemy as sa
+from servicekit.db import query
 from servicekit.db.engine import Reader
 from servicekit.paging import Page
 from sqlalchemy.ext.asyncio import AsyncSession
 from tradekit.search import SearchQuery
 
 from marque_complaint.models import Case
-from marque_complaint.repository import query
 from marque_complaint.repository.scope import Scope
 
 CANDIDATES = 500

@@ -9,13 +9,13 @@ from typing import Any
 
 import asyncpg
 import sqlalchemy as sa
+from servicekit.db import query
 from servicekit.db.engine import Reader
 from servicekit.paging import Page
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marque_complaint.models import Case, DefectFollower, DefectScan, DefectSignal
-from marque_complaint.repository import query
 from marque_complaint.repository.scope import Scope
 from marque_complaint.rules.kinds import COMPLAINT, ROADSIDE, TECHNICAL
 

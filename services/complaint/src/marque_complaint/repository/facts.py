@@ -10,11 +10,12 @@ from typing import Any
 import asyncpg
 import orjson
 import sqlalchemy as sa
+from servicekit.db import query
 from servicekit.db.engine import Reader
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marque_complaint.models import CaseFact
-from marque_complaint.repository import bulk, query
+from marque_complaint.repository import bulk
 from marque_complaint.repository.scope import Scope
 
 _MARK = """

@@ -8,12 +8,12 @@ from typing import Any
 
 import asyncpg
 import sqlalchemy as sa
+from servicekit.db import query
 from servicekit.db.engine import Reader
 from servicekit.paging import Page
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marque_complaint.models import Case, Goodwill, GoodwillPolicy
-from marque_complaint.repository import query
 from marque_complaint.repository.scope import Scope
 from marque_complaint.rules.goodwill import APPROVED, WAITING
 

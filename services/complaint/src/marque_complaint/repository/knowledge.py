@@ -7,13 +7,13 @@ from typing import Any
 
 import asyncpg
 import sqlalchemy as sa
+from servicekit.db import query
 from servicekit.db.engine import Reader
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from tradekit.search import SearchQuery
 
 from marque_complaint.models import KnowledgeArticle, KnowledgeRating, KnowledgeVersion
-from marque_complaint.repository import query
 from marque_complaint.repository.scope import Scope
 from marque_complaint.rules.knowledge import ARTICLE, TEMPLATE
 

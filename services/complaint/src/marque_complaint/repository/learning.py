@@ -8,12 +8,12 @@ from typing import Any
 
 import asyncpg
 import sqlalchemy as sa
+from servicekit.db import query
 from servicekit.db.engine import Reader
 from servicekit.paging import Page
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marque_complaint.models import CaseSuggester, CaseTerm
-from marque_complaint.repository import query
 from marque_complaint.rules.terms import COMPONENT, Term
 
 _KEPT = 2  # how many versions keep what they learned; of the older ones only how good they were stays

@@ -9,11 +9,11 @@ from typing import Any
 
 import asyncpg
 import sqlalchemy as sa
+from servicekit.db import query
 from servicekit.db.engine import Reader
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marque_complaint.models import Case, CasePrint
-from marque_complaint.repository import query
 from marque_complaint.repository.cases import COLUMNS
 from marque_complaint.repository.scope import Scope
 

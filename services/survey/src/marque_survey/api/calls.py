@@ -6,7 +6,9 @@ import uuid
 from typing import Any
 
 from marque.survey.v1 import call_task_service_pb2 as rpc
+from servicekit import fields
 from servicekit.db.base import now
+from servicekit.db.query import Order
 from servicekit.db.uow import UnitOfWork, Work
 from servicekit.errors import PermissionDenied, Unavailable
 from servicekit.paging import moment, page_key, page_of
@@ -16,11 +18,9 @@ from marque_survey.clients import Permits
 from marque_survey.errors import CallTaskNotFound
 from marque_survey.mapping import answers as answer_mapping
 from marque_survey.mapping import calls as mapping
-from marque_survey.mapping import common
 from marque_survey.repository import calls as repository
 from marque_survey.repository import invitations, questionnaires
 from marque_survey.repository import scope as scopes
-from marque_survey.repository.query import Order
 from marque_survey.repository.scope import Scope
 from marque_survey.rules import calls
 from marque_survey.rules import document as documents
@@ -91,7 +91,7 @@ class CallTaskApi:
         )
 
     async def EndCall(self, request: Any, call: Call) -> Any:
-        call_back = common.as_moment(request, "call_back_time")
+        call_back = fields.as_moment(request, "call_back_time")
         verb = await self._verb(request, call)
         more = {"outcome": request.outcome, "call_back": call_back, "etag": request.etag}
         return await calling.end(uow=self._write(call), **verb, **more)
@@ -103,8 +103,8 @@ class CallTaskApi:
 
     async def GetCallFigures(self, request: Any, call: Call) -> Any:
         scope = await scopes.visible_to(self._work.reader, call.principal)
-        span = common.as_moment(request, "end_time_from"), common.as_moment(request, "end_time_to")
-        dealer = common.uuid_or_none(request.dealer_id)
+        span = fields.as_moment(request, "end_time_from"), fields.as_moment(request, "end_time_to")
+        dealer = fields.uuid_or_none(request.dealer_id)
         rows = await repository.figures(self._work.reader, scope, request.grouping, dealer, span)
         return rpc.GetCallFiguresResponse(figures=[mapping.figures(row) for row in rows])
 
@@ -117,8 +117,8 @@ class CallTaskApi:
             "to_check": request.queue == rpc.CALL_QUEUE_TO_CHECK,
             "due_before": ago.get(request.queue),
             "agent_id": calls.agent_of(call.principal) if request.queue == rpc.CALL_QUEUE_MINE else None,
-            "dealer_id": common.uuid_or_none(request.dealer_id),
-            "invitation_id": common.uuid_or_none(request.invitation_id),
+            "dealer_id": fields.uuid_or_none(request.dealer_id),
+            "invitation_id": fields.uuid_or_none(request.invitation_id),
         }
 
     async def _scope(self, call: Call) -> Scope:

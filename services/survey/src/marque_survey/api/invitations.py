@@ -7,19 +7,20 @@ from collections.abc import Callable
 from typing import Any
 
 from marque.survey.v1 import invitation_service_pb2 as rpc
+from servicekit import fields
+from servicekit.db.query import Order
 from servicekit.db.uow import Work
 from servicekit.errors import InvalidArgument
 from servicekit.paging import moment, page_key, page_of
 from servicekit.rpc.call import Call
+from servicekit.scope import family, knows_dealer
 
 from marque_survey.clients import Customers
 from marque_survey.errors import CustomerNotFound, DealerNotFound, InvitationNotFound
-from marque_survey.mapping import common
 from marque_survey.mapping import invitations as mapping
 from marque_survey.repository import invitations as repository
 from marque_survey.repository import questionnaires
 from marque_survey.repository import scope as scopes
-from marque_survey.repository.query import Order
 from marque_survey.repository.scope import Scope
 from marque_survey.rules import kinds
 from marque_survey.usecases import inviting
@@ -47,7 +48,7 @@ class InvitationApi:
 
         def told(made: Any) -> Any:
             link = self._link(made.invitation_id, made.send_count) if made.channel == kinds.LINK else ""
-            return render(common.row_of(made), link)
+            return render(fields.row_of(made), link)
 
         return await inviting.create(uow=self._work(call, told), values=values)
 
@@ -62,7 +63,7 @@ class InvitationApi:
         scope = await scopes.visible_to(reader, call.principal)
         if scope.nothing:
             return rpc.ListInvitationsResponse()
-        customers = await scopes.family(reader, uuid.UUID(request.customer_id)) if request.customer_id else ()
+        customers = await family(reader, uuid.UUID(request.customer_id)) if request.customer_id else ()
         filters = mapping.filters(request)
         rows = await repository.list_rows(reader, scope, filters, customers, order, page, after)
         found, token = page.cut(rows, lambda row: (row["create_time"], str(row["invitation_id"])))
@@ -73,7 +74,7 @@ class InvitationApi:
         scope = await scopes.visible_to(self._work.reader, call.principal)
         render = mapping.invitation_for(call, knows_persons=scope.knows_persons)
         return await inviting.resend(
-            uow=self._work(call, lambda made: render(common.row_of(made))),
+            uow=self._work(call, lambda made: render(fields.row_of(made))),
             scope=scope,
             invitation_id=uuid.UUID(request.invitation_id),
             etag=request.etag,
@@ -106,8 +107,6 @@ class InvitationApi:
                 raise InvalidArgument.of("dealer_id", "DEALER_MISSING", "Name the dealer.")
             return scope.dealers[0]
         dealer = uuid.UUID(named)
-        if not (scope.everything or dealer in scope.dealers) or not await scopes.knows_dealer(
-            self._work.reader, dealer
-        ):
+        if not (scope.everything or dealer in scope.dealers) or not await knows_dealer(self._work.reader, dealer):
             raise DealerNotFound()
         return dealer

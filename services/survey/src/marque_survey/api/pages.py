@@ -7,6 +7,7 @@ import uuid
 from typing import Any
 
 from marque.survey.v1 import survey_page_service_pb2
+from servicekit import fields
 from servicekit.db.base import now
 from servicekit.db.uow import Work
 from servicekit.rpc.call import Call
@@ -14,7 +15,6 @@ from servicekit.rpc.call import Call
 from marque_survey.clients import Customers
 from marque_survey.errors import SurveyLinkUnknown
 from marque_survey.mapping import answers as answer_mapping
-from marque_survey.mapping import common
 from marque_survey.mapping import pages as mapping
 from marque_survey.repository import invitations as repository
 from marque_survey.repository import questionnaires
@@ -84,7 +84,7 @@ def _render(found: tuple[Any, documents.Document, dict[str, Any]]) -> Any:
     row, document, given = found
     state = mapping.FINISHED if row.state == kinds.FINISHED else mapping.OPEN
     kept = {"languages": list(document.languages), "titles": dict(document.titles), "thanks": dict(document.thanks)}
-    return mapping.page(state, common.text(row.language), document, kept, given)
+    return mapping.page(state, fields.text(row.language), document, kept, given)
 
 
 def _languages(header: str) -> list[str]:

@@ -6,16 +6,16 @@ import uuid
 from typing import Any
 
 from marque.survey.v1 import survey_plan_service_pb2 as rpc
+from servicekit import fields
+from servicekit.db.query import Order
 from servicekit.db.uow import Work
 from servicekit.errors import InvalidArgument
 from servicekit.paging import moment, page_key, page_of
 from servicekit.rpc.call import Call
 
 from marque_survey.errors import SurveyPlanNotFound
-from marque_survey.mapping import common
 from marque_survey.mapping import plans as mapping
 from marque_survey.repository import plans as repository
-from marque_survey.repository.query import Order
 from marque_survey.usecases import plans as usecases
 
 
@@ -58,7 +58,7 @@ class SurveyPlanApi:
         if not name:
             raise InvalidArgument.of("name", "NAME_MISSING", "Give a name.")
         questionnaire_id = uuid.UUID(request.questionnaire_id)
-        uow = self._work(call, lambda made: mapping.wave_message(common.row_of(made)))
+        uow = self._work(call, lambda made: mapping.wave_message(fields.row_of(made)))
         return await usecases.start_wave(uow=uow, questionnaire_id=questionnaire_id, name=name)
 
     async def ListSurveyWaves(self, request: Any, call: Call) -> Any:

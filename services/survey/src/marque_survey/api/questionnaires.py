@@ -6,6 +6,7 @@ import uuid
 from typing import Any
 
 from marque.survey.v1 import questionnaire_service_pb2 as rpc
+from servicekit.db.query import Order
 from servicekit.db.uow import UnitOfWork, Work
 from servicekit.errors import InvalidArgument
 from servicekit.paging import moment, page_key, page_of
@@ -16,7 +17,6 @@ from marque_survey.mapping import answers
 from marque_survey.mapping import questionnaires as mapping
 from marque_survey.repository import questionnaires as repository
 from marque_survey.repository import results
-from marque_survey.repository.query import Order
 from marque_survey.rules import document, flow, plaintext, scores
 from marque_survey.usecases import questionnaires as usecases
 

@@ -8,12 +8,12 @@ from datetime import date
 from typing import Any
 
 from marque.survey.v1 import survey_result_service_pb2 as rpc
+from servicekit import fields
 from servicekit.db.uow import Work
 from servicekit.paging import moment, page_key, page_of
 from servicekit.rpc.call import Call
 
 from marque_survey.errors import WeightSetNotFound
-from marque_survey.mapping import common
 from marque_survey.mapping import results as mapping
 from marque_survey.repository import factors, texts
 from marque_survey.repository import results as repository
@@ -44,9 +44,9 @@ class SurveyResultApi:
     async def GetSurveyDrivers(self, request: Any, call: Call) -> Any:
         filters = {
             "questionnaire_id": uuid.UUID(request.questionnaire_id),
-            "dealer_id": common.uuid_or_none(request.dealer_id),
-            "finish_time_from": common.as_moment(request, "finish_time_from"),
-            "finish_time_to": common.as_moment(request, "finish_time_to"),
+            "dealer_id": fields.uuid_or_none(request.dealer_id),
+            "finish_time_from": fields.as_moment(request, "finish_time_from"),
+            "finish_time_to": fields.as_moment(request, "finish_time_to"),
         }
         scope = await scopes.visible_to(self._work.reader, call.principal)
         weights = await factors.weights(self._work.reader, uuid.UUID(request.weight_set_id))
@@ -60,9 +60,9 @@ class SurveyResultApi:
     async def GetSurveyThemes(self, request: Any, call: Call) -> Any:
         filters = {
             "questionnaire_id": uuid.UUID(request.questionnaire_id),
-            "dealer_id": common.uuid_or_none(request.dealer_id),
-            "finish_time_from": common.as_moment(request, "finish_time_from"),
-            "finish_time_to": common.as_moment(request, "finish_time_to"),
+            "dealer_id": fields.uuid_or_none(request.dealer_id),
+            "finish_time_from": fields.as_moment(request, "finish_time_from"),
+            "finish_time_to": fields.as_moment(request, "finish_time_to"),
         }
         scope = await scopes.visible_to(self._work.reader, call.principal)
         told = await texts.latest(self._work.reader, scope, filters, request.question_code)
@@ -80,7 +80,7 @@ class SurveyResultApi:
         page = page_of(request)
         after = page_key(page, moment, uuid.UUID)
         scope = await scopes.visible_to(self._work.reader, call.principal)
-        dealer = common.uuid_or_none(request.dealer_id)
+        dealer = fields.uuid_or_none(request.dealer_id)
         rows = await repository.list_alarms(self._work.reader, scope, dealer, page, after)
         found, token = page.cut(rows, lambda row: (row["raise_time"], str(row["invitation_id"])))
         return rpc.ListSurveyAlarmsResponse(alarms=[mapping.alarm(row) for row in found], next_page_token=token)
@@ -96,5 +96,5 @@ class SurveyResultApi:
 
     async def CreateWeightSet(self, request: Any, call: Call) -> Any:
         values = mapping.new_set(request.weight_set)
-        uow = self._work(call, lambda made: mapping.set_message(common.row_of(made)))
+        uow = self._work(call, lambda made: mapping.set_message(fields.row_of(made)))
         return await scoring.add(uow=uow, values=values)

@@ -8,9 +8,8 @@ from typing import Any
 
 from google.type import date_pb2
 from marque.survey.v1 import survey_answer_pb2
+from servicekit import fields
 from servicekit.errors import InvalidArgument
-
-from marque_survey.mapping import common
 
 
 def value_of(message: survey_answer_pb2.SurveyAnswerInput, path: str) -> dict[str, Any]:
@@ -22,7 +21,7 @@ def value_of(message: survey_answer_pb2.SurveyAnswerInput, path: str) -> dict[st
         found["number"] = message.number
     if message.text.strip():
         found["text"] = message.text
-    if (day := common.as_day(message, "date", f"{path}.date")) is not None:
+    if (day := fields.as_day(message, "date", f"{path}.date")) is not None:
         found["date"] = day.isoformat()
     if message.rows:
         found["rows"] = {row.code: [row.number, row.expected] for row in message.rows}
@@ -49,5 +48,5 @@ def answer_message(code: str, value: Mapping[str, Any], row: Any = None) -> surv
     for name, (number, expected) in sorted(value.get("rows", {}).items()):
         message.rows.add(code=name, number=number, expected=expected)
     if row is not None:
-        common.set_moment(message, "save_time", row["save_time"])
+        fields.set_moment(message, "save_time", row["save_time"])
     return message

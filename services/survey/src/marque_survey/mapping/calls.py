@@ -7,12 +7,13 @@ from datetime import datetime
 from typing import Any
 
 from marque.survey.v1 import call_task_pb2, call_task_service_pb2
+from servicekit import fields
 from servicekit.db.base import etag_of
 from servicekit.masking import mask, show
 from servicekit.roles import visible_classes
 from servicekit.rpc.call import Call
 
-from marque_survey.mapping import answers, common, pages
+from marque_survey.mapping import answers, pages
 from marque_survey.rules import calls
 from marque_survey.rules.document import Document
 
@@ -28,12 +29,12 @@ def task_for(call: Call, now: datetime) -> Callable[..., call_task_pb2.CallTask]
 
     def render(row: Mapping[str, Any], *, phone: str = "", refusal: str = "") -> call_task_pb2.CallTask:
         told: dict[str, Any] = {name: row[name] for name in _PLAIN}
-        told |= {name: common.text(row[name]) for name in _IDS}
+        told |= {name: fields.text(row[name]) for name in _IDS}
         message = call_task_pb2.CallTask(**told, phone_number=phone, etag=etag_of(row["version"]))
         message.reason = refusal or row["reason"]
         message.overdue = row["end_time"] is None and row["due_time"] <= now - calls.OVERDUE
         for name in _MOMENTS:
-            common.set_moment(message, name, row[name])
+            fields.set_moment(message, name, row[name])
         shown: call_task_pb2.CallTask = show(call, message, "call_task", message.call_task_id, visible)
         return shown
 
@@ -42,7 +43,7 @@ def task_for(call: Call, now: datetime) -> Callable[..., call_task_pb2.CallTask]
 
 def row_of(invitation: Any, task: Any) -> dict[str, Any]:
     """Returns the columns of an invitation and its task as a read row has them; where both have a name, the task's."""
-    return {**common.row_of(invitation), **common.row_of(task)}
+    return {**fields.row_of(invitation), **fields.row_of(task)}
 
 
 def add_attempts(message: call_task_pb2.CallTask, rows: Sequence[Any]) -> None:
@@ -51,8 +52,8 @@ def add_attempts(message: call_task_pb2.CallTask, rows: Sequence[Any]) -> None:
         made = message.attempts.add(
             number=row["number"], agent_id=str(row["agent_id"]), outcome=row["outcome"], checking=row["checking"]
         )
-        common.set_moment(made, "begin_time", row["begin_time"])
-        common.set_moment(made, "end_time", row["end_time"])
+        fields.set_moment(made, "begin_time", row["begin_time"])
+        fields.set_moment(made, "end_time", row["end_time"])
 
 
 def script(

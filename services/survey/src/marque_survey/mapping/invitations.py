@@ -7,12 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from marque.survey.v1 import invitation_pb2, invitation_service_pb2
+from servicekit import fields
 from servicekit.db.base import etag_of
 from servicekit.masking import mask, show
 from servicekit.roles import visible_classes
 from servicekit.rpc.call import Call
 
-from marque_survey.mapping import answers, common
+from marque_survey.mapping import answers
 from marque_survey.rules.scores import NO_SET
 
 _PLAIN = ("questionnaire_number", "vin", "trigger", "state", "reason", "channel", "late", "alarms", "wave", "signs")
@@ -38,10 +39,10 @@ def invitation_for(call: Call, *, knows_persons: bool) -> Callable[..., invitati
 def invitation_message(row: Any, link: str = "") -> invitation_pb2.Invitation:
     """Returns an invitation as it is, nothing withheld."""
     told: dict[str, Any] = {name: row[name] for name in _PLAIN}
-    told |= {name: common.text(row[name]) for name in _IDS}
+    told |= {name: fields.text(row[name]) for name in _IDS}
     message = invitation_pb2.Invitation(**told, link=link, etag=etag_of(row["version"]))
     for name in _MOMENTS:
-        common.set_moment(message, name, row[name])
+        fields.set_moment(message, name, row[name])
     return message
 
 
@@ -68,8 +69,8 @@ def filters(request: invitation_service_pb2.ListInvitationsRequest) -> dict[str,
     """Returns what a list request narrows by, the customer apart."""
     return {
         "state": request.state,
-        "dealer_id": common.uuid_or_none(request.dealer_id),
-        "plan_id": common.uuid_or_none(request.plan_id),
+        "dealer_id": fields.uuid_or_none(request.dealer_id),
+        "plan_id": fields.uuid_or_none(request.plan_id),
     }
 
 

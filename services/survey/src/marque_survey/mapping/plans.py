@@ -6,10 +6,10 @@ import uuid
 from typing import Any
 
 from marque.survey.v1 import survey_plan_pb2, survey_plan_service_pb2
+from servicekit import fields
 from servicekit.db.base import etag_of
 from servicekit.errors import InvalidArgument
 
-from marque_survey.mapping import common
 from marque_survey.rules import kinds
 
 _PLAIN = (
@@ -47,7 +47,7 @@ def new_plan(message: survey_plan_pb2.SurveyPlan) -> dict[str, Any]:
 def changes(request: survey_plan_service_pb2.UpdateSurveyPlanRequest) -> dict[str, Any]:
     """Returns the columns that an update names. Raises InvalidArgument."""
     message = request.plan
-    paths = common.masked_paths(message, request.update_mask, WRITABLE, "plan_id", "plan")
+    paths = fields.masked_paths(message, request.update_mask, WRITABLE, "plan_id", "plan")
     found = {path: getattr(message, path) or _DEFAULTS.get(path, getattr(message, path)) for path in paths}
     return {**found, "name": _name(message)} if "name" in found else found
 
@@ -67,13 +67,13 @@ def message_of(row: Any) -> survey_plan_pb2.SurveyPlan:
         etag=etag_of(row["version"]),
     )
     for name in ("create_time", "update_time"):
-        common.set_moment(message, name, row[name])
+        fields.set_moment(message, name, row[name])
     return message
 
 
 def rendered(model: Any) -> survey_plan_pb2.SurveyPlan:
     """Returns a plan that was written."""
-    return message_of(common.row_of(model))
+    return message_of(fields.row_of(model))
 
 
 def wave_message(row: Any) -> survey_plan_service_pb2.SurveyWave:
@@ -81,5 +81,5 @@ def wave_message(row: Any) -> survey_plan_service_pb2.SurveyWave:
     made = survey_plan_service_pb2.SurveyWave(
         questionnaire_id=str(row["questionnaire_id"]), number=row["number"], name=row["name"]
     )
-    common.set_moment(made, "start_time", row["start_time"])
+    fields.set_moment(made, "start_time", row["start_time"])
     return made

@@ -6,10 +6,10 @@ from typing import Any
 
 from google.protobuf import json_format
 from marque.survey.v1 import questionnaire_pb2, questionnaire_service_pb2
+from servicekit import fields
 from servicekit.db.base import etag_of
 from servicekit.errors import FieldViolation, InvalidArgument
 
-from marque_survey.mapping import common
 from marque_survey.rules import document as rules
 
 _MOMENTS = ("publish_time", "create_time", "update_time")
@@ -41,7 +41,7 @@ def changes(request: questionnaire_service_pb2.UpdateQuestionnaireRequest) -> di
     message = request.questionnaire
     found: dict[str, Any] = {}
     writable = ("name", "document")
-    for path in common.masked_paths(message, request.update_mask, writable, "questionnaire_id", "questionnaire"):
+    for path in fields.masked_paths(message, request.update_mask, writable, "questionnaire_id", "questionnaire"):
         if path == "document":
             found[path] = kept(message.document, "questionnaire.document")
         elif not message.name.strip():
@@ -62,7 +62,7 @@ def message_of(row: Any) -> questionnaire_pb2.Questionnaire:
         etag=etag_of(row["version"]),
     )
     for name in _MOMENTS:
-        common.set_moment(message, name, row[name])
+        fields.set_moment(message, name, row[name])
     if (document := row.get("document")) is not None:
         message.document.CopyFrom(document_message(document))
     return message
@@ -75,4 +75,4 @@ def document_message(document: dict[str, Any]) -> questionnaire_pb2.Questionnair
 
 def rendered(model: Any) -> questionnaire_pb2.Questionnaire:
     """Returns a questionnaire that was written."""
-    return message_of(common.row_of(model))
+    return message_of(fields.row_of(model))

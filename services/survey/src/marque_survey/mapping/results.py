@@ -9,9 +9,9 @@ from typing import Any
 import orjson
 from google.type import date_pb2
 from marque.survey.v1 import survey_result_service_pb2 as rpc
+from servicekit import fields
 from servicekit.errors import FieldViolation, InvalidArgument
 
-from marque_survey.mapping import common
 from marque_survey.rules import kinds
 from marque_survey.rules.drivers import Driver
 from marque_survey.rules.ranking import Group, Place
@@ -29,10 +29,10 @@ def filters(request: Any) -> dict[str, Any]:
     return {
         "measure": request.measure,
         "weight_set_id": uuid.UUID(request.weight_set_id or NO_SET),
-        "questionnaire_id": common.uuid_or_none(request.questionnaire_id),
-        "dealer_id": common.uuid_or_none(getattr(request, "dealer_id", "")),
-        "finish_time_from": common.as_moment(request, "finish_time_from"),
-        "finish_time_to": common.as_moment(request, "finish_time_to"),
+        "questionnaire_id": fields.uuid_or_none(request.questionnaire_id),
+        "dealer_id": fields.uuid_or_none(getattr(request, "dealer_id", "")),
+        "finish_time_from": fields.as_moment(request, "finish_time_from"),
+        "finish_time_to": fields.as_moment(request, "finish_time_to"),
         "region_code": getattr(request, "region_code", ""),
         "model": getattr(request, "model", ""),
     }
@@ -99,11 +99,11 @@ def alarm(row: Any) -> rpc.SurveyAlarm:
     made = rpc.SurveyAlarm(
         invitation_id=str(row["invitation_id"]),
         rules=row["rules"],
-        dealer_id=common.text(row["dealer_id"]),
+        dealer_id=fields.text(row["dealer_id"]),
         about_handling=row["about_handling"],
-        case_id=common.text(row["case_id"]),
+        case_id=fields.text(row["case_id"]),
     )
-    common.set_moment(made, "raise_time", row["raise_time"])
+    fields.set_moment(made, "raise_time", row["raise_time"])
     return made
 
 
@@ -117,7 +117,7 @@ def new_set(message: rpc.WeightSet) -> dict[str, Any]:
     return {
         "kind": message.kind,
         "market": message.market,
-        "effective_date": common.as_day(message, "effective_date", "weight_set.effective_date"),
+        "effective_date": fields.as_day(message, "effective_date", "weight_set.effective_date"),
         "factors": factors,
         "minimum_percent": message.minimum_percent or MINIMUM_PERCENT,
         "source": message.source.strip(),
@@ -138,5 +138,5 @@ def set_message(row: Any) -> rpc.WeightSet:
     )
     for factor, weight in factors.items():
         made.weights.add(factor=factor, weight=weight)
-    common.set_moment(made, "create_time", row["create_time"])
+    fields.set_moment(made, "create_time", row["create_time"])
     return made

@@ -9,12 +9,12 @@ from typing import Any
 
 import asyncpg
 import sqlalchemy as sa
+from servicekit.db import query
 from servicekit.db.engine import Reader
 from servicekit.paging import Page
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marque_survey.models import CallAttempt, CallTask, Invitation
-from marque_survey.repository import query
 from marque_survey.repository.scope import Scope
 
 _COLUMNS = ", ".join(column.name for column in CallTask.__table__.columns)

@@ -9,12 +9,13 @@ from typing import Any
 
 import orjson
 import sqlalchemy as sa
+from servicekit.db import query
 from servicekit.db.engine import Reader
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marque_survey.models import Invitation, SurveyFactor, SurveyScore, SurveyText
-from marque_survey.repository import query, results
+from marque_survey.repository import results
 from marque_survey.repository.scope import EVERYTHING, Scope
 from marque_survey.rules import kinds, signs
 from marque_survey.rules.drivers import DEALER_ROWS, MOST_ROWS, Rated

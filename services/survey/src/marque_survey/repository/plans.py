@@ -9,6 +9,7 @@ from typing import Any
 
 import asyncpg
 import sqlalchemy as sa
+from servicekit.db import query
 from servicekit.db.engine import Reader
 from servicekit.db.tables import known_dealers
 from servicekit.paging import Page
@@ -16,7 +17,6 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marque_survey.models import Questionnaire, SurveyPlan, SurveyQuota, SurveyWave
-from marque_survey.repository import query
 
 _COLUMNS = ", ".join(column.name for column in SurveyPlan.__table__.columns)
 _quotas: sa.Table = SurveyQuota.__table__  # type: ignore[assignment]

@@ -8,12 +8,12 @@ from typing import Any
 import asyncpg
 import orjson
 import sqlalchemy as sa
+from servicekit.db import query
 from servicekit.db.engine import Reader
 from servicekit.paging import Page
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marque_survey.models import Questionnaire, QuestionnaireVersion
-from marque_survey.repository import query
 
 _PLAIN = "questionnaire_id, version, name, state, number, changed, publish_time, create_time, update_time"
 _DRAFT = f"SELECT {_PLAIN}, document::text AS document FROM questionnaires WHERE questionnaire_id = $1"  # noqa: S608 - our own words

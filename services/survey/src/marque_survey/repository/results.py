@@ -9,13 +9,13 @@ from typing import Any
 
 import asyncpg
 import sqlalchemy as sa
+from servicekit.db import query
 from servicekit.db.engine import Reader
 from servicekit.paging import Page
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marque_survey.models import Invitation, QuestionnaireVersion, SurveyAlarm, SurveyScore, WeightSet
-from marque_survey.repository import query
 from marque_survey.repository.scope import Scope
 from marque_survey.rules import kinds
 from marque_survey.rules.ranking import Group

@@ -5,9 +5,10 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+from servicekit.db import query
 from servicekit.db.engine import Reader
 
-from marque_survey.repository import query, results
+from marque_survey.repository import results
 from marque_survey.repository.scope import Scope
 from marque_survey.rules import kinds
 from marque_survey.rules.scores import NO_SET

@@ -7,7 +7,9 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from marque.vehicle.v1 import appointment_service_pb2
+from servicekit import fields
 from servicekit.db.base import now
+from servicekit.db.query import Order
 from servicekit.db.uow import Work
 from servicekit.errors import Unavailable
 from servicekit.paging import moment, page_key, page_of
@@ -17,11 +19,9 @@ from marque_vehicle.api.scoping import customers_of, dealer_of
 from marque_vehicle.clients import Calendars, Customers
 from marque_vehicle.errors import AppointmentNotFound, HolidaysNotKnown, VehicleNotFound
 from marque_vehicle.mapping import appointments as mapping
-from marque_vehicle.mapping import common
 from marque_vehicle.repository import appointments as repository
 from marque_vehicle.repository import diary, vehicles
 from marque_vehicle.repository import scope as scopes
-from marque_vehicle.repository.query import order_of
 from marque_vehicle.rules import days, vins
 from marque_vehicle.rules import diary as rules
 from marque_vehicle.usecases import appointments as usecases
@@ -43,7 +43,7 @@ class AppointmentApi:
     async def ListAppointmentSlots(self, request: Any, call: Call) -> Any:
         reader = self._work.reader
         length = usecases.length_of(request.duration_minutes, "duration_minutes")
-        first = common.as_day(request, "from_date")
+        first = fields.as_day(request, "from_date")
         scope = await scopes.visible_to(reader, call.principal)
         dealer, zone = await self._station(scope, request.dealer_id, "dealer_id")
         hours = await self._hours(dealer, zone)
@@ -87,7 +87,7 @@ class AppointmentApi:
 
     async def ListAppointments(self, request: Any, call: Call) -> Any:
         reader, page = self._work.reader, page_of(request)
-        order = order_of(request.order_by, "start_time", "appointment_id")
+        order = Order.of(request.order_by, "start_time", "appointment_id")
         after = page_key(page, moment, uuid.UUID)
         filters = {**mapping.filters(request), "vin": vins.tidy(request.vin)}
         scope = await scopes.visible_to(reader, call.principal)
@@ -102,7 +102,7 @@ class AppointmentApi:
         )
 
     async def MoveAppointment(self, request: Any, call: Call) -> Any:
-        start = common.as_moment(request, "start_time")
+        start = fields.as_moment(request, "start_time")
         assert start is not None  # the contract requires it
         usecases.length_of(request.duration_minutes, "duration_minutes")
         usecases.check_time(start, now(), "start_time")
@@ -116,7 +116,7 @@ class AppointmentApi:
             appointment_id=row["appointment_id"],
             start=start,
             minutes=request.duration_minutes,
-            adviser_id=common.uuid_or_none(request.adviser_resource_id),
+            adviser_id=fields.uuid_or_none(request.adviser_resource_id),
             etag=request.etag,
         )
 
@@ -134,7 +134,7 @@ class AppointmentApi:
             uow=self._work(call, mapping.rendered(call)),
             scope=await scopes.visible_to(self._work.reader, call.principal),
             appointment_id=uuid.UUID(request.appointment_id),
-            repair_order_id=common.uuid_or_none(request.repair_order_id),
+            repair_order_id=fields.uuid_or_none(request.repair_order_id),
             km=request.odometer_km,
             etag=request.etag,
         )

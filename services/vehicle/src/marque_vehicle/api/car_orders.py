@@ -7,6 +7,8 @@ import uuid
 from typing import Any
 
 from marque.vehicle.v1 import car_order_service_pb2
+from servicekit import fields
+from servicekit.db.query import Order
 from servicekit.db.uow import Work
 from servicekit.paging import moment, page_key, page_of
 from servicekit.rpc.call import Call
@@ -15,11 +17,9 @@ from marque_vehicle.api.scoping import customers_of, dealer_of, id_of
 from marque_vehicle.clients import Customers
 from marque_vehicle.errors import CarOrderNotFound
 from marque_vehicle.mapping import car_orders as mapping
-from marque_vehicle.mapping import common
 from marque_vehicle.repository import car_orders as repository
 from marque_vehicle.repository import plant_messages
 from marque_vehicle.repository import scope as scopes
-from marque_vehicle.repository.query import order_of
 from marque_vehicle.rules import vins
 from marque_vehicle.usecases import car_orders as usecases
 
@@ -50,7 +50,7 @@ class CarOrderApi:
 
     async def ListCarOrders(self, request: Any, call: Call) -> Any:
         reader, page = self._work.reader, page_of(request)
-        order = order_of(request.order_by, "update_time desc", "order_id")
+        order = Order.of(request.order_by, "update_time desc", "order_id")
         after = page_key(page, moment, uuid.UUID)
         scope = await scopes.visible_to(reader, call.principal)
         if scope.nothing:
@@ -92,7 +92,7 @@ class CarOrderApi:
             scope=scope,
             order_id=uuid.UUID(request.order_id),
             stage=request.stage,
-            reached=common.as_moment(request, "reach_time"),
+            reached=fields.as_moment(request, "reach_time"),
             etag=request.etag,
         )
 

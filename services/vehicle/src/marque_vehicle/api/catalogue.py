@@ -6,7 +6,9 @@ from datetime import date
 from typing import Any
 
 from marque.vehicle.v1 import catalogue_service_pb2
+from servicekit import fields
 from servicekit.db.base import now
+from servicekit.db.query import json_of
 from servicekit.db.uow import Work
 from servicekit.errors import InvalidArgument, PermissionDenied
 from servicekit.paging import page_key, page_of
@@ -14,7 +16,6 @@ from servicekit.rpc.call import Call
 
 from marque_vehicle.errors import CatalogueModelNotFound
 from marque_vehicle.mapping import catalogue as mapping
-from marque_vehicle.mapping import common
 from marque_vehicle.repository import catalogue as repository
 from marque_vehicle.rules import catalogue as rules
 from marque_vehicle.usecases import catalogue as usecases
@@ -68,7 +69,7 @@ class CatalogueApi:
         prices = await repository.prices_on(reader, list(models), request.market, day)
         found = []
         for code, trim_code in asked:
-            trims = common.json_of(models[code]["trims"]) if code in models else ()
+            trims = json_of(models[code]["trims"]) if code in models else ()
             trim = next((one for one in trims if one["trim_code"] == trim_code and rules.is_offered(one, day)), None)
             if trim is None:
                 raise CatalogueModelNotFound()
@@ -80,7 +81,7 @@ class CatalogueApi:
         row = await repository.get_model(reader, request.model_code)
         if row is None or mapping.offered(row, day, {}) is None:
             raise CatalogueModelNotFound()
-        trims, options = common.json_of(row["trims"]), common.json_of(row["options"])
+        trims, options = json_of(row["trims"]), json_of(row["options"])
         chosen = list(request.option_codes)
         problems = rules.check(trims, options, row["required_groups"], request.trim_code, chosen, day)
         held = await repository.prices_on(reader, [request.model_code], request.market, day)
@@ -106,7 +107,7 @@ class CatalogueApi:
 def _day(request: Any, call: Call) -> date:
     """The day asked for. What is to come is told to the maker's own only: a price that is not yet public would be by its day."""
     today = now().date()
-    day = common.as_day(request, "date") or today
+    day = fields.as_day(request, "date") or today
     if day > today and not call.principal.may(_LOOKS_AHEAD):
         raise InvalidArgument.of("date", "DATE_IN_FUTURE", "Give a day that is not in the future.")
     return day

@@ -7,12 +7,12 @@ from datetime import date
 from typing import Any
 
 from marque.vehicle.v1 import channel_day_service_pb2
+from servicekit import fields
 from servicekit.db.uow import Work
 from servicekit.paging import page_key, page_of
 from servicekit.rpc.call import Call
 
 from marque_vehicle.mapping import car_orders as mapping
-from marque_vehicle.mapping import common
 from marque_vehicle.repository import channel_days as repository
 from marque_vehicle.repository import scope as scopes
 
@@ -30,8 +30,8 @@ class ChannelDayApi:
         after = page_key(page, date.fromisoformat, uuid.UUID, str)
         filters = {
             "dealer_id": request.dealer_id,
-            "date_from": common.as_day(request, "date_from"),
-            "date_to": common.as_day(request, "date_to"),
+            "date_from": fields.as_day(request, "date_from"),
+            "date_to": fields.as_day(request, "date_to"),
         }
         scope = await scopes.visible_to(self._work.reader, call.principal)
         rows = await repository.list_days(self._work.reader, scope, filters, page, after)

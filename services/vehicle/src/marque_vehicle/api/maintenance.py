@@ -7,13 +7,13 @@ from datetime import date
 from typing import Any
 
 from marque.vehicle.v1 import maintenance_service_pb2 as messages
+from servicekit import fields
 from servicekit.db.base import now
 from servicekit.db.uow import Work
 from servicekit.paging import page_key, page_of
 from servicekit.rpc.call import Call
 
 from marque_vehicle.errors import MaintenanceNotPlanned, VehicleNotFound
-from marque_vehicle.mapping import common
 from marque_vehicle.mapping import maintenance as mapping
 from marque_vehicle.repository import maintenance as repository
 from marque_vehicle.repository import milestones, odometer, vehicles
@@ -66,7 +66,7 @@ class MaintenanceApi:
         after = page_key(page, date.fromisoformat, str)
         span = mapping.span(request, today, self._notice_days)
         scope = await scopes.visible_to(self._work.reader, call.principal)
-        dealer = common.uuid_or_none(request.dealer_id)
+        dealer = fields.uuid_or_none(request.dealer_id)
         rows = await repository.list_dues(self._work.reader, scope, dealer, span, page, after)
         shown, token = page.cut(rows, lambda row: (row["due_date"].isoformat(), row["vin"]))
         dues = [mapping.due_message(row, today, self._notice_days) for row in shown]
@@ -76,7 +76,7 @@ class MaintenanceApi:
         page = page_of(request)
         after = page_key(page, uuid.UUID, int, int)
         scope = await scopes.visible_to(self._work.reader, call.principal)
-        dealer = common.uuid_or_none(request.dealer_id)
+        dealer = fields.uuid_or_none(request.dealer_id)
         rows = await milestones.list_returns(self._work.reader, scope, dealer, page, after)
         shown, token = page.cut(rows, lambda row: (str(row["dealer_id"]), row["service_number"], row["milestone_km"]))
         returns = [mapping.return_message(row) for row in shown]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from marque.vehicle.v1 import odometer_service_pb2
+from servicekit import fields
 from servicekit.db.uow import Work
 from servicekit.rpc.call import Call
 
 from marque_vehicle.errors import VehicleNotFound
-from marque_vehicle.mapping import common
 from marque_vehicle.mapping import odometer as mapping
 from marque_vehicle.repository import odometer as repository
 from marque_vehicle.repository import scope as scopes
@@ -34,7 +34,7 @@ class OdometerApi:
             scope=await scopes.visible_to(self._work.reader, call.principal),
             vin=vin,
             km=request.odometer_km,
-            moment=common.as_moment(request, "read_time"),
+            moment=fields.as_moment(request, "read_time"),
             replaced=request.odometer_replaced,
         )
 

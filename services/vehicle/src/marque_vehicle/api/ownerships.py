@@ -6,7 +6,9 @@ import uuid
 from typing import Any
 
 from marque.vehicle.v1 import ownership_service_pb2
+from servicekit import fields
 from servicekit.db.base import now
+from servicekit.db.query import Order
 from servicekit.db.uow import Work
 from servicekit.errors import FieldViolation
 from servicekit.paging import moment, page_key, page_of
@@ -15,12 +17,10 @@ from servicekit.rpc.call import Call
 from marque_vehicle.api.scoping import customers_of
 from marque_vehicle.clients import Customers
 from marque_vehicle.errors import FilterMissing, OwnershipNotFound, VehicleNotFound
-from marque_vehicle.mapping import common
 from marque_vehicle.mapping import ownerships as mapping
 from marque_vehicle.repository import ownerships as repository
 from marque_vehicle.repository import scope as scopes
 from marque_vehicle.repository import vehicles
-from marque_vehicle.repository.query import order_of
 from marque_vehicle.rules import vins
 from marque_vehicle.usecases import ownerships as usecases
 
@@ -44,7 +44,7 @@ class OwnershipApi:
 
     async def TransferOwnership(self, request: Any, call: Call) -> Any:
         reader, ownership_id = self._work.reader, uuid.UUID(request.ownership_id)
-        transferred = common.as_moment(request, "transfer_time")
+        transferred = fields.as_moment(request, "transfer_time")
         assert transferred is not None  # the contract requires it
         scope = await scopes.visible_to(reader, call.principal)
         vin = await repository.vin_of(reader, scope, ownership_id)
@@ -68,7 +68,7 @@ class OwnershipApi:
         )
 
     async def EndOwnership(self, request: Any, call: Call) -> Any:
-        ownership_id, ended = uuid.UUID(request.ownership_id), common.as_moment(request, "valid_end_time")
+        ownership_id, ended = uuid.UUID(request.ownership_id), fields.as_moment(request, "valid_end_time")
         assert ended is not None  # the contract requires it
         scope = await scopes.visible_to(self._work.reader, call.principal)
         vin = await repository.vin_of(self._work.reader, scope, ownership_id)
@@ -92,9 +92,9 @@ class OwnershipApi:
                 ]
             )
         reader, page = self._work.reader, page_of(request)
-        order = order_of(request.order_by, "valid_start_time desc", "ownership_id", {"valid_start_time": "valid_from"})
+        order = Order.of(request.order_by, "valid_start_time desc", "ownership_id", {"valid_start_time": "valid_from"})
         after = page_key(page, moment, uuid.UUID)
-        valid, known = common.as_moment(request, "valid_time"), common.as_moment(request, "known_time")
+        valid, known = fields.as_moment(request, "valid_time"), fields.as_moment(request, "known_time")
         scope = await scopes.visible_to(reader, call.principal)
         customers = await customers_of(reader, request.customer_id)
         if scope.nothing or (scope.customers and customers and not set(customers) & set(scope.customers)):
@@ -111,8 +111,8 @@ class OwnershipApi:
 
     async def GetOwnersAt(self, request: Any, call: Call) -> Any:
         reader, present = self._work.reader, now()
-        valid = common.as_moment(request, "valid_time") or present
-        known = common.as_moment(request, "known_time")
+        valid = fields.as_moment(request, "valid_time") or present
+        known = fields.as_moment(request, "known_time")
         if known is not None:
             usecases.check_past(known, present, "known_time")
         scope = await scopes.visible_to(reader, call.principal)

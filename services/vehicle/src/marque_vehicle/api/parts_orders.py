@@ -6,18 +6,18 @@ import uuid
 from typing import Any
 
 from marque.vehicle.v1 import parts_order_service_pb2
+from servicekit import fields
 from servicekit.db.base import now
+from servicekit.db.query import Order
 from servicekit.db.uow import Work
 from servicekit.paging import moment, page_key, page_of
 from servicekit.rpc.call import Call
 
 from marque_vehicle.api.scoping import dealer_of
 from marque_vehicle.errors import PartsOrderNotFound
-from marque_vehicle.mapping import common
 from marque_vehicle.mapping import parts_orders as mapping
 from marque_vehicle.repository import parts_orders as repository
 from marque_vehicle.repository import scope as scopes
-from marque_vehicle.repository.query import order_of
 from marque_vehicle.usecases import parts_orders as usecases
 
 
@@ -44,7 +44,7 @@ class PartsOrderApi:
         return mapping.order_message(row)
 
     async def ListPartsOrders(self, request: Any, call: Call) -> Any:
-        page, order = page_of(request), order_of(request.order_by, "order_time desc", "parts_order_id")
+        page, order = page_of(request), Order.of(request.order_by, "order_time desc", "parts_order_id")
         after = page_key(page, moment, uuid.UUID)
         scope = await scopes.visible_to(self._work.reader, call.principal)
         rows = await repository.list_orders(self._work.reader, scope, mapping.filters(request), order, page, after)
@@ -54,12 +54,12 @@ class PartsOrderApi:
         )
 
     async def PromisePartsOrder(self, request: Any, call: Call) -> Any:
-        day = common.as_day(request, "promised_date")
+        day = fields.as_day(request, "promised_date")
         assert day is not None  # the contract requires it
         return await usecases.promise(**await self._named(request, call), day=day)
 
     async def ReceivePartsOrder(self, request: Any, call: Call) -> Any:
-        arrived = common.as_moment(request, "arrive_time")
+        arrived = fields.as_moment(request, "arrive_time")
         return await usecases.receive(**await self._named(request, call), moment=arrived)
 
     async def CancelPartsOrder(self, request: Any, call: Call) -> Any:
@@ -70,7 +70,7 @@ class PartsOrderApi:
         after = page_key(page, uuid.UUID)
         first, last = mapping.span(request, now().date())
         scope = await scopes.visible_to(self._work.reader, call.principal)
-        dealer = common.uuid_or_none(request.dealer_id)
+        dealer = fields.uuid_or_none(request.dealer_id)
         rows = await repository.fill_rates(self._work.reader, scope, dealer, first, last, page, after)
         shown, token = page.cut(rows, lambda row: (str(row["dealer_id"]),))
         return parts_order_service_pb2.ListPartsFillRatesResponse(

@@ -6,20 +6,20 @@ import uuid
 from typing import Any
 
 from marque.vehicle.v1 import recall_service_pb2
+from servicekit import fields
 from servicekit.db.base import now
+from servicekit.db.query import Order
 from servicekit.db.uow import Work
 from servicekit.paging import moment, page_key, page_of
 from servicekit.rpc.call import Call
 
 from marque_vehicle.api.scoping import id_of
 from marque_vehicle.errors import RecallNotFound
-from marque_vehicle.mapping import common
 from marque_vehicle.mapping import recall_reports as recall_files
 from marque_vehicle.mapping import recalls as mapping
 from marque_vehicle.repository import recall_models
 from marque_vehicle.repository import recalls as repository
 from marque_vehicle.repository import scope as scopes
-from marque_vehicle.repository.query import order_of
 from marque_vehicle.rules import vins
 from marque_vehicle.usecases import recall_reports
 from marque_vehicle.usecases import recalls as usecases
@@ -42,7 +42,7 @@ class RecallApi:
         return mapping.recall_message(row, await repository.scopes_of(self._work.reader, row["recall_id"]))
 
     async def ListRecalls(self, request: Any, call: Call) -> Any:
-        page, order = page_of(request), order_of(request.order_by, "update_time desc", "recall_id")
+        page, order = page_of(request), Order.of(request.order_by, "update_time desc", "recall_id")
         after = page_key(page, moment if order.column == "update_time" else str, uuid.UUID)
         scope = await scopes.visible_to(self._work.reader, call.principal)
         rows = await repository.list_recalls(self._work.reader, scope, request.state, request.code, order, page, after)
@@ -83,7 +83,7 @@ class RecallApi:
         scope, row = await self._seen(request, call)
         rows = await repository.list_cars(
             self._work.reader, scope, row["recall_id"], request.scope_version or row["scope_version"], request.state,
-            common.uuid_or_none(request.dealer_id), page, after,
+            fields.uuid_or_none(request.dealer_id), page, after,
         )  # fmt: skip
         shown, token = page.cut(rows, lambda row: (row["vin"],))
         return recall_service_pb2.ListRecallVehiclesResponse(
@@ -106,7 +106,7 @@ class RecallApi:
             recall_id=uuid.UUID(request.recall_id),
             vin=vins.tidy(request.vin),
             kind=request.kind,
-            remedied=common.as_moment(request, "remedy_time"),
+            remedied=fields.as_moment(request, "remedy_time"),
         )
 
     async def GetRecallCompletion(self, request: Any, call: Call) -> Any:
@@ -119,7 +119,7 @@ class RecallApi:
     async def ListRecallOwners(self, request: Any, call: Call) -> Any:
         page = page_of(request)
         after = page_key(page, str)
-        valid = common.as_moment(request, "valid_time") or now()
+        valid = fields.as_moment(request, "valid_time") or now()
         _, row = await self._seen(request, call)
         rows = await repository.list_owners(
             self._work.reader, row["recall_id"], row["scope_version"], valid, request.state, page, after,
@@ -139,14 +139,14 @@ class RecallApi:
             recall_id=uuid.UUID(request.recall_id),
             vin=vins.tidy(request.vin),
             reason=request.reason,
-            found=common.as_moment(request, "found_time"),
+            found=fields.as_moment(request, "found_time"),
         )
 
     async def GetRecallReport(self, request: Any, call: Call) -> Any:
         scope, row = await self._seen(request, call)
         if not scope.everything:  # a station has its part of a recall; the authority is told the whole
             raise RecallNotFound()
-        until = common.as_day(request, "until_date")
+        until = fields.as_day(request, "until_date")
         found = await recall_reports.figures(self._work.reader, row, request.authority, until, now())
         return recall_files.report(request.authority, *found)
 

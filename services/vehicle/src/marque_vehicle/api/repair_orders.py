@@ -6,6 +6,8 @@ import uuid
 from typing import Any
 
 from marque.vehicle.v1 import repair_order_service_pb2
+from servicekit import fields
+from servicekit.db.query import Order
 from servicekit.db.uow import Work
 from servicekit.paging import moment, page_key, page_of
 from servicekit.roles import COMMERCIAL, NARRATIVE, PERSON, visible_classes
@@ -15,11 +17,10 @@ from servicekit.rpc.hidden import merges_hidden
 from marque_vehicle.api.scoping import customers_of, dealer_of
 from marque_vehicle.clients import Customers
 from marque_vehicle.errors import RepairOrderNotFound
-from marque_vehicle.mapping import common
 from marque_vehicle.mapping import repair_orders as mapping
+from marque_vehicle.mapping import sums
 from marque_vehicle.repository import repair_orders as repository
 from marque_vehicle.repository import scope as scopes
-from marque_vehicle.repository.query import order_of
 from marque_vehicle.rules import vins
 from marque_vehicle.usecases import repair_orders as usecases
 from marque_vehicle.usecases import warranty_claims
@@ -64,7 +65,7 @@ class RepairOrderApi:
 
     async def ListRepairOrders(self, request: Any, call: Call) -> Any:
         reader, page = self._work.reader, page_of(request)
-        order = order_of(request.order_by, "open_time desc", "repair_order_id")
+        order = Order.of(request.order_by, "open_time desc", "repair_order_id")
         after = page_key(page, moment, uuid.UUID)
         filters = {**mapping.filters(request), "vin": vins.tidy(request.vin)}
         scope = await scopes.visible_to(reader, call.principal)
@@ -101,22 +102,22 @@ class RepairOrderApi:
             scope=scope,
             repair_order_id=uuid.UUID(request.repair_order_id),
             stage=request.stage,
-            reached=common.as_moment(request, "reach_time"),
-            promised=common.as_moment(request, "promised_time"),
+            reached=fields.as_moment(request, "reach_time"),
+            promised=fields.as_moment(request, "promised_time"),
             told_owner=request.told_owner,
             etag=request.etag,
             entry=mapping.stage_entry,
         )
 
     async def CloseRepairOrder(self, request: Any, call: Call) -> Any:
-        currency = common.Currency()
+        currency = sums.Currency()
         lines = mapping.lines_of(request.lines, currency, "lines")
         scope = await scopes.visible_to(self._work.reader, call.principal)
         return await usecases.close_repair_order(
             uow=self._work(call, mapping.rendered(call)),
             scope=scope,
             repair_order_id=uuid.UUID(request.repair_order_id),
-            closed=common.as_moment(request, "close_time"),
+            closed=fields.as_moment(request, "close_time"),
             odometer_out_km=request.odometer_out_km,
             lines=lines,
             currency=currency.code,

@@ -8,6 +8,8 @@ from typing import Any
 
 import grpc.aio
 from marque.vehicle.v1 import roadside_service_pb2
+from servicekit import fields
+from servicekit.db.query import Order
 from servicekit.db.uow import Work
 from servicekit.errors import Unavailable
 from servicekit.paging import moment, page_key, page_of
@@ -15,11 +17,9 @@ from servicekit.rpc.call import Call
 
 from marque_vehicle.clients import Customers, Nearest
 from marque_vehicle.errors import DealerNotFound, RoadsideCaseNotFound, RoadsideNobodyNear, RoadsidePlaceMissing
-from marque_vehicle.mapping import common
 from marque_vehicle.mapping import roadside as mapping
 from marque_vehicle.repository import roadside as repository
 from marque_vehicle.repository import scope as scopes
-from marque_vehicle.repository.query import order_of
 from marque_vehicle.usecases import roadside as usecases
 
 
@@ -62,7 +62,7 @@ class RoadsideApi:
         return mapping.case_for(call)(await self._seen(request, call))
 
     async def ListRoadsideCases(self, request: Any, call: Call) -> Any:
-        page, order = page_of(request), order_of(request.order_by, "request_time desc", "case_id")
+        page, order = page_of(request), Order.of(request.order_by, "request_time desc", "case_id")
         after = page_key(page, moment, uuid.UUID)
         scope = await scopes.visible_to(self._work.reader, call.principal)
         if scope.nothing:
@@ -96,7 +96,7 @@ class RoadsideApi:
         return await usecases.finish(
             **await self._named(request, call),
             outcome=request.outcome,
-            repair_order_id=common.uuid_or_none(request.repair_order_id),
+            repair_order_id=fields.uuid_or_none(request.repair_order_id),
             km=request.odometer_km,
         )
 

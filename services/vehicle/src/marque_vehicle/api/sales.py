@@ -8,6 +8,7 @@ from typing import Any
 
 from marque.vehicle.v1 import sale_service_pb2
 from servicekit.db.base import now
+from servicekit.db.query import Order
 from servicekit.db.uow import Work
 from servicekit.paging import moment, page_key, page_of
 from servicekit.rpc.call import Call
@@ -18,7 +19,6 @@ from marque_vehicle.errors import SaleNotFound
 from marque_vehicle.mapping import sales as mapping
 from marque_vehicle.repository import sales as repository
 from marque_vehicle.repository import scope as scopes
-from marque_vehicle.repository.query import order_of
 from marque_vehicle.rules import days, vins
 from marque_vehicle.usecases import sales as usecases
 from marque_vehicle.usecases.vehicles import check_vin
@@ -59,7 +59,7 @@ class SaleApi:
 
     async def ListSales(self, request: Any, call: Call) -> Any:
         reader, page = self._work.reader, page_of(request)
-        order = order_of(request.order_by, "invoice_date desc", "sale_id")
+        order = Order.of(request.order_by, "invoice_date desc", "sale_id")
         after = page_key(page, date.fromisoformat if order.column == "invoice_date" else moment, uuid.UUID)
         filters = {**mapping.sale_filters(request), "vin": vins.tidy(request.vin)}
         scope = await scopes.visible_to(reader, call.principal)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from servicekit.db.engine import Reader
 from servicekit.errors import DomainError, InvalidArgument
+from servicekit.scope import family
 
 from marque_vehicle.errors import DealerNotFound
 from marque_vehicle.repository import scope as scopes
@@ -39,4 +40,4 @@ def id_of(value: str, missing: DomainError) -> uuid.UUID:
 
 async def customers_of(reader: Reader, named: str) -> Sequence[uuid.UUID]:
     """Returns all ids of a customer that a filter names; empty for none."""
-    return await scopes.family(reader, uuid.UUID(named)) if named else ()
+    return await family(reader, uuid.UUID(named)) if named else ()

@@ -6,6 +6,7 @@ import uuid
 from typing import Any
 
 from marque.vehicle.v1 import service_resource_service_pb2
+from servicekit.db.query import Order
 from servicekit.db.uow import Work
 from servicekit.paging import moment, page_key, page_of
 from servicekit.rpc.call import Call
@@ -15,7 +16,6 @@ from marque_vehicle.errors import ServiceResourceNotFound
 from marque_vehicle.mapping import service_resources as mapping
 from marque_vehicle.repository import diary as repository
 from marque_vehicle.repository import scope as scopes
-from marque_vehicle.repository.query import order_of
 from marque_vehicle.usecases import service_resources as usecases
 
 
@@ -48,7 +48,7 @@ class ServiceResourceApi:
 
     async def ListServiceResources(self, request: Any, call: Call) -> Any:
         reader, page = self._work.reader, page_of(request)
-        order = order_of(request.order_by, "name", "resource_id")
+        order = Order.of(request.order_by, "name", "resource_id")
         after = page_key(page, str if order.column == "name" else moment, uuid.UUID)
         scope = await scopes.visible_to(reader, call.principal)
         if not (scope.everything or scope.dealers):

@@ -6,7 +6,9 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from marque.vehicle.v1 import vehicle_service_pb2
+from servicekit import fields
 from servicekit.db.base import now
+from servicekit.db.query import Order
 from servicekit.db.uow import Work
 from servicekit.errors import InvalidArgument
 from servicekit.paging import moment, page_key, page_of
@@ -16,12 +18,11 @@ from tradekit import search
 
 from marque_vehicle.api.scoping import customers_of
 from marque_vehicle.errors import VehicleNotFound
-from marque_vehicle.mapping import common, history
+from marque_vehicle.mapping import history
 from marque_vehicle.mapping import vehicles as mapping
 from marque_vehicle.repository import history as history_rows
 from marque_vehicle.repository import scope as scopes
 from marque_vehicle.repository import vehicles as repository
-from marque_vehicle.repository.query import order_of
 from marque_vehicle.rules import vins
 from marque_vehicle.usecases import vehicles as usecases
 
@@ -58,7 +59,7 @@ class VehicleApi:
 
     async def ListVehicles(self, request: Any, call: Call) -> Any:
         reader = self._work.reader
-        page, order = page_of(request), order_of(request.order_by, "update_time desc", "vin")
+        page, order = page_of(request), Order.of(request.order_by, "update_time desc", "vin")
         readers = (moment, str) if order.column == "update_time" else (str, str)
         after = page_key(page, *readers)
         scope = await scopes.visible_to(reader, call.principal)
@@ -92,8 +93,8 @@ class VehicleApi:
         size = request.page_size or _SEARCH_SIZE
         answer = vehicle_service_pb2.SearchVehiclesResponse(truncated=cut or len(rows) > size)
         render, text = mapping.vehicle_for(call), vins.tidy(request.query)
-        for score, row, fields in sorted(_scored(rows, text), key=lambda one: (-one[0], one[1]["vin"]))[:size]:
-            answer.results.add(vehicle=render(row, persons=row["related"]), score=score, matched_fields=fields)
+        for score, row, matched in sorted(_scored(rows, text), key=lambda one: (-one[0], one[1]["vin"]))[:size]:
+            answer.results.add(vehicle=render(row, persons=row["related"]), score=score, matched_fields=matched)
         return answer
 
     async def UpdateVehicle(self, request: Any, call: Call) -> Any:
@@ -128,7 +129,7 @@ class VehicleApi:
         return mapping.suggestions(found, rows, vins.MAX_NEAR_MISSES)
 
     async def ExportVehicles(self, request: Any, call: Call) -> AsyncIterator[Any]:
-        changed_after, cursor = common.as_moment(request, "updated_after_time"), vins.tidy(request.cursor)
+        changed_after, cursor = fields.as_moment(request, "updated_after_time"), vins.tidy(request.cursor)
         while True:
             rows = await repository.export(self._work.reader, cursor, changed_after, EXPORT_SIZE)
             if not rows:

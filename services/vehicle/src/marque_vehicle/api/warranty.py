@@ -6,13 +6,13 @@ from datetime import date
 from typing import Any
 
 from marque.vehicle.v1 import warranty_service_pb2
+from servicekit import fields
 from servicekit.db.base import now
 from servicekit.db.uow import Work
 from servicekit.paging import page_key, page_of
 from servicekit.rpc.call import Call
 
 from marque_vehicle.errors import VehicleNotFound
-from marque_vehicle.mapping import common
 from marque_vehicle.mapping import warranty as mapping
 from marque_vehicle.repository import scope as scopes
 from marque_vehicle.repository import vehicles
@@ -45,7 +45,7 @@ class WarrantyApi:
 
     async def CheckCoverage(self, request: Any, call: Call) -> Any:
         reader = self._work.reader
-        day = common.as_day(request, "date") or now().date()
+        day = fields.as_day(request, "date") or now().date()
         scope = await scopes.visible_to(reader, call.principal)
         seen = await vehicles.get_vehicle(reader, scope, vins.tidy(request.vin))
         if seen is None:

@@ -6,6 +6,7 @@ import uuid
 from typing import Any
 
 from marque.vehicle.v1 import warranty_claim_service_pb2
+from servicekit.db.query import Order
 from servicekit.db.uow import Work
 from servicekit.paging import moment, page_key, page_of
 from servicekit.rpc.call import Call
@@ -15,7 +16,6 @@ from marque_vehicle.errors import WarrantyClaimNotFound
 from marque_vehicle.mapping import warranty_claims as mapping
 from marque_vehicle.repository import scope as scopes
 from marque_vehicle.repository import warranty_claims as repository
-from marque_vehicle.repository.query import order_of
 from marque_vehicle.usecases import warranty_claims as usecases
 
 _UNLIMITED = frozenset({"oem.manager", "oem.admin", "service"})
@@ -45,7 +45,7 @@ class WarrantyClaimApi:
         return mapping.claim_for(call)(row)
 
     async def ListWarrantyClaims(self, request: Any, call: Call) -> Any:
-        page, order = page_of(request), order_of(request.order_by, "submit_time desc", "claim_id")
+        page, order = page_of(request), Order.of(request.order_by, "submit_time desc", "claim_id")
         after = page_key(page, moment, uuid.UUID)
         scope = await scopes.visible_to(self._work.reader, call.principal)
         rows = await repository.list_claims(self._work.reader, scope, mapping.filters(request), order, page, after)

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from marque.vehicle.v1 import appointment_pb2, appointment_service_pb2
+from servicekit import fields
 from servicekit.db.base import etag_of
 from servicekit.masking import show
 from servicekit.roles import visible_classes
 from servicekit.rpc.call import Call
 
-from marque_vehicle.mapping import common
 from marque_vehicle.models import Appointment
 from marque_vehicle.rules.diary import ADVISER, BAY, LOAN_CAR, MAX_SLOTS, Hours, Slot
 
@@ -22,17 +22,17 @@ def booking(message: appointment_pb2.Appointment) -> dict[str, Any]:
     """Returns the columns of a new appointment, without station, car, customer and end. Raises InvalidArgument."""
     return {
         "kind": message.kind,
-        "start_time": common.as_moment(message, "start_time", "appointment.start_time"),
-        "adviser_id": common.uuid_or_none(message.adviser_resource_id),
+        "start_time": fields.as_moment(message, "start_time", "appointment.start_time"),
+        "adviser_id": fields.uuid_or_none(message.adviser_resource_id),
         "loan_car": message.loan_car,
     }
 
 
-def appointment_for(call: Call) -> Callable[[common.Row], appointment_pb2.Appointment]:
+def appointment_for(call: Call) -> Callable[[fields.Row], appointment_pb2.Appointment]:
     """Returns the rendering of an appointment for a caller."""
     visible = visible_classes(call.principal.roles)
 
-    def render(row: common.Row) -> appointment_pb2.Appointment:
+    def render(row: fields.Row) -> appointment_pb2.Appointment:
         message = appointment_message(row)
         shown: appointment_pb2.Appointment = show(call, message, "appointment", message.appointment_id, visible)
         return shown
@@ -43,34 +43,34 @@ def appointment_for(call: Call) -> Callable[[common.Row], appointment_pb2.Appoin
 def rendered(call: Call) -> Callable[[Appointment], appointment_pb2.Appointment]:
     """Returns the rendering of an appointment that was written."""
     render = appointment_for(call)
-    return lambda made: render(common.row_of(made))
+    return lambda made: render(fields.row_of(made))
 
 
-def appointment_message(row: common.Row) -> appointment_pb2.Appointment:
+def appointment_message(row: fields.Row) -> appointment_pb2.Appointment:
     """Returns an appointment as it is, nothing withheld."""
     message = appointment_pb2.Appointment(
         appointment_id=str(row["appointment_id"]),
         dealer_id=str(row["dealer_id"]),
         vin=row["vin"],
-        customer_id=common.text(row["customer_id"]),
+        customer_id=fields.text(row["customer_id"]),
         kind=row["kind"],
         state=row["state"],
         duration_minutes=int((row["end_time"] - row["start_time"]).total_seconds()) // 60,
-        bay_resource_id=common.text(row["bay_id"]),
-        adviser_resource_id=common.text(row["adviser_id"]),
-        adviser_staff_id=common.text(row["adviser_staff_id"]),
+        bay_resource_id=fields.text(row["bay_id"]),
+        adviser_resource_id=fields.text(row["adviser_id"]),
+        adviser_staff_id=fields.text(row["adviser_staff_id"]),
         loan_car=row["loan_car"],
-        loan_car_resource_id=common.text(row["loan_car_id"]),
+        loan_car_resource_id=fields.text(row["loan_car_id"]),
         wish=row["wish"],
         calendar_department=row["calendar_department"],
         calendar_version=row["calendar_version"],
         moves=row["moves"],
-        repair_order_id=common.text(row["repair_order_id"]),
+        repair_order_id=fields.text(row["repair_order_id"]),
         cancel_reason=row["cancel_reason"],
         etag=etag_of(row["version"]),
     )
     for name in _MOMENTS:
-        common.set_moment(message, name, row[name])
+        fields.set_moment(message, name, row[name])
     return message
 
 
@@ -79,8 +79,8 @@ def filters(request: appointment_service_pb2.ListAppointmentsRequest) -> dict[st
     return {
         "dealer_id": request.dealer_id,
         "state": request.state,
-        "start_time_from": common.as_moment(request, "start_time_from"),
-        "start_time_to": common.as_moment(request, "start_time_to"),
+        "start_time_from": fields.as_moment(request, "start_time_from"),
+        "start_time_to": fields.as_moment(request, "start_time_to"),
     }
 
 
@@ -96,6 +96,6 @@ def slot_page(found: Iterable[Slot], hours: Hours) -> appointment_service_pb2.Li
         made = answer.slots.add(
             free_bays=slot.free[BAY], free_advisers=slot.free[ADVISER], free_loan_cars=slot.free[LOAN_CAR]
         )
-        common.set_moment(made, "start_time", slot.start)
-        common.set_moment(made, "end_time", slot.end)
+        fields.set_moment(made, "start_time", slot.start)
+        fields.set_moment(made, "end_time", slot.end)
     return answer

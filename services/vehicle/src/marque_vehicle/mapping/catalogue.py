@@ -9,10 +9,12 @@ from typing import Any, TypeVar
 
 from google.protobuf.message import Message
 from marque.vehicle.v1 import catalogue_pb2, catalogue_service_pb2
+from servicekit import fields
 from servicekit.db.base import etag_of
+from servicekit.db.query import json_of
 from servicekit.errors import InvalidArgument
 
-from marque_vehicle.mapping import common
+from marque_vehicle.mapping import sums
 from marque_vehicle.models import CatalogueModel, CataloguePrice
 from marque_vehicle.rules import catalogue as rules
 
@@ -59,79 +61,79 @@ def model_values(message: catalogue_pb2.CatalogueModel) -> dict[str, Any]:
 def _span(message: Any, path: str) -> dict[str, Any]:
     found = {}
     for name in ("offered_from", "offered_before"):
-        day = common.as_day(message, name, f"catalogue_model.{path}.{name}")
+        day = fields.as_day(message, name, f"catalogue_model.{path}.{name}")
         found[name] = day.isoformat() if day else None
     return found
 
 
 def price_values(message: catalogue_pb2.CataloguePrice) -> dict[str, Any]:
     """Returns the columns of a price. Raises InvalidArgument."""
-    first = common.as_day(message, "valid_from", "catalogue_price.valid_from")
-    before = common.as_day(message, "valid_before", "catalogue_price.valid_before")
+    first = fields.as_day(message, "valid_from", "catalogue_price.valid_from")
+    before = fields.as_day(message, "valid_before", "catalogue_price.valid_before")
     if first is not None and before is not None and before <= first:
         raise InvalidArgument.of(
             "catalogue_price.valid_before", "RANGE_REVERSED", "The last day lies before the first."
         )
-    currency, amount = common.minor(message.price, "catalogue_price.price")
+    currency, amount = sums.minor(message.price, "catalogue_price.price")
     key = {name: getattr(message, name) for name in ("model_code", "item_code", "market")}
     return {**key, "valid_from": first, "valid_before": before, "currency": currency, "amount": amount}
 
 
-def price_message(row: common.Row) -> catalogue_pb2.CataloguePrice:
+def price_message(row: fields.Row) -> catalogue_pb2.CataloguePrice:
     """Returns a price."""
     message = catalogue_pb2.CataloguePrice(**{name: row[name] for name in ("model_code", "item_code", "market")})
-    common.set_day(message, "valid_from", row["valid_from"])
-    common.set_day(message, "valid_before", row["valid_before"])
-    common.set_money(message, "price", row["currency"], row["amount"])
-    common.set_moment(message, "update_time", row["update_time"])
+    fields.set_day(message, "valid_from", row["valid_from"])
+    fields.set_day(message, "valid_before", row["valid_before"])
+    sums.set_money(message, "price", row["currency"], row["amount"])
+    fields.set_moment(message, "update_time", row["update_time"])
     return message
 
 
 def rendered_price(price: CataloguePrice) -> catalogue_pb2.CataloguePrice:
     """Returns a price that was written."""
-    return price_message(common.row_of(price))
+    return price_message(fields.row_of(price))
 
 
-def whole(row: common.Row) -> catalogue_pb2.CatalogueModel:
+def whole(row: fields.Row) -> catalogue_pb2.CatalogueModel:
     """Returns a model as it was written, whatever the day, under the etag of the document."""
-    message = _model(row, common.json_of(row["trims"]), common.json_of(row["options"]), {})
+    message = _model(row, json_of(row["trims"]), json_of(row["options"]), {})
     message.etag = etag_of(row["version"])
     return message
 
 
 def rendered(model: CatalogueModel) -> catalogue_pb2.CatalogueModel:
     """Returns a model that was written."""
-    return whole(common.row_of(model))
+    return whole(fields.row_of(model))
 
 
-def offered(row: common.Row, day: date, prices: Prices, *, options: bool = True) -> catalogue_pb2.CatalogueModel | None:
+def offered(row: fields.Row, day: date, prices: Prices, *, options: bool = True) -> catalogue_pb2.CatalogueModel | None:
     """Returns what a model is offered with on a day; None where no trim is."""
-    trims = [one for one in common.json_of(row["trims"]) if rules.is_offered(one, day)]
-    found = [one for one in common.json_of(row["options"]) if rules.is_offered(one, day)] if options else []
+    trims = [one for one in json_of(row["trims"]) if rules.is_offered(one, day)]
+    found = [one for one in json_of(row["options"]) if rules.is_offered(one, day)] if options else []
     return marked(_model(row, trims, found, prices)) if trims else None
 
 
 def _model(
-    row: common.Row, trims: Iterable[Any], options: Iterable[Any], prices: Prices
+    row: fields.Row, trims: Iterable[Any], options: Iterable[Any], prices: Prices
 ) -> catalogue_pb2.CatalogueModel:
     code = row["model_code"]
     message = catalogue_pb2.CatalogueModel(
         **{name: row[name] for name in _PLAIN},
-        names=common.json_of(row["names"]),
+        names=json_of(row["names"]),
         required_groups=list(row["required_groups"]),
     )
     for one in trims:
         _set_item(message.trims.add(), one, prices.get((code, one["trim_code"])))
     for one in options:
         _set_item(message.options.add(), one, prices.get((code, one["option_code"])))
-    common.set_moment(message, "update_time", row["update_time"])
+    fields.set_moment(message, "update_time", row["update_time"])
     return message
 
 
 def _set_item(message: Any, item: rules.Item, price: tuple[str, int] | None) -> None:
     for name, value in item.items():
         if name in ("offered_from", "offered_before"):
-            common.set_day(message, name, date.fromisoformat(value) if value else None)
+            fields.set_day(message, name, date.fromisoformat(value) if value else None)
         elif isinstance(value, dict):
             getattr(message, name).update(value)
         elif isinstance(value, list):
@@ -139,7 +141,7 @@ def _set_item(message: Any, item: rules.Item, price: tuple[str, int] | None) -> 
         else:
             setattr(message, name, value)
     if price is not None:
-        common.set_money(message, "price", *price)
+        sums.set_money(message, "price", *price)
 
 
 def comparison(
@@ -161,7 +163,7 @@ def configuration(
     answer = catalogue_service_pb2.CheckConfigurationResponse(valid=not problems)
     for one in problems:
         answer.problems.add(reason=one.reason, code=one.code, other_code=one.other)
-    common.set_money(answer, "list_price", currency, total)
+    sums.set_money(answer, "list_price", currency, total)
     return marked(answer)
 
 

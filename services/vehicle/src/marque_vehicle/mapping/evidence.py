@@ -12,10 +12,11 @@ from typing import Any
 
 import jinja2
 from marque.vehicle.v1 import lemon_watch_service_pb2
+from servicekit import fields
+from servicekit.db.query import json_of
 from servicekit.roles import NARRATIVE, visible_classes
 from servicekit.rpc.call import Call
 
-from marque_vehicle.mapping import common
 from marque_vehicle.rules import days
 from marque_vehicle.rules.lemon import Watch
 
@@ -41,9 +42,9 @@ def _template() -> jinja2.Template:
 
 def evidence_message(
     call: Call,
-    sale: common.Row,
+    sale: fields.Row,
     watch: Watch,
-    visits: Iterable[common.Row],
+    visits: Iterable[fields.Row],
     codes: dict[Any, str],
     now: datetime,
     language: str,
@@ -71,7 +72,7 @@ def _moment(moment: datetime, zone: tzinfo) -> str:
     return moment.astimezone(zone).strftime("%Y-%m-%d %H:%M %Z")
 
 
-def _visit(row: common.Row, codes: dict[Any, str], zone: tzinfo, *, told: bool) -> dict[str, Any]:
+def _visit(row: fields.Row, codes: dict[Any, str], zone: tzinfo, *, told: bool) -> dict[str, Any]:
     return {
         "key": str(row["repair_order_id"]),
         "number": row["number"],
@@ -87,6 +88,6 @@ def _visit(row: common.Row, codes: dict[Any, str], zone: tzinfo, *, told: bool) 
                 "cause": line.get("cause", "") if told else "",
                 "correction": line.get("correction", "") if told else "",
             }
-            for line in common.json_of(row["lines"])
+            for line in json_of(row["lines"])
         ],
     }

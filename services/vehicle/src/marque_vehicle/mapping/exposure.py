@@ -7,15 +7,15 @@ from datetime import date
 from typing import Any
 
 from marque.vehicle.v1 import vehicle_exposure_pb2, vehicle_exposure_service_pb2
+from servicekit import fields
 from servicekit.errors import InvalidArgument
 
-from marque_vehicle.mapping import common
 from marque_vehicle.rules import exposure as rules
 
 
 def filters(request: vehicle_exposure_service_pb2.ListExposureRequest) -> dict[str, Any]:
     """Returns what a list narrows by. Raises InvalidArgument."""
-    first, last = common.as_day(request, "month_from"), common.as_day(request, "month_to")
+    first, last = fields.as_day(request, "month_from"), fields.as_day(request, "month_to")
     if first and last and last < first:
         raise InvalidArgument.of("month_to", "RANGE_REVERSED", "The last month lies before the first.")
     found = {"month_from": first and rules.first_of(first), "month_to": last and rules.first_of(last)}
@@ -24,12 +24,12 @@ def filters(request: vehicle_exposure_service_pb2.ListExposureRequest) -> dict[s
 
 def month_from(request: vehicle_exposure_service_pb2.CountExposureRequest) -> date:
     """Returns the first month to count. Raises InvalidArgument."""
-    found = common.as_day(request, "month_from")
+    found = fields.as_day(request, "month_from")
     assert found is not None  # the contract requires it
     return rules.first_of(found)
 
 
-def exposure_message(row: common.Row) -> vehicle_exposure_pb2.VehicleExposure:
+def exposure_message(row: fields.Row) -> vehicle_exposure_pb2.VehicleExposure:
     """Returns a count."""
     known = row["band"] != rules.UNKNOWN
     message = vehicle_exposure_pb2.VehicleExposure(
@@ -38,12 +38,12 @@ def exposure_message(row: common.Row) -> vehicle_exposure_pb2.VehicleExposure:
         mileage_to_km=rules.band_end(row["band"]),
         **{name: row[name] for name in ("make", "model", "model_year", "market", "region_code", "vehicle_count")},
     )
-    common.set_day(message, "month", row["month"])
+    fields.set_day(message, "month", row["month"])
     return message
 
 
 def counted(months: Sequence[date]) -> vehicle_exposure_service_pb2.CountExposureResponse:
     """Returns what will be counted."""
     message = vehicle_exposure_service_pb2.CountExposureResponse(month_count=len(months))
-    common.set_day(message, "month_from", months[0])
+    fields.set_day(message, "month_from", months[0])
     return message

@@ -7,12 +7,12 @@ from datetime import datetime
 from typing import Any
 
 from marque.vehicle.v1 import vehicle_history_pb2
+from servicekit import fields
+from servicekit.db.query import json_of
 from servicekit.masking import mask
 from servicekit.paging import Page
 from servicekit.roles import visible_classes
 from servicekit.rpc.call import Call
-
-from marque_vehicle.mapping import common
 
 
 def history_page(rows: Sequence[Any], page: Page, call: Call) -> vehicle_history_pb2.GetVehicleHistoryResponse:
@@ -21,9 +21,9 @@ def history_page(rows: Sequence[Any], page: Page, call: Call) -> vehicle_history
     visible = visible_classes(call.principal.roles)
     answer = vehicle_history_pb2.GetVehicleHistoryResponse(next_page_token=token)
     for row in shown:
-        entry = answer.entries.add(dealer_id=common.text(row["dealer_id"]), odometer_km=row["odometer_km"])
+        entry = answer.entries.add(dealer_id=fields.text(row["dealer_id"]), odometer_km=row["odometer_km"])
         entry.occur_time.FromDatetime(row["occur_time"])
-        _RECORDS[row["kind"]](entry, row["ref"], common.json_of(row["facts"]))
+        _RECORDS[row["kind"]](entry, row["ref"], json_of(row["facts"]))
         mask(entry, visible)
     return answer
 

@@ -7,9 +7,10 @@ from itertools import pairwise
 from typing import Any
 
 from marque.vehicle.v1 import maintenance_pb2, maintenance_service_pb2
+from servicekit import fields
+from servicekit.db.query import json_of
 from servicekit.errors import InvalidArgument
 
-from marque_vehicle.mapping import common
 from marque_vehicle.models import MaintenancePlan
 from marque_vehicle.rules import maintenance as rules
 
@@ -19,8 +20,8 @@ Span = tuple[date | None, date | None]
 
 def plan_values(message: maintenance_pb2.MaintenancePlan) -> dict[str, Any]:
     """Returns the columns of a plan. Raises InvalidArgument."""
-    first = common.as_day(message, "effective_from", "maintenance_plan.effective_from")
-    last = common.as_day(message, "effective_before", "maintenance_plan.effective_before")
+    first = fields.as_day(message, "effective_from", "maintenance_plan.effective_from")
+    last = fields.as_day(message, "effective_before", "maintenance_plan.effective_before")
     if last is not None and first is not None and last <= first:
         field = "maintenance_plan.effective_before"
         raise InvalidArgument.of(field, "RANGE_REVERSED", "The last day lies before the first.")
@@ -36,27 +37,27 @@ def plan_values(message: maintenance_pb2.MaintenancePlan) -> dict[str, Any]:
     return {**plain, "steps": steps, "operation_codes": codes, "effective_from": first, "effective_before": last}
 
 
-def plan_message(row: common.Row) -> maintenance_pb2.MaintenancePlan:
+def plan_message(row: fields.Row) -> maintenance_pb2.MaintenancePlan:
     """Returns a plan."""
     message = maintenance_pb2.MaintenancePlan(
         operation_codes=row["operation_codes"], **{name: row[name] for name in _PLAIN}
     )
-    for km, months in common.json_of(row["steps"]):
+    for km, months in json_of(row["steps"]):
         message.steps.add(km=km, months=months)
-    common.set_day(message, "effective_from", row["effective_from"])
-    common.set_day(message, "effective_before", row["effective_before"])
-    common.set_moment(message, "update_time", row["update_time"])
+    fields.set_day(message, "effective_from", row["effective_from"])
+    fields.set_day(message, "effective_before", row["effective_before"])
+    fields.set_moment(message, "update_time", row["update_time"])
     return message
 
 
 def rendered(plan: MaintenancePlan) -> maintenance_pb2.MaintenancePlan:
     """Returns a plan that was written."""
-    return plan_message(common.row_of(plan))
+    return plan_message(fields.row_of(plan))
 
 
 def span(request: maintenance_service_pb2.ListMaintenanceDuesRequest, today: date, notice_days: int) -> Span:
     """Returns the first and the last day of what a list asks for; the state asked for narrows the days. Raises InvalidArgument."""
-    first, last = common.as_day(request, "due_date_from"), common.as_day(request, "due_date_to")
+    first, last = fields.as_day(request, "due_date_from"), fields.as_day(request, "due_date_to")
     notice = today + timedelta(days=notice_days)
     begin, end = {
         rules.OVERDUE: (None, today - timedelta(days=1)),
@@ -67,11 +68,11 @@ def span(request: maintenance_service_pb2.ListMaintenanceDuesRequest, today: dat
     return max(firsts, default=None), min(lasts, default=None)
 
 
-def due_message(row: common.Row, today: date, notice_days: int) -> maintenance_pb2.NextMaintenance:
+def due_message(row: fields.Row, today: date, notice_days: int) -> maintenance_pb2.NextMaintenance:
     """Returns what is due of a car."""
     message = maintenance_pb2.NextMaintenance(
         vin=row["vin"],
-        dealer_id=common.text(row["dealer_id"]),
+        dealer_id=fields.text(row["dealer_id"]),
         plan_code=row["plan_code"],
         service_number=row["service_number"],
         cause=row["cause"],
@@ -79,14 +80,14 @@ def due_message(row: common.Row, today: date, notice_days: int) -> maintenance_p
         metres_per_day=row["metres_per_day"],
         state=rules.state_of(row["due_date"], today, notice_days),  # type: ignore[arg-type]
     )
-    common.set_day(message, "plan_effective_from", row["plan_effective_from"])
+    fields.set_day(message, "plan_effective_from", row["plan_effective_from"])
     for name in ("due_date", "time_due_date", "distance_due_date", "distance_due_date_early", "distance_due_date_late"):
-        common.set_day(message, name, row[name])
-    common.set_moment(message, "update_time", row["update_time"])
+        fields.set_day(message, name, row[name])
+    fields.set_moment(message, "update_time", row["update_time"])
     return message
 
 
-def return_message(row: common.Row) -> maintenance_pb2.MilestoneReturn:
+def return_message(row: fields.Row) -> maintenance_pb2.MilestoneReturn:
     """Returns how many cars came for a service."""
     names = ("service_number", "milestone_km", "reached_count", "returned_count", "returned_to_seller_count")
     return maintenance_pb2.MilestoneReturn(dealer_id=str(row["dealer_id"]), **{name: row[name] for name in names})

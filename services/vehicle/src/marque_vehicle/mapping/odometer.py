@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from marque.vehicle.v1 import odometer_pb2
+from servicekit import fields
 
-from marque_vehicle.mapping import common
 from marque_vehicle.rules.odometer import Judged
 
 
@@ -22,7 +22,7 @@ def reading_message(vin: str, judged: Judged) -> odometer_pb2.OdometerReading:
         odometer_replaced=reading.replaced,
         flag=judged.flag,  # type: ignore[arg-type]
     )
-    common.set_moment(message, "read_time", reading.moment)
+    fields.set_moment(message, "read_time", reading.moment)
     return message
 
 

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 from marque.vehicle.v1 import ownership_pb2
+from servicekit import fields
 from servicekit.db.base import etag_of
 from servicekit.masking import show
 from servicekit.roles import PERSON, visible_classes
 from servicekit.rpc.call import Call
 
-from marque_vehicle.mapping import common
 from marque_vehicle.models import Ownership
 
 
@@ -19,7 +19,7 @@ def ownership_for(call: Call) -> Callable[..., ownership_pb2.Ownership]:
     """Returns the rendering of an ownership for a caller; `person` false withholds who it is."""
     visible = visible_classes(call.principal.roles)
 
-    def render(row: common.Row, *, person: bool = True) -> ownership_pb2.Ownership:
+    def render(row: fields.Row, *, person: bool = True) -> ownership_pb2.Ownership:
         message = ownership_message(row)
         shown: ownership_pb2.Ownership = show(
             call, message, "ownership", message.ownership_id, visible if person else visible - {PERSON}
@@ -32,17 +32,17 @@ def ownership_for(call: Call) -> Callable[..., ownership_pb2.Ownership]:
 def rendered(call: Call) -> Callable[[Ownership], ownership_pb2.Ownership]:
     """Returns the rendering of an ownership that was written."""
     render = ownership_for(call)
-    return lambda row: render(common.row_of(row))
+    return lambda row: render(fields.row_of(row))
 
 
-def ownership_message(row: common.Row) -> ownership_pb2.Ownership:
+def ownership_message(row: fields.Row) -> ownership_pb2.Ownership:
     """Returns an ownership as it is, nothing withheld."""
     message = ownership_pb2.Ownership(
         ownership_id=str(row["ownership_id"]),
         vin=row["vin"],
-        customer_id=common.text(row["customer_id"]),
+        customer_id=fields.text(row["customer_id"]),
         role=row["role"],
-        sale_id=common.text(row["sale_id"]),
+        sale_id=fields.text(row["sale_id"]),
         source=row["source"],
         etag=etag_of(row["version"]),
         end_reason=row["end_reason"],
@@ -53,7 +53,7 @@ def ownership_message(row: common.Row) -> ownership_pb2.Ownership:
         ("known_start_time", "known_from"),
         ("known_end_time", "known_until"),
     ):
-        common.set_moment(message, field, row[column])
+        fields.set_moment(message, field, row[column])
     return message
 
 
@@ -61,6 +61,6 @@ def ownership_values(message: ownership_pb2.Ownership) -> dict[str, Any]:
     """Returns the columns of a new ownership, without car and customer. Raises InvalidArgument."""
     return {
         "role": message.role,
-        "valid_from": common.as_moment(message, "valid_start_time", "ownership.valid_start_time"),
+        "valid_from": fields.as_moment(message, "valid_start_time", "ownership.valid_start_time"),
         "source": message.source,
     }

@@ -8,13 +8,15 @@ from typing import Any
 
 from google.protobuf.message import Message
 from marque.vehicle.v1 import repair_line_pb2, repair_order_pb2, repair_order_service_pb2
+from servicekit import fields
 from servicekit.db.base import etag_of
+from servicekit.db.query import json_of
 from servicekit.errors import InvalidArgument
 from servicekit.masking import show
 from servicekit.roles import visible_classes
 from servicekit.rpc.call import Call
 
-from marque_vehicle.mapping import common
+from marque_vehicle.mapping import sums
 from marque_vehicle.models import RepairOrder
 from marque_vehicle.rules import lines as line_rules
 
@@ -46,7 +48,7 @@ WRITABLE = (
 
 
 def lines_of(
-    messages: Iterable[repair_line_pb2.RepairLine], currency: common.Currency, path: str
+    messages: Iterable[repair_line_pb2.RepairLine], currency: sums.Currency, path: str
 ) -> list[dict[str, Any]]:
     """Returns lines as the table keeps them, numbered. Raises InvalidArgument, CurrencyMixed."""
     try:
@@ -55,13 +57,13 @@ def lines_of(
         raise InvalidArgument.of(path, "LINE_NUMBER_TWICE", "Two lines have the same number.") from None
 
 
-def _line(message: repair_line_pb2.RepairLine, currency: common.Currency, path: str) -> dict[str, Any]:
+def _line(message: repair_line_pb2.RepairLine, currency: sums.Currency, path: str) -> dict[str, Any]:
     found = _kept(message, _LINE)
     if message.fault_codes:
         found["fault_codes"] = list(message.fault_codes)
-    for name, fields in (("labours", _LABOUR), ("parts", _PART)):
+    for name, kept in (("labours", _LABOUR), ("parts", _PART)):
         items = [
-            {**_kept(item, fields), **_amount(item, currency, f"{path}.{name}[{index}].amount")}
+            {**_kept(item, kept), **_amount(item, currency, f"{path}.{name}[{index}].amount")}
             for index, item in enumerate(getattr(message, name))
         ]
         if items:
@@ -73,7 +75,7 @@ def _kept(message: Message, names: Iterable[str]) -> dict[str, Any]:
     return {name: value for name in names if (value := getattr(message, name))}
 
 
-def _amount(item: Any, currency: common.Currency, path: str) -> dict[str, int]:
+def _amount(item: Any, currency: sums.Currency, path: str) -> dict[str, int]:
     return {"amount": currency.take(item.amount, path)} if item.HasField("amount") else {}
 
 
@@ -82,31 +84,31 @@ def line_message(line: dict[str, Any], currency: str) -> repair_line_pb2.RepairL
     message = repair_line_pb2.RepairLine(
         **{name: line[name] for name in _LINE if name in line}, fault_codes=line.get("fault_codes", ())
     )
-    for name, fields in (("labours", _LABOUR), ("parts", _PART)):
+    for name, kept in (("labours", _LABOUR), ("parts", _PART)):
         for item in line.get(name, ()):
-            made = getattr(message, name).add(**{field: item[field] for field in fields if field in item})
-            common.set_money(made, "amount", currency, item.get("amount"))
+            made = getattr(message, name).add(**{field: item[field] for field in kept if field in item})
+            sums.set_money(made, "amount", currency, item.get("amount"))
     return message
 
 
-def repair_order_message(row: common.Row) -> repair_order_pb2.RepairOrder:
+def repair_order_message(row: fields.Row) -> repair_order_pb2.RepairOrder:
     """Returns a repair order as it is, nothing withheld."""
     currency = row["currency"]
     message = repair_order_pb2.RepairOrder(
         **{name: row[name] for name in _PLAIN},
-        **{name: common.text(row[name]) for name in _IDS},  # type: ignore[arg-type]
+        **{name: fields.text(row[name]) for name in _IDS},  # type: ignore[arg-type]
         etag=etag_of(row["version"]),
-        lines=[line_message(line, currency) for line in common.json_of(row["lines"])],
+        lines=[line_message(line, currency) for line in json_of(row["lines"])],
     )
     for name in _TIMES:
-        common.set_moment(message, name, row[name])
-    for entry in common.json_of(row["stage_history"]):
+        fields.set_moment(message, name, row[name])
+    for entry in json_of(row["stage_history"]):
         _add_stage(message, entry)
-    for total in common.json_of(row["totals"]):
+    for total in json_of(row["totals"]):
         made = message.totals.add(pay_type=total["pay_type"])
-        common.set_money(made, "labour", currency, total["labour"])
-        common.set_money(made, "parts", currency, total["parts"])
-        common.set_money(made, "total", currency, total["labour"] + total["parts"])
+        sums.set_money(made, "labour", currency, total["labour"])
+        sums.set_money(made, "parts", currency, total["parts"])
+        sums.set_money(made, "total", currency, total["labour"] + total["parts"])
     return message
 
 
@@ -129,11 +131,11 @@ def _add_stage(message: repair_order_pb2.RepairOrder, entry: dict[str, Any]) -> 
         made.promised_time.FromDatetime(datetime.fromisoformat(entry["promised_time"]))
 
 
-def repair_order_for(call: Call) -> Callable[[common.Row], repair_order_pb2.RepairOrder]:
+def repair_order_for(call: Call) -> Callable[[fields.Row], repair_order_pb2.RepairOrder]:
     """Returns the rendering of a repair order for a caller."""
     visible = visible_classes(call.principal.roles)
 
-    def render(row: common.Row) -> repair_order_pb2.RepairOrder:
+    def render(row: fields.Row) -> repair_order_pb2.RepairOrder:
         message = repair_order_message(row)
         shown: repair_order_pb2.RepairOrder = show(call, message, "repair_order", message.repair_order_id, visible)
         return shown
@@ -144,12 +146,12 @@ def repair_order_for(call: Call) -> Callable[[common.Row], repair_order_pb2.Repa
 def rendered(call: Call) -> Callable[[RepairOrder], repair_order_pb2.RepairOrder]:
     """Returns the rendering of a repair order that was written."""
     render = repair_order_for(call)
-    return lambda order: render(common.row_of(order))
+    return lambda order: render(fields.row_of(order))
 
 
 def opening(message: repair_order_pb2.RepairOrder) -> dict[str, Any]:
     """Returns the columns of a new order, without dealer, car and customer. Raises InvalidArgument, CurrencyMixed."""
-    currency = common.Currency()
+    currency = sums.Currency()
     lines = lines_of(message.lines, currency, "repair_order.lines")
     plain = (
         "odometer_in_km",
@@ -162,10 +164,10 @@ def opening(message: repair_order_pb2.RepairOrder) -> dict[str, Any]:
     return {
         **{name: getattr(message, name) for name in (*plain, "source", "source_key")},
         "number": message.number.strip(),
-        "open_time": common.as_moment(message, "open_time", "repair_order.open_time"),
-        "promised_time": common.as_moment(message, "promised_time", "repair_order.promised_time"),
-        "adviser_staff_id": common.uuid_or_none(message.adviser_staff_id),
-        "comeback_of_repair_order_id": common.uuid_or_none(message.comeback_of_repair_order_id),
+        "open_time": fields.as_moment(message, "open_time", "repair_order.open_time"),
+        "promised_time": fields.as_moment(message, "promised_time", "repair_order.promised_time"),
+        "adviser_staff_id": fields.uuid_or_none(message.adviser_staff_id),
+        "comeback_of_repair_order_id": fields.uuid_or_none(message.comeback_of_repair_order_id),
         "lines": lines,
         "currency": currency.code,
     }
@@ -173,15 +175,15 @@ def opening(message: repair_order_pb2.RepairOrder) -> dict[str, Any]:
 
 def update(message: repair_order_pb2.RepairOrder, mask: Any) -> dict[str, Any]:
     """Returns the columns that an update changes; `lines` come with `currency`. Raises InvalidArgument, CurrencyMixed."""
-    paths = common.masked_paths(message, mask, WRITABLE, "repair_order_id", "repair_order")
+    paths = fields.masked_paths(message, mask, WRITABLE, "repair_order_id", "repair_order")
     found: dict[str, Any] = {}
     for path in paths:
         if path == "promised_time":
-            found[path] = common.as_moment(message, path, f"repair_order.{path}")
+            found[path] = fields.as_moment(message, path, f"repair_order.{path}")
         elif path.endswith("_id"):
-            found[path] = common.uuid_or_none(getattr(message, path))
+            found[path] = fields.uuid_or_none(getattr(message, path))
         elif path == "lines":
-            currency = common.Currency()
+            currency = sums.Currency()
             found["lines"] = lines_of(message.lines, currency, "repair_order.lines")
             found["currency"] = currency.code
         else:
@@ -193,6 +195,6 @@ def filters(request: repair_order_service_pb2.ListRepairOrdersRequest) -> dict[s
     """Returns what a list request narrows by, car and customer apart. Raises InvalidArgument."""
     return {
         **{name: getattr(request, name) for name in ("dealer_id", "adviser_staff_id", "state", "stage", "number")},
-        "open_time_from": common.as_moment(request, "open_time_from"),
-        "open_time_to": common.as_moment(request, "open_time_to"),
+        "open_time_from": fields.as_moment(request, "open_time_from"),
+        "open_time_to": fields.as_moment(request, "open_time_to"),
     }

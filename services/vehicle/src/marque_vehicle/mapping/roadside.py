@@ -7,6 +7,7 @@ from typing import Any
 
 from google.type import latlng_pb2
 from marque.vehicle.v1 import roadside_pb2, roadside_service_pb2
+from servicekit import fields
 from servicekit.db.base import etag_of
 from servicekit.errors import FieldViolation, InvalidArgument
 from servicekit.masking import show
@@ -15,7 +16,6 @@ from servicekit.rpc.call import Call
 from tradekit import phone
 
 from marque_vehicle.errors import VinInvalid
-from marque_vehicle.mapping import common
 from marque_vehicle.models import RoadsideCase
 from marque_vehicle.rules import vins
 
@@ -51,23 +51,23 @@ def values_of(request: Any) -> dict[str, Any]:
     }
 
 
-def case_message(row: common.Row) -> roadside_pb2.RoadsideCase:
+def case_message(row: fields.Row) -> roadside_pb2.RoadsideCase:
     """Returns a case as it is, nothing withheld."""
     plain: dict[str, Any] = {name: row[name] for name in _PLAIN}
-    ids: dict[str, Any] = {name: common.text(row[name]) for name in _IDS}
+    ids: dict[str, Any] = {name: fields.text(row[name]) for name in _IDS}
     message = roadside_pb2.RoadsideCase(**plain, **ids, etag=etag_of(row["version"]))
     if row["latitude"] is not None:
         message.location.CopyFrom(latlng_pb2.LatLng(latitude=row["latitude"], longitude=row["longitude"]))
     for name in (*_STEPS, "create_time", "update_time"):
-        common.set_moment(message, name, row[name])
+        fields.set_moment(message, name, row[name])
     return message
 
 
-def case_for(call: Call) -> Callable[[common.Row], roadside_pb2.RoadsideCase]:
+def case_for(call: Call) -> Callable[[fields.Row], roadside_pb2.RoadsideCase]:
     """Returns the rendering of a case for a caller."""
     visible = visible_classes(call.principal.roles)
 
-    def render(row: common.Row) -> roadside_pb2.RoadsideCase:
+    def render(row: fields.Row) -> roadside_pb2.RoadsideCase:
         message = case_message(row)
         shown: roadside_pb2.RoadsideCase = show(call, message, "roadside_case", message.case_id, visible)
         return shown
@@ -78,20 +78,20 @@ def case_for(call: Call) -> Callable[[common.Row], roadside_pb2.RoadsideCase]:
 def rendered(call: Call) -> Callable[[RoadsideCase], roadside_pb2.RoadsideCase]:
     """Returns the rendering of a case that was written."""
     render = case_for(call)
-    return lambda case: render(common.row_of(case))
+    return lambda case: render(fields.row_of(case))
 
 
-def progress(row: common.Row) -> roadside_pb2.RoadsideProgress:
+def progress(row: fields.Row) -> roadside_pb2.RoadsideProgress:
     """Returns what anybody is told who asked for help."""
     message = roadside_pb2.RoadsideProgress(case_id=str(row["case_id"]), state=row["state"])
     for name in _STEPS:
-        common.set_moment(message, name, row[name])
+        fields.set_moment(message, name, row[name])
     return message
 
 
 def taken(case: RoadsideCase) -> roadside_pb2.RoadsideProgress:
     """Returns what is told who has just asked for help."""
-    return progress(common.row_of(case))
+    return progress(fields.row_of(case))
 
 
 def filters(request: roadside_service_pb2.ListRoadsideCasesRequest) -> dict[str, Any]:

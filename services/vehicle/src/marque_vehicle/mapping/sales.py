@@ -6,21 +6,23 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from marque.vehicle.v1 import sale_pb2, sale_service_pb2
+from servicekit import fields
 from servicekit.db.base import etag_of
+from servicekit.db.query import json_of
 from servicekit.errors import InvalidArgument
 from servicekit.masking import show
 from servicekit.paging import Page
 from servicekit.roles import visible_classes
 from servicekit.rpc.call import Call
 
-from marque_vehicle.mapping import common
+from marque_vehicle.mapping import sums
 from marque_vehicle.models import Sale
 from marque_vehicle.rules import vins
 
 
 def sale_values(message: sale_pb2.Sale) -> dict[str, Any]:
     """Returns the columns of a new sale, without dealer, car, buyer and start. Raises InvalidArgument, CurrencyMixed."""
-    currency = common.Currency()
+    currency = sums.Currency()
     amounts = {
         name: currency.take(getattr(message, name), f"sale.{name}") if message.HasField(name) else None
         for name in ("price", "discount", "margin")
@@ -35,22 +37,22 @@ def sale_values(message: sale_pb2.Sale) -> dict[str, Any]:
         "options": options,
         "currency": currency.code,
         "invoice_number": number,
-        "invoice_date": common.as_day(message, "invoice_date", "sale.invoice_date"),
-        "delivery_date": common.as_day(message, "delivery_date", "sale.delivery_date"),
-        "adviser_staff_id": common.uuid_or_none(message.adviser_staff_id),
+        "invoice_date": fields.as_day(message, "invoice_date", "sale.invoice_date"),
+        "delivery_date": fields.as_day(message, "delivery_date", "sale.delivery_date"),
+        "adviser_staff_id": fields.uuid_or_none(message.adviser_staff_id),
         "use": message.use,
         "payment_kind": message.payment_kind,
         "odometer_km": message.odometer_km,
         "source": message.source,
         "source_key": message.source_key,
-        "order_id": common.uuid_or_none(message.order_id),
-        "lead_id": common.uuid_or_none(message.lead_id),
+        "order_id": fields.uuid_or_none(message.order_id),
+        "lead_id": fields.uuid_or_none(message.lead_id),
         "quote_number": message.quote_number.strip(),
         "trade_in": trade_in,
     }
 
 
-def _trade_in(message: sale_pb2.TradeIn, currency: common.Currency) -> dict[str, Any]:
+def _trade_in(message: sale_pb2.TradeIn, currency: sums.Currency) -> dict[str, Any]:
     path = "sale.trade_in"
     vin = vins.tidy(message.vin)
     if vin and not vins.check(vin, "").shape:
@@ -59,16 +61,16 @@ def _trade_in(message: sale_pb2.TradeIn, currency: common.Currency) -> dict[str,
     return {"vin": vin, "description": message.description.strip(), "allowance": allowance}
 
 
-def _option(message: sale_pb2.SaleOption, currency: common.Currency, path: str) -> dict[str, Any]:
+def _option(message: sale_pb2.SaleOption, currency: sums.Currency, path: str) -> dict[str, Any]:
     price = currency.take(message.price, f"{path}.price") if message.HasField("price") else None
     return {"code": message.code, "description": message.description, "price": price}
 
 
-def sale_for(call: Call) -> Callable[[common.Row], sale_pb2.Sale]:
+def sale_for(call: Call) -> Callable[[fields.Row], sale_pb2.Sale]:
     """Returns the rendering of a sale for a caller."""
     visible = visible_classes(call.principal.roles)
 
-    def render(row: common.Row) -> sale_pb2.Sale:
+    def render(row: fields.Row) -> sale_pb2.Sale:
         message = sale_message(row)
         shown: sale_pb2.Sale = show(call, message, "sale", message.sale_id, visible)
         return shown
@@ -79,19 +81,19 @@ def sale_for(call: Call) -> Callable[[common.Row], sale_pb2.Sale]:
 def rendered(call: Call) -> Callable[[Sale], sale_pb2.Sale]:
     """Returns the rendering of a sale that was written."""
     render = sale_for(call)
-    return lambda sale: render(common.row_of(sale))
+    return lambda sale: render(fields.row_of(sale))
 
 
-def sale_message(row: common.Row) -> sale_pb2.Sale:
+def sale_message(row: fields.Row) -> sale_pb2.Sale:
     """Returns a sale as it is, nothing withheld."""
     currency = row["currency"]
     message = sale_pb2.Sale(
         sale_id=str(row["sale_id"]),
         dealer_id=str(row["dealer_id"]),
         vin=row["vin"],
-        buyer_customer_id=common.text(row["buyer_customer_id"]),
+        buyer_customer_id=fields.text(row["buyer_customer_id"]),
         invoice_number=row["invoice_number"],
-        adviser_staff_id=common.text(row["adviser_staff_id"]),
+        adviser_staff_id=fields.text(row["adviser_staff_id"]),
         payment_kind=row["payment_kind"],
         use=row["use"],
         odometer_km=row["odometer_km"],
@@ -99,24 +101,24 @@ def sale_message(row: common.Row) -> sale_pb2.Sale:
         source_key=row["source_key"],
         state=row["state"],
         reversal_reason=row["reversal_reason"],
-        order_id=common.text(row["order_id"]),
-        lead_id=common.text(row["lead_id"]),
+        order_id=fields.text(row["order_id"]),
+        lead_id=fields.text(row["lead_id"]),
         quote_number=row["quote_number"],
         etag=etag_of(row["version"]),
     )
-    common.set_day(message, "invoice_date", row["invoice_date"])
-    common.set_day(message, "delivery_date", row["delivery_date"])
-    common.set_money(message, "price", currency, row["price"])
-    common.set_money(message, "discount", currency, row["discount"])
-    common.set_money(message, "margin", currency, row["margin"])
-    if (given := common.json_of(row["trade_in"])) is not None:
+    fields.set_day(message, "invoice_date", row["invoice_date"])
+    fields.set_day(message, "delivery_date", row["delivery_date"])
+    sums.set_money(message, "price", currency, row["price"])
+    sums.set_money(message, "discount", currency, row["discount"])
+    sums.set_money(message, "margin", currency, row["margin"])
+    if (given := json_of(row["trade_in"])) is not None:
         message.trade_in.vin, message.trade_in.description = given["vin"], given["description"]
-        common.set_money(message.trade_in, "allowance", currency, given["allowance"])
-    for option in common.json_of(row["options"]):
+        sums.set_money(message.trade_in, "allowance", currency, given["allowance"])
+    for option in json_of(row["options"]):
         made = message.options.add(code=option["code"], description=option["description"])
-        common.set_money(made, "price", currency, option["price"])
+        sums.set_money(made, "price", currency, option["price"])
     for name in ("reverse_time", "create_time", "update_time"):
-        common.set_moment(message, name, row[name])
+        fields.set_moment(message, name, row[name])
     return message
 
 
@@ -126,8 +128,8 @@ def sale_filters(request: sale_service_pb2.ListSalesRequest) -> dict[str, Any]:
         "dealer_id": request.dealer_id,
         "adviser_staff_id": request.adviser_staff_id,
         "state": request.state,
-        "invoice_date_from": common.as_day(request, "invoice_date_from"),
-        "invoice_date_to": common.as_day(request, "invoice_date_to"),
+        "invoice_date_from": fields.as_day(request, "invoice_date_from"),
+        "invoice_date_to": fields.as_day(request, "invoice_date_to"),
     }
 
 

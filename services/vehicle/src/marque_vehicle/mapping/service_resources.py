@@ -6,13 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 from marque.vehicle.v1 import service_resource_pb2
+from servicekit import fields
 from servicekit.db.base import etag_of
 from servicekit.errors import InvalidArgument
 from servicekit.masking import show
 from servicekit.roles import visible_classes
 from servicekit.rpc.call import Call
 
-from marque_vehicle.mapping import common
 from marque_vehicle.models import ServiceResource
 from marque_vehicle.rules import vins
 
@@ -26,13 +26,13 @@ def creation(message: service_resource_pb2.ServiceResource) -> dict[str, Any]:
 
 def update(message: service_resource_pb2.ServiceResource, mask: Any) -> dict[str, Any]:
     """Returns the columns that an update changes. Raises InvalidArgument."""
-    return _values(message, common.masked_paths(message, mask, WRITABLE, "resource_id", "service_resource"))
+    return _values(message, fields.masked_paths(message, mask, WRITABLE, "resource_id", "service_resource"))
 
 
 def _values(message: service_resource_pb2.ServiceResource, paths: list[str]) -> dict[str, Any]:
     read = {
         "name": lambda: message.name.strip(),
-        "staff_id": lambda: common.uuid_or_none(message.staff_id),
+        "staff_id": lambda: fields.uuid_or_none(message.staff_id),
         "vin": lambda: _vin(message.vin),
         "active": lambda: message.active,
     }
@@ -51,23 +51,23 @@ def _vin(typed: str) -> str:
     return found.vin if typed else ""
 
 
-def resource_for(call: Call) -> Callable[[common.Row], service_resource_pb2.ServiceResource]:
+def resource_for(call: Call) -> Callable[[fields.Row], service_resource_pb2.ServiceResource]:
     """Returns the rendering of a resource for a caller."""
     visible = visible_classes(call.principal.roles)
 
-    def render(row: common.Row) -> service_resource_pb2.ServiceResource:
+    def render(row: fields.Row) -> service_resource_pb2.ServiceResource:
         message = service_resource_pb2.ServiceResource(
             resource_id=str(row["resource_id"]),
             dealer_id=str(row["dealer_id"]),
             kind=row["kind"],
             name=row["name"],
-            staff_id=common.text(row["staff_id"]),
+            staff_id=fields.text(row["staff_id"]),
             vin=row["vin"],
             active=row["active"],
             etag=etag_of(row["version"]),
         )
-        common.set_moment(message, "create_time", row["create_time"])
-        common.set_moment(message, "update_time", row["update_time"])
+        fields.set_moment(message, "create_time", row["create_time"])
+        fields.set_moment(message, "update_time", row["update_time"])
         shown: service_resource_pb2.ServiceResource = show(
             call, message, "service_resource", message.resource_id, visible
         )
@@ -79,4 +79,4 @@ def resource_for(call: Call) -> Callable[[common.Row], service_resource_pb2.Serv
 def rendered(call: Call) -> Callable[[ServiceResource], service_resource_pb2.ServiceResource]:
     """Returns the rendering of a resource that was written."""
     render = resource_for(call)
-    return lambda made: render(common.row_of(made))
+    return lambda made: render(fields.row_of(made))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from marque.vehicle.v1 import vehicle_pb2, vin_pb2
+from servicekit import fields
 from servicekit.db.base import etag_of
 from servicekit.errors import FieldViolation, InvalidArgument
 from servicekit.masking import show
@@ -14,7 +15,6 @@ from servicekit.rpc.call import Call
 from tradekit import plate
 from tradekit import vin as vin_tools
 
-from marque_vehicle.mapping import common
 from marque_vehicle.models import Vehicle
 from marque_vehicle.rules import vins
 
@@ -25,15 +25,15 @@ _PLAIN = (
 WRITABLE = (*_PLAIN[1:], "build_date")
 
 
-def vehicle_message(row: common.Row) -> vehicle_pb2.Vehicle:
+def vehicle_message(row: fields.Row) -> vehicle_pb2.Vehicle:
     """Returns a car as it is, nothing withheld."""
     message = vehicle_pb2.Vehicle(
         **{name: row[name] for name in _PLAIN}, odometer_km=row["odometer_km"], etag=etag_of(row["version"])
     )
-    common.set_day(message, "build_date", row["build_date"])
-    common.set_moment(message, "odometer_time", row["odometer_time"])
-    common.set_moment(message, "create_time", row["create_time"])
-    common.set_moment(message, "update_time", row["update_time"])
+    fields.set_day(message, "build_date", row["build_date"])
+    fields.set_moment(message, "odometer_time", row["odometer_time"])
+    fields.set_moment(message, "create_time", row["create_time"])
+    fields.set_moment(message, "update_time", row["update_time"])
     return message
 
 
@@ -41,7 +41,7 @@ def vehicle_for(call: Call) -> Callable[..., vehicle_pb2.Vehicle]:
     """Returns the rendering of a car for a caller; `persons` false withholds the plate, `until` what was read later."""
     visible = visible_classes(call.principal.roles)
 
-    def render(row: common.Row, *, persons: bool = True, until: Any = None) -> vehicle_pb2.Vehicle:
+    def render(row: fields.Row, *, persons: bool = True, until: Any = None) -> vehicle_pb2.Vehicle:
         message = vehicle_message(row)
         if until is not None and row["odometer_time"] is not None and row["odometer_time"] > until:
             message.ClearField("odometer_km")
@@ -57,7 +57,7 @@ def vehicle_for(call: Call) -> Callable[..., vehicle_pb2.Vehicle]:
 def rendered(call: Call) -> Callable[[Vehicle], vehicle_pb2.Vehicle]:
     """Returns the rendering of a car that was written."""
     render = vehicle_for(call)
-    return lambda vehicle: render(common.row_of(vehicle))
+    return lambda vehicle: render(fields.row_of(vehicle))
 
 
 def vehicle_values(message: vehicle_pb2.Vehicle, paths: list[str]) -> dict[str, Any]:
@@ -65,7 +65,7 @@ def vehicle_values(message: vehicle_pb2.Vehicle, paths: list[str]) -> dict[str, 
     found: dict[str, Any] = {}
     for path in paths:
         if path == "build_date":
-            found[path] = common.as_day(message, path, f"vehicle.{path}")
+            found[path] = fields.as_day(message, path, f"vehicle.{path}")
         elif path == "option_codes":
             found[path] = list(message.option_codes)
         elif path == "plate_number":
@@ -103,7 +103,7 @@ def registration(message: vehicle_pb2.Vehicle) -> dict[str, Any]:
 
 def update(message: vehicle_pb2.Vehicle, mask: Any) -> dict[str, Any]:
     """Returns the columns that an update changes. Raises InvalidArgument."""
-    paths = common.masked_paths(message, mask, WRITABLE, "vin", "vehicle")
+    paths = fields.masked_paths(message, mask, WRITABLE, "vin", "vehicle")
     return vehicle_values(message, paths)
 
 
@@ -129,7 +129,7 @@ def check_response(typed: str, found: vins.Check, *, registered: bool, this_year
     return answer
 
 
-def suggestions(found: list[vins.NearMiss], rows: Iterable[common.Row], limit: int) -> vin_pb2.SuggestVinsResponse:
+def suggestions(found: list[vins.NearMiss], rows: Iterable[fields.Row], limit: int) -> vin_pb2.SuggestVinsResponse:
     """Returns the cars that may have been meant, the likeliest slip first."""
     known = {row["vin"]: row for row in rows}
     answer = vin_pb2.SuggestVinsResponse()

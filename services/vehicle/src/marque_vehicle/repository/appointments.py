@@ -8,12 +8,12 @@ from typing import Any
 
 import asyncpg
 import sqlalchemy as sa
+from servicekit.db import query
 from servicekit.db.engine import Reader
 from servicekit.paging import Page
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marque_vehicle.models import Appointment, RepairOrder
-from marque_vehicle.repository import query
 from marque_vehicle.repository.sales import driver_of, narrow, only_of
 from marque_vehicle.repository.scope import Scope
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import asyncpg
 import sqlalchemy as sa
+from servicekit.db import query
 from servicekit.db.engine import Reader
 from servicekit.paging import Page
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marque_vehicle.models import CatalogueModel, CataloguePrice
-from marque_vehicle.repository import query
 
 COLUMNS = "model_code, version, create_time, update_time, make, series, model, names, model_year, energy, trims, options, required_groups"
 PRICES = "model_code, item_code, market, valid_from, valid_before, currency, amount, update_time"

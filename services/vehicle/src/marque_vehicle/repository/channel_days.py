@@ -8,13 +8,13 @@ from typing import Any
 
 import asyncpg
 import sqlalchemy as sa
+from servicekit.db import query
 from servicekit.db.engine import Reader
 from servicekit.paging import Page
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marque_vehicle.models import ChannelDay
-from marque_vehicle.repository import query
 from marque_vehicle.repository.scope import Scope
 
 COLUMNS = (

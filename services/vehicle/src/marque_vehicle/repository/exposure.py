@@ -8,11 +8,11 @@ from typing import Any
 
 import asyncpg
 import sqlalchemy as sa
+from servicekit.db import query
 from servicekit.db.engine import Reader
 from servicekit.paging import Page
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from marque_vehicle.repository import query
 from marque_vehicle.rules.exposure import BANDS, UNKNOWN
 
 # Readings of before the month; none above what the car has come to, so that a slip of the pen does not put it into the last band.

@@ -10,6 +10,7 @@ from typing import Any
 import asyncpg
 import orjson
 import sqlalchemy as sa
+from servicekit.db import query
 from servicekit.db.engine import Reader
 from servicekit.ids import new_uuid
 from servicekit.paging import Page
@@ -17,7 +18,6 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marque_vehicle.models import MaintenancePlan
-from marque_vehicle.repository import query
 from marque_vehicle.repository.scope import Scope
 from marque_vehicle.rules.maintenance import Plan, Service
 

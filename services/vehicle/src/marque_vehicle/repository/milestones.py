@@ -11,10 +11,10 @@ import asyncpg
 import orjson
 import sqlalchemy as sa
 from servicekit.db.engine import Reader
+from servicekit.db.query import Conditions
 from servicekit.paging import Page
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from marque_vehicle.repository.query import Conditions
 from marque_vehicle.repository.scope import Scope
 
 _COLUMNS = "dealer_id, service_number, milestone_km, reached_count, returned_count, returned_to_seller_count"

@@ -9,12 +9,12 @@ from typing import Any
 
 import asyncpg
 import sqlalchemy as sa
+from servicekit.db import query
 from servicekit.db.engine import Reader
 from servicekit.paging import Page
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marque_vehicle.models import Ownership
-from marque_vehicle.repository import query
 from marque_vehicle.repository.scope import Scope
 
 COLUMNS = "ownership_id, version, vin, customer_id, role, valid_from, valid_until, known_from, known_until, sale_id, source, end_reason"

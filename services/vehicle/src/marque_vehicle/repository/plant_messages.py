@@ -8,12 +8,12 @@ from typing import Any
 
 import asyncpg
 import sqlalchemy as sa
+from servicekit.db import query
 from servicekit.db.engine import Reader
 from servicekit.paging import Page
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marque_vehicle.models import PlantMessage
-from marque_vehicle.repository import query
 from marque_vehicle.rules import plant
 
 COLUMNS = "message_id, order_code, stage, reach_time, promised_date, vin, plant, station, source, state, park_reason, receive_time"

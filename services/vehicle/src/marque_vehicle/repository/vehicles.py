@@ -10,6 +10,7 @@ from typing import Any
 
 import asyncpg
 import sqlalchemy as sa
+from servicekit.db import query
 from servicekit.db.engine import Reader
 from servicekit.paging import Page
 from sqlalchemy.dialects.postgresql import insert
@@ -17,7 +18,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from tradekit.search import SearchQuery
 
 from marque_vehicle.models import Vehicle, VehicleSearch
-from marque_vehicle.repository import query
 from marque_vehicle.repository.scope import Scope
 
 CANDIDATES = 1000  # matches that a search looks at

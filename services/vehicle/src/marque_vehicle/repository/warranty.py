@@ -7,13 +7,13 @@ from typing import Any
 
 import asyncpg
 import sqlalchemy as sa
+from servicekit.db import query
 from servicekit.db.engine import Reader
 from servicekit.paging import Page
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marque_vehicle.models import WarrantyTerm
-from marque_vehicle.repository import query
 
 COLUMNS = "term_code, sold_from, sold_before, market, make, component_prefix, months, km, clause, update_time"
 _MOST = 5000  # clauses of one market; a warranty has some dozen

@@ -10,12 +10,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from servicekit.db.query import json_of
 from servicekit.db.uow import UnitOfWork
 from servicekit.telemetry import logs
 
 from marque_vehicle.events import lemon as events
 from marque_vehicle.repository import lemon as repository
-from marque_vehicle.repository.query import json_of
 from marque_vehicle.rules import days
 from marque_vehicle.rules import lemon as rules
 

@@ -1,4 +1,4 @@
-"""Values that several messages share: days, moments, ids, masks."""
+"""Fields that messages and rows of every service share: days, moments, ids, masks."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from google.protobuf import field_mask_pb2
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from google.type import date_pb2
+
 from servicekit.errors import FieldViolation, InvalidArgument
 
 Row = Any  # a row read by its columns' names: an asyncpg.Record or a dict
@@ -37,7 +38,13 @@ def set_moment(message: Any, field: str, value: datetime | None) -> None:
         getattr(message, field).FromDatetime(value)
 
 
-def as_moment(message: Message, field: str) -> datetime | None:
+def set_day(message: Any, field: str, value: date | None) -> None:
+    """Sets a date where there is one."""
+    if value is not None:
+        getattr(message, field).CopyFrom(date_pb2.Date(year=value.year, month=value.month, day=value.day))
+
+
+def as_moment(message: Message, field: str, path: str = "") -> datetime | None:
     """Reads an optional timestamp. Raises InvalidArgument for one out of the calendar."""
     if not message.HasField(field):
         return None
@@ -45,13 +52,13 @@ def as_moment(message: Message, field: str) -> datetime | None:
     try:
         found = stamp.ToDatetime(UTC)
     except (ValueError, OverflowError):
-        raise InvalidArgument.of(field, "TIME_INVALID", "Give a moment of the calendar.") from None
+        raise InvalidArgument.of(path or field, "TIME_INVALID", "Give a moment of the calendar.") from None
     if not 1900 <= found.year <= 2200:
-        raise InvalidArgument.of(field, "TIME_INVALID", "Give a moment between 1900 and 2200.")
+        raise InvalidArgument.of(path or field, "TIME_INVALID", "Give a moment between 1900 and 2200.")
     return found
 
 
-def as_day(message: Message, field: str, path: str) -> date | None:
+def as_day(message: Message, field: str, path: str = "") -> date | None:
     """Reads an optional whole date. Raises InvalidArgument."""
     if not message.HasField(field):
         return None
@@ -59,7 +66,9 @@ def as_day(message: Message, field: str, path: str) -> date | None:
     try:
         return date(found.year, found.month, found.day)
     except ValueError:
-        raise InvalidArgument.of(path, "DATE_INVALID", "Give a calendar date with year, month and day.") from None
+        raise InvalidArgument.of(
+            path or field, "DATE_INVALID", "Give a calendar date with year, month and day."
+        ) from None
 
 
 def masked_paths(

@@ -1,20 +1,27 @@
 """Building blocks of the lists: keyset pages whose cost does not grow with the table.
 
 A list is driven by one column with few values (a dealer in scope, a customer's ids, a VIN). Each value walks its own index in the asked
-order and stops after a page; the small parts are merged.
+order and stops after a page; the small parts are merged. So a caller with many dealers never sorts all their rows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import asyncpg
+import orjson
+
 from servicekit.db.engine import Reader
 from servicekit.paging import Page
 
 Driver = tuple[str, Sequence[Any], str]  # a column, its values, their SQL type
+
+
+def json_of(value: Any) -> Any:
+    """Returns a JSON value: the bare driver gives its text."""
+    return orjson.loads(value) if isinstance(value, str) else value
 
 
 @dataclass
@@ -33,6 +40,11 @@ class Conditions:
         """Takes a condition; each `{}` in it stands for one value."""
         self.parts.append(condition.format(*(self.bind(value) for value in values)))
 
+    def equal(self, column: str, value: Any) -> None:
+        """Takes an equality, unless the value is empty: then the filter was not given."""
+        if value:
+            self.add(f"{column} = {{}}", value)
+
     @property
     def sql(self) -> str:
         """All conditions together."""
@@ -48,10 +60,10 @@ class Order:
     descending: bool
 
     @classmethod
-    def of(cls, order_by: str, default: str, key: str) -> Order:
-        """Reads `order_by`."""
+    def of(cls, order_by: str, default: str, key: str, columns: Mapping[str, str] | None = None) -> Order:
+        """Reads `order_by`; `columns` maps names of the contract to columns where they differ."""
         name, _, direction = (order_by or default).partition(" ")
-        return cls(name, key, direction == "desc")
+        return cls((columns or {}).get(name, name), key, direction == "desc")
 
     @property
     def sql(self) -> str:
