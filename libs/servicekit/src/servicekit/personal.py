@@ -39,12 +39,12 @@ class Retained:
 class Erasure:
     """What an erasure did: rows erased by kind, rows retained.
 
-    `named`: ids of erased records whose answers, kept for retries, may name the record and not the person.
+    `named`: ids of erased records, and words of the person (a plate), which answers kept for retries may hold without naming the person.
     """
 
     erased: dict[str, int] = field(default_factory=dict)
     retained: list[Retained] = field(default_factory=list)
-    named: list[uuid.UUID] = field(default_factory=list)
+    named: list[uuid.UUID | str] = field(default_factory=list)
 
 
 class PersonalData(Protocol):

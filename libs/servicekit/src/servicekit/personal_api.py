@@ -129,8 +129,8 @@ async def _claim(
     return personal_data_pb2.ErasePersonalDataResponse.FromString(bytes(known.answer))
 
 
-async def _forget_answers(session: AsyncSession, ids: Sequence[uuid.UUID]) -> None:
-    """Removes the answers kept for retries that name the person, or a record of theirs: they hold what was shown then.
+async def _forget_answers(session: AsyncSession, ids: Sequence[uuid.UUID | str]) -> None:
+    """Removes the answers kept for retries that name the person, a record or a word of theirs: they hold what was shown then.
 
     Reads the whole table, which is two days of writes; an erasure is rare. A retry of such a request is a new request from now on.
     """

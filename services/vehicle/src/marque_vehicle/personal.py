@@ -1,13 +1,8 @@
 """A customer's rights over sales, ownerships, repair orders, appointments and help on the road.
 
-What is kept, and why: a sale for the tax office, the present ownership while the car's warranty may run (recalls must reach the owner),
-an open repair order until it is closed, an appointment that is to come, an order for a car that is to be met.
-The car's own history stays without the person.
 What is kept, and why: a sale for the tax office, the present ownership while the car's warranty may run or an open recall waits for the
-car (its owner must be reached), an open repair order until it is closed, an appointment that is to come. The car's own history stays
-without the person.
-an open repair order until it is closed, an appointment that is to come, a call for help that is
-not over. The car's own history stays without the person.
+car (its owner must be reached), an open repair order until it is closed, an appointment that is to come, an order for a car that is to be
+met, a call for help that is not over. The car's own history stays without the person.
 """
 
 from __future__ import annotations
@@ -26,8 +21,7 @@ from marque_vehicle import events
 from marque_vehicle.repository import personal as repository
 
 SALE, OWNERSHIP, REPAIR_ORDER, PLATE = "vehicle.sale", "vehicle.ownership", "vehicle.repair_order", "vehicle.plate"
-APPOINTMENT, CAR_ORDER = "vehicle.appointment", "vehicle.car_order"
-APPOINTMENT, ROADSIDE = "vehicle.appointment", "vehicle.roadside_case"
+APPOINTMENT, CAR_ORDER, ROADSIDE = "vehicle.appointment", "vehicle.car_order", "vehicle.roadside_case"
 
 
 class VehiclePersonalData:
@@ -56,7 +50,7 @@ class VehiclePersonalData:
         sold_since = _years_before(uow.now.date(), self._sale_years)
         owned_since = uow.now - timedelta(days=365 * self._warranty_years)
         steps: tuple[tuple[str, Any, Any, str], ...] = (
-            (PLATE, partial(_erase_plates, uow), owned_since, "WARRANTY_OPEN"),
+            (PLATE, partial(_erase_plates, uow, done), owned_since, "WARRANTY_OPEN"),
             (SALE, repository.erase_sales, sold_since, "TAX_RECORD"),
             (OWNERSHIP, repository.erase_ownerships, owned_since, "WARRANTY_OPEN"),
             (REPAIR_ORDER, repository.erase_repair_orders, None, "REPAIR_ORDER_OPEN"),
@@ -78,10 +72,11 @@ class VehiclePersonalData:
 
 
 async def _erase_plates(
-    uow: UnitOfWork, session: AsyncSession, ids: Sequence[uuid.UUID], since: Any, moment: datetime
+    uow: UnitOfWork, done: Erasure, session: AsyncSession, ids: Sequence[uuid.UUID], since: Any, moment: datetime
 ) -> tuple[int, int, None]:
     """Takes the plates and tells that they changed, so that others who may have the car are not found by them either."""
     rows, kept = await repository.erase_plates(session, ids, since, moment)
+    done.named.extend(row.plate for row in rows)
     for row in rows:
         event = events.vehicle_updated(row.vin, row.status, ["plate_number"])
         event.aggregate_version = row.version

@@ -125,14 +125,16 @@ async def under_recall(session: AsyncSession, ids: Ids, now: datetime) -> int:
 async def erase_plates(session: AsyncSession, ids: Ids, since: Any, now: datetime) -> tuple[list[sa.Row[Any]], int]:
     """Takes the plate from cars that the person has, save where the ownership is kept. Runs before ownerships are erased.
 
-    Returns `vin, version, status` of the cars, and how many keep their plate.
+    Returns `vin, version, status, plate` (which was taken) of the cars, and how many keep their plate.
     """
     erased = await session.execute(
         sa.text(
-            "WITH erased AS (UPDATE vehicles SET plate_number = '', version = version + 1, update_time = :now "  # noqa: S608
-            f"WHERE plate_number <> '' AND vin IN ({_PRESENT} AND valid_from < :since) RETURNING vin, version, status), "
+            "WITH held AS (SELECT vin, plate_number FROM vehicles "  # noqa: S608
+            f"WHERE plate_number <> '' AND vin IN ({_PRESENT} AND valid_from < :since) FOR UPDATE), "
+            "erased AS (UPDATE vehicles v SET plate_number = '', version = v.version + 1, update_time = :now FROM held h "
+            "WHERE v.vin = h.vin RETURNING v.vin, v.version, v.status, h.plate_number AS plate), "
             "forgotten AS (UPDATE vehicle_search SET plate_text = '', plate_tokens = '{}' WHERE vin IN (SELECT vin FROM erased)) "
-            "SELECT vin, version, status FROM erased"
+            "SELECT vin, version, status, plate FROM erased"
         ),
         {"ids": list(ids), "since": since, "now": now},
     )
