@@ -203,7 +203,7 @@ async def files(run: Run) -> None:
 
 
 def _cell(markers: Markers, rpc: str, name: str) -> str:
-    if "phone" in name:
+    if "phone" in name or name == "fax":
         return markers.phone(f"{rpc} {name}")
     if "email" in name:
         return markers.email(f"{rpc} {name}")

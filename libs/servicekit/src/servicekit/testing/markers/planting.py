@@ -93,7 +93,7 @@ def values(leaf: Leaf, markers: Markers, where: str) -> list[Any]:
     place = f"{where} {leaf.name}"
     if "email" in name:
         return [markers.email(place), markers.text(place)]
-    if "phone" in name:
+    if "phone" in name or name == "fax":
         return [markers.phone(place).replace(" ", ""), markers.phone(place), markers.text(place)]
     if name in ("value", "query", "address", "contact"):
         return [markers.email(place), markers.phone(place), markers.text(place)]
