@@ -248,7 +248,7 @@ def subscriptions() -> list[Subscription]:
                 VISITS: "marque.vehicle.v1.RepairOrderSnapshot",
             },
             effects=frozenset({"customers", "interactions", "relations", "dealer_customers"})
-            | {"customer_values", "spend_entries"}
+            | {"customer_values", "spend_entries", "profile_stale"}
             | _LEAD_TABLES,
         ),
         Subscription(
