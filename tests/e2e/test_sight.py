@@ -135,9 +135,13 @@ async def whole(place: Place, trace_id: str) -> Any:
     trace = await place.tempo(f"traces/{trace_id}")
     if trace is None:
         return None
-    names = {name for _, name, _ in spans_of(trace)}
-    wanted = {"POST /v1/sales", "marque.vehicle.v1.SaleService/RecordSale", "process marque.vehicle.v1.SaleRecorded"}
-    return trace if wanted <= names else None
+    found = {(service, name) for service, name, _ in spans_of(trace)}
+    wanted = {
+        ("gateway", "POST /v1/sales"),
+        ("vehicle", "marque.vehicle.v1.SaleService/RecordSale"),
+        ("customer", "process marque.vehicle.v1.SaleRecorded"),
+    }
+    return trace if wanted <= found else None
 
 
 class TestTraceView:

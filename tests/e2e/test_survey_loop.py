@@ -47,7 +47,7 @@ class Inbox:
 
     async def handle_DATA(self, server: Any, session: Any, told: Any) -> str:
         mail = email.message_from_bytes(told.content, policy=email.policy.default)
-        self.links += re.findall(r"/s/([\w-]+)", mail.get_body(("plain",)).get_content())  # type: ignore[union-attr]
+        self.links += re.findall(r"/s/([\w-]+)(?![\w/-])", mail.get_body(("plain",)).get_content())  # type: ignore[union-attr]
         return "250 OK"
 
 

@@ -161,6 +161,10 @@ _OTHERWISE = {
     "Would you?": "Will you?",
     LINES: LINES.replace("Clean", "Warm"),
     "2020-01-02T00:00:00Z": "2020-01-03T00:00:00Z",
+    "1": "2",
+    "Noise": "Noises",
+    "PROFILE_FIELD_NAME": "PROFILE_FIELD_EMAIL",
+    "Spring": "Autumn",
 }
 
 
@@ -176,6 +180,7 @@ _TAKES_NOTHING_IN = {
     *(f"{name}.v1.{name.capitalize()}OperationsService/Republish" for name in SERVICES),
     "complaint.v1.CaseTaxonomyService/TrainCaseSuggester",
     "complaint.v1.DefectSignalService/ScanDefects",
+    "customer.v1.DuplicateRunService/FindDuplicates",
 }
 
 

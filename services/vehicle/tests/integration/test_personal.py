@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import orjson
@@ -11,10 +11,12 @@ from marque.customer.v1 import customer_events_pb2
 from marque.network.v1 import dealer_events_pb2
 from marque.type.v1 import personal_data_pb2 as personal
 from marque.vehicle.v1 import sale_service_pb2
+from marque_vehicle.models import PartsOrder, RoadsideCase, WarrantyClaim
 from marque_vehicle.usecases.snapshots import READERS
 from servicekit.db.engine import Database
 from servicekit.testing.platform import until
 
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
 P = "vehicle.v1.VehiclePersonalDataService"
 
 
@@ -174,7 +176,7 @@ class TestSnapshots:
     async def test_every_aggregate_is_said_once_with_its_version(self, garage: Any) -> None:
         dealer, buyer, car = await garage.make_dealer(), await garage.make_customer(), await garage.make_car()
         await garage.make_sale(dealer, car.vin, buyer)
-        await garage.make_order(dealer, car.vin)
+        order = await garage.make_order(dealer, car.vin)
         await garage.sql(
             "INSERT INTO appointments (appointment_id, version, create_time, update_time, dealer_id, vin, kind, state, start_time, "
             "end_time, calendar_department, calendar_version) "
@@ -190,6 +192,18 @@ class TestSnapshots:
         )  # fmt: skip
         database = Database(garage.platform.databases["vehicle"], pool_size=1)
         try:
+            moment = {"version": 1, "create_time": NOW, "update_time": NOW}
+            async with database.session() as session, session.begin():
+                of_order = {
+                    "repair_order_id": uuid.UUID(order.repair_order_id),
+                    "repair_order_number": "R",
+                    "items": [],
+                    "claimed": 0,
+                }
+                session.add(WarrantyClaim(dealer_id=dealer, vin=car.vin, submit_time=NOW, **of_order, **moment))
+                part = {"number": "P", "warehouse_code": "W", "part_number": "1", "quantity": "1", "order_time": NOW}
+                session.add(PartsOrder(dealer_id=dealer, **part, **moment))
+                session.add(RoadsideCase(vin=car.vin, phone="", problem=1, request_time=NOW, **moment))
             for name, read in READERS.items():
                 found: list[Any] = []
                 async with database.session() as session:
@@ -200,6 +214,9 @@ class TestSnapshots:
                 keys = [key for key, _ in found]
                 assert len(keys) == len(set(keys)), name
                 assert all(event.aggregate_version >= 1 for _, event in found)
-                assert any(event.vin == car.vin for _, event in found), name
+                ours = [event for _, event in found if getattr(event, "vin", car.vin) == car.vin]
+                assert any("vin" in event.DESCRIPTOR.fields_by_name or event.dealer_id == dealer for event in ours), (
+                    name
+                )
         finally:
             await database.engine.dispose()

@@ -21,6 +21,8 @@ PATH = "/v1/questionnaires/{questionnaire_id}/page"
 _GET = "/marque.survey.v1.QuestionnaireService/GetQuestionnaire"
 _PREVIEW = "/marque.survey.v1.QuestionnaireService/PreviewQuestionnaire"
 
+_LANGUAGE_LENGTH = 35  # of a language tag (RFC 5646)
+
 
 class PreviewDoor:
     """The page of a draft, or with `number` of a version, in `language`; who may read the questionnaire may look. It sends nothing."""
@@ -42,6 +44,9 @@ class PreviewDoor:
         metadata, number = metadata_of(request), request.query_params.get("number", "0")
         if not (number.isascii() and number.isdigit() and len(number) < 9):
             raise InvalidArgument.of("number", "INT32_GTE", "must be the number of a version, or 0 for the draft")
+        named = request.query_params.get("language", "")
+        if len(named) > _LANGUAGE_LENGTH:
+            raise InvalidArgument.of("language", "STRING_MAX_LEN", f"must have {_LANGUAGE_LENGTH} characters at most")
         asked = rpc.GetQuestionnaireRequest(
             questionnaire_id=request.path_params["questionnaire_id"], number=int(number)
         )
@@ -54,7 +59,7 @@ class PreviewDoor:
             metadata,
             deserialize=rpc.PreviewQuestionnaireResponse.FromString,
         )
-        wanted = request.query_params.get("language", "")[:35] or request.headers.get("accept-language", "")[:500]
+        wanted = named or request.headers.get("accept-language", "")[:500]
         page = survey_page_service_pb2.SurveyPage(language=_chosen(found.document, wanted), document=found.document)
         page.shown.extend(seen.shown)
         return self._look.page(page.language, 200, **forms.face(page, {}), say=words(page.language))

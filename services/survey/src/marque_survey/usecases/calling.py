@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from servicekit.db.uow import UnitOfWork, Work
-from servicekit.errors import Aborted, FieldViolation, InvalidArgument
+from servicekit.errors import Aborted, FailedPrecondition, FieldViolation, InvalidArgument
 from servicekit.permits import Done, PermitLate, Refused, Spent
 
 from marque_survey import events
@@ -81,7 +81,7 @@ async def dial(
 
 
 async def _to_be_asked(work: Work, caller: Caller, call_task_id: uuid.UUID, etag: str) -> tuple[str, str, str] | None:
-    """Returns person, key and car of the permit; None where none is to be taken, because the call is under way: a retry is answered so."""
+    """Returns person, key and car of the permit; None where there is none to take: the unit of work says why, or answers a retry."""
     async with work.read() as session:
         invitation_id = await repository.invitation_of(session, caller.scope, call_task_id)
         if invitation_id is None:
@@ -89,9 +89,9 @@ async def _to_be_asked(work: Work, caller: Caller, call_task_id: uuid.UUID, etag
         row, task = await repository.pair(session, invitation_id)
         try:
             task.check_dial(caller.agent, await repository.last_attempt(session, call_task_id), caller.may_check)
-        except CallUnderWay:
+            task.check_etag(etag)
+        except (FailedPrecondition, Aborted):
             return None
-        task.check_etag(etag)
         if row.customer_id is None:
             return None
         car = row.vin if row.trigger == kinds.LAPSED else ""  # who sold the car on is not asked why it is not seen
