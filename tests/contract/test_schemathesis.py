@@ -26,8 +26,8 @@ from servicekit.testing.access.cast import Cast
 from servicekit.testing.sizes import part
 
 SEED = int(os.environ.get("MARQUE_SEED", "20261122"))
-SHORT = 4  # random cases an operation in the short size
-ONE_IN, STEP = 6, 24  # of so many operations the short size tries the boundaries of one, each so many-th of its cases
+SHORT = 3  # random cases an operation in the short size
+ONE_IN, STEP = 8, 24  # of so many operations the short size tries the boundaries of one, each so many-th of its cases
 RANDOM, LONG = 100, 300  # in the long size: random cases an operation at least, and all cases
 SERVICES = [name for name in contract.services() if any(rule_of(one)[0] for one in contract.methods(name).values())]
 BY_HAND = {"watchEvents": "a stream without an end, which the engine would read to its end; see TestLive"}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -53,6 +52,9 @@ def generate(document: bytes, folder: Path) -> None:
         folder / "marque_client",
         "--meta",
         "none",
+        "--config",
+        folder / "config.yaml",
     ]
-    path = f"{tool.parent}{os.pathsep}{os.environ['PATH']}"
-    subprocess.run(command, check=True, capture_output=True, env={**os.environ, "PATH": path})
+    (folder / "config.yaml").write_text("post_hooks: []\n")  # what it looks like is nobody's matter here
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
