@@ -21,6 +21,7 @@ from devstack.delivery.write import VERSION
 
 BASE = "docker.io/library/python:3.11-slim"
 OPS_PAGE = Path("ops/ui/dist")  # of /ops/traces; made by `make ops-ui`
+SOURCES = ("dkimpy",)  # published without a wheel: theirs is built here, of the source whose hash the lock names
 _BIN = Path(sys.executable).parent
 
 
@@ -30,10 +31,12 @@ def stage(root: Path, image: Image, target: Path) -> Path:
     shutil.rmtree(context, ignore_errors=True)
     (context / "wheels").mkdir(parents=True)
     shutil.copy(root / "images" / "Dockerfile", context)
-    (context / "requirements.txt").write_text(requirements(root, image), encoding="utf-8")
     wheels = target / "wheels"
+    published, sources = parted(requirements(root, image))
+    (context / "requirements.txt").write_text(published, encoding="utf-8")
     _fetch(context / "requirements.txt", wheels)
-    ours = [_own_wheel(root / package, wheels) for package in image.packages]
+    (target / "sources.txt").write_text(sources, encoding="utf-8")
+    ours = _made(target / "sources.txt", wheels) + [_own_wheel(root / package, wheels) for package in image.packages]
     (context / "ours.txt").write_text("".join(f"/wheels/{wheel.name}\n" for wheel in ours), encoding="utf-8")
     (context / "share").mkdir()
     if image.name == GATEWAY and (root / OPS_PAGE).is_dir():
@@ -94,6 +97,26 @@ def _fetch(lock: Path, wheels: Path) -> None:
         ":all:",
     ]
     subprocess.run([*argv, "--require-hashes", "--dest", str(wheels), "-r", str(lock)], check=True)
+
+
+def parted(lock: str) -> tuple[str, str]:
+    """Parts a lock into what comes as wheels and what comes as source."""
+    parts: tuple[list[str], list[str]] = ([], [])
+    held = parts[0]
+    for line in lock.splitlines(keepends=True):
+        if line[:1].strip():
+            held = parts[line.partition("==")[0] in SOURCES]
+        held.append(line)
+    return "".join(parts[0]), "".join(parts[1])
+
+
+def _made(sources: Path, wheels: Path) -> list[Path]:
+    """Builds the wheels of what comes as source; returns them."""
+    names = [line.partition("==")[0] for line in _names(sources)]
+    argv = [sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check", "--no-deps"]
+    if names:
+        subprocess.run([*argv, "--require-hashes", "--wheel-dir", str(wheels), "-r", str(sources)], check=True)
+    return [next(wheels.glob(f"{name}-*.whl")) for name in names]
 
 
 def _own_wheel(package: Path, wheels: Path) -> Path:
