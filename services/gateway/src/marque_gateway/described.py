@@ -289,7 +289,7 @@ def _adf() -> dict[str, Any]:
 def _mail() -> dict[str, Any]:
     query = {
         "mailbox": "The address at which it came in.",
-        "intent": "`lead` where a lead is made of it; left out, it is a touch.",
+        "intent": "`lead` or `case` where that is made of it beside the touch.",
         "dealerCode": "The code of the dealer whose mailbox it is.",
     }
     named = [

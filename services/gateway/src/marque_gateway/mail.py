@@ -19,7 +19,7 @@ PATH = "/v1/inbound:mail"
 RPC = "/marque.customer.v1.InboundService/ReceiveMail"
 LARGEST = 1 << 20
 _FIELDS = {"mailbox": "mailbox", "dealerCode": "dealer_code"}
-_INTENTS = {"": rpc.INBOUND_INTENT_UNSPECIFIED, "lead": rpc.INBOUND_INTENT_LEAD}
+_INTENTS = {"": rpc.INBOUND_INTENT_UNSPECIFIED, "lead": rpc.INBOUND_INTENT_LEAD, "case": rpc.INBOUND_INTENT_CASE}
 
 
 class MailDoor:
@@ -49,7 +49,7 @@ class MailDoor:
             raise PermissionDenied(permission=method.permission)
         intent = _INTENTS.get(request.query_params.get("intent", ""))
         if intent is None:
-            raise InvalidArgument.of("intent", "VALUE_UNKNOWN", "Give `lead`, or leave it out.")
+            raise InvalidArgument.of("intent", "VALUE_UNKNOWN", "Give `lead` or `case`, or leave it out.")
         message = await request.body()
         if not message:
             raise InvalidArgument.of("message", "MAIL_UNREADABLE", "The body is empty.")

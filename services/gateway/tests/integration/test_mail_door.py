@@ -7,13 +7,14 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
-from servicekit.testing.platform import Platform
+from servicekit.testing.platform import Platform, until
 
 PATH = "/v1/inbound:mail?mailbox=sales@marque.example"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def door(platform: Platform) -> AsyncIterator[Platform]:
+    await platform.start("complaint")
     await platform.start("customer")
     await platform.open_gateway()
     yield platform
@@ -43,6 +44,19 @@ class TestMail:
         assert (first.json()["mayAnswer"], again.json()["mayAnswer"]) == (True, False)
         assert lead["customerId"] == again.json()["customerId"]
         assert lead["comments"] == "Angebot\n请报价"
+
+    async def test_a_mail_becomes_a_case_which_is_named_once_it_is_opened(self, door: Platform) -> None:
+        message = mailed()
+        async with door.http("oem.manager") as client:
+
+            async def named() -> str:
+                told = await client.post(f"{PATH}&intent=case", content=message)
+                assert told.status_code == 200, told.text
+                return str(told.json().get("caseId", ""))
+
+            case = (await client.get(f"/v1/cases/{await until(named, 30, 'no case was opened')}")).json()
+
+        assert case["description"] == "请报价"
 
     @pytest.mark.parametrize(
         ("path", "body", "field", "reason"),
