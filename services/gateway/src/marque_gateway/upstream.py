@@ -69,16 +69,12 @@ class Upstreams:
             raise Unavailable(dependency=f"The {name} service")
         return found.channel()
 
-    def unary(
-        self, path: str, serialize: Callable[[Any], bytes] = _bytes, deserialize: Callable[[bytes], Any] = _bytes
-    ) -> Any:
-        """Returns the caller of a unary method, made once per path and kind of serializer."""
-        key = path if serialize is not _bytes else f"raw:{path}"
+    def unary(self, path: str) -> Any:
+        """Returns the caller of a unary method with bytes, made once per path: each door reads the answer in its own way."""
         channel = self.channel(owner_of(path.split("/")[1]))
-        found = self._unary.get(key)
+        found = self._unary.get(path)
         if found is None or found[0] is not channel:
-            caller = channel.unary_unary(path, request_serializer=serialize, response_deserializer=deserialize)
-            found = self._unary[key] = channel, caller
+            found = self._unary[path] = channel, channel.unary_unary(path)
         return found[1]
 
     def following(self, name: str, kind: str, path: str) -> Callable[[], Any]:
@@ -121,14 +117,14 @@ class Upstreams:
     async def _once(
         self, path: str, request: Any, metadata: Metadata, deserialize: Callable[[bytes], Any], timeout: float
     ) -> Any:
-        serialize = _bytes if isinstance(request, bytes) else type(request).SerializeToString
-        caller = self.unary(path, serialize, deserialize)
+        sent = request if isinstance(request, bytes) else request.SerializeToString()
+        caller = self.unary(path)
         started, code = time.perf_counter(), "CANCELLED"
         with spans.client_span(path) as span:
             try:
-                answer = await caller(request, timeout=timeout, metadata=traced(metadata))
+                answer = await caller(sent, timeout=timeout, metadata=traced(metadata))
                 code = "OK"
-                return answer
+                return deserialize(answer)
             except grpc.aio.AioRpcError as error:
                 code = error.code().name
                 raise

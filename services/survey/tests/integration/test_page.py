@@ -109,7 +109,10 @@ class TestLooking:
         made = await desk.make(languages=["en", "zh-CN"], questions=ROWED, alarm_rules=[], index="")
         path = f"/v1/questionnaires/{made.questionnaire_id}/page"
         bearer = {"authorization": f"Bearer {desk.platform.token('oem.manager')}"}
+        # The document is read as JSON before and after: the page's door calls the same method, and reads its answer in its own way.
+        read_before = await web.get(path.removesuffix("/page"), headers=bearer)
         shown = await web.get(path, headers=bearer, params={"language": "zh"})
+        read_after = await web.get(path.removesuffix("/page"), headers=bearer)
         refused = [
             await web.get(path),
             await web.get(f"{path}?number=7", headers=bearer),
@@ -119,6 +122,8 @@ class TestLooking:
 
         assert (shown.status_code, read.language, read.groups, read.unnamed) == (200, "zh-CN", len(ROWED), [])
         assert 'data-token=""' in shown.text
+        assert read_before.status_code == read_after.status_code == 200
+        assert read_before.json() == read_after.json()
         assert re.search(r'id="f-why"[^>]* hidden', shown.text)
         assert [one.status_code for one in refused] == [401, 404, 400]
 

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 
+from nats.errors import NoRespondersError, TimeoutError
 from nats.js import JetStreamContext
 from nats.js.api import (
     AckPolicy,
@@ -14,7 +19,7 @@ from nats.js.api import (
     StorageType,
     StreamConfig,
 )
-from nats.js.errors import NotFoundError
+from nats.js.errors import NotFoundError, ServiceUnavailableError
 
 from servicekit.messaging import envelope
 from servicekit.messaging.consumer import Subscription
@@ -23,6 +28,9 @@ from servicekit.messaging.consumer import Subscription
 ACK_WAIT_SECONDS = 5.0
 MAX_ACK_PENDING = 2000
 DUPLICATE_WINDOW_SECONDS = 600.0
+PATIENCE_SECONDS = 60.0  # for which the migrate step asks a cluster that has no leader yet
+
+log = logging.getLogger(__name__)
 
 
 def stream_config(service: str, *, replicas: int, max_age_days: int, max_bytes: int = -1) -> StreamConfig:
@@ -66,16 +74,36 @@ async def reconcile(
     max_age_days: int,
     max_bytes: int = -1,
 ) -> None:
-    """Makes the service's own stream and its consumers as declared, and the streams it listens to: the order of starts is free."""
-    wanted = {service, *(subscription.source for subscription in subscriptions)}
-    for name in sorted(wanted):
+    """Makes the service's own stream and its consumers as declared, and the streams it listens to: the order of starts is free.
+
+    A cluster that chooses its leaders answers late or not at all; each step can be asked again, and is, for `PATIENCE_SECONDS`.
+    """
+    ends = time.monotonic() + PATIENCE_SECONDS
+    for name in sorted({service, *(subscription.source for subscription in subscriptions)}):
         config = stream_config(name, replicas=replicas, max_age_days=max_age_days, max_bytes=max_bytes)
-        try:
-            await jetstream.stream_info(config.name or "")
-        except NotFoundError:
-            await jetstream.add_stream(config)
-        else:
-            if name == service:
-                await jetstream.update_stream(config)
+        await _insisting(ends, partial(_stream, jetstream, config, own=name == service))
     for subscription in subscriptions:
-        await jetstream.add_consumer(envelope.stream(subscription.source), consumer_config(subscription))
+        stream, consumer = envelope.stream(subscription.source), consumer_config(subscription)
+        await _insisting(ends, partial(jetstream.add_consumer, stream, consumer))
+
+
+async def _stream(jetstream: JetStreamContext, config: StreamConfig, *, own: bool) -> None:
+    try:
+        await jetstream.stream_info(config.name or "")
+    except NotFoundError:
+        await jetstream.add_stream(config)
+    else:
+        if own:
+            await jetstream.update_stream(config)
+
+
+async def _insisting(ends: float, step: Callable[[], Awaitable[object]]) -> None:
+    while True:
+        try:
+            await step()
+            return
+        except (TimeoutError, NoRespondersError, ServiceUnavailableError) as error:
+            if time.monotonic() > ends:
+                raise
+            log.warning("broker is not ready", extra={"error_type": type(error).__name__})
+            await asyncio.sleep(0.5)
