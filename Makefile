@@ -160,4 +160,5 @@ $(READY): requirements.lock requirements-bootstrap.lock $(addsuffix /pyproject.t
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bootstrap.lock
 	@$(INSTALL) --compile-bytecode --require-hashes -r requirements.lock
 	@$(INSTALL) --no-deps --no-build-isolation $(addprefix -e ,$(PACKAGES))
+	@$(BIN)/python -m compileall -q -j 0 libs services
 	@touch $@

@@ -21,7 +21,7 @@ import pytest_asyncio
 from devstack.ports import free_port
 from marque.customer.v1 import call_service_pb2
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from servicekit.testing import residue
+from servicekit.testing import residue, web
 from servicekit.testing.platform import Platform, until
 from servicekit.testing.world import World
 
@@ -97,7 +97,7 @@ async def scene(platform: Platform) -> AsyncIterator[Scene]:
     await platform.spawn_gateway(
         trace_sample_ratio=0.0, log_level="DEBUG", principal_rate=10_000.0, address_rate=10_000.0
     )
-    async with httpx.AsyncClient(base_url=platform.http_url, timeout=30) as http:
+    async with web.client(platform.http_url, timeout=30) as http:
         made = Scene(platform, World(platform, InMemorySpanExporter()), settings, processes, http)
         await live(made)
         await exported(made)

@@ -23,6 +23,7 @@ from servicekit import contract
 from servicekit.rpc import tokens
 from servicekit.rpc.tokens import LEEWAY_SECONDS
 from servicekit.service import Kit, Running, Service
+from servicekit.testing import web
 from servicekit.testing.issuer import Hanging, IssuerServer
 from servicekit.testing.platform import SECRET, Platform, build_of, until
 
@@ -86,7 +87,7 @@ async def doors(postgres_server: EmbeddedPostgres, tmp_path_factory: pytest.Temp
             "door": grpc.aio.insecure_channel(platform.peers["gateway"]),
             "service": grpc.aio.insecure_channel(platform.peers["network"]),
         }
-        async with httpx.AsyncClient(base_url=platform.http_url, timeout=15) as http:
+        async with web.client(platform.http_url, timeout=15) as http:
             yield Doors(platform, http, channels)
         for channel in channels.values():
             await channel.close()

@@ -11,7 +11,6 @@ import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
 
-import httpx
 import nats
 import pytest
 import pytest_asyncio
@@ -21,6 +20,7 @@ from devstack.ports import free_port
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from servicekit import contract
 from servicekit.db.tables import platform as platform_tables
+from servicekit.testing import web
 from servicekit.testing.access import cast as casting
 from servicekit.testing.access.call import Door, Wire
 from servicekit.testing.access.registry import methods, registry
@@ -118,7 +118,7 @@ async def run(platform: Platform) -> AsyncIterator[Run]:
         await platform.spawn(name, **told, **short)
     rates = {"principal_rate": UNLIMITED, "address_rate": UNLIMITED, "health_port": health["gateway"]}
     await platform.spawn_gateway(**told, **rates)
-    async with httpx.AsyncClient(base_url=platform.http_url, timeout=60) as client:
+    async with web.client(platform.http_url, timeout=60) as client:
         cast = await casting.make(World(platform, InMemorySpanExporter()), client)
         door = Door(platform.http_url)
         wires = {name: Wire(address) for name, address in platform.peers.items()}
@@ -183,7 +183,7 @@ class TestMarkers:
 
     async def test_no_metric_state_or_health_answer_holds_one(self, run: Run) -> None:
         found, admin = [], {"authorization": f"Bearer {run.caller('oem.admin').token}"}
-        async with httpx.AsyncClient(timeout=20) as client:
+        async with web.client(timeout=20) as client:
             for name, port in run.health.items():
                 for path in ("/metrics", "/readyz", "/livez"):
                     answer = await client.get(f"http://127.0.0.1:{port}{path}")

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import httpx
 import pytest
 import pytest_asyncio
+from servicekit.testing import web
 from servicekit.testing.crash.accounts import Figures, check_audit, check_events, quiet
 from servicekit.testing.crash.doors import Doors
 from servicekit.testing.crash.effects import check_content, check_effects, check_open, check_wholeness
@@ -129,7 +130,7 @@ async def scene(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Scene
         trade = Trade(doors, rng)
         await trade.open()
         working = asyncio.create_task(trade.run(4))
-        http = httpx.AsyncClient(base_url=stack.dev.addresses.http_url or "", timeout=PATIENCE)
+        http = web.client(stack.dev.addresses.http_url or "", timeout=PATIENCE)
         made = Scene(stack, doors, trade, Caller(doors, http, []))
         await made.more(20)
         ledger = trade.ledger

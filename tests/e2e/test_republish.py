@@ -29,7 +29,7 @@ from servicekit.db.uow import UnitOfWork
 from servicekit.messaging.inbox import SYSTEM
 from servicekit.rpc.call import Call
 from servicekit.service import Service
-from servicekit.testing import rebuild
+from servicekit.testing import rebuild, web
 from servicekit.testing.access import cast as casting
 from servicekit.testing.access.cast import Cast
 from servicekit.testing.platform import Platform, until
@@ -100,7 +100,7 @@ async def scene(platform: Platform) -> AsyncIterator[Scene]:
         await rebuild.spy(platform, name)
     processes = {name: await platform.spawn_again(name, settings[name]) for name in SERVICES}
     await platform.open_gateway(trace_sample_ratio=0.0, principal_rate=UNLIMITED, address_rate=UNLIMITED)
-    async with httpx.AsyncClient(base_url=platform.http_url, timeout=30) as http:
+    async with web.client(platform.http_url, timeout=30) as http:
         made = Scene(platform, known, settings, processes, http)
         made.cast = await casting.make(World(platform, InMemorySpanExporter()), http)
         await happen(made)

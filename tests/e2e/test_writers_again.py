@@ -15,7 +15,7 @@ import pytest_asyncio
 from devstack.ports import free_port
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from servicekit.contract import Method
-from servicekit.testing import rebuild
+from servicekit.testing import rebuild, web
 from servicekit.testing.access import cast as casting
 from servicekit.testing.access.call import Door, Told, Wire, encoded, rule_of
 from servicekit.testing.access.cast import Cast
@@ -68,7 +68,7 @@ async def home(platform: Platform) -> AsyncIterator[Home]:
         else:
             await platform.start(name, grpc_port=port, peers=peers, trace_sample_ratio=0.0)
     await platform.open_gateway(trace_sample_ratio=0.0, principal_rate=UNLIMITED, address_rate=UNLIMITED)
-    async with httpx.AsyncClient(base_url=platform.http_url, timeout=30) as http:
+    async with web.client(platform.http_url, timeout=30) as http:
         made = Home(platform, await casting.make(World(platform, InMemorySpanExporter()), http), settings, process)
         yield made
         for way in (made.door, made.http, *made.services.values()):

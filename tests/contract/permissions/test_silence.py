@@ -6,7 +6,6 @@ import secrets
 from collections.abc import AsyncIterator
 from typing import Any
 
-import httpx
 import orjson
 import pytest
 import pytest_asyncio
@@ -14,7 +13,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanKind
 from servicekit import roles
 from servicekit.contract import Method
-from servicekit.testing import rebuild
+from servicekit.testing import rebuild, web
 from servicekit.testing.access import cast as casting
 from servicekit.testing.access.call import Door, Told, Wire, bound, encoded, rule_of
 from servicekit.testing.access.cast import Caller, Cast
@@ -80,7 +79,7 @@ async def listening(platform: Platform) -> AsyncIterator[Listening]:
         await platform.start(name, span_exporter=spans, trace_sample_ratio=1.0)
     rates = {"principal_rate": UNLIMITED, "address_rate": UNLIMITED}
     await platform.open_gateway(span_exporter=spans, trace_sample_ratio=1.0, **rates)
-    async with httpx.AsyncClient(base_url=platform.http_url, timeout=20) as client:
+    async with web.client(platform.http_url, timeout=20) as client:
         made = Listening(await casting.make(World(platform, spans), client), spans)
         spans.clear()
         yield made

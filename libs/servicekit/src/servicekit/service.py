@@ -20,7 +20,7 @@ import uvloop
 from nats.aio.client import Client as Nats
 from opentelemetry.sdk.trace.export import SpanExporter
 
-from servicekit import memory, sweeps, telemetry
+from servicekit import memory, sweeps, tasks, telemetry
 from servicekit.audit import ReadAudit
 from servicekit.audit.appender import ChainAppender
 from servicekit.audit.keys import AuditKeys
@@ -184,9 +184,7 @@ class Running:
         self._health.draining()
         if self._server is not None:
             await self._server.stop(self._settings.drain_seconds)
-        for task in reversed(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await tasks.end(self._tasks)
         if self._nats is not None:
             with contextlib.suppress(Exception):
                 await asyncio.wait_for(self._nats.close(), 5)

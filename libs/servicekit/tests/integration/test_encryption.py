@@ -23,6 +23,7 @@ from servicekit.messaging.broker import BrokerAccess
 from servicekit.rpc.tls import Dialling
 from servicekit.service import Running, connect_nats, migrate_all
 from servicekit.settings import ServiceSettings
+from servicekit.testing import web
 from servicekit.testing.certificates import Authority
 from servicekit.testing.encrypted_postgres import EncryptedDoor
 from servicekit.testing.issuer import IssuerServer
@@ -268,7 +269,7 @@ class TestSchemaWait:
         settings = cluster.settings(empty, database_ca_file=None, schema_wait_seconds=120, health_port=health)
         running = Running(build, settings, "customer", work=False)
         starting = asyncio.create_task(running.start())
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{health}", timeout=10) as probe:
+        async with web.client(f"http://127.0.0.1:{health}", timeout=10) as probe:
 
             async def alive() -> bool:
                 try:

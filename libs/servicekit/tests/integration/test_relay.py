@@ -15,6 +15,7 @@ import pytest
 import pytest_asyncio
 from devstack.nats import EmbeddedNats
 from marque.customer.v1.customer_events_pb2 import CustomerUpdated
+from servicekit import tasks
 from servicekit.db.base import now
 from servicekit.db.committed import Committed
 from servicekit.db.engine import Database
@@ -62,14 +63,12 @@ class Side:
     @asynccontextmanager
     async def relaying(self, count: int = 1) -> AsyncIterator[None]:
         made = [Relay(self.database, self.client, self.committed, "customer") for _ in range(count)]
-        tasks = [asyncio.create_task(one.run()) for one in made]
+        running = [asyncio.create_task(one.run()) for one in made]
         try:
             yield
         finally:
-            for task in tasks:
-                task.cancel()
-            ended = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 20)
-            assert all(isinstance(end, asyncio.CancelledError) for end in ended)
+            await asyncio.wait_for(tasks.end(running), 20)
+            assert all(task.cancelled() for task in running)
 
     async def begin_anew(self) -> None:
         """Makes the stream anew: with it the broker forgets which ids it had."""

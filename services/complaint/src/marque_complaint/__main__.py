@@ -1,8 +1,11 @@
 """The complaint service: `python -m marque_complaint serve | work | migrate`."""
 
-from servicekit.service import main
+from servicekit.memory import growing
 
-from marque_complaint.service import build
-from marque_complaint.settings import Settings
+with growing():
+    from servicekit.service import main
+
+    from marque_complaint.service import build
+    from marque_complaint.settings import Settings
 
 main(build, Settings, "complaint")

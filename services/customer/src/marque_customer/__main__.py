@@ -9,15 +9,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from servicekit.db.uow import Work
-from servicekit.messaging.history import events_since
-from servicekit.sealing.rotation import rotate
-from servicekit.service import connect_nats, main, make_kit
+from servicekit.memory import growing
 
-from marque_customer.errors import CONSTRAINTS
-from marque_customer.models.rights import NUMBERS
-from marque_customer.service import build
-from marque_customer.settings import Settings
+with growing():
+    from servicekit.db.uow import Work
+    from servicekit.messaging.history import events_since
+    from servicekit.sealing.rotation import rotate
+    from servicekit.service import connect_nats, main, make_kit
+
+    from marque_customer.errors import CONSTRAINTS
+    from marque_customer.models.rights import NUMBERS
+    from marque_customer.service import build
+    from marque_customer.settings import Settings
 
 
 def tell(step: dict[str, Any]) -> None:

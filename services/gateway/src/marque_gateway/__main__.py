@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import sys
 
-import uvloop
+from servicekit.memory import growing
 
-from marque_gateway.service import run
-from marque_gateway.settings import Settings
+with growing():
+    import uvloop
+
+    from marque_gateway.service import run
+    from marque_gateway.settings import Settings
 
 if sys.argv[1:] != ["serve"]:
     raise SystemExit("usage: python -m marque_gateway serve")

@@ -18,7 +18,7 @@ from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 from nats.js.api import ConsumerConfig, DeliverPolicy
 from nats.js.errors import NotFoundError
-from servicekit import contract, roles
+from servicekit import contract, roles, tasks
 from servicekit.messaging import envelope
 from servicekit.messaging.envelope import BadEnvelope
 from servicekit.telemetry import logs
@@ -64,9 +64,7 @@ class Hearing:
 
     async def stop(self) -> None:
         """Ends the hearing."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await tasks.end(self._tasks)
 
     @property
     def ready(self) -> bool:

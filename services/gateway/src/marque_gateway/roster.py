@@ -15,6 +15,7 @@ from nats.aio.client import Client as Nats
 from nats.aio.msg import Msg
 from nats.js.api import ConsumerConfig, DeliverPolicy
 from nats.js.errors import NotFoundError
+from servicekit import tasks
 from servicekit.errors import Unavailable
 from servicekit.messaging import envelope
 from servicekit.messaging.envelope import BadEnvelope
@@ -57,8 +58,7 @@ class GatewayRoster(Roster):
     async def stop(self) -> None:
         """Ends the hearing."""
         if self._hearing is not None:
-            self._hearing.cancel()
-            await asyncio.gather(self._hearing, return_exceptions=True)
+            await tasks.end([self._hearing])
 
     async def _ask(self, keys: Collection[str]) -> Mapping[str, Access]:
         if not self._upstreams.knows("network"):

@@ -7,11 +7,11 @@ import uuid
 from collections.abc import AsyncIterator
 from typing import Any
 
-import httpx
 import orjson
 import pytest
 import pytest_asyncio
 from marque_gateway.telephony import signature
+from servicekit.testing import web
 from servicekit.testing.platform import Platform
 
 SECRET = b"0123456789abcdef0123456789abcdef"
@@ -29,7 +29,7 @@ async def door(platform: Platform) -> AsyncIterator[Platform]:
 async def send(door: Platform, told: Any, *, secret: bytes = SECRET, age: int = 0, by: str = "carrier") -> Any:
     body, stamp = orjson.dumps(told), str(int(time.time()) - age)
     headers = {"x-marque-timestamp": stamp, "x-marque-signature": signature(secret, stamp, body)}
-    async with httpx.AsyncClient(base_url=door.http_url, timeout=20) as client:
+    async with web.client(door.http_url, timeout=20) as client:
         return await client.post(f"/v1/providers/{by}/deliveryReports", content=body, headers=headers)
 
 

@@ -11,6 +11,7 @@ import httpx
 import pytest
 import pytest_asyncio
 from marque_gateway.service import Gateway
+from servicekit.testing import web
 from servicekit.testing.platform import Platform
 
 
@@ -182,7 +183,7 @@ class TestSideDoor:
         await manager.get("/v1/dealers/01900000-0000-7000-8000-00000000abcd")
         await manager.get("/v1/some-secret-path")
         await manager.request("FROB", "/v1/dealers")
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{gateway.settings.health_port}") as client:
+        async with web.client(f"http://127.0.0.1:{gateway.settings.health_port}") as client:
             live, ready, found = [await client.get(path) for path in ("/livez", "/readyz", "/metrics")]
 
         lines = [line for line in found.text.splitlines() if line.startswith("http_server_duration_seconds_count")]

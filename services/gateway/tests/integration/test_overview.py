@@ -14,6 +14,7 @@ from devstack.ports import free_port
 from marque_gateway.service import Gateway
 from marque_gateway.settings import Settings
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from servicekit.testing import web
 from servicekit.testing.platform import Platform, until
 from servicekit.testing.world import World
 
@@ -192,7 +193,7 @@ async def through(world: World, of: str, **peers: str) -> Any:
     await gateway.start()
     try:
         token = world.platform.token("oem.agent")
-        async with httpx.AsyncClient(headers={"authorization": f"Bearer {token}"}, timeout=20) as client:
+        async with web.client(headers={"authorization": f"Bearer {token}"}, timeout=20) as client:
             answer = await client.get(f"http://127.0.0.1:{settings.http_port}/v1/customers/{of}/overview")
     finally:
         await gateway.stop()

@@ -1,8 +1,11 @@
 """The survey service: `python -m marque_survey serve | work | migrate`."""
 
-from servicekit.service import main
+from servicekit.memory import growing
 
-from marque_survey.service import build
-from marque_survey.settings import Settings
+with growing():
+    from servicekit.service import main
+
+    from marque_survey.service import build
+    from marque_survey.settings import Settings
 
 main(build, Settings, "survey")

@@ -1,8 +1,11 @@
 """The vehicle service: `python -m marque_vehicle serve | work | migrate`."""
 
-from servicekit.service import main
+from servicekit.memory import growing
 
-from marque_vehicle.service import build
-from marque_vehicle.settings import Settings
+with growing():
+    from servicekit.service import main
+
+    from marque_vehicle.service import build
+    from marque_vehicle.settings import Settings
 
 main(build, Settings, "vehicle")

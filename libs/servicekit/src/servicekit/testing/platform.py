@@ -29,6 +29,7 @@ from servicekit.messaging import streams
 from servicekit.sealing.keys import make_key
 from servicekit.service import Build, Running, connect_nats, make_kit
 from servicekit.settings import ServiceSettings
+from servicekit.testing import web
 from servicekit.testing.client import Client
 from servicekit.testing.issuer import IssuerServer
 
@@ -98,7 +99,7 @@ class Platform:
         """Returns an HTTP client of the gateway that speaks with a role."""
         token = scope.pop("token", None) or (self.token(role, **scope) if role else None)
         headers = {"authorization": f"Bearer {token}"} if token else {}
-        return httpx.AsyncClient(base_url=self.http_url, headers=headers, timeout=20)
+        return web.client(self.http_url, headers=headers, timeout=20)
 
     async def prepare(self, name: str, **overrides: Any) -> ServiceSettings:
         """Makes database, streams and settings of a service without starting it."""
@@ -237,7 +238,7 @@ async def until(check: Callable[[], Awaitable[Any]], seconds: float, message: st
 async def ready(health_port: int) -> bool:
     """Tells whether a service's process says that it is ready."""
     try:
-        async with httpx.AsyncClient(timeout=1.0) as client:
+        async with web.client(timeout=1.0) as client:
             return (await client.get(f"http://127.0.0.1:{health_port}/readyz")).status_code == 200
     except httpx.HTTPError:
         return False

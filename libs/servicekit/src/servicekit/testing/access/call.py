@@ -17,6 +17,7 @@ from google.protobuf import json_format
 from google.rpc import error_details_pb2, status_pb2
 
 from servicekit.contract import Method
+from servicekit.testing import web
 
 _FAULTS = frozenset({"INTERNAL", "UNKNOWN", "UNIMPLEMENTED", "UNAVAILABLE", "DEADLINE_EXCEEDED", "DATA_LOSS"})
 REFUSED = frozenset({"PERMISSION_DENIED", "UNAUTHENTICATED"})
@@ -119,7 +120,7 @@ class Door:
 
     def __init__(self, url: str) -> None:
         # Of many connections the client looks through all at every request.
-        self.client = httpx.AsyncClient(base_url=url, timeout=20, limits=httpx.Limits(max_connections=8))
+        self.client = web.client(url, timeout=20, limits=httpx.Limits(max_connections=8))
 
     async def close(self) -> None:
         """Closes the connections."""

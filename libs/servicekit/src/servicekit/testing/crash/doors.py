@@ -17,6 +17,7 @@ from google.protobuf.message import Message
 
 from servicekit import contract
 from servicekit.contract import Method
+from servicekit.testing import web
 from servicekit.testing.access.call import bound
 from servicekit.testing.client import Client, RpcFailure
 from servicekit.testing.crash.stack import Stack
@@ -69,7 +70,7 @@ class Doors:
 
     def __init__(self, stack: Stack, rng: random.Random) -> None:
         told = stack.dev.addresses
-        self._http = httpx.AsyncClient(base_url=told.http_url or "", timeout=_ATTEMPT)
+        self._http = web.client(told.http_url or "", timeout=_ATTEMPT)
         self._issuer = told.issuer_url
         self._addresses = {name: f"127.0.0.1:{port}" for name, port in told.grpc_ports.items()}
         self._rng = rng

@@ -21,6 +21,7 @@ from devstack.contract import GATEWAY
 from devstack.layout import Layout
 from devstack.stack import DevStack
 
+from servicekit.testing import web
 from servicekit.testing.platform import until
 
 BACKEND = "postgres backend"  # one of PostgreSQL's own processes, after whose death it begins anew for everybody
@@ -131,7 +132,7 @@ class Stack:
     async def readiness(self, name: str) -> tuple[int, dict[str, Any]]:
         """What a process answers at /readyz: status and body; (0, {}) where it does not answer within three seconds."""
         try:
-            async with httpx.AsyncClient(timeout=3.0) as client:
+            async with web.client(timeout=3.0) as client:
                 answer = await client.get(f"http://127.0.0.1:{self.dev.addresses.health_ports[name]}/readyz")
         except httpx.HTTPError:
             return 0, {}
