@@ -48,6 +48,25 @@ class TestPlanning:
         assert [row["taken"] for row in taken] == [1, 1]
         await desk.call("UpdateSurveyPlan", plan={"plan_id": plan.plan_id, "active": False}, update_mask="active")
 
+    async def test_a_quota_is_filled_to_its_last_place_over_many_batches_and_not_more_where_it_is_lowered(
+        self, desk: Any
+    ) -> None:
+        plan = await planned(desk, dealer_quota=7)
+        dealers = [await desk.make_dealer() for _ in range(3)]
+        for size in (2, 4, 9):
+            await desk.say(*(visit(dealer) for _ in range(size) for dealer in dealers))
+        filled = await counts(desk, plan)
+        await desk.call(
+            "UpdateSurveyPlan", plan={"plan_id": plan.plan_id, "dealer_quota": 5}, update_mask="dealerQuota"
+        )
+        await desk.say(*(visit(dealers[0]) for _ in range(4)))
+        taken = await desk.sql("SELECT taken FROM survey_quotas WHERE plan_id = $1", uuid.UUID(plan.plan_id))
+
+        assert filled == {(1, ""): 21, (7, "OVER_QUOTA"): 24}
+        assert await counts(desk, plan) == {(1, ""): 21, (7, "OVER_QUOTA"): 28}
+        assert [row["taken"] for row in taken] == [7, 7, 7]
+        await desk.call("UpdateSurveyPlan", plan={"plan_id": plan.plan_id, "active": False}, update_mask="active")
+
     async def test_each_occurrence_asks_once_at_its_time_and_old_news_not_at_all(self, desk: Any) -> None:
         plan = await planned(desk, delay_days=3)
         dealer = await desk.make_dealer()

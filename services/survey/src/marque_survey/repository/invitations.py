@@ -10,7 +10,7 @@ from typing import Any
 import asyncpg
 import orjson
 import sqlalchemy as sa
-from servicekit.db import query
+from servicekit.db import query, sets
 from servicekit.db.engine import Reader
 from servicekit.paging import Page
 from sqlalchemy.dialects.postgresql import insert
@@ -85,10 +85,16 @@ async def lock(session: AsyncSession, scope: Scope, invitation_id: uuid.UUID) ->
     return (await session.scalars(found.with_for_update())).one_or_none()
 
 
-async def add_once(session: AsyncSession, values: dict[str, Any]) -> bool:
-    """Writes an invitation of a plan unless there is one for the occurrence; tells whether it wrote it."""
-    row = insert(_invitations).values(version=1, claim=0, attempts=0, send_count=0, **values).on_conflict_do_nothing()
-    return (await session.execute(row.returning(_invitations.c.invitation_id))).one_or_none() is not None
+async def add_once(session: AsyncSession, rows: sets.Rows) -> set[uuid.UUID]:
+    """Writes invitations of a plan, but none for an occurrence that has one; returns the ids of those written."""
+    begun = {"version": 1, "claim": 0, "attempts": 0, "send_count": 0}
+    return await sets.insert(session, _invitations, [{**begun, **row} for row in rows], "invitation_id")
+
+
+async def leave_out(session: AsyncSession, ids: Sequence[uuid.UUID], reason: str) -> None:
+    """Notes of invitations just written why nobody is asked: they hold no place of a quota."""
+    change = sa.update(_invitations).where(_invitations.c.invitation_id.in_(ids))
+    await session.execute(change.values(state=kinds.NOT_SENT, reason=reason, quota_period=None))
 
 
 async def claim(session: AsyncSession, now: datetime, lease: timedelta, limit: int) -> list[Invitation]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -13,7 +13,6 @@ from servicekit.db import query
 from servicekit.db.engine import Reader
 from servicekit.db.tables import known_dealers
 from servicekit.paging import Page
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marque_survey.models import Questionnaire, SurveyPlan, SurveyQuota, SurveyWave
@@ -21,6 +20,17 @@ from marque_survey.models import Questionnaire, SurveyPlan, SurveyQuota, SurveyW
 _COLUMNS = ", ".join(column.name for column in SurveyPlan.__table__.columns)
 _quotas: sa.Table = SurveyQuota.__table__  # type: ignore[assignment]
 NOBODY = uuid.UUID(int=0)
+Place = tuple[uuid.UUID, date]  # of a quota: whose (NOBODY where there is no dealer), and of which month
+_WANTED = "unnest(CAST(:dealers AS uuid[]), CAST(:periods AS date[]), CAST(:numbers AS integer[])) AS w (dealer_id, period, number)"
+_TAKE = sa.text(
+    "INSERT INTO survey_quotas AS q (plan_id, dealer_id, period, taken) "  # noqa: S608
+    f"SELECT CAST(:plan AS uuid), dealer_id, period, number FROM {_WANTED}"
+    " ON CONFLICT (plan_id, dealer_id, period) DO UPDATE SET taken = q.taken + excluded.taken RETURNING dealer_id, period, taken"
+)
+_GIVE_BACK = sa.text(
+    f"UPDATE survey_quotas q SET taken = q.taken - number FROM {_WANTED} WHERE q.plan_id = CAST(:plan AS uuid)"  # noqa: S608
+    " AND q.dealer_id = w.dealer_id AND q.period = w.period"
+)
 
 
 async def get(reader: Reader, plan_id: uuid.UUID) -> asyncpg.Record | None:
@@ -62,16 +72,25 @@ async def holding(session: AsyncSession, trigger: int) -> Sequence[tuple[SurveyP
     return [(plan, questionnaire) for plan, questionnaire in rows.all()]
 
 
-async def reserve(session: AsyncSession, plan: SurveyPlan, dealer_id: uuid.UUID | None, period: date) -> bool:
-    """Takes a place of a dealer's quota, and tells whether there was one. Exact under any race: the row itself decides."""
-    first = insert(_quotas).values(plan_id=plan.plan_id, dealer_id=dealer_id or NOBODY, period=period, taken=1)
-    c = _quotas.c
-    more = first.on_conflict_do_update(
-        index_elements=[c.plan_id, c.dealer_id, c.period],
-        set_={"taken": c.taken + 1},
-        where=c.taken < plan.dealer_quota,
-    )
-    return (await session.execute(more.returning(c.taken))).one_or_none() is not None
+async def reserve(session: AsyncSession, plan: SurveyPlan, wanted: Mapping[Place, int]) -> dict[Place, int]:
+    """Takes places of dealers' quotas, as many of those wanted as there are, and returns how many these were.
+
+    Exact under any race: the rows are locked by the first statement, so that nobody sees more taken than there are.
+    """
+    places = sorted(wanted)
+    told = {
+        "plan": plan.plan_id,
+        "dealers": [dealer for dealer, _ in places],
+        "periods": [period for _, period in places],
+    }
+    numbers = [wanted[place] for place in places]
+    taken = {
+        (row.dealer_id, row.period): row.taken for row in await session.execute(_TAKE, {**told, "numbers": numbers})
+    }
+    over = [min(wanted[place], max(0, taken[place] - plan.dealer_quota)) for place in places]
+    if any(over):
+        await session.execute(_GIVE_BACK, {**told, "numbers": over})
+    return {place: wanted[place] - back for place, back in zip(places, over, strict=True)}
 
 
 async def release(session: AsyncSession, plan_id: uuid.UUID, dealer_id: uuid.UUID | None, period: date) -> None:
@@ -81,10 +100,11 @@ async def release(session: AsyncSession, plan_id: uuid.UUID, dealer_id: uuid.UUI
     await session.execute(sa.update(_quotas).where(mine).values(taken=c.taken - 1))
 
 
-async def zone_of(session: AsyncSession, dealer_id: uuid.UUID) -> str:
-    """Returns the zone of a dealer; empty where it is not known."""
-    found = sa.select(known_dealers.c.time_zone).where(known_dealers.c.dealer_id == dealer_id)
-    return await session.scalar(found) or ""
+async def zones_of(session: AsyncSession, dealers: Collection[uuid.UUID]) -> dict[uuid.UUID, str]:
+    """Returns the zones of the dealers that are known."""
+    c = known_dealers.c
+    rows = await session.execute(sa.select(c.dealer_id, c.time_zone).where(c.dealer_id.in_(dealers)))
+    return {row.dealer_id: row.time_zone for row in rows}
 
 
 async def wave_of(session: AsyncSession, questionnaire_id: uuid.UUID) -> int:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from servicekit.db import sets
 from servicekit.db.tables import erasures
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -20,6 +21,10 @@ _plans: sa.Table = SurveyPlan.__table__  # type: ignore[assignment]
 _REACH = """
 SELECT seen_time FROM car_sightings WHERE NOT voided AND seen_time > :since AND seen_time <= :until
 ORDER BY seen_time OFFSET :many LIMIT 1"""
+_NEWER = (
+    "(deed_id) DO UPDATE SET vin = excluded.vin, customer_id = excluded.customer_id, dealer_id = excluded.dealer_id, "
+    "seen_time = excluded.seen_time, voided = car_sightings.voided OR excluded.voided"
+)
 _LAPSED = """
 SELECT s.deed_id, s.vin, s.dealer_id, s.seen_time, coalesce(s.customer_id, (
     SELECT b.customer_id FROM car_sightings b WHERE b.vin = s.vin AND NOT b.voided AND b.customer_id IS NOT NULL
@@ -29,16 +34,20 @@ FROM car_sightings s WHERE NOT s.voided AND s.seen_time > :since AND s.seen_time
 ORDER BY s.seen_time, s.deed_id"""
 
 
-async def keep(session: AsyncSession, values: dict[str, Any]) -> None:
-    """Keeps a sale or visit. Who was erased is not named again; what was taken back before it was heard of stays taken back."""
-    if values["customer_id"] is not None:
-        gone = sa.select(erasures.c.customer_id).where(erasures.c.customer_id == values["customer_id"]).limit(1)
-        if await session.scalar(gone) is not None:
-            values = {**values, "customer_id": None}
-    made = insert(_seen).values(values)
-    facts: dict[str, Any] = {name: made.excluded[name] for name in ("vin", "customer_id", "dealer_id", "seen_time")}
-    facts["voided"] = sa.or_(_seen.c.voided, made.excluded.voided)
-    await session.execute(made.on_conflict_do_update(index_elements=[_seen.c.deed_id], set_=facts))
+async def keep(session: AsyncSession, rows: sets.Rows) -> None:
+    """Keeps sales and visits, of which the later word of one holds. Who was erased is not named again; what was taken back before it was
+    heard of stays taken back.
+    """
+    named = {row["customer_id"] for row in rows} - {None}
+    gone = set(await session.scalars(sa.select(erasures.c.customer_id).where(erasures.c.customer_id.in_(named))))
+    deeds: dict[uuid.UUID, dict[str, Any]] = {}
+    for row in rows:
+        known = deeds.get(row["deed_id"], row)
+        told = {"voided": known["voided"] or row["voided"]}
+        if row["customer_id"] in gone:
+            told["customer_id"] = None
+        deeds[row["deed_id"]] = {**row, **told}
+    await sets.insert(session, _seen, [deeds[deed] for deed in sorted(deeds)], "deed_id", _NEWER)
 
 
 async def void(session: AsyncSession, values: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ they were seen. A visit moves a car behind that place, so it comes by again afte
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,17 +19,17 @@ from marque_survey.models import Questionnaire, SurveyPlan
 from marque_survey.repository import plans
 from marque_survey.repository import sightings as repository
 from marque_survey.rules import kinds, planning
-from marque_survey.usecases.planning import Occurrence, plan_one
+from marque_survey.usecases.planning import Occurrence, plan_by
 
 AT_ONCE = 200
 _EACH = timedelta(hours=1)
 """How often a plan looks, but for the first time."""
 
 
-async def seen(*, uow: UnitOfWork, values: dict[str, Any]) -> None:
-    """Keeps a sale or visit."""
+async def seen(*, uow: UnitOfWork, deeds: Sequence[dict[str, Any]]) -> None:
+    """Keeps sales and visits."""
     async with uow:
-        await repository.keep(uow.session, values)
+        await repository.keep(uow.session, deeds)
 
 
 async def taken_back(*, uow: UnitOfWork, values: dict[str, Any]) -> None:
@@ -55,9 +56,8 @@ async def _look(uow: UnitOfWork, plan: SurveyPlan, questionnaire: Questionnaire)
     if plan.swept_time is not None and until - since < _EACH:
         return False
     rows, reach = await repository.lapsed(uow.session, since, until, AT_ONCE)
-    for row in rows:
-        if row.customer_id is not None:
-            await plan_one(uow, plan, questionnaire, _occurrence(row))
+    happened = [_occurrence(row) for row in rows if row.customer_id is not None]
+    await plan_by(uow, plan, questionnaire, happened)
     await repository.swept(uow.session, plan.plan_id, reach)
     return reach < until
 

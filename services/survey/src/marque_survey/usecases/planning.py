@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import uuid
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -13,7 +15,6 @@ from servicekit.ids import new_uuid
 from marque_survey.models import Questionnaire, SurveyPlan
 from marque_survey.repository import invitations, results
 from marque_survey.repository import plans as repository
-from marque_survey.repository.scope import EVERYTHING
 from marque_survey.rules import kinds, planning
 from marque_survey.usecases import queueing
 
@@ -36,43 +37,78 @@ class Occurrence:
     adviser: uuid.UUID | None = None
 
 
-async def plan(*, uow: UnitOfWork, happened: Occurrence) -> None:
-    """Invites whoever it happened to by every plan that holds. The same again changes nothing."""
+async def plan(*, uow: UnitOfWork, happened: Sequence[Occurrence]) -> None:
+    """Invites those to whom it happened by every plan that holds. The same again changes nothing."""
     async with uow:
-        for found, questionnaire in await repository.holding(uow.session, happened.trigger):
-            await plan_one(uow, found, questionnaire, happened)
+        for trigger in sorted({one.trigger for one in happened}):
+            those = [one for one in happened if one.trigger == trigger]
+            for found, questionnaire in await repository.holding(uow.session, trigger):
+                await plan_by(uow, found, questionnaire, those)
 
 
-async def plan_one(uow: UnitOfWork, found: SurveyPlan, questionnaire: Questionnaire, happened: Occurrence) -> None:
-    """Invites whoever it happened to by one plan, inside an open unit of work, where it is in the plan's sample."""
-    if planning.is_sampled(str(found.plan_id), happened.key, found.sample_permille):
-        await _invite(uow, found, questionnaire, happened)
+async def plan_by(
+    uow: UnitOfWork, found: SurveyPlan, questionnaire: Questionnaire, happened: Sequence[Occurrence]
+) -> None:
+    """Invites those to whom it happened by one plan, inside an open unit of work: who is in the plan's sample, as far as quotas reach."""
+    rows = await _rows(uow, found, questionnaire, happened)
+    new = await invitations.add_once(uow.session, [row for row, _ in rows])
+    asked = [(row, due) for row, due in rows if row["invitation_id"] in new]
+    if found.dealer_quota and asked:
+        asked = await _within_quota(uow, found, asked)
+    if found.way == kinds.BY_CALL:
+        for row, due in asked:
+            queueing.queue(uow, row, found, due)
 
 
-async def _invite(uow: UnitOfWork, found: SurveyPlan, questionnaire: Questionnaire, happened: Occurrence) -> None:
-    due = await _due(uow, found, happened)
-    if planning.is_old(due, uow.now):
-        return
-    values = _values(uow, found, questionnaire, happened)
-    values["wave"] = await repository.wave_of(uow.session, found.questionnaire_id)
-    period = planning.period_of(due)
-    by_call = found.way == kinds.BY_CALL
-    if by_call:  # when to call is the task's
-        values["channel"] = kinds.CALL
-    moment = None if by_call else due
-    if not await invitations.add_once(uow.session, {**values, "due_time": moment, "quota_period": period}):
-        return
-    if found.dealer_quota and not await repository.reserve(uow.session, found, happened.dealer_id, period):
-        await uow.session.flush()
-        row: Any = await invitations.lock(uow.session, EVERYTHING, values["invitation_id"])
-        row.state, row.reason, row.quota_period = kinds.NOT_SENT, OVER_QUOTA, None
-    elif by_call:
-        queueing.queue(uow, values, found, due)
+async def _rows(
+    uow: UnitOfWork, found: SurveyPlan, questionnaire: Questionnaire, happened: Sequence[Occurrence]
+) -> list[tuple[dict[str, Any], datetime]]:
+    """Returns the invitations of a plan's sample, each with the moment to ask; none of what is old news."""
+    sample = [one for one in happened if planning.is_sampled(str(found.plan_id), one.key, found.sample_permille)]
+    if not sample:
+        return []
+    dealers = {one.dealer_id for one in sample if one.day is not None and one.dealer_id is not None}
+    zones = await repository.zones_of(uow.session, dealers) if dealers else {}
+    wave = await repository.wave_of(uow.session, found.questionnaire_id)
+    by_call, rows = found.way == kinds.BY_CALL, []
+    for one in sample:
+        due = _due(uow, found, one, zones)
+        if planning.is_old(due, uow.now):
+            continue
+        row = _values(uow, found, questionnaire, one)
+        row |= {"wave": wave, "quota_period": planning.period_of(due), "due_time": None if by_call else due}
+        if by_call:  # when to call is the task's
+            row["channel"] = kinds.CALL
+        rows.append((row, due))
+    return rows
 
 
-async def _due(uow: UnitOfWork, found: SurveyPlan, happened: Occurrence) -> datetime:
+async def _within_quota(
+    uow: UnitOfWork, found: SurveyPlan, asked: list[tuple[dict[str, Any], datetime]]
+) -> list[tuple[dict[str, Any], datetime]]:
+    """Takes places of the dealers' quotas in the order of what happened; returns those who have one."""
+    wanted = Counter(_place(row) for row, _ in asked)
+    free = await repository.reserve(uow.session, found, wanted)
+    within, over = [], []
+    for row, due in asked:
+        place = _place(row)
+        if free[place]:
+            free[place] -= 1
+            within.append((row, due))
+        else:
+            over.append(row["invitation_id"])
+    if over:
+        await invitations.leave_out(uow.session, over, OVER_QUOTA)
+    return within
+
+
+def _place(row: dict[str, Any]) -> repository.Place:
+    return row["dealer_id"] or repository.NOBODY, row["quota_period"]
+
+
+def _due(uow: UnitOfWork, found: SurveyPlan, happened: Occurrence, zones: Mapping[uuid.UUID, str]) -> datetime:
     if happened.day is not None:
-        zone = await repository.zone_of(uow.session, happened.dealer_id) if happened.dealer_id else ""
+        zone = zones.get(happened.dealer_id, "") if happened.dealer_id else ""
         return planning.due_on(happened.day, found.delay_days, zone)
     return planning.due_after(happened.moment or uow.now, found.delay_days)
 
