@@ -76,6 +76,7 @@ class Loader:
         belonging = Belonging(self._door, self.dealer_ids, self.customer_ids, self._request)
         await belonging.enter(Belongings.of(self._world.customers))
         cases = Cases(self._door, self.dealer_ids, self.customer_ids, self._request)
+        await cases.tools()
         await self._all(cases.works(self._world))
         await self._rows("cases")
         await cases.look_for_defects()

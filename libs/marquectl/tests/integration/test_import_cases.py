@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from marquectl.addresses import Addresses
-from marquectl.complaining import Cases
+from marquectl.complaining import STORIES, Cases
 from marquectl.contract import KINDS, method
 from marquectl.door import Door
 from marquectl.errors import UsageError
@@ -156,6 +157,56 @@ class TestSampleTroubles:
         await cases.look_for_defects()
         await until(warned, 100, "no signal of a defect")
         assert await warned() == [f"{troubles.MODEL} {troubles.RISING}"]
+
+
+class TestSampleMorning:
+    async def test_a_newcomer_finds_a_late_case_a_dangerous_one_queues_and_macros_and_a_repeat_adds_nothing(
+        self, gateway: Door, complaint: Platform
+    ) -> None:
+        world = make_world(7, 40)
+        dealers = {lead.dealer_code: str(uuid.uuid4()) for lead in world.leads}
+        for code, dealer in dealers.items():
+            await complaint.sql(
+                "complaint",
+                "INSERT INTO known_dealers (dealer_id, code, region_code, group_code, time_zone, status, version) "
+                "VALUES ($1, $2, '', '', 'Asia/Shanghai', 1, 1)",
+                dealer, f"M-{code}",
+            )  # fmt: skip
+            await complaint.sql(
+                "complaint", "INSERT INTO known_calendars (dealer_id, fetch_time) VALUES ($1, now())", dealer
+            )
+        people = {lead.customer_key: str(uuid.uuid4()) for lead in world.leads}
+
+        def request(name: str, key: str, **fields: Any) -> Any:
+            return method(name).input(request_id=f"morning-{key}", **fields)
+
+        cases = Cases(gateway, dealers, people, request)
+        for _ in range(2):
+            await cases.tools()
+        for work in cases.works(world):
+            await work
+
+        async def shown(view: str) -> Any:
+            asked = method("complaint.v1.CaseService/ListCases").input(view_id=views[view])
+            return (await gateway.call("complaint.v1.CaseService/ListCases", asked)).cases
+
+        listing = "complaint.v1.CaseToolService/ListCaseViews"
+        found = (await gateway.call(listing, method(listing).input())).views
+        views = {one.name[0]: one.view_id for one in found}
+        assert sorted(views) == ["1", "2", "3", "4"]
+        late = await until(lambda: shown("1"), 30, "no case is late")
+        assert all(any(clock.kind == 1 and clock.HasField("due_time") for clock in case.clocks) for case in late)
+
+        async def breached() -> Any:
+            return [case for case in await shown("1") if any(clock.HasField("breach_time") for clock in case.clocks)]
+
+        told = await until(breached, 30, "no breach is shown")
+        assert all(case.escalation for case in told), "the ladder took none of them up"
+        assert [case.safety_signs for case in await shown("2")] == [["BRAKES"]]
+        assert len(await shown("3")) == len(STORIES)
+        asked = method("complaint.v1.CaseTaskService/ListCaseTasks").input(open=True)
+        tasks = (await gateway.call("complaint.v1.CaseTaskService/ListCaseTasks", asked)).tasks
+        assert {one.purpose for one in tasks} >= {"INSPECT_CAR", "CHASE_PART", "CALL_CUSTOMER"}
 
 
 @pytest.mark.data

@@ -237,6 +237,55 @@ class GoodwillLimit(FailedPrecondition):
     message = "With what was given for the case before, this is above your limit."
 
 
+class CaseTaskNotFound(NotFound):
+    """No such task in the caller's sight."""
+
+    reason = "CASE_TASK_NOT_FOUND"
+    message = "There is no such task, or you may not see it."
+
+
+class CaseTaskFinished(FailedPrecondition):
+    """The task was done or dropped before."""
+
+    reason = "CASE_TASK_FINISHED"
+    message = "The task was done or dropped already."
+
+
+class CaseTasksFull(FailedPrecondition):
+    """There are as many tasks to be done as a case holds."""
+
+    reason = "CASE_TASKS_FULL"
+    message = "The case has {most} open tasks already."
+
+
+class CaseTasksOpen(FailedPrecondition):
+    """Somebody of the team is not done yet."""
+
+    reason = "CASE_TASKS_OPEN"
+    message = "{count} sub-tasks are open: finish them, or give a reason in open_tasks_reason."
+
+
+class CaseMacroNotFound(NotFound):
+    """No such macro, or it is not to be used any more."""
+
+    reason = "CASE_MACRO_NOT_FOUND"
+    message = "There is no such macro, or it is not used any more."
+
+
+class CaseViewNotFound(NotFound):
+    """No such view of the caller's."""
+
+    reason = "CASE_VIEW_NOT_FOUND"
+    message = "There is no such view, or it is not yours."
+
+
+class CaseViewsFull(FailedPrecondition):
+    """Somebody has as many views as one may have."""
+
+    reason = "CASE_VIEWS_FULL"
+    message = "You have {most} views already."
+
+
 class CaseKnownAlready(Aborted):
     """Two writers brought the same case of a source system at once."""
 

@@ -8,9 +8,9 @@ from typing import Any
 from google.protobuf.timestamp_pb2 import Timestamp
 from google.type import date_pb2
 from marque.complaint.v1 import case_events_pb2 as told
-from marque.complaint.v1 import defect_signal_events_pb2
+from marque.complaint.v1 import case_task_events_pb2, defect_signal_events_pb2
 
-from marque_complaint.models import Case, CaseClock, DefectSignal
+from marque_complaint.models import Case, CaseClock, CaseTask, DefectSignal
 from marque_complaint.rules import vins
 
 SURVEY = "marque.survey.v1.SurveyAlarmed"
@@ -106,6 +106,13 @@ def case_snapshot(row: Case) -> told.CaseSnapshot:
         handler_staff_id=_text(row.handler_staff_id),
         receive_time=_moment(row.receive_time),
     )
+
+
+def case_task_late(row: CaseTask) -> case_task_events_pb2.CaseTaskLate:
+    """Tells that what was promised was not done in time."""
+    ids = {name: _text(getattr(row, name)) for name in ("task_id", "case_id", "dealer_id", "owner_staff_id")}
+    due = _moment(row.due_time)
+    return case_task_events_pb2.CaseTaskLate(**ids, kind=row.kind, purpose=row.purpose, due_time=due)  # type: ignore[arg-type]
 
 
 def defect_signal_raised(row: DefectSignal) -> defect_signal_events_pb2.DefectSignalRaised:

@@ -1,4 +1,4 @@
-"""What somebody who has left had at the complaint service: the cases that are not closed. Closed ones stay theirs."""
+"""What somebody who has left had at the complaint service: open cases and open tasks. What is closed or done stays theirs."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from servicekit.handover import Moved, Successor
 
 from marque_complaint import events
 from marque_complaint.repository import personal as repository
+from marque_complaint.repository import tasks
 from marque_complaint.usecases import common
 
 
@@ -27,4 +28,9 @@ class ComplaintHandOver:
             await uow.flush()
             uow.emit(events.case_assigned(case), of=case)
             moved.append(Moved("complaint.case", str(case.case_id), case.handler_staff_id))
+        for task in await tasks.owned(uow.session, staff_id, limit - len(moved)) if len(moved) < limit else ():
+            task.give(successor())
+            await uow.flush()
+            uow.audit("move", "case_task", str(task.task_id), ("owner_staff_id",))
+            moved.append(Moved("complaint.case_task", str(task.task_id), task.owner_staff_id))
         return moved

@@ -13,7 +13,7 @@ from servicekit.db.uow import UnitOfWork
 from servicekit.personal import Erasure, PersonalRecord, Retained
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from marque_complaint.repository import attachments, facts, goodwill
+from marque_complaint.repository import attachments, exposure, facts, goodwill
 from marque_complaint.repository import personal as repository
 from marque_complaint.usecases import attaching
 
@@ -46,6 +46,7 @@ class ComplaintPersonalData:
             return done
         files = await attachments.take_away(uow.session, customer_ids)
         await uow.schedule_all(attaching.REMOVAL, {str(key): uow.now for key in files})
+        await exposure.forget_stages(uow.session, customer_ids)
         erased, kept = await repository.anonymise(uow.session, customer_ids, uow.now)
         if erased:
             await facts.mark(uow.session, erased)  # where it happened goes from what is counted, too

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 from marque.vehicle.v1 import lemon_watch_pb2
@@ -12,6 +13,8 @@ from servicekit.messaging.consumer import Subscription
 from servicekit.messaging.envelope import Event
 
 from marque_complaint.errors import CONSTRAINTS
+from marque_complaint.mapping import deeds
+from marque_complaint.repository import exposure
 from marque_complaint.rules import kinds
 from marque_complaint.usecases import assigning, creating, timers
 
@@ -55,6 +58,23 @@ async def on_survey_alarmed(uow: UnitOfWork, event: Event) -> None:
     )
 
 
+async def on_deeds(uow: UnitOfWork, told: Sequence[Event]) -> None:
+    """Cars were sold or taken back, visits ended: what complaints are set against."""
+    if rows := [row for event in told if (row := deeds.row_of(event)) is not None]:
+        await exposure.hear_deeds(uow.session, rows)
+
+
+async def on_cars(uow: UnitOfWork, told: Sequence[Event]) -> None:
+    """Of which model cars are."""
+    await exposure.hear_cars(uow.session, [deeds.car_of(event) for event in told])
+
+
+async def on_stage_changed(uow: UnitOfWork, event: Event) -> None:
+    """Somebody stands elsewhere as a customer."""
+    data: Any = event.data
+    await exposure.hear_stage(uow.session, uuid.UUID(data.customer_id), data.stage, event.version)
+
+
 def subscriptions() -> list[Subscription]:
     """Returns the streams that this service listens to."""
     return [
@@ -74,16 +94,22 @@ def subscriptions() -> list[Subscription]:
         Subscription(
             "complaint_customer",
             "customer",
-            aliases.handlers(),
+            {**aliases.handlers(), "marque.customer.v1.LifecycleStageChanged": on_stage_changed},
             CONSTRAINTS,
             lane=aliases.LANE,
             rebuilds=aliases.REBUILDS,
+            effects=frozenset({"known_stages"}),
         ),
         Subscription(
             "complaint_vehicle",
             "vehicle",
             {"marque.vehicle.v1.LemonLawReached": on_lemon_law_reached},
             CONSTRAINTS,
+            groups={**dict.fromkeys(deeds.TYPES, on_deeds), **dict.fromkeys(deeds.CAR_TYPES, on_cars)},
+            rebuilds={
+                "known_deeds": "marque.vehicle.v1.SaleSnapshot",
+                "known_cars": "marque.vehicle.v1.VehicleSnapshot",
+            },
             effects=frozenset({"cases", "case_entries", "case_clocks", "case_search", "case_marks"}),
         ),
         Subscription(

@@ -41,6 +41,9 @@ class Desk:
         service = "complaint.v1.CaseGoodwillService" if "Goodwill" in rpc else service
         service = "complaint.v1.KnowledgeService" if "Knowledge" in rpc else service
         service = "complaint.v1.CaseRelationService" if rpc in RELATIONS else service
+        service = "complaint.v1.CaseTaskService" if "CaseTask" in rpc else service
+        service = "complaint.v1.CaseToolService" if "CaseMacro" in rpc or "CaseView" in rpc else service
+        service = "complaint.v1.DefectSignalService" if "Defect" in rpc else service
         method = contract.methods(f"marque.{service}")[rpc]
         return await (client or self.manager).call(f"{service}/{rpc}", json_format.ParseDict(request, method.input()))
 

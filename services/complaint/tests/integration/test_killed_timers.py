@@ -20,9 +20,12 @@ entries AS (
     INSERT INTO case_entries (case_id, sequence, action, state, waiting, escalation, severity, minutes, policy_version, occur_time)
     SELECT case_id, 1, 'RECEIVED', 1, 0, 0, 0, '{60,0,0}', 1, now() FROM made),
 clocks AS (
-    INSERT INTO case_clocks (case_id, kind, start_time, target_minutes, due_time) SELECT case_id, 1, now(), 60, $2 FROM made)
+    INSERT INTO case_clocks (case_id, kind, start_time, target_minutes, due_time) SELECT case_id, 1, now(), 60, $2 FROM made),
+steps AS (
+    INSERT INTO case_steps (case_id, clock, percent, escalation, start_time, due_time) SELECT case_id, 1, 100, 2, now(), $2 FROM made)
 INSERT INTO due_work (kind, key, due_time) SELECT 'case-clock', case_id, $2 FROM made"""
 _TOLD = "SELECT aggregate_id, count(*) AS times FROM outbox_messages WHERE event_type = 'marque.complaint.v1.CaseBreached' GROUP BY 1"
+_CLIMBED = _TOLD.replace("CaseBreached", "CaseEscalated")
 
 
 @pytest.mark.soak
@@ -54,3 +57,5 @@ class TestKilled:
         marked = await platform.sql("complaint", "SELECT 1 FROM case_clocks WHERE breach_time IS NOT NULL")
         assert {row["times"] for row in await platform.sql("complaint", _TOLD)} == {1}
         assert (len(left), len(marked)) == (0, count)
+        climbed = await platform.sql("complaint", _CLIMBED)
+        assert (len(climbed), {row["times"] for row in climbed}) == (count, {1}), "a step of the ladder is taken once"

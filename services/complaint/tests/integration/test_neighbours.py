@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest_asyncio
 from google.protobuf import json_format
+from google.type import date_pb2
 from marque.customer.v1 import customer_events_pb2
-from marque.vehicle.v1 import lemon_watch_events_pb2
+from marque.vehicle.v1 import lemon_watch_events_pb2, sale_events_pb2
 from servicekit import contract
 from servicekit.ids import new_uuid
 from servicekit.messaging import envelope
@@ -150,6 +151,23 @@ class TestHeard:
         assert len(rows) == 1
         assert (case.kind, case.channel, case.severity, case.category) == (1, 11, 3, "LEMON_LAW:REPAIR_DAYS")
         assert {clock.kind for clock in case.clocks} == {1, 3}
+
+    async def test_a_sale_counts_once_and_not_after_it_was_taken_back_whichever_is_heard_first(
+        self, around: Neighbours
+    ) -> None:
+        day = {"year": 2026, "month": 3, "day": 31}
+        sold, back = str(uuid.uuid4()), str(uuid.uuid4())
+        facts = {"vin": "LSVAA4180A2123457", "dealer_id": str(uuid.uuid4())}
+        await around.say(sale_events_pb2.SaleRecorded(sale_id=sold, invoice_date=date_pb2.Date(**day), **facts))
+        await around.say(sale_events_pb2.SaleReversed(sale_id=back, **facts), 2)
+        await around.say(sale_events_pb2.SaleRecorded(sale_id=back, invoice_date=date_pb2.Date(**day), **facts))
+        query = "SELECT deed_id::text, month, voided FROM known_deeds WHERE dealer_id = $1"
+        rows = await around.platform.sql("complaint", query, facts["dealer_id"])
+
+        assert {row["deed_id"]: (row["month"], row["voided"]) for row in rows} == {
+            sold: (date(2026, 3, 1), False),
+            back: (date(2026, 3, 1), True),
+        }
 
     async def test_who_was_merged_sees_the_cases_of_both_and_after_the_parting_their_own(
         self, around: Neighbours

@@ -25,7 +25,8 @@ KNOWN = Components(
 def case(**values: Any) -> dict[str, Any]:
     return {
         "case_id": uuid.uuid4(), "receive_time": datetime(2024, 2, 29, 23, 30, tzinfo=UTC), "dealer_id": None, "kind": 1, "severity": 0,
-        "make": "M", "model": "One", "model_year": 2020, "place": "", "is_open": False, "category": "", "components": [],
+        "make": "M", "model": "One", "model_year": 2020, "place": "", "is_open": False, "cause": "",
+        "time_zone": None, "category": "", "components": [],
         "subject": "", "description": "words", "odometer_km": 0, "response_met": False, "response_breach": False,
         "resolution_met": False, "resolution_breach": False, "reopen_count": 0, **values,
     }  # fmt: skip

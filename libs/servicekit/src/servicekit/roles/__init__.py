@@ -186,6 +186,7 @@ PERMISSIONS["ops"] |= {READ_TRACES, RECORD_TRACES}
 PERMISSIONS |= {role: PERMISSIONS[role] | _permissions(*held) for role, held in complaint.LEARNING.items()}
 PERMISSIONS |= {role: PERMISSIONS[role] | _permissions(*held) for role, held in people.HELD.items()}
 PERMISSIONS |= {role: PERMISSIONS[role] | _permissions(*held) for role, held in complaint.CASEWORK.items()}
+PERMISSIONS |= {role: PERMISSIONS[role] | _permissions(*held) for role, held in complaint.TEAMWORK.items()}
 
 CLASSES: dict[str, frozenset[int]] = {
     "owner": frozenset({IDENTITY, CONTACT, PROFILE, COMMERCIAL, PERSON}),

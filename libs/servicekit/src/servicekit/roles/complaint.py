@@ -87,3 +87,25 @@ LEARNING: dict[str, tuple[str, ...]] = {
     "oem.admin": (LEARNING_ALL,),
     "service": (LEARNING_ALL,),
 }
+
+# Teams, macros, saved views, notices of signals, churn.
+TEAM = "complaint.tasks: add move finish list"
+TOOLS = "complaint.macros: list\ncomplaint.views: put list remove"
+TOOLS_ALL = TOOLS + "\ncomplaint.macros: put"
+NOTICES = "complaint.defect_signals: list_notices read_notices"
+CHURN = "complaint.cases: compare_churn"
+TEAMWORK: dict[str, tuple[str, ...]] = {
+    "dealer.sales": (TEAM, TOOLS),
+    "dealer.service": (TEAM, TOOLS),
+    "dealer.care": (TEAM, TOOLS),
+    "dealer.manager": (TEAM, TOOLS),
+    "dealer.system": ("complaint.tasks: list",),
+    "oem.agent": (TEAM, TOOLS),
+    "oem.keyaccount": (TEAM, TOOLS),
+    "oem.region": ("complaint.tasks: list", TOOLS),
+    "oem.technical": (TEAM, TOOLS, NOTICES),
+    "oem.quality": (TOOLS, NOTICES, CHURN),
+    "oem.manager": (TEAM, TOOLS_ALL, NOTICES, CHURN),
+    "oem.admin": (TEAM, TOOLS_ALL, NOTICES, CHURN),
+    "service": (TEAM, TOOLS_ALL, NOTICES, CHURN),
+}

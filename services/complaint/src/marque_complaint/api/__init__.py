@@ -8,7 +8,9 @@ from marque_complaint.api.knowledge import KnowledgeApi
 from marque_complaint.api.learning import CaseCountApi, CaseTaxonomyApi
 from marque_complaint.api.policies import CasePolicyApi
 from marque_complaint.api.relations import CaseRelationApi
+from marque_complaint.api.tasks import CaseTaskApi
 from marque_complaint.api.threads import CaseThreadApi
+from marque_complaint.api.tools import CaseToolApi
 
 __all__ = [
     "CaseApi",
@@ -17,8 +19,10 @@ __all__ = [
     "CaseGoodwillApi",
     "CasePolicyApi",
     "CaseRelationApi",
+    "CaseTaskApi",
     "CaseTaxonomyApi",
     "CaseThreadApi",
+    "CaseToolApi",
     "DefectSignalApi",
     "KnowledgeApi",
 ]

@@ -16,14 +16,16 @@ from servicekit.errors import InvalidArgument, Unavailable
 from servicekit.paging import moment, page_key, page_of
 from servicekit.rpc.call import Call
 from servicekit.scope import family
+from servicekit.staff import subject_key
 from tradekit import search
 
 from marque_complaint.api.scoping import dealer_of, own_dealer, seen
 from marque_complaint.clients import Customers
-from marque_complaint.errors import CaseNotFound, CustomerNotFound
+from marque_complaint.errors import CaseNotFound, CaseViewNotFound, CustomerNotFound
 from marque_complaint.mapping import cases as mapping
+from marque_complaint.mapping import tools as tool_mapping
 from marque_complaint.mapping.attachments import attachment_for as file_for
-from marque_complaint.repository import attachments, facts, relations
+from marque_complaint.repository import attachments, facts, relations, tools
 from marque_complaint.repository import cases as repository
 from marque_complaint.repository import clocks as clock_rows
 from marque_complaint.repository import scope as scopes
@@ -51,6 +53,7 @@ class CaseApi:
             values |= {"channel": kinds.WEB, "customer_tier": "", "customer_id": uuid.UUID(call.principal.customer_id)}
         else:
             values["customer_id"] = await self._known(request.case.customer_id, scope)
+            values |= mapping.receipt(request, now())
         author = creating.Author(customer=bool(scope.customers))
         return await creating.create(uow=self._write(call), scope=scope, author=author, values=values)
 
@@ -73,9 +76,9 @@ class CaseApi:
         reader, page = self._work.reader, page_of(request)
         order = Order.of(request.order_by, "receive_time desc", "case_id")
         after = page_key(page, moment, uuid.UUID)
-        filters = mapping.filters(request)
         scope = await scopes.visible_to(reader, call.principal)
-        if scope.nothing:
+        filters = await self._filters(request, scope, call)
+        if scope.nothing or filters.get("nothing"):
             return case_service_pb2.ListCasesResponse()
         customers = await family(reader, uuid.UUID(request.customer_id)) if request.customer_id else ()
         rows = await repository.list_cases(reader, scope, filters, customers, order, page, after)
@@ -132,7 +135,7 @@ class CaseApi:
         return await verbs.answer(**await self._verb(request, call), **told)
 
     async def ResolveCase(self, request: Any, call: Call) -> Any:
-        told = {name: getattr(request, name) for name in ("resolution", "remedy", "cause")}
+        told = {name: getattr(request, name) for name in ("resolution", "remedy", "cause", "open_tasks_reason")}
         return await verbs.resolve(**await self._verb(request, call), **told)
 
     async def CloseCase(self, request: Any, call: Call) -> Any:
@@ -184,6 +187,22 @@ class CaseApi:
             "case_id": uuid.UUID(request.case_id),
             "etag": request.etag,
         }
+
+    async def _filters(self, request: Any, scope: scopes.Scope, call: Call) -> dict[str, Any]:
+        """What a list is narrowed by, a saved view included. Raises CaseViewNotFound."""
+        filters = mapping.filters(request)
+        if request.view_id:
+            mine = subject_key(call.principal.subject)
+            view = await tools.view(self._work.reader, scope, mine, uuid.UUID(request.view_id))
+            if view is None:
+                raise CaseViewNotFound()
+            filters = tool_mapping.narrowed(filters, tool_mapping.filter_of(view), now())
+        if filters.pop("mine"):
+            me = fields.uuid_or_none(call.principal.staff_id)
+            other = filters["handler_staff_id"]
+            filters["handler_staff_id"] = me
+            filters["nothing"] = filters.get("nothing") or me is None or other not in (None, me)
+        return {**filters, "now": now()}
 
     async def _known(self, named: str, scope: scopes.Scope) -> uuid.UUID | None:
         """The customer of a new case; None where nobody knows them, or nobody can be asked: the case is taken all the same."""

@@ -16,6 +16,7 @@ from marque_complaint.errors import DefectSignalNotFound
 from marque_complaint.mapping import cases
 from marque_complaint.mapping import defects as mapping
 from marque_complaint.repository import defects as repository
+from marque_complaint.repository import notices
 from marque_complaint.repository import scope as scopes
 from marque_complaint.usecases import defects as usecases
 
@@ -72,6 +73,22 @@ class DefectSignalApi:
 
     async def ScanDefects(self, request: Any, call: Call) -> Any:
         return await usecases.ask(uow=self._work(call, mapping.asked_scan))
+
+    async def ListDefectNotices(self, request: Any, call: Call) -> Any:
+        page, staff = page_of(request), _staff(call)
+        (after,) = page_key(page, int) or (None,)
+        if staff is None:  # who is nobody of the staff follows nothing
+            return defect_signal_service_pb2.ListDefectNoticesResponse()
+        rows = await notices.list_notices(self._work.reader, staff, request.unread, page, after)
+        shown, token = page.cut(rows, lambda row: (row["notice_number"],))
+        return defect_signal_service_pb2.ListDefectNoticesResponse(
+            notices=[mapping.notice_message(row) for row in shown], next_page_token=token
+        )
+
+    async def ReadDefectNotices(self, request: Any, call: Call) -> Any:
+        return await usecases.read_notices(
+            uow=self._work(call, mapping.notices_read), number=min(request.notice_number, 2**63 - 1)
+        )
 
     async def _signal(self, request: Any, call: Call) -> Any:
         row = await repository.get_signal(self._work.reader, uuid.UUID(request.signal_id), _staff(call))

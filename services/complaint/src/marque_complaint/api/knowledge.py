@@ -64,7 +64,8 @@ class KnowledgeApi:
         if scope.nothing or (asked.is_empty if asked is not None else not request.case_id):
             raise InvalidArgument.of("query", "QUERY_TOO_VAGUE", "Give a word, two Han characters, or a case.")
         case = await seen(self._work, call, request.case_id) if request.case_id else None
-        rows = await repository.search(self._work.reader, scope, asked, request.kind)
+        like = rules.Like.of(case["subject"], case["description"], case["components"]) if case is not None else None
+        rows = await repository.search(self._work.reader, scope, asked, request.kind, like)
         held = await repository.versions(self._work.reader, [row["article_code"] for row in rows])
         today = now().date()
         wanted = [(code, knowing.number_in_force(versions, today)) for code, versions in held.items()]

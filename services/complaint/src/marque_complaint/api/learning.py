@@ -11,9 +11,10 @@ from servicekit.rpc.call import Call
 
 from marque_complaint.errors import CaseSuggesterNotFound
 from marque_complaint.mapping import learning as mapping
-from marque_complaint.repository import facts
+from marque_complaint.repository import exposure, facts
 from marque_complaint.repository import learning as repository
 from marque_complaint.repository import scope as scopes
+from marque_complaint.rules import exposure as against
 from marque_complaint.usecases import suggesting, terms
 
 _PROPOSALS = 3
@@ -71,5 +72,14 @@ class CaseCountApi:
         rows = await facts.count(
             self._work.reader, scope, months, list(request.group_by), mapping.count_filters(request), most
         )
-        counts = [mapping.count_message(row) for row in rows[:most]]
+        lines = [dict(row.items()) for row in rows[:most]]
+        if request.with_exposure:
+            groups, narrowed = list(request.group_by), mapping.count_filters(request)
+            told = await exposure.count(self._work.reader, scope, months, groups, narrowed)
+            lines = against.beside(lines, told, groups)
+        counts = [mapping.count_message(line) for line in lines]
         return case_count_service_pb2.CountCasesResponse(counts=counts, truncated=len(rows) > most)
+
+    async def CompareChurn(self, request: Any, call: Call) -> Any:
+        rows = await exposure.churn(self._work.reader, mapping.months(request))
+        return case_count_service_pb2.CompareChurnResponse(lines=[mapping.churn_message(row) for row in rows])

@@ -7,16 +7,19 @@ from typing import Any
 
 from marque.complaint.v1 import case_relation_service_pb2 as messages
 from servicekit.db.uow import Work
-from servicekit.errors import PermissionDenied
+from servicekit.errors import InvalidArgument, PermissionDenied
 from servicekit.rpc.call import Call
 from servicekit.scope import family
 
 from marque_complaint.api.knowledge import words_of
 from marque_complaint.api.scoping import seen
+from marque_complaint.errors import CaseMacroNotFound
 from marque_complaint.mapping import cases
 from marque_complaint.mapping import relations as mapping
+from marque_complaint.mapping import tools as tool_mapping
 from marque_complaint.repository import relations as repository
 from marque_complaint.repository import scope as scopes
+from marque_complaint.repository import tools
 from marque_complaint.rules import repeats
 from marque_complaint.usecases import relating, running
 
@@ -70,7 +73,7 @@ class CaseRelationApi:
         return messages.ListSimilarCasesResponse(cases=alike)
 
     async def RunCaseActions(self, request: Any, call: Call) -> Any:
-        told = mapping.actions_of(request.actions)
+        told = mapping.actions_of(await self._actions(request))
         for verb, _, _ in told:
             if not call.principal.may(mapping.permission_of(verb)):
                 raise PermissionDenied(permission=mapping.permission_of(verb))
@@ -86,6 +89,17 @@ class CaseRelationApi:
             case_ids=[uuid.UUID(one) for one in request.case_ids],
             actions=actions,
         )
+
+    async def _actions(self, request: Any) -> Any:
+        """The verbs of a request, its own or those of its macro. Raises InvalidArgument, CaseMacroNotFound."""
+        if bool(request.actions) == bool(request.macro_code):
+            raise InvalidArgument.of("actions", "ACTIONS_MISSING", "Give either actions or a macro.")
+        if not request.macro_code:
+            return request.actions
+        macro = await tools.macro(self._work.reader, request.macro_code)
+        if macro is None:
+            raise CaseMacroNotFound()
+        return tool_mapping.actions_of(macro)
 
     async def _family(self, row: Any) -> set[uuid.UUID]:
         """Every id of a case's person; empty where nobody is known."""

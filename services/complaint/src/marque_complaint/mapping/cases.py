@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from google.protobuf import field_mask_pb2
@@ -12,6 +12,7 @@ from google.type import date_pb2
 from marque.complaint.v1 import case_pb2, case_service_pb2, case_types_pb2
 from servicekit import fields
 from servicekit.db.base import etag_of
+from servicekit.errors import InvalidArgument
 from servicekit.masking import show
 from servicekit.roles import visible_classes
 from servicekit.rpc.call import Call
@@ -23,7 +24,7 @@ _PLAIN = (
     "tracking_code", "kind", "channel", "vin", "make", "model", "model_year", "subject", "description", "remedy_asked", "severity",
     "safety_signs", "category", "components", "cause", "customer_tier", "state", "waiting", "escalation", "proposal", "further_options",
     "resolution", "remedy", "policy_version", "reopen_count", "source", "source_key", "odometer_km",
-    "repeat_count",
+    "repeat_count", "fault_codes", "open_task_count",
 )  # fmt: skip
 _IDS = (
     "case_id", "dealer_id", "customer_id", "handler_staff_id", "parent_case_id", "merged_into_case_id", "split_from_case_id",
@@ -31,8 +32,10 @@ _IDS = (
 _MOMENTS = ("receive_time", "resolve_time", "close_time", "due_time", "create_time", "update_time")
 _TEXTS = ("make", "model", "category", "customer_tier")
 WRITABLE = (
-    "dealer_id", "customer_id", "vin", "incident_date", "model_year", "odometer_km", "components", "parent_case_id", *_TEXTS,
+    "dealer_id", "customer_id", "vin", "incident_date", "model_year", "odometer_km", "components", "fault_codes", "parent_case_id", *_TEXTS,
 )  # fmt: skip
+_NARROWS = ("kind", "state", "severity", "open", "unassigned", "component", "fault_code", "late", "mine")
+_LONGEST_BACK = timedelta(days=31)
 Elapsed = Mapping[int, timedelta]
 
 
@@ -47,11 +50,22 @@ def new_case(request: case_service_pb2.CreateCaseRequest) -> dict[str, Any]:
         "model_year": message.model_year,
         "odometer_km": message.odometer_km,
         "components": list(message.components),
+        "fault_codes": list(message.fault_codes),
         "incident_date": fields.as_day(message, "incident_date", "case.incident_date"),
         "subject": request.subject.strip(),
         "description": request.description,
         "remedy_asked": request.remedy_asked,
     }
+
+
+def receipt(request: case_service_pb2.CreateCaseRequest, moment: datetime) -> dict[str, Any]:
+    """Returns the column of the receipt where it is told; nothing for now. Raises InvalidArgument."""
+    told = fields.as_moment(request, "receive_time")
+    if told is None:
+        return {}
+    if not moment - _LONGEST_BACK <= told <= moment:
+        raise InvalidArgument.of("receive_time", "TIME_INVALID", "Give a moment of the last 31 days.")
+    return {"receive_time": told}
 
 
 def changes(message: case_pb2.Case, mask: field_mask_pb2.FieldMask) -> dict[str, Any]:
@@ -62,8 +76,8 @@ def changes(message: case_pb2.Case, mask: field_mask_pb2.FieldMask) -> dict[str,
             found[path] = fields.as_day(message, path, f"case.{path}")
         elif path in ("dealer_id", "customer_id", "parent_case_id"):
             found[path] = fields.uuid_or_none(getattr(message, path))
-        elif path == "components":
-            found[path] = list(message.components)
+        elif path in ("components", "fault_codes"):
+            found[path] = list(getattr(message, path))
         else:
             value = getattr(message, path)
             found[path] = vins.tidy(value) if path == "vin" else value.strip() if isinstance(value, str) else value
@@ -137,7 +151,7 @@ def filters(request: case_service_pb2.ListCasesRequest) -> dict[str, Any]:
         "handler_staff_id": fields.uuid_or_none(request.handler_staff_id),
         "parent_case_id": fields.uuid_or_none(request.parent_case_id),
         "vin": vins.tidy(request.vin),
-        **{name: getattr(request, name) for name in ("kind", "state", "severity", "open", "unassigned", "component")},
+        **{name: getattr(request, name) for name in _NARROWS},
         "receive_time_from": fields.as_moment(request, "receive_time_from"),
         "receive_time_to": fields.as_moment(request, "receive_time_to"),
     }

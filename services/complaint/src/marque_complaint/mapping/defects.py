@@ -36,6 +36,20 @@ def written(made: tuple[Any, bool]) -> defect_signal_pb2.DefectSignal:
     return signal_message(fields.row_of(signal), followed)
 
 
+def notice_message(row: fields.Row) -> defect_signal_service_pb2.DefectNotice:
+    """Returns what somebody was told."""
+    plain = {name: row[name] for name in ("notice_number", "reason", "after_count")}
+    made = defect_signal_service_pb2.DefectNotice(**plain, signal_id=str(row["signal_id"]))
+    for name in ("create_time", "read_time"):
+        fields.set_moment(made, name, row[name])
+    return made
+
+
+def notices_read(count: int) -> defect_signal_service_pb2.ReadDefectNoticesResponse:
+    """Returns how many notices were read."""
+    return defect_signal_service_pb2.ReadDefectNoticesResponse(read_count=count)
+
+
 def scan_message(row: fields.Row) -> defect_signal_pb2.DefectScan:
     """Returns a look."""
     plain = ("scan_number", "series_count", "rate_series_count", "signal_count", "false_alarm_rate")

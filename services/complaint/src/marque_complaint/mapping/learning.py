@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -79,7 +79,9 @@ def suggestions(
     return made
 
 
-def months(request: case_count_service_pb2.CountCasesRequest) -> tuple[date, date]:
+def months(
+    request: case_count_service_pb2.CountCasesRequest | case_count_service_pb2.CompareChurnRequest,
+) -> tuple[date, date]:
     """Returns the first days of the first and the last month. Raises InvalidArgument."""
     first, last = (fields.as_day(request, name, name) for name in ("month_from", "month_to"))
     assert first is not None  # the contract's rules ask for both
@@ -98,9 +100,15 @@ def count_filters(request: case_count_service_pb2.CountCasesRequest) -> dict[str
     return {"dealer_id": fields.uuid_or_none(request.dealer_id), **{name: getattr(request, name) for name in plain}}
 
 
-def count_message(row: fields.Row) -> case_count_service_pb2.CaseCount:
-    """Returns a line of a report."""
+def churn_message(row: fields.Row) -> case_count_service_pb2.ChurnLine:
+    """Returns a group of people."""
     values = dict(row.items())
+    return case_count_service_pb2.ChurnLine(**values, lost_share=row["lost_count"] / row["customer_count"])
+
+
+def count_message(row: Mapping[str, Any]) -> case_count_service_pb2.CaseCount:
+    """Returns a line of a report."""
+    values = dict(row)
     if (month := values.pop("month", None)) is not None:
         values["month"] = date_pb2.Date(year=month.year, month=month.month, day=1)
     if "dealer_id" in values:

@@ -9,9 +9,10 @@ from servicekit import fields
 from servicekit.db.base import etag_of
 from servicekit.errors import FieldViolation, InvalidArgument
 
-from marque_complaint.rules import hours, policy
+from marque_complaint.rules import hours, ladders, policy
 
 _SELECTORS = ("kind", "severity", "channel", "customer_tier", "dealer_id")
+_STEP = ("clock", "percent", "escalation")
 _MINUTES = ("first_response_minutes", "next_update_minutes", "resolution_minutes")
 
 
@@ -21,6 +22,15 @@ def document_of(message: case_policy_pb2.CasePolicy) -> dict[str, Any]:
     wrong = [
         FieldViolation(f"policy.lines[{place}]", "POLICY_LINE_DOUBLE", "A line before holds for the same cases.")
         for place in policy.doubles(lines)
+    ]
+    wrong += [
+        FieldViolation(
+            f"policy.lines[{place}].ladder[{step}]",
+            "LADDER_STEP",
+            "The line does not promise this clock, or the moment stands twice.",
+        )
+        for place, line in enumerate(lines)
+        for step in ladders.faults(line)
     ]
     if not policy.holds_for_all(lines):
         wrong.append(FieldViolation("policy.lines", "POLICY_LINE_MISSING", "One line must hold for all cases."))
@@ -44,12 +54,17 @@ def _line(message: case_policy_pb2.CasePolicyLine) -> policy.Line:
     first, update, resolution = (getattr(message, name) for name in _MINUTES)
     selectors = {name: getattr(message, name) for name in _SELECTORS}
     selectors["dealer_id"] = selectors["dealer_id"].lower()
-    return policy.Line(minutes=(first, update, resolution), breach_escalates=message.breach_escalates, **selectors)
+    ladder = tuple(policy.Step(*(getattr(step, name) for name in _STEP)) for step in message.ladder)
+    return policy.Line(
+        minutes=(first, update, resolution), breach_escalates=message.breach_escalates, ladder=ladder, **selectors
+    )
 
 
 def _kept(line: policy.Line) -> dict[str, Any]:
     selectors = {name: value for name in _SELECTORS if (value := getattr(line, name))}
-    return {**selectors, "minutes": list(line.minutes), "breach_escalates": line.breach_escalates}
+    ladder = [{name: getattr(step, name) for name in _STEP} for step in line.ladder]
+    kept = {**selectors, "minutes": list(line.minutes), "breach_escalates": line.breach_escalates}
+    return {**kept, "ladder": ladder} if ladder else kept
 
 
 def policy_message(row: Any) -> case_policy_pb2.CasePolicy:

@@ -31,7 +31,7 @@ PERMISSIONS = {"tell": "complaint.messages.add", "note": "complaint.notes.add"}
 """Of verbs whose permission is not `complaint.cases.<verb>`."""
 
 
-def actions_of(told: Iterable[Any]) -> list[tuple[str, dict[str, Any], str]]:
+def actions_of(told: Iterable[Any], path: str = "actions") -> list[tuple[str, dict[str, Any], str]]:
     """Returns verbs with their arguments, and the template that says what they say (empty for none).
 
     Raises InvalidArgument where one misses what it needs.
@@ -41,7 +41,7 @@ def actions_of(told: Iterable[Any]) -> list[tuple[str, dict[str, Any], str]]:
         verb = messages.CaseVerb.Name(action.verb).removeprefix("CASE_VERB_").lower()
         taken, needed = _TAKES[verb]
         wrong += [
-            FieldViolation(f"actions[{place}].{name}", "ACTION_INCOMPLETE", "The verb needs this.")
+            FieldViolation(f"{path}[{place}].{name}", "ACTION_INCOMPLETE", "The verb needs this.")
             for name in needed
             if not getattr(action, name) and not (name == "text" and action.template)
         ]

@@ -3,12 +3,15 @@
 from marque_complaint.models.attachments import CaseAttachment
 from marque_complaint.models.base import Model
 from marque_complaint.models.cases import Case, CaseClock, CaseEntry, CasePrint, CaseSearch
-from marque_complaint.models.defects import DefectFollower, DefectScan, DefectSignal
+from marque_complaint.models.defects import DefectFollower, DefectNotice, DefectScan, DefectSignal
+from marque_complaint.models.exposure import KnownCar, KnownDeed, KnownStage
 from marque_complaint.models.goodwill import Goodwill, GoodwillPolicy
 from marque_complaint.models.knowledge import KnowledgeArticle, KnowledgeRating, KnowledgeVersion
 from marque_complaint.models.learning import CaseFact, CaseMark, CaseSuggester, CaseTerm
 from marque_complaint.models.policies import CasePolicy, KnownCalendar
+from marque_complaint.models.tasks import CaseStep, CaseTask
 from marque_complaint.models.threads import CaseMessage, CaseNote
+from marque_complaint.models.tools import CaseMacro, CaseView
 
 __all__ = [
     "Case",
@@ -16,15 +19,20 @@ __all__ = [
     "CaseClock",
     "CaseEntry",
     "CaseFact",
+    "CaseMacro",
     "CaseMark",
     "CaseMessage",
     "CaseNote",
     "CasePolicy",
     "CasePrint",
     "CaseSearch",
+    "CaseStep",
     "CaseSuggester",
+    "CaseTask",
     "CaseTerm",
+    "CaseView",
     "DefectFollower",
+    "DefectNotice",
     "DefectScan",
     "DefectSignal",
     "Goodwill",
@@ -33,5 +41,8 @@ __all__ = [
     "KnowledgeRating",
     "KnowledgeVersion",
     "KnownCalendar",
+    "KnownCar",
+    "KnownDeed",
+    "KnownStage",
     "Model",
 ]

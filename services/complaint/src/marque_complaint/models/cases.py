@@ -66,6 +66,8 @@ class Case(Aggregate, Model):
     entry_count: Mapped[int] = mapped_column(default=0)
     message_count: Mapped[int] = mapped_column(default=0)
     note_count: Mapped[int] = mapped_column(default=0)
+    open_task_count: Mapped[int] = mapped_column(default=0)
+    fault_codes: Mapped[list[str]] = mapped_column(ARRAY(Text), default=list)
     parent_case_id: Mapped[uuid.UUID | None]
     merged_into_case_id: Mapped[uuid.UUID | None]
     split_from_case_id: Mapped[uuid.UUID | None]

@@ -51,6 +51,10 @@ class DefectSignal(Aggregate, Model):
             setattr(self, name, numbers[name])
         return True
 
+    def is_muted(self, moment: datetime) -> bool:
+        """Tells whether nobody is to be bothered with it."""
+        return self.mute_time is not None and self.mute_time > moment
+
     def mute(self, until: datetime | None, reason: str) -> None:
         """Mutes it, or ends that."""
         self.mute_time, self.mute_reason = until, reason if until is not None else ""
@@ -63,6 +67,20 @@ class DefectFollower(Model):
 
     signal_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     staff_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+
+
+class DefectNotice(Model):
+    """What somebody was told of a signal, and whether they have read it."""
+
+    __tablename__ = "defect_notices"
+
+    notice_number: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    staff_id: Mapped[uuid.UUID]
+    signal_id: Mapped[uuid.UUID]
+    reason: Mapped[int]
+    after_count: Mapped[int]
+    create_time: Mapped[datetime]
+    read_time: Mapped[datetime | None]
 
 
 class DefectScan(Model):

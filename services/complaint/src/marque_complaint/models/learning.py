@@ -54,6 +54,9 @@ class CaseFact(Model):
     leads_system: Mapped[bool]
     component: Mapped[str]
     category: Mapped[str]
+    cause: Mapped[str]
+    weekday: Mapped[int]
+    hour: Mapped[int]
     predicted: Mapped[bool]
     category_predicted: Mapped[bool]
     system_score: Mapped[float] = mapped_column(Float(24))

@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from marque_complaint.models.base import Model
-from marque_complaint.rules.policy import Line, Policy
+from marque_complaint.rules.policy import Line, Policy, Step
 
 
 class CasePolicy(Model):
@@ -33,8 +33,17 @@ class CasePolicy(Model):
     @property
     def policy(self) -> Policy:
         """The policy as the rules read it."""
-        lines = [Line(**{**line, "minutes": tuple(line["minutes"])}) for line in self.document["lines"]]
-        return Policy(self.version, lines, self.document["time_zone"], self.document["week"])
+        return Policy(
+            self.version,
+            [_line(line) for line in self.document["lines"]],
+            self.document["time_zone"],
+            self.document["week"],
+        )
+
+
+def _line(kept: dict[str, Any]) -> Line:
+    ladder = tuple(Step(**step) for step in kept.get("ladder", ()))
+    return Line(**{**kept, "minutes": tuple(kept["minutes"]), "ladder": ladder})
 
 
 class KnownCalendar(Model):

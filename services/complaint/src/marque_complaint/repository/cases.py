@@ -90,6 +90,10 @@ async def list_cases(
             "EXISTS (SELECT FROM unnest(components) AS one(path) WHERE path = {} OR starts_with(path, {} || ':'))",
             *(filters["component"],) * 2,
         )
+    if filters["fault_code"]:
+        conditions.add("fault_codes <> '{{}}' AND fault_codes @> ARRAY[{}::text]", filters["fault_code"])
+    if filters["late"]:
+        conditions.add("due_time <= {}", filters["now"])
     for name, sign in (("receive_time_from", ">="), ("receive_time_to", "<")):
         if filters[name]:
             conditions.add(f"receive_time {sign} {{}}", filters[name])

@@ -28,11 +28,12 @@ INSERT INTO case_marks (case_id) SELECT case_id FROM (
 ON CONFLICT (case_id) DO UPDATE SET case_id = EXCLUDED.case_id"""
 _READ = """
 SELECT c.case_id, c.receive_time, c.dealer_id, c.kind, c.severity, c.make, c.model, c.model_year, c.components, c.category, c.subject,
-    c.description, c.odometer_km, c.place, c.reopen_count, c.close_time IS NULL AS is_open,
+    c.description, c.odometer_km, c.place, c.cause, d.time_zone, c.reopen_count, c.close_time IS NULL AS is_open,
     coalesce(r.met_time IS NOT NULL, false) AS response_met, coalesce(r.breach_time IS NOT NULL, false) AS response_breach,
     coalesce(s.met_time IS NOT NULL, false) AS resolution_met, coalesce(s.breach_time IS NOT NULL, false) AS resolution_breach
 FROM cases c LEFT JOIN case_clocks r ON r.case_id = c.case_id AND r.kind = 1
     LEFT JOIN case_clocks s ON s.case_id = c.case_id AND s.kind = 3
+    LEFT JOIN known_dealers d ON d.dealer_id = c.dealer_id
 WHERE c.case_id = ANY(:ids) AND c.merged_into_case_id IS NULL"""
 _REVISION = "SELECT coalesce(sum(version), 0) FROM case_terms WHERE scheme = 2"
 _PREDICTION = """
@@ -105,6 +106,7 @@ GROUPS = {
     1: ("month", "month"), 2: ("system", "system"), 3: ("component", "component"), 4: ("category", "category"),
     5: ("dealer_id", "f.dealer_id"), 6: ("region_code", "coalesce(d.region_code, '')"), 7: ("make", "make"), 8: ("model", "model"),
     9: ("model_year", "model_year"), 10: ("severity", "severity"), 11: ("mileage_from_km", "mileage_from_km"), 12: ("place", "place"),
+    13: ("cause", "cause"), 14: ("weekday", "weekday"), 15: ("hour", "hour"),
 }  # fmt: skip
 _MONTH, _SYSTEM, _COMPONENT, _CATEGORY, _REGION = 1, 2, 3, 4, 6
 

@@ -15,7 +15,7 @@ from tradekit.search import SearchQuery
 
 from marque_complaint.models import KnowledgeArticle, KnowledgeRating, KnowledgeVersion
 from marque_complaint.repository.scope import Scope
-from marque_complaint.rules.knowledge import ARTICLE, TEMPLATE
+from marque_complaint.rules.knowledge import ARTICLE, TEMPLATE, Like
 
 CANDIDATES = 200
 _COLUMNS = (
@@ -61,8 +61,25 @@ async def documents(reader: Reader, wanted: Sequence[tuple[str, int]]) -> dict[s
     return {row["article_code"]: row for row in rows}
 
 
-async def search(reader: Reader, scope: Scope, asked: SearchQuery | None, kind: int) -> list[asyncpg.Record]:
-    """Returns articles that hold every word, the most helpful first: at most CANDIDATES and one more. None: by no word."""
+_SYSTEM = "EXISTS (SELECT FROM unnest(components) AS one(path) WHERE split_part(path, ':', 1) = ANY({}::text[]))"
+_HELD = "(SELECT count(*) FROM unnest({}::text[]) AS one(word) WHERE strpos(search_text, word) > 0)"
+
+
+def _like(conditions: query.Conditions, like: Like) -> str:
+    """Narrows to what a case may be answered by, by index, and returns the order: first its system, then how many words both hold."""
+    systems, words, pairs = (conditions.bind(value) for value in (like.systems, like.words, like.pairs))
+    patterns = conditions.bind([f"%{word}%" for word in like.words])
+    same = _SYSTEM.format(systems)
+    conditions.parts.append(f"({same} OR search_tokens && {pairs}::text[] OR search_text LIKE ANY({patterns}::text[]))")
+    return f"{same} DESC, {_HELD.format(words)} + {_HELD.format(pairs)} DESC, "
+
+
+async def search(
+    reader: Reader, scope: Scope, asked: SearchQuery | None, kind: int, like: Like | None = None
+) -> list[asyncpg.Record]:
+    """Returns articles that hold every word (None: by no word), the likest to a case and then the most helpful first, however many there
+    are: at most CANDIDATES and one more.
+    """
     conditions = query.Conditions()
     conditions.parts.append("NOT retired")
     _readable(conditions, scope)
@@ -74,9 +91,10 @@ async def search(reader: Reader, scope: Scope, asked: SearchQuery | None, kind: 
         conditions.add("search_tokens @> {}::text[]", tokens)
     for pattern in asked.patterns if asked is not None else ():
         conditions.add("search_text LIKE {}", pattern)
+    order = _like(conditions, like) if like is not None else ""
     sql = (
         f"SELECT {_COLUMNS} FROM knowledge_articles WHERE {conditions.sql} "  # noqa: S608 - our own words
-        f"ORDER BY helpful_count - unhelpful_count DESC, article_code LIMIT {CANDIDATES + 1}"
+        f"ORDER BY {order}helpful_count - unhelpful_count DESC, article_code LIMIT {CANDIDATES + 1}"
     )
     return list(await reader.fetch(sql, *conditions.arguments))
 

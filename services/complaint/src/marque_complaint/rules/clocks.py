@@ -124,7 +124,7 @@ def _clock(kind: int, run: Run, minutes: int, calendar: WorkCalendar | None) -> 
         return Clock(kind, run.start, minutes, None, run.end, run.paused, AWAITED, run.stretches)
     due, held = None, ""
     try:
-        due = _due(calendar, run.stretches, timedelta(minutes=minutes))
+        due = due_after(calendar, run.stretches, timedelta(minutes=minutes))
     except hours.NeverOpen:
         held = NEVER_OPENS
     return Clock(kind, run.start, minutes, due, run.end, run.paused, held, run.stretches)
@@ -154,10 +154,10 @@ def _latest_run(kind: int, history: Iterable[Entry]) -> Run | None:
     return None if start is None else Run(start, end, tuple(stretches))
 
 
-def _due(
+def due_after(
     calendar: WorkCalendar, stretches: Sequence[tuple[datetime, datetime | None]], allowed: timedelta
 ) -> datetime | None:
-    """The moment at which the allowed time is used up, None where it is not and the clock stands still. Raises NeverOpen."""
+    """Returns the moment at which the allowed time is used up, None where it is not and the clock stands still. Raises NeverOpen."""
     left = allowed
     for start, end in stretches:
         if end is None:

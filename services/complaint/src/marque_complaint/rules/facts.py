@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, tzinfo
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from marque_complaint.rules.terms import Components
 
@@ -24,6 +25,7 @@ _AS_TOLD = (
     "model_year",
     "place",
     "is_open",
+    "cause",
 )
 _FORGOTTEN = (
     "system",
@@ -61,9 +63,12 @@ def rows(
     """
     system, category = guesses
     learned, basis = versions
+    local = case["receive_time"].astimezone(zone_of(case["time_zone"]))
     shared: dict[str, Any] = {
         **{name: case[name] for name in _AS_TOLD},
         "month": case["receive_time"].astimezone(UTC).date().replace(day=1),
+        "weekday": local.isoweekday(),
+        "hour": local.hour,
         "category": case["category"] or category.term,
         "category_predicted": bool(not case["category"] and category.term),
         "category_score": 0.0 if case["category"] else category.score,
@@ -98,6 +103,14 @@ def _parts(paths: Sequence[str], components: Components) -> list[dict[str, Any]]
         part = {"ordinal": ordinal, "component": path, "system": system, "leads_system": leads}
         found.append({**part, "predicted": False, "system_score": 0.0})
     return found
+
+
+def zone_of(name: str | None) -> tzinfo:
+    """Returns the zone of a dealer's clock; UTC for none, or for a name that this machine does not know."""
+    try:
+        return ZoneInfo(name) if name else UTC
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return UTC
 
 
 def band(odometer_km: int) -> int:

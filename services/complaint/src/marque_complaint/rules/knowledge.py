@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from tradekit import han, names
+
 from marque_complaint.rules import learning
 
+_MOST_TEXT, _MOST_WORDS = 20_000, 40
+_LATIN = re.compile(r"[a-z]{4,}")
 ARTICLE, BULLETIN, TEMPLATE, PROCEDURE = 1, 2, 3, 4
 PLACES = ("tracking_code", "make", "model", "vin_ending", "receive_date", "subject")
 """What a template may ask of a case. No name of a person: who writes to somebody greets them as they know them."""
@@ -52,6 +57,23 @@ def told(texts: Sequence[Mapping[str, str]], language: str) -> Sequence[Mapping[
             if text["language"].lower() == same or (same != wanted and text["language"].lower().split("-")[0] == same):
                 return [text]
     return texts[:1]
+
+
+@dataclass(frozen=True, slots=True)
+class Like:
+    """By what articles that may answer a case are narrowed before they are weighed: its systems, its words, its pairs of Han characters."""
+
+    systems: list[str]
+    words: list[str]
+    pairs: list[str]
+
+    @classmethod
+    def of(cls, subject: str, description: str, components: Iterable[str]) -> Like:
+        """Reads a case. At most `_MOST_WORDS` different words, the longest first: these tell most."""
+        text = names.fold(names.tidy(f"{subject}\n{description}"[:_MOST_TEXT]))
+        words = sorted(set(_LATIN.findall(text)), key=lambda word: (-len(word), word))
+        pairs = sorted(set(han.bigrams(text)))
+        return cls(sorted({path.split(":")[0] for path in components}), words[:_MOST_WORDS], pairs[:_MOST_WORDS])
 
 
 def answers(words: frozenset[int], components: Iterable[str], article: Mapping[str, Any]) -> float:

@@ -21,6 +21,15 @@ class Facts:
 
 
 @dataclass(frozen=True, slots=True)
+class Step:
+    """A step of a ladder: after `percent` of the time of a clock it becomes the matter of `escalation`."""
+
+    clock: int
+    percent: int
+    escalation: int
+
+
+@dataclass(frozen=True, slots=True)
 class Line:
     """One line: selectors (empty: any) and working minutes for first response, next update and resolution (0: no clock)."""
 
@@ -31,6 +40,7 @@ class Line:
     customer_tier: str = ""
     dealer_id: str = ""
     breach_escalates: bool = False
+    ladder: tuple[Step, ...] = ()
 
     @property
     def selectors(self) -> tuple[object, ...]:

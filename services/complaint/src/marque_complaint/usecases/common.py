@@ -12,12 +12,28 @@ from tradekit.clock import WorkCalendar
 
 from marque_complaint import events
 from marque_complaint.errors import CaseNotFound
-from marque_complaint.models import Case, CaseClock, CaseEntry
+from marque_complaint.models import Case, CaseClock
 from marque_complaint.repository import cases as repository
 from marque_complaint.repository import clocks as rows
 from marque_complaint.repository import facts
+from marque_complaint.repository import ladders as steps
 from marque_complaint.repository.scope import Scope
 from marque_complaint.rules import clocks, figures, hours, kinds
+from marque_complaint.usecases import ladders
+from marque_complaint.usecases.noting import escalate, staff_of, write_down
+
+__all__ = [
+    "CLOCK",
+    "breach",
+    "calendar_of",
+    "escalate",
+    "found",
+    "promise",
+    "run_clocks",
+    "schedule",
+    "staff_of",
+    "write_down",
+]
 
 log = logs.get_logger(__name__)
 CLOCK = "case-clock"
@@ -36,46 +52,13 @@ async def found(uow: UnitOfWork, scope: Scope, case_id: uuid.UUID, etag: str = "
     return case
 
 
-def staff_of(uow: UnitOfWork) -> uuid.UUID | None:
-    """Returns who of the staff does this; None for customers, systems and the platform."""
-    return uuid.UUID(uow.principal.staff_id) if uow.principal.staff_id else None
-
-
-def write_down(
-    uow: UnitOfWork,
-    case: Case,
-    action: str,
-    reason: str = "",
-    *,
-    before: int = 0,
-    minutes: Iterable[int] | None = None,
+async def promise(
+    uow: UnitOfWork, case: Case, action: str, reason: str = "", *, before: int = 0, at: datetime | None = None
 ) -> None:
-    """Adds an entry to a case's history; `before` is the state from which it came, 0 where that did not change."""
-    case.entry_count += 1
-    uow.add(
-        CaseEntry(
-            case_id=case.case_id,
-            sequence=case.entry_count,
-            action=action,
-            from_state=before if before != case.state else 0,
-            state=case.state,
-            waiting=case.waiting,
-            escalation=case.escalation,
-            severity=case.severity,
-            reason=reason,
-            staff_id=staff_of(uow),
-            minutes=None if minutes is None else list(minutes),
-            policy_version=case.policy_version,
-            occur_time=uow.now,
-        )
-    )
-
-
-async def promise(uow: UnitOfWork, case: Case, action: str, reason: str = "", *, before: int = 0) -> None:
     """Writes an entry with the promises that hold from then on: those of the latest policy for what the case is now."""
     policy = (await rows.latest_policy(uow.session)).policy
     case.policy_version = policy.version
-    write_down(uow, case, action, reason, before=before, minutes=policy.line_for(case.facts).minutes)
+    write_down(uow, case, action, reason, before=before, minutes=policy.line_for(case.facts).minutes, at=at)
 
 
 async def calendar_of(uow: UnitOfWork, case: Case) -> WorkCalendar | None:
@@ -118,23 +101,28 @@ async def run_clocks(uow: UnitOfWork, case: Case) -> None:
         row.start_time, row.target_minutes, row.due_time = clock.start, clock.target_minutes, clock.due
         row.met_time, row.paused, row.held_reason = clock.met, clock.paused, clock.held
         row.calendar_version = calendar.version if calendar is not None else 0
+    await ladders.keep(uow, case, computed, calendar)
+    await uow.flush()
     await schedule(uow, case, stored.values())
 
 
 async def schedule(uow: UnitOfWork, case: Case, stored: Iterable[CaseClock]) -> datetime | None:
-    """Sets when a case is due, and returns when the next breach would be; None for none."""
+    """Sets when a case is due, and returns when the next breach or step of its ladder would be; None for none."""
     running = [(row.due_time, row.breach_time) for row in stored if row.due_time is not None and row.met_time is None]
     due = min((due for due, _ in running), default=None)
     if case.due_time != due:
         case.due_time = due
-    following = min((due for due, breached in running if breached is None), default=None)
+    moments = [due for due, breached in running if breached is None]
+    if running and (step := await steps.next_due(uow.session, case.case_id)) is not None:
+        moments.append(step)
+    following = min(moments, default=None)
     if following is not None:
         await uow.schedule(CLOCK, str(case.case_id), following)
     return following
 
 
 async def breach(uow: UnitOfWork, case: Case, stored: dict[int, CaseClock]) -> None:
-    """Tells of every promise that is broken by now, each once: the row keeps that it was."""
+    """Tells of every promise that is broken by now, and takes every step of the ladder, each once: the rows keep that it was."""
     late = [
         row
         for row in stored.values()
@@ -148,7 +136,8 @@ async def breach(uow: UnitOfWork, case: Case, stored: dict[int, CaseClock]) -> N
         uow.tally(figures.CASE_CLOCKS, clock=word, outcome=figures.BREACHED)
         uow.audit("breach", "case", str(case.case_id), ("clocks",))
         await _climb(uow, case)
-    if late:
+    climbed = await ladders.climb(uow, case)
+    if late or climbed:
         case.touch()
         await uow.flush()
         await facts.mark(uow.session, [case.case_id])
@@ -160,10 +149,3 @@ async def _climb(uow: UnitOfWork, case: Case) -> None:
     if policy is None or not policy.policy.line_for(case.facts).breach_escalates or case.escalation >= kinds.MAKER:
         return
     escalate(uow, case, 0, "BREACHED")
-
-
-def escalate(uow: UnitOfWork, case: Case, step: int, reason: str) -> None:
-    """Takes a case up and says so. Raises CaseStateNotAllowed, CaseEscalatedAlready."""
-    case.do("escalate", escalation=step)
-    write_down(uow, case, "ESCALATED", reason)
-    uow.emit(events.case_escalated(case, reason), of=case)

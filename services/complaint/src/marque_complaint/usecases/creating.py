@@ -41,7 +41,7 @@ async def begin(uow: UnitOfWork, case: Case, *, said_by_customer: bool) -> Any:
     if said_by_customer:
         case.message_count = 1
         uow.add(CaseMessage(case_id=case.case_id, author=kinds.BY_CUSTOMER, text=case.description, create_time=uow.now))
-    await common.promise(uow, case, "RECEIVED")
+    await common.promise(uow, case, "RECEIVED", at=case.receive_time)
     uow.emit(events.case_received(case), of=case)
     if case.safety_signs:
         flag(uow, case)
@@ -73,15 +73,14 @@ async def open_for(
 
 
 def take(uow: UnitOfWork, values: dict[str, Any]) -> Case:
-    """Makes the row of a new case, received now; somebody is looked for at its dealer."""
+    """Makes the row of a new case, received now unless the values say when; somebody is looked for at its dealer."""
     told = [values.get(name, "") for name in ("subject", "description", "remedy_asked")]
     found = safety.signs(told)
     case = Case(
-        **values,
+        **{"receive_time": uow.now, **values},
         tracking_code=tracking.new_code(),
         safety_signs=found,
         severity=kinds.SAFETY if found else kinds.UNASSESSED,
-        receive_time=uow.now,
         assign_time=uow.now if values.get("dealer_id") else None,
         entry_count=0,
         state=kinds.RECEIVED,

@@ -20,7 +20,7 @@ from marque_complaint.clients import Vehicles
 from marque_complaint.errors import DefectSignalNotFound, NotStaff
 from marque_complaint.models import DefectScan, DefectSignal
 from marque_complaint.repository import defects as repository
-from marque_complaint.repository import facts
+from marque_complaint.repository import facts, notices
 from marque_complaint.repository import learning as words
 from marque_complaint.rules import rising, series
 from marque_complaint.rules.terms import Components
@@ -106,7 +106,9 @@ async def _keep(uow: UnitOfWork, number: int, looked: Looked) -> None:
     for key, numbers in looked.found:
         signal = known.get(key)
         if signal is not None:
-            signal.renew(numbers)
+            before = signal.after_count
+            if signal.renew(numbers) and signal.after_count > before and not signal.is_muted(uow.now):
+                await notices.tell(uow.session, signal, notices.GREW, uow.now)
             continue
         make, model, model_year, system = key
         signal = DefectSignal(
@@ -114,6 +116,7 @@ async def _keep(uow: UnitOfWork, number: int, looked: Looked) -> None:
         )
         uow.add(signal)
         await uow.flush()
+        await notices.tell(uow.session, signal, notices.RAISED, uow.now)
         uow.emit(events.defect_signal_raised(signal), of=signal)
         uow.audit("raise", "defect_signal", str(signal.signal_id))
     await uow.flush()
@@ -162,6 +165,17 @@ async def follow(*, uow: UnitOfWork, signal_id: uuid.UUID, unfollow: bool) -> An
         await uow.flush()
         uow.audit("unfollow" if unfollow else "follow", "defect_signal", str(signal_id))
         return await uow.answer((signal, not unfollow))
+
+
+async def read_notices(*, uow: UnitOfWork, number: int) -> Any:
+    """Notes that the caller has read their notices up to one. Raises NotStaff."""
+    async with uow:
+        staff_id = common.staff_of(uow)
+        if staff_id is None:
+            raise NotStaff()
+        count = await notices.read(uow.session, staff_id, number, uow.now)
+        uow.audit("read_notices", "defect_signal", str(number))
+        return await uow.answer(count)
 
 
 async def _found(uow: UnitOfWork, signal_id: uuid.UUID) -> DefectSignal:

@@ -21,7 +21,7 @@ from marque_complaint.repository import cases as repository
 from marque_complaint.repository import relations as rows
 from marque_complaint.repository.scope import EVERYTHING, Scope
 from marque_complaint.rules import kinds
-from marque_complaint.usecases import common, creating
+from marque_complaint.usecases import common, creating, tasks
 
 _MOST_COMPONENTS = 20
 
@@ -48,6 +48,7 @@ async def merge(
         case.close_time, case.assign_time, case.merged_into_case_id = uow.now, None, into
         common.write_down(uow, case, "MERGED", before=before)
         await rows.carry_on(uow.session, case_id, into)
+        await tasks.carry(uow, case, kept)
         await _take_over(uow, case, kept)
         await common.run_clocks(uow, case)
         await common.run_clocks(uow, kept)

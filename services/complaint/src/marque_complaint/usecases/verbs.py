@@ -16,7 +16,7 @@ from marque_complaint.repository import clocks as rows
 from marque_complaint.repository import goodwill
 from marque_complaint.repository.scope import Scope
 from marque_complaint.rules import kinds
-from marque_complaint.usecases import common, creating, relating
+from marque_complaint.usecases import common, creating, relating, tasks
 
 _SEARCHED = frozenset({"vin", "make", "model", "category", "components"})
 
@@ -101,12 +101,21 @@ async def answer(
 
 
 async def resolve(
-    *, uow: UnitOfWork, scope: Scope, case_id: uuid.UUID, resolution: str, remedy: str, cause: str, etag: str
+    *,
+    uow: UnitOfWork,
+    scope: Scope,
+    case_id: uuid.UUID,
+    resolution: str,
+    remedy: str,
+    cause: str,
+    etag: str,
+    open_tasks_reason: str = "",
 ) -> Any:
-    """Says that what was decided is done."""
+    """Says that what was decided is done; sub-tasks that are open are dropped with the reason."""
     async with uow:
         case = await common.found(uow, scope, case_id, etag)
         before = case.do("resolve")
+        await tasks.end_open(uow, case, open_tasks_reason)
         case.resolution, case.remedy, case.cause, case.resolve_time = resolution, remedy, cause, uow.now
         _tell(uow, case, resolution)
         common.write_down(uow, case, "RESOLVED", before=before)

@@ -53,6 +53,12 @@ class _CaseCountGroupEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_CaseCo
     """The band of mileage."""
     CASE_COUNT_GROUP_PLACE: _CaseCountGroup.ValueType  # 12
     """Where it happened."""
+    CASE_COUNT_GROUP_CAUSE: _CaseCountGroup.ValueType  # 13
+    """Why it had happened."""
+    CASE_COUNT_GROUP_WEEKDAY: _CaseCountGroup.ValueType  # 14
+    """The day of the week of receipt, by the clock of the dealer who answers for it; for the maker's own cases by UTC."""
+    CASE_COUNT_GROUP_HOUR: _CaseCountGroup.ValueType  # 15
+    """The hour of the day of receipt, by the same clock."""
 
 class CaseCountGroup(_CaseCountGroup, metaclass=_CaseCountGroupEnumTypeWrapper):
     """By what cases are counted."""
@@ -83,7 +89,145 @@ CASE_COUNT_GROUP_MILEAGE: CaseCountGroup.ValueType  # 11
 """The band of mileage."""
 CASE_COUNT_GROUP_PLACE: CaseCountGroup.ValueType  # 12
 """Where it happened."""
+CASE_COUNT_GROUP_CAUSE: CaseCountGroup.ValueType  # 13
+"""Why it had happened."""
+CASE_COUNT_GROUP_WEEKDAY: CaseCountGroup.ValueType  # 14
+"""The day of the week of receipt, by the clock of the dealer who answers for it; for the maker's own cases by UTC."""
+CASE_COUNT_GROUP_HOUR: CaseCountGroup.ValueType  # 15
+"""The hour of the day of receipt, by the same clock."""
 Global___CaseCountGroup: _TypeAlias = CaseCountGroup  # noqa: Y015
+
+class _ChurnGroup:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ChurnGroupEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ChurnGroup.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CHURN_GROUP_UNSPECIFIED: _ChurnGroup.ValueType  # 0
+    """Not stated."""
+    CHURN_GROUP_NO_COMPLAINT: _ChurnGroup.ValueType  # 1
+    """They made none."""
+    CHURN_GROUP_RESOLVED_IN_TIME: _ChurnGroup.ValueType  # 2
+    """Each was resolved in time and not opened again."""
+    CHURN_GROUP_UNDECIDED: _ChurnGroup.ValueType  # 3
+    """One is open, or was closed without a promise of time, and none went worse."""
+    CHURN_GROUP_LATE: _ChurnGroup.ValueType  # 4
+    """One was resolved late, or is late."""
+    CHURN_GROUP_REOPENED: _ChurnGroup.ValueType  # 5
+    """One was opened again."""
+
+class ChurnGroup(_ChurnGroup, metaclass=_ChurnGroupEnumTypeWrapper):
+    """What became of somebody's complaints, the worst of it."""
+
+CHURN_GROUP_UNSPECIFIED: ChurnGroup.ValueType  # 0
+"""Not stated."""
+CHURN_GROUP_NO_COMPLAINT: ChurnGroup.ValueType  # 1
+"""They made none."""
+CHURN_GROUP_RESOLVED_IN_TIME: ChurnGroup.ValueType  # 2
+"""Each was resolved in time and not opened again."""
+CHURN_GROUP_UNDECIDED: ChurnGroup.ValueType  # 3
+"""One is open, or was closed without a promise of time, and none went worse."""
+CHURN_GROUP_LATE: ChurnGroup.ValueType  # 4
+"""One was resolved late, or is late."""
+CHURN_GROUP_REOPENED: ChurnGroup.ValueType  # 5
+"""One was opened again."""
+Global___ChurnGroup: _TypeAlias = ChurnGroup  # noqa: Y015
+
+@_typing.final
+class CompareChurnRequest(_message.Message):
+    """Asks for complaints against churn."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MONTH_FROM_FIELD_NUMBER: _builtins.int
+    MONTH_TO_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def month_from(self) -> _date_pb2.Date:
+        """The first month of receipt, by any of its days."""
+
+    @_builtins.property
+    def month_to(self) -> _date_pb2.Date:
+        """The last month, by any of its days."""
+
+    def __init__(
+        self,
+        *,
+        month_from: _date_pb2.Date | None = ...,
+        month_to: _date_pb2.Date | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["month_from", b"month_from", "month_to", b"month_to"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["month_from", b"month_from", "month_to", b"month_to"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CompareChurnRequest: _TypeAlias = CompareChurnRequest  # noqa: Y015
+
+@_typing.final
+class ChurnLine(_message.Message):
+    """A group of people."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GROUP_FIELD_NUMBER: _builtins.int
+    CUSTOMER_COUNT_FIELD_NUMBER: _builtins.int
+    LOST_COUNT_FIELD_NUMBER: _builtins.int
+    AT_RISK_COUNT_FIELD_NUMBER: _builtins.int
+    WON_BACK_COUNT_FIELD_NUMBER: _builtins.int
+    LOST_SHARE_FIELD_NUMBER: _builtins.int
+    group: Global___ChurnGroup.ValueType
+    """What became of their complaints."""
+    customer_count: _builtins.int
+    """How many people."""
+    lost_count: _builtins.int
+    """How many of them count as lost."""
+    at_risk_count: _builtins.int
+    """How many are at risk."""
+    won_back_count: _builtins.int
+    """How many were lost and are here again."""
+    lost_share: _builtins.float
+    """The share of those lost, 0 to 1."""
+    def __init__(
+        self,
+        *,
+        group: Global___ChurnGroup.ValueType = ...,
+        customer_count: _builtins.int = ...,
+        lost_count: _builtins.int = ...,
+        at_risk_count: _builtins.int = ...,
+        won_back_count: _builtins.int = ...,
+        lost_share: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_risk_count", b"at_risk_count", "customer_count", b"customer_count", "group", b"group", "lost_count", b"lost_count", "lost_share", b"lost_share", "won_back_count", b"won_back_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ChurnLine: _TypeAlias = ChurnLine  # noqa: Y015
+
+@_typing.final
+class CompareChurnResponse(_message.Message):
+    """Complaints against churn."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LINES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___ChurnLine]:
+        """The groups that there are, in their order."""
+
+    def __init__(
+        self,
+        *,
+        lines: _abc.Iterable[Global___ChurnLine] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lines", b"lines"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CompareChurnResponse: _TypeAlias = CompareChurnResponse  # noqa: Y015
 
 @_typing.final
 class CountCasesRequest(_message.Message):
@@ -103,6 +247,7 @@ class CountCasesRequest(_message.Message):
     SYSTEM_FIELD_NUMBER: _builtins.int
     GIVEN_ONLY_FIELD_NUMBER: _builtins.int
     MOST_FIELD_NUMBER: _builtins.int
+    WITH_EXPOSURE_FIELD_NUMBER: _builtins.int
     kind: _case_types_pb2.CaseKind.ValueType
     """Only this kind; unspecified for all."""
     dealer_id: _builtins.str
@@ -121,6 +266,8 @@ class CountCasesRequest(_message.Message):
     """True to leave out what is only predicted."""
     most: _builtins.int
     """How many lines the answer holds at most, the biggest first; 0 means 1,000."""
+    with_exposure: _builtins.bool
+    """True to tell of each line how many cars were sold and how many visits there were, and cases for 100 and 1,000 of these."""
     @_builtins.property
     def month_from(self) -> _date_pb2.Date:
         """The first month of receipt, by any of its days."""
@@ -148,10 +295,11 @@ class CountCasesRequest(_message.Message):
         system: _builtins.str = ...,
         given_only: _builtins.bool = ...,
         most: _builtins.int = ...,
+        with_exposure: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["month_from", b"month_from", "month_to", b"month_to"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dealer_id", b"dealer_id", "given_only", b"given_only", "group_by", b"group_by", "kind", b"kind", "make", b"make", "model", b"model", "model_year", b"model_year", "month_from", b"month_from", "month_to", b"month_to", "most", b"most", "region_code", b"region_code", "system", b"system"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dealer_id", b"dealer_id", "given_only", b"given_only", "group_by", b"group_by", "kind", b"kind", "make", b"make", "model", b"model", "model_year", b"model_year", "month_from", b"month_from", "month_to", b"month_to", "most", b"most", "region_code", b"region_code", "system", b"system", "with_exposure", b"with_exposure"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -184,6 +332,13 @@ class CaseCount(_message.Message):
     REOPENED_COUNT_FIELD_NUMBER: _builtins.int
     OPEN_COUNT_FIELD_NUMBER: _builtins.int
     SAFETY_COUNT_FIELD_NUMBER: _builtins.int
+    CAUSE_FIELD_NUMBER: _builtins.int
+    WEEKDAY_FIELD_NUMBER: _builtins.int
+    HOUR_FIELD_NUMBER: _builtins.int
+    SALE_COUNT_FIELD_NUMBER: _builtins.int
+    VISIT_COUNT_FIELD_NUMBER: _builtins.int
+    PER_100_SALES_FIELD_NUMBER: _builtins.int
+    PER_1000_VISITS_FIELD_NUMBER: _builtins.int
     system: _builtins.str
     """The component of the taxonomy; empty for none known."""
     component: _builtins.str
@@ -224,6 +379,22 @@ class CaseCount(_message.Message):
     """How many are open."""
     safety_count: _builtins.int
     """How many are a matter of safety."""
+    cause: _builtins.str
+    """Why it had happened, as a constant."""
+    weekday: _builtins.int
+    """The day of the week, 1 (Monday) to 7; 0 where it is not counted by."""
+    hour: _builtins.int
+    """The hour of the day, 0 to 23."""
+    sale_count: _builtins.int
+    """How many cars were sold, of what the line is about by month, dealer, region, make, model and model year; what else it is
+    counted by (component, cause, hour …) does not narrow it. Set with `with_exposure` alone.
+    """
+    visit_count: _builtins.int
+    """How many visits to a workshop ended, likewise."""
+    per_100_sales: _builtins.float
+    """Cases for 100 cars sold; absent where none was sold."""
+    per_1000_visits: _builtins.float
+    """Cases for 1,000 visits; absent where there was none."""
     @_builtins.property
     def month(self) -> _date_pb2.Date:
         """The first day of the month."""
@@ -252,12 +423,26 @@ class CaseCount(_message.Message):
         reopened_count: _builtins.int = ...,
         open_count: _builtins.int = ...,
         safety_count: _builtins.int = ...,
+        cause: _builtins.str = ...,
+        weekday: _builtins.int = ...,
+        hour: _builtins.int = ...,
+        sale_count: _builtins.int = ...,
+        visit_count: _builtins.int = ...,
+        per_100_sales: _builtins.float | None = ...,
+        per_1000_visits: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["month", b"month"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_per_1000_visits", b"_per_1000_visits", "_per_100_sales", b"_per_100_sales", "month", b"month", "per_1000_visits", b"per_1000_visits", "per_100_sales", b"per_100_sales"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_count", b"case_count", "category", b"category", "component", b"component", "dealer_id", b"dealer_id", "make", b"make", "mileage_from_km", b"mileage_from_km", "model", b"model", "model_year", b"model_year", "month", b"month", "open_count", b"open_count", "place", b"place", "predicted_count", b"predicted_count", "region_code", b"region_code", "reopened_count", b"reopened_count", "resolution_count", b"resolution_count", "resolution_in_time_count", b"resolution_in_time_count", "response_count", b"response_count", "response_in_time_count", b"response_in_time_count", "safety_count", b"safety_count", "severity", b"severity", "system", b"system"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_per_1000_visits", b"_per_1000_visits", "_per_100_sales", b"_per_100_sales", "case_count", b"case_count", "category", b"category", "cause", b"cause", "component", b"component", "dealer_id", b"dealer_id", "hour", b"hour", "make", b"make", "mileage_from_km", b"mileage_from_km", "model", b"model", "model_year", b"model_year", "month", b"month", "open_count", b"open_count", "per_1000_visits", b"per_1000_visits", "per_100_sales", b"per_100_sales", "place", b"place", "predicted_count", b"predicted_count", "region_code", b"region_code", "reopened_count", b"reopened_count", "resolution_count", b"resolution_count", "resolution_in_time_count", b"resolution_in_time_count", "response_count", b"response_count", "response_in_time_count", b"response_in_time_count", "safety_count", b"safety_count", "sale_count", b"sale_count", "severity", b"severity", "system", b"system", "visit_count", b"visit_count", "weekday", b"weekday"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__per_1000_visits: _TypeAlias = _typing.Literal["per_1000_visits"]  # noqa: Y015
+    _WhichOneofArgType__per_1000_visits: _TypeAlias = _typing.Literal["_per_1000_visits", b"_per_1000_visits"]  # noqa: Y015
+    _WhichOneofReturnType__per_100_sales: _TypeAlias = _typing.Literal["per_100_sales"]  # noqa: Y015
+    _WhichOneofArgType__per_100_sales: _TypeAlias = _typing.Literal["_per_100_sales", b"_per_100_sales"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__per_1000_visits) -> _WhichOneofReturnType__per_1000_visits | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__per_100_sales) -> _WhichOneofReturnType__per_100_sales | None: ...
 
 Global___CaseCount: _TypeAlias = CaseCount  # noqa: Y015
 

@@ -77,6 +77,8 @@ class Case(_message.Message):
     SPLIT_FROM_CASE_ID_FIELD_NUMBER: _builtins.int
     REPEAT_COUNT_FIELD_NUMBER: _builtins.int
     ATTACHMENTS_FIELD_NUMBER: _builtins.int
+    FAULT_CODES_FIELD_NUMBER: _builtins.int
+    OPEN_TASK_COUNT_FIELD_NUMBER: _builtins.int
     case_id: _builtins.str
     """The id, UUID text."""
     tracking_code: _builtins.str
@@ -151,6 +153,8 @@ class Case(_message.Message):
     """The case from which it was split off; empty for none."""
     repeat_count: _builtins.int
     """How many times the same was sent again while it was open: that made no case of its own."""
+    open_task_count: _builtins.int
+    """How many sub-tasks of its team are open: while there are any it is not resolved without a reason."""
     @_builtins.property
     def safety_signs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """What was found in the first words that means danger, as constants such as FIRE, BRAKES or AIRBAG."""
@@ -205,6 +209,10 @@ class Case(_message.Message):
     def attachments(self) -> _containers.RepeatedCompositeFieldContainer[_case_attachment_pb2.CaseAttachment]:
         """The files with it that the caller may see, in the order in which they came. Shown by `GetCase` alone."""
 
+    @_builtins.property
+    def fault_codes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What the car's own diagnosis said, as codes of SAE J2012 such as P0420 or U0100-87; none where it was not read."""
+
     def __init__(
         self,
         *,
@@ -257,10 +265,12 @@ class Case(_message.Message):
         split_from_case_id: _builtins.str = ...,
         repeat_count: _builtins.int = ...,
         attachments: _abc.Iterable[_case_attachment_pb2.CaseAttachment] | None = ...,
+        fault_codes: _abc.Iterable[_builtins.str] | None = ...,
+        open_task_count: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["close_time", b"close_time", "create_time", b"create_time", "due_time", b"due_time", "incident_date", b"incident_date", "prediction", b"prediction", "receive_time", b"receive_time", "resolve_time", b"resolve_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attachments", b"attachments", "case_id", b"case_id", "category", b"category", "cause", b"cause", "channel", b"channel", "clocks", b"clocks", "close_time", b"close_time", "components", b"components", "create_time", b"create_time", "customer_id", b"customer_id", "customer_tier", b"customer_tier", "dealer_id", b"dealer_id", "description", b"description", "due_time", b"due_time", "escalation", b"escalation", "etag", b"etag", "further_options", b"further_options", "handler_staff_id", b"handler_staff_id", "incident_date", b"incident_date", "kind", b"kind", "make", b"make", "masked_fields", b"masked_fields", "merged_into_case_id", b"merged_into_case_id", "model", b"model", "model_year", b"model_year", "odometer_km", b"odometer_km", "parent_case_id", b"parent_case_id", "policy_version", b"policy_version", "prediction", b"prediction", "proposal", b"proposal", "receive_time", b"receive_time", "remedy", b"remedy", "remedy_asked", b"remedy_asked", "reopen_count", b"reopen_count", "repeat_count", b"repeat_count", "resolution", b"resolution", "resolve_time", b"resolve_time", "safety_signs", b"safety_signs", "severity", b"severity", "source", b"source", "source_key", b"source_key", "split_from_case_id", b"split_from_case_id", "state", b"state", "subject", b"subject", "tracking_code", b"tracking_code", "update_time", b"update_time", "vin", b"vin", "vin_problem", b"vin_problem", "waiting", b"waiting"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attachments", b"attachments", "case_id", b"case_id", "category", b"category", "cause", b"cause", "channel", b"channel", "clocks", b"clocks", "close_time", b"close_time", "components", b"components", "create_time", b"create_time", "customer_id", b"customer_id", "customer_tier", b"customer_tier", "dealer_id", b"dealer_id", "description", b"description", "due_time", b"due_time", "escalation", b"escalation", "etag", b"etag", "fault_codes", b"fault_codes", "further_options", b"further_options", "handler_staff_id", b"handler_staff_id", "incident_date", b"incident_date", "kind", b"kind", "make", b"make", "masked_fields", b"masked_fields", "merged_into_case_id", b"merged_into_case_id", "model", b"model", "model_year", b"model_year", "odometer_km", b"odometer_km", "open_task_count", b"open_task_count", "parent_case_id", b"parent_case_id", "policy_version", b"policy_version", "prediction", b"prediction", "proposal", b"proposal", "receive_time", b"receive_time", "remedy", b"remedy", "remedy_asked", b"remedy_asked", "reopen_count", b"reopen_count", "repeat_count", b"repeat_count", "resolution", b"resolution", "resolve_time", b"resolve_time", "safety_signs", b"safety_signs", "severity", b"severity", "source", b"source", "source_key", b"source_key", "split_from_case_id", b"split_from_case_id", "state", b"state", "subject", b"subject", "tracking_code", b"tracking_code", "update_time", b"update_time", "vin", b"vin", "vin_problem", b"vin_problem", "waiting", b"waiting"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -28,7 +28,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from marque.complaint.v1 import case_types_pb2 as marque_dot_complaint_dot_v1_dot_case__types__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%marque/complaint/v1/case_policy.proto\x12\x13marque.complaint.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a$marque/complaint/v1/case_types.proto\"\xab\x03\n\x0e\x43\x61sePolicyLine\x12\x35\n\x04kind\x18\x01 \x01(\x0e\x32\x1d.marque.complaint.v1.CaseKindB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12=\n\x08severity\x18\x02 \x01(\x0e\x32!.marque.complaint.v1.CaseSeverityB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12;\n\x07\x63hannel\x18\x03 \x01(\x0e\x32 .marque.complaint.v1.CaseChannelB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12,\n\rcustomer_tier\x18\x04 \x01(\tB\x15\xbaH\x12r\x10\x18(2\x0c^[A-Z0-9_]*$\x12\x1e\n\tdealer_id\x18\x05 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12+\n\x16\x66irst_response_minutes\x18\x06 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xa0\xc2\x1e(\x00\x12(\n\x13next_update_minutes\x18\x07 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xa0\xc2\x1e(\x00\x12\'\n\x12resolution_minutes\x18\x08 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xa0\xc2\x1e(\x00\x12\x18\n\x10\x62reach_escalates\x18\t \x01(\x08\"H\n\x0b\x43\x61seWorkday\x12\x1a\n\x07weekday\x18\x01 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x07(\x01\x12\x1d\n\x05hours\x18\x02 \x03(\tB\x0e\xbaH\x0b\x92\x01\x08\x10\n\"\x04r\x02\x18\x0b\"\x8d\x02\n\nCasePolicy\x12\x15\n\x07version\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x43\n\x05lines\x18\x02 \x03(\x0b\x32#.marque.complaint.v1.CasePolicyLineB\x0f\xe2\x41\x01\x02\xbaH\x08\x92\x01\x05\x08\x01\x10\xf4\x03\x12\x1a\n\ttime_zone\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x38\n\x04week\x18\x04 \x03(\x0b\x32 .marque.complaint.v1.CaseWorkdayB\x08\xbaH\x05\x92\x01\x02\x10\x07\x12\x35\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x16\n\x04\x65tag\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%marque/complaint/v1/case_policy.proto\x12\x13marque.complaint.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a$marque/complaint/v1/case_types.proto\"\xea\x03\n\x0e\x43\x61sePolicyLine\x12\x35\n\x04kind\x18\x01 \x01(\x0e\x32\x1d.marque.complaint.v1.CaseKindB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12=\n\x08severity\x18\x02 \x01(\x0e\x32!.marque.complaint.v1.CaseSeverityB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12;\n\x07\x63hannel\x18\x03 \x01(\x0e\x32 .marque.complaint.v1.CaseChannelB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12,\n\rcustomer_tier\x18\x04 \x01(\tB\x15\xbaH\x12r\x10\x18(2\x0c^[A-Z0-9_]*$\x12\x1e\n\tdealer_id\x18\x05 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12+\n\x16\x66irst_response_minutes\x18\x06 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xa0\xc2\x1e(\x00\x12(\n\x13next_update_minutes\x18\x07 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xa0\xc2\x1e(\x00\x12\'\n\x12resolution_minutes\x18\x08 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xa0\xc2\x1e(\x00\x12\x18\n\x10\x62reach_escalates\x18\t \x01(\x08\x12=\n\x06ladder\x18\n \x03(\x0b\x32#.marque.complaint.v1.CaseLadderStepB\x08\xbaH\x05\x92\x01\x02\x10\x0c\"\xb1\x01\n\x0e\x43\x61seLadderStep\x12=\n\x05\x63lock\x18\x01 \x01(\x0e\x32\".marque.complaint.v1.CaseClockKindB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x1b\n\x07percent\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x01\x12\x43\n\nescalation\x18\x03 \x01(\x0e\x32#.marque.complaint.v1.CaseEscalationB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\"H\n\x0b\x43\x61seWorkday\x12\x1a\n\x07weekday\x18\x01 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x07(\x01\x12\x1d\n\x05hours\x18\x02 \x03(\tB\x0e\xbaH\x0b\x92\x01\x08\x10\n\"\x04r\x02\x18\x0b\"\x8d\x02\n\nCasePolicy\x12\x15\n\x07version\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x43\n\x05lines\x18\x02 \x03(\x0b\x32#.marque.complaint.v1.CasePolicyLineB\x0f\xe2\x41\x01\x02\xbaH\x08\x92\x01\x05\x08\x01\x10\xf4\x03\x12\x1a\n\ttime_zone\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x38\n\x04week\x18\x04 \x03(\x0b\x32 .marque.complaint.v1.CaseWorkdayB\x08\xbaH\x05\x92\x01\x02\x10\x07\x12\x35\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x16\n\x04\x65tag\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -51,6 +51,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CASEPOLICYLINE'].fields_by_name['next_update_minutes']._serialized_options = b'\272H\010\032\006\030\240\302\036(\000'
   _globals['_CASEPOLICYLINE'].fields_by_name['resolution_minutes']._loaded_options = None
   _globals['_CASEPOLICYLINE'].fields_by_name['resolution_minutes']._serialized_options = b'\272H\010\032\006\030\240\302\036(\000'
+  _globals['_CASEPOLICYLINE'].fields_by_name['ladder']._loaded_options = None
+  _globals['_CASEPOLICYLINE'].fields_by_name['ladder']._serialized_options = b'\272H\005\222\001\002\020\014'
+  _globals['_CASELADDERSTEP'].fields_by_name['clock']._loaded_options = None
+  _globals['_CASELADDERSTEP'].fields_by_name['clock']._serialized_options = b'\272H\007\202\001\004\020\001 \000'
+  _globals['_CASELADDERSTEP'].fields_by_name['percent']._loaded_options = None
+  _globals['_CASELADDERSTEP'].fields_by_name['percent']._serialized_options = b'\272H\007\032\005\030\350\007(\001'
+  _globals['_CASELADDERSTEP'].fields_by_name['escalation']._loaded_options = None
+  _globals['_CASELADDERSTEP'].fields_by_name['escalation']._serialized_options = b'\272H\007\202\001\004\020\001 \000'
   _globals['_CASEWORKDAY'].fields_by_name['weekday']._loaded_options = None
   _globals['_CASEWORKDAY'].fields_by_name['weekday']._serialized_options = b'\272H\006\032\004\030\007(\001'
   _globals['_CASEWORKDAY'].fields_by_name['hours']._loaded_options = None
@@ -68,9 +76,11 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CASEPOLICY'].fields_by_name['etag']._loaded_options = None
   _globals['_CASEPOLICY'].fields_by_name['etag']._serialized_options = b'\272H\005r\003\030\200\001'
   _globals['_CASEPOLICYLINE']._serialized_start=196
-  _globals['_CASEPOLICYLINE']._serialized_end=623
-  _globals['_CASEWORKDAY']._serialized_start=625
-  _globals['_CASEWORKDAY']._serialized_end=697
-  _globals['_CASEPOLICY']._serialized_start=700
-  _globals['_CASEPOLICY']._serialized_end=969
+  _globals['_CASEPOLICYLINE']._serialized_end=686
+  _globals['_CASELADDERSTEP']._serialized_start=689
+  _globals['_CASELADDERSTEP']._serialized_end=866
+  _globals['_CASEWORKDAY']._serialized_start=868
+  _globals['_CASEWORKDAY']._serialized_end=940
+  _globals['_CASEPOLICY']._serialized_start=943
+  _globals['_CASEPOLICY']._serialized_end=1212
 # @@protoc_insertion_point(module_scope)

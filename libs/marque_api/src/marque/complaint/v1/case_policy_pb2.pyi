@@ -37,6 +37,7 @@ class CasePolicyLine(_message.Message):
     NEXT_UPDATE_MINUTES_FIELD_NUMBER: _builtins.int
     RESOLUTION_MINUTES_FIELD_NUMBER: _builtins.int
     BREACH_ESCALATES_FIELD_NUMBER: _builtins.int
+    LADDER_FIELD_NUMBER: _builtins.int
     kind: _case_types_pb2.CaseKind.ValueType
     """Only cases of this kind; unspecified for all."""
     severity: _case_types_pb2.CaseSeverity.ValueType
@@ -55,6 +56,10 @@ class CasePolicyLine(_message.Message):
     """Working minutes to the resolution; 0 for no clock."""
     breach_escalates: _builtins.bool
     """True where a breach takes the case one step up."""
+    @_builtins.property
+    def ladder(self) -> _containers.RepeatedCompositeFieldContainer[Global___CaseLadderStep]:
+        """The ladder: when a clock of such a case has run so far and is not met, whose matter it becomes. None for no ladder."""
+
     def __init__(
         self,
         *,
@@ -67,14 +72,45 @@ class CasePolicyLine(_message.Message):
         next_update_minutes: _builtins.int = ...,
         resolution_minutes: _builtins.int = ...,
         breach_escalates: _builtins.bool = ...,
+        ladder: _abc.Iterable[Global___CaseLadderStep] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["breach_escalates", b"breach_escalates", "channel", b"channel", "customer_tier", b"customer_tier", "dealer_id", b"dealer_id", "first_response_minutes", b"first_response_minutes", "kind", b"kind", "next_update_minutes", b"next_update_minutes", "resolution_minutes", b"resolution_minutes", "severity", b"severity"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["breach_escalates", b"breach_escalates", "channel", b"channel", "customer_tier", b"customer_tier", "dealer_id", b"dealer_id", "first_response_minutes", b"first_response_minutes", "kind", b"kind", "ladder", b"ladder", "next_update_minutes", b"next_update_minutes", "resolution_minutes", b"resolution_minutes", "severity", b"severity"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CasePolicyLine: _TypeAlias = CasePolicyLine  # noqa: Y015
+
+@_typing.final
+class CaseLadderStep(_message.Message):
+    """A step of a ladder of escalation. It is taken once for each run of its clock, at its moment; a clock that stands still holds it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLOCK_FIELD_NUMBER: _builtins.int
+    PERCENT_FIELD_NUMBER: _builtins.int
+    ESCALATION_FIELD_NUMBER: _builtins.int
+    clock: _case_types_pb2.CaseClockKind.ValueType
+    """Which clock."""
+    percent: _builtins.int
+    """After what share of the promised time, in percent: 50 for half of it, 100 at the breach, 200 when it took twice as long."""
+    escalation: _case_types_pb2.CaseEscalation.ValueType
+    """Whose matter it becomes. A case that is as far up already stays there."""
+    def __init__(
+        self,
+        *,
+        clock: _case_types_pb2.CaseClockKind.ValueType = ...,
+        percent: _builtins.int = ...,
+        escalation: _case_types_pb2.CaseEscalation.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["clock", b"clock", "escalation", b"escalation", "percent", b"percent"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CaseLadderStep: _TypeAlias = CaseLadderStep  # noqa: Y015
 
 @_typing.final
 class CaseWorkday(_message.Message):

@@ -334,9 +334,12 @@ class RunCaseActionsRequest(_message.Message):
     CASE_IDS_FIELD_NUMBER: _builtins.int
     ACTIONS_FIELD_NUMBER: _builtins.int
     LANGUAGE_FIELD_NUMBER: _builtins.int
+    MACRO_CODE_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     language: _builtins.str
     """The language in which templates speak, BCP 47; empty for the first of each."""
+    macro_code: _builtins.str
+    """The code of a macro, in place of `actions`: its verbs as they are written down now."""
     request_id: _builtins.str
     """A key of the caller's choice, which makes a retry give the first answer and change nothing; over HTTP the
     `Idempotency-Key` header. Another request under the same key is refused with REQUEST_ID_REUSED.
@@ -355,11 +358,12 @@ class RunCaseActionsRequest(_message.Message):
         case_ids: _abc.Iterable[_builtins.str] | None = ...,
         actions: _abc.Iterable[Global___CaseAction] | None = ...,
         language: _builtins.str = ...,
+        macro_code: _builtins.str = ...,
         request_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actions", b"actions", "case_ids", b"case_ids", "language", b"language", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actions", b"actions", "case_ids", b"case_ids", "language", b"language", "macro_code", b"macro_code", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -33,6 +33,7 @@ class CreateCaseRequest(_message.Message):
     DESCRIPTION_FIELD_NUMBER: _builtins.int
     REMEDY_ASKED_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    RECEIVE_TIME_FIELD_NUMBER: _builtins.int
     subject: _builtins.str
     """What it is about in one line."""
     description: _builtins.str
@@ -47,6 +48,12 @@ class CreateCaseRequest(_message.Message):
     def case(self) -> _case_pb2.Case:
         """The case."""
 
+    @_builtins.property
+    def receive_time(self) -> _timestamp_pb2.Timestamp:
+        """When it came, where that was before it is written down here, as with a letter or a note of the night: the beginning of its
+        clocks. At most 31 days back; absent for now. Of a customer who writes in person it is always now.
+        """
+
     def __init__(
         self,
         *,
@@ -55,10 +62,11 @@ class CreateCaseRequest(_message.Message):
         description: _builtins.str = ...,
         remedy_asked: _builtins.str = ...,
         request_id: _builtins.str = ...,
+        receive_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["case", b"case", "receive_time", b"receive_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["case", b"case", "description", b"description", "remedy_asked", b"remedy_asked", "request_id", b"request_id", "subject", b"subject"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case", b"case", "description", b"description", "receive_time", b"receive_time", "remedy_asked", b"remedy_asked", "request_id", b"request_id", "subject", b"subject"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -108,6 +116,10 @@ class ListCasesRequest(_message.Message):
     RECEIVE_TIME_FROM_FIELD_NUMBER: _builtins.int
     RECEIVE_TIME_TO_FIELD_NUMBER: _builtins.int
     PARENT_CASE_ID_FIELD_NUMBER: _builtins.int
+    FAULT_CODE_FIELD_NUMBER: _builtins.int
+    LATE_FIELD_NUMBER: _builtins.int
+    MINE_FIELD_NUMBER: _builtins.int
+    VIEW_ID_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     """How many rows the answer holds at most; 0 means 50."""
     page_token: _builtins.str
@@ -136,6 +148,14 @@ class ListCasesRequest(_message.Message):
     """Only those with a component that is this one or lies below it; empty for all."""
     parent_case_id: _builtins.str
     """Only those of this problem; empty for all."""
+    fault_code: _builtins.str
+    """Only those with this fault code; empty for all."""
+    late: _builtins.bool
+    """Only those with a running clock that is over by now."""
+    mine: _builtins.bool
+    """Only those that the caller works on."""
+    view_id: _builtins.str
+    """Only those that this saved view shows; where the request says more, both hold. Empty for no view."""
     @_builtins.property
     def receive_time_from(self) -> _timestamp_pb2.Timestamp:
         """Only those received at this moment or later; absent for all."""
@@ -163,10 +183,14 @@ class ListCasesRequest(_message.Message):
         receive_time_from: _timestamp_pb2.Timestamp | None = ...,
         receive_time_to: _timestamp_pb2.Timestamp | None = ...,
         parent_case_id: _builtins.str = ...,
+        fault_code: _builtins.str = ...,
+        late: _builtins.bool = ...,
+        mine: _builtins.bool = ...,
+        view_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["receive_time_from", b"receive_time_from", "receive_time_to", b"receive_time_to"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["component", b"component", "customer_id", b"customer_id", "dealer_id", b"dealer_id", "handler_staff_id", b"handler_staff_id", "kind", b"kind", "open", b"open", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "parent_case_id", b"parent_case_id", "receive_time_from", b"receive_time_from", "receive_time_to", b"receive_time_to", "severity", b"severity", "state", b"state", "unassigned", b"unassigned", "vin", b"vin"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["component", b"component", "customer_id", b"customer_id", "dealer_id", b"dealer_id", "fault_code", b"fault_code", "handler_staff_id", b"handler_staff_id", "kind", b"kind", "late", b"late", "mine", b"mine", "open", b"open", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "parent_case_id", b"parent_case_id", "receive_time_from", b"receive_time_from", "receive_time_to", b"receive_time_to", "severity", b"severity", "state", b"state", "unassigned", b"unassigned", "view_id", b"view_id", "vin", b"vin"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -500,6 +524,7 @@ class ResolveCaseRequest(_message.Message):
     RESOLUTION_FIELD_NUMBER: _builtins.int
     REMEDY_FIELD_NUMBER: _builtins.int
     CAUSE_FIELD_NUMBER: _builtins.int
+    OPEN_TASKS_REASON_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     case_id: _builtins.str
@@ -510,6 +535,8 @@ class ResolveCaseRequest(_message.Message):
     """What was given, as a constant, for example REPAIRED, REFUNDED or EXPLAINED; empty for nothing."""
     cause: _builtins.str
     """Why it had happened, as a constant, for example OPERATION or PART; empty where that is not known."""
+    open_tasks_reason: _builtins.str
+    """Why it is resolved though sub-tasks are open, as a constant, for example NOT_NEEDED; these are dropped with that reason."""
     etag: _builtins.str
     """The etag that the caller read, over HTTP the `If-Match` header; when given and no longer current, the call is
     refused with ABORTED, reason ETAG_MISMATCH.
@@ -525,12 +552,13 @@ class ResolveCaseRequest(_message.Message):
         resolution: _builtins.str = ...,
         remedy: _builtins.str = ...,
         cause: _builtins.str = ...,
+        open_tasks_reason: _builtins.str = ...,
         etag: _builtins.str = ...,
         request_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "cause", b"cause", "etag", b"etag", "remedy", b"remedy", "request_id", b"request_id", "resolution", b"resolution"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "cause", b"cause", "etag", b"etag", "open_tasks_reason", b"open_tasks_reason", "remedy", b"remedy", "request_id", b"request_id", "resolution", b"resolution"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

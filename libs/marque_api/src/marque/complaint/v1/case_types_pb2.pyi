@@ -370,7 +370,9 @@ class CaseEntry(_message.Message):
     sequence: _builtins.int
     """The number of the entry within the case, from 1."""
     action: _builtins.str
-    """What was done, as a constant: RECEIVED, ACKNOWLEDGED, ASSESSED, WAITING, RESUMED, UPDATED, BREACHED and so on."""
+    """What was done, as a constant: RECEIVED, ACKNOWLEDGED, ASSESSED, WAITING, RESUMED, UPDATED, BREACHED, LADDER, TASK_ADDED
+    and so on.
+    """
     from_state: Global___CaseState.ValueType
     """The state before, where it changed."""
     state: Global___CaseState.ValueType

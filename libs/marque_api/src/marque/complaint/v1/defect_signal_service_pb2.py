@@ -31,13 +31,21 @@ from marque.complaint.v1 import defect_signal_pb2 as marque_dot_complaint_dot_v1
 from marque.options.v1 import options_pb2 as marque_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n/marque/complaint/v1/defect_signal_service.proto\x12\x13marque.complaint.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1emarque/complaint/v1/case.proto\x1a\'marque/complaint/v1/defect_signal.proto\x1a\x1fmarque/options/v1/options.proto\"\xc6\x01\n\x18ListDefectSignalsRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x10\x12\x15\n\x04make\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12\x16\n\x05model\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12\x18\n\x06system\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x12\n\nshow_muted\x18\x06 \x01(\x08\x12\x10\n\x08\x66ollowed\x18\x07 \x01(\x08\"\x9c\x01\n\x19ListDefectSignalsResponse\x12\x32\n\x07signals\x18\x01 \x03(\x0b\x32!.marque.complaint.v1.DefectSignal\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x32\n\tlast_scan\x18\x03 \x01(\x0b\x32\x1f.marque.complaint.v1.DefectScan\"9\n\x16GetDefectSignalRequest\x12\x1f\n\tsignal_id\x18\x01 \x01(\tB\x0c\xe2\x41\x01\x02\xbaH\x05r\x03\xb0\x01\x01\"y\n\x19ListDefectEvidenceRequest\x12\x1f\n\tsignal_id\x18\x01 \x01(\tB\x0c\xe2\x41\x01\x02\xbaH\x05r\x03\xb0\x01\x01\x12\x1d\n\tpage_size\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x10\"L\n\x0e\x44\x65\x66\x65\x63tEvidence\x12\'\n\x04\x63\x61se\x18\x01 \x01(\x0b\x32\x19.marque.complaint.v1.Case\x12\x11\n\tpredicted\x18\x02 \x01(\x08\"l\n\x1aListDefectEvidenceResponse\x12\x35\n\x08\x65vidence\x18\x01 \x03(\x0b\x32#.marque.complaint.v1.DefectEvidence\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xc5\x01\n\x17MuteDefectSignalRequest\x12\x1f\n\tsignal_id\x18\x01 \x01(\tB\x0c\xe2\x41\x01\x02\xbaH\x05r\x03\xb0\x01\x01\x12-\n\tmute_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12%\n\x06reason\x18\x03 \x01(\tB\x15\xbaH\x12r\x10\x18<2\x0c^[A-Z0-9_]*$\x12\x16\n\x04\x65tag\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x1b\n\nrequest_id\x18\x05 \x01(\tB\x07\xbaH\x04r\x02\x18@\"k\n\x19\x46ollowDefectSignalRequest\x12\x1f\n\tsignal_id\x18\x01 \x01(\tB\x0c\xe2\x41\x01\x02\xbaH\x05r\x03\xb0\x01\x01\x12\x10\n\x08unfollow\x18\x02 \x01(\x08\x12\x1b\n\nrequest_id\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18@\"1\n\x12ScanDefectsRequest\x12\x1b\n\nrequest_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18@2\xe2\x08\n\x13\x44\x65\x66\x65\x63tSignalService\x12\xb0\x01\n\x11ListDefectSignals\x12-.marque.complaint.v1.ListDefectSignalsRequest\x1a..marque.complaint.v1.ListDefectSignalsResponse\"<\xaa\xbb\x18\x1f\n\x1d\x63omplaint.defect_signals.list\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/defectSignals\x12\xab\x01\n\x0fGetDefectSignal\x12+.marque.complaint.v1.GetDefectSignalRequest\x1a!.marque.complaint.v1.DefectSignal\"H\xaa\xbb\x18\x1f\n\x1d\x63omplaint.defect_signals.read\x82\xd3\xe4\x93\x02\x1f\x12\x1d/v1/defectSignals/{signal_id}\x12\xd1\x01\n\x12ListDefectEvidence\x12..marque.complaint.v1.ListDefectEvidenceRequest\x1a/.marque.complaint.v1.ListDefectEvidenceResponse\"Z\xaa\xbb\x18(\n&complaint.defect_signals.list_evidence\x82\xd3\xe4\x93\x02(\x12&/v1/defectSignals/{signal_id}/evidence\x12\xb5\x01\n\x10MuteDefectSignal\x12,.marque.complaint.v1.MuteDefectSignalRequest\x1a!.marque.complaint.v1.DefectSignal\"P\xaa\xbb\x18\x1f\n\x1d\x63omplaint.defect_signals.mute\x82\xd3\xe4\x93\x02\'\"\"/v1/defectSignals/{signal_id}:mute:\x01*\x12\xbd\x01\n\x12\x46ollowDefectSignal\x12..marque.complaint.v1.FollowDefectSignalRequest\x1a!.marque.complaint.v1.DefectSignal\"T\xaa\xbb\x18!\n\x1f\x63omplaint.defect_signals.follow\x82\xd3\xe4\x93\x02)\"$/v1/defectSignals/{signal_id}:follow:\x01*\x12\x9d\x01\n\x0bScanDefects\x12\'.marque.complaint.v1.ScanDefectsRequest\x1a\x1f.marque.complaint.v1.DefectScan\"D\xaa\xbb\x18\x1f\n\x1d\x63omplaint.defect_signals.scan\x82\xd3\xe4\x93\x02\x1b\"\x16/v1/defectSignals:scan:\x01*b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n/marque/complaint/v1/defect_signal_service.proto\x12\x13marque.complaint.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1emarque/complaint/v1/case.proto\x1a\'marque/complaint/v1/defect_signal.proto\x1a\x1fmarque/options/v1/options.proto\"\xe6\x01\n\x0c\x44\x65\x66\x65\x63tNotice\x12\x15\n\rnotice_number\x18\x01 \x01(\x03\x12\x11\n\tsignal_id\x18\x02 \x01(\t\x12\x37\n\x06reason\x18\x03 \x01(\x0e\x32\'.marque.complaint.v1.DefectNoticeReason\x12\x13\n\x0b\x61\x66ter_count\x18\x04 \x01(\x05\x12/\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tread_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"g\n\x18ListDefectNoticesRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x10\x12\x0e\n\x06unread\x18\x03 \x01(\x08\"h\n\x19ListDefectNoticesResponse\x12\x32\n\x07notices\x18\x01 \x03(\x0b\x32!.marque.complaint.v1.DefectNotice\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"[\n\x18ReadDefectNoticesRequest\x12\"\n\rnotice_number\x18\x01 \x01(\x03\x42\x0b\xe2\x41\x01\x02\xbaH\x04\"\x02(\x01\x12\x1b\n\nrequest_id\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18@\"/\n\x19ReadDefectNoticesResponse\x12\x12\n\nread_count\x18\x01 \x01(\x05\"\xc6\x01\n\x18ListDefectSignalsRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x10\x12\x15\n\x04make\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12\x16\n\x05model\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12\x18\n\x06system\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x12\n\nshow_muted\x18\x06 \x01(\x08\x12\x10\n\x08\x66ollowed\x18\x07 \x01(\x08\"\x9c\x01\n\x19ListDefectSignalsResponse\x12\x32\n\x07signals\x18\x01 \x03(\x0b\x32!.marque.complaint.v1.DefectSignal\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x32\n\tlast_scan\x18\x03 \x01(\x0b\x32\x1f.marque.complaint.v1.DefectScan\"9\n\x16GetDefectSignalRequest\x12\x1f\n\tsignal_id\x18\x01 \x01(\tB\x0c\xe2\x41\x01\x02\xbaH\x05r\x03\xb0\x01\x01\"y\n\x19ListDefectEvidenceRequest\x12\x1f\n\tsignal_id\x18\x01 \x01(\tB\x0c\xe2\x41\x01\x02\xbaH\x05r\x03\xb0\x01\x01\x12\x1d\n\tpage_size\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x10\"L\n\x0e\x44\x65\x66\x65\x63tEvidence\x12\'\n\x04\x63\x61se\x18\x01 \x01(\x0b\x32\x19.marque.complaint.v1.Case\x12\x11\n\tpredicted\x18\x02 \x01(\x08\"l\n\x1aListDefectEvidenceResponse\x12\x35\n\x08\x65vidence\x18\x01 \x03(\x0b\x32#.marque.complaint.v1.DefectEvidence\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xc5\x01\n\x17MuteDefectSignalRequest\x12\x1f\n\tsignal_id\x18\x01 \x01(\tB\x0c\xe2\x41\x01\x02\xbaH\x05r\x03\xb0\x01\x01\x12-\n\tmute_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12%\n\x06reason\x18\x03 \x01(\tB\x15\xbaH\x12r\x10\x18<2\x0c^[A-Z0-9_]*$\x12\x16\n\x04\x65tag\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x1b\n\nrequest_id\x18\x05 \x01(\tB\x07\xbaH\x04r\x02\x18@\"k\n\x19\x46ollowDefectSignalRequest\x12\x1f\n\tsignal_id\x18\x01 \x01(\tB\x0c\xe2\x41\x01\x02\xbaH\x05r\x03\xb0\x01\x01\x12\x10\n\x08unfollow\x18\x02 \x01(\x08\x12\x1b\n\nrequest_id\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18@\"1\n\x12ScanDefectsRequest\x12\x1b\n\nrequest_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18@*z\n\x12\x44\x65\x66\x65\x63tNoticeReason\x12$\n DEFECT_NOTICE_REASON_UNSPECIFIED\x10\x00\x12\x1f\n\x1b\x44\x45\x46\x45\x43T_NOTICE_REASON_RAISED\x10\x01\x12\x1d\n\x19\x44\x45\x46\x45\x43T_NOTICE_REASON_GREW\x10\x02\x32\xe0\x0b\n\x13\x44\x65\x66\x65\x63tSignalService\x12\xb0\x01\n\x11ListDefectSignals\x12-.marque.complaint.v1.ListDefectSignalsRequest\x1a..marque.complaint.v1.ListDefectSignalsResponse\"<\xaa\xbb\x18\x1f\n\x1d\x63omplaint.defect_signals.list\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/defectSignals\x12\xab\x01\n\x0fGetDefectSignal\x12+.marque.complaint.v1.GetDefectSignalRequest\x1a!.marque.complaint.v1.DefectSignal\"H\xaa\xbb\x18\x1f\n\x1d\x63omplaint.defect_signals.read\x82\xd3\xe4\x93\x02\x1f\x12\x1d/v1/defectSignals/{signal_id}\x12\xd1\x01\n\x12ListDefectEvidence\x12..marque.complaint.v1.ListDefectEvidenceRequest\x1a/.marque.complaint.v1.ListDefectEvidenceResponse\"Z\xaa\xbb\x18(\n&complaint.defect_signals.list_evidence\x82\xd3\xe4\x93\x02(\x12&/v1/defectSignals/{signal_id}/evidence\x12\xb5\x01\n\x10MuteDefectSignal\x12,.marque.complaint.v1.MuteDefectSignalRequest\x1a!.marque.complaint.v1.DefectSignal\"P\xaa\xbb\x18\x1f\n\x1d\x63omplaint.defect_signals.mute\x82\xd3\xe4\x93\x02\'\"\"/v1/defectSignals/{signal_id}:mute:\x01*\x12\xbd\x01\n\x12\x46ollowDefectSignal\x12..marque.complaint.v1.FollowDefectSignalRequest\x1a!.marque.complaint.v1.DefectSignal\"T\xaa\xbb\x18!\n\x1f\x63omplaint.defect_signals.follow\x82\xd3\xe4\x93\x02)\"$/v1/defectSignals/{signal_id}:follow:\x01*\x12\x9d\x01\n\x0bScanDefects\x12\'.marque.complaint.v1.ScanDefectsRequest\x1a\x1f.marque.complaint.v1.DefectScan\"D\xaa\xbb\x18\x1f\n\x1d\x63omplaint.defect_signals.scan\x82\xd3\xe4\x93\x02\x1b\"\x16/v1/defectSignals:scan:\x01*\x12\xb8\x01\n\x11ListDefectNotices\x12-.marque.complaint.v1.ListDefectNoticesRequest\x1a..marque.complaint.v1.ListDefectNoticesResponse\"D\xaa\xbb\x18\'\n%complaint.defect_signals.list_notices\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/defectNotices\x12\xc0\x01\n\x11ReadDefectNotices\x12-.marque.complaint.v1.ReadDefectNoticesRequest\x1a..marque.complaint.v1.ReadDefectNoticesResponse\"L\xaa\xbb\x18\'\n%complaint.defect_signals.read_notices\x82\xd3\xe4\x93\x02\x1b\"\x16/v1/defectNotices:read:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'marque.complaint.v1.defect_signal_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_LISTDEFECTNOTICESREQUEST'].fields_by_name['page_size']._loaded_options = None
+  _globals['_LISTDEFECTNOTICESREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\007\032\005\030\350\007(\000'
+  _globals['_LISTDEFECTNOTICESREQUEST'].fields_by_name['page_token']._loaded_options = None
+  _globals['_LISTDEFECTNOTICESREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\005r\003\030\200\020'
+  _globals['_READDEFECTNOTICESREQUEST'].fields_by_name['notice_number']._loaded_options = None
+  _globals['_READDEFECTNOTICESREQUEST'].fields_by_name['notice_number']._serialized_options = b'\342A\001\002\272H\004\"\002(\001'
+  _globals['_READDEFECTNOTICESREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_READDEFECTNOTICESREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\004r\002\030@'
   _globals['_LISTDEFECTSIGNALSREQUEST'].fields_by_name['page_size']._loaded_options = None
   _globals['_LISTDEFECTSIGNALSREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\007\032\005\030\350\007(\000'
   _globals['_LISTDEFECTSIGNALSREQUEST'].fields_by_name['page_token']._loaded_options = None
@@ -82,24 +90,40 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DEFECTSIGNALSERVICE'].methods_by_name['FollowDefectSignal']._serialized_options = b'\252\273\030!\n\037complaint.defect_signals.follow\202\323\344\223\002)\"$/v1/defectSignals/{signal_id}:follow:\001*'
   _globals['_DEFECTSIGNALSERVICE'].methods_by_name['ScanDefects']._loaded_options = None
   _globals['_DEFECTSIGNALSERVICE'].methods_by_name['ScanDefects']._serialized_options = b'\252\273\030\037\n\035complaint.defect_signals.scan\202\323\344\223\002\033\"\026/v1/defectSignals:scan:\001*'
-  _globals['_LISTDEFECTSIGNALSREQUEST']._serialized_start=304
-  _globals['_LISTDEFECTSIGNALSREQUEST']._serialized_end=502
-  _globals['_LISTDEFECTSIGNALSRESPONSE']._serialized_start=505
-  _globals['_LISTDEFECTSIGNALSRESPONSE']._serialized_end=661
-  _globals['_GETDEFECTSIGNALREQUEST']._serialized_start=663
-  _globals['_GETDEFECTSIGNALREQUEST']._serialized_end=720
-  _globals['_LISTDEFECTEVIDENCEREQUEST']._serialized_start=722
-  _globals['_LISTDEFECTEVIDENCEREQUEST']._serialized_end=843
-  _globals['_DEFECTEVIDENCE']._serialized_start=845
-  _globals['_DEFECTEVIDENCE']._serialized_end=921
-  _globals['_LISTDEFECTEVIDENCERESPONSE']._serialized_start=923
-  _globals['_LISTDEFECTEVIDENCERESPONSE']._serialized_end=1031
-  _globals['_MUTEDEFECTSIGNALREQUEST']._serialized_start=1034
-  _globals['_MUTEDEFECTSIGNALREQUEST']._serialized_end=1231
-  _globals['_FOLLOWDEFECTSIGNALREQUEST']._serialized_start=1233
-  _globals['_FOLLOWDEFECTSIGNALREQUEST']._serialized_end=1340
-  _globals['_SCANDEFECTSREQUEST']._serialized_start=1342
-  _globals['_SCANDEFECTSREQUEST']._serialized_end=1391
-  _globals['_DEFECTSIGNALSERVICE']._serialized_start=1394
-  _globals['_DEFECTSIGNALSERVICE']._serialized_end=2516
+  _globals['_DEFECTSIGNALSERVICE'].methods_by_name['ListDefectNotices']._loaded_options = None
+  _globals['_DEFECTSIGNALSERVICE'].methods_by_name['ListDefectNotices']._serialized_options = b'\252\273\030\'\n%complaint.defect_signals.list_notices\202\323\344\223\002\023\022\021/v1/defectNotices'
+  _globals['_DEFECTSIGNALSERVICE'].methods_by_name['ReadDefectNotices']._loaded_options = None
+  _globals['_DEFECTSIGNALSERVICE'].methods_by_name['ReadDefectNotices']._serialized_options = b'\252\273\030\'\n%complaint.defect_signals.read_notices\202\323\344\223\002\033\"\026/v1/defectNotices:read:\001*'
+  _globals['_DEFECTNOTICEREASON']._serialized_start=1979
+  _globals['_DEFECTNOTICEREASON']._serialized_end=2101
+  _globals['_DEFECTNOTICE']._serialized_start=304
+  _globals['_DEFECTNOTICE']._serialized_end=534
+  _globals['_LISTDEFECTNOTICESREQUEST']._serialized_start=536
+  _globals['_LISTDEFECTNOTICESREQUEST']._serialized_end=639
+  _globals['_LISTDEFECTNOTICESRESPONSE']._serialized_start=641
+  _globals['_LISTDEFECTNOTICESRESPONSE']._serialized_end=745
+  _globals['_READDEFECTNOTICESREQUEST']._serialized_start=747
+  _globals['_READDEFECTNOTICESREQUEST']._serialized_end=838
+  _globals['_READDEFECTNOTICESRESPONSE']._serialized_start=840
+  _globals['_READDEFECTNOTICESRESPONSE']._serialized_end=887
+  _globals['_LISTDEFECTSIGNALSREQUEST']._serialized_start=890
+  _globals['_LISTDEFECTSIGNALSREQUEST']._serialized_end=1088
+  _globals['_LISTDEFECTSIGNALSRESPONSE']._serialized_start=1091
+  _globals['_LISTDEFECTSIGNALSRESPONSE']._serialized_end=1247
+  _globals['_GETDEFECTSIGNALREQUEST']._serialized_start=1249
+  _globals['_GETDEFECTSIGNALREQUEST']._serialized_end=1306
+  _globals['_LISTDEFECTEVIDENCEREQUEST']._serialized_start=1308
+  _globals['_LISTDEFECTEVIDENCEREQUEST']._serialized_end=1429
+  _globals['_DEFECTEVIDENCE']._serialized_start=1431
+  _globals['_DEFECTEVIDENCE']._serialized_end=1507
+  _globals['_LISTDEFECTEVIDENCERESPONSE']._serialized_start=1509
+  _globals['_LISTDEFECTEVIDENCERESPONSE']._serialized_end=1617
+  _globals['_MUTEDEFECTSIGNALREQUEST']._serialized_start=1620
+  _globals['_MUTEDEFECTSIGNALREQUEST']._serialized_end=1817
+  _globals['_FOLLOWDEFECTSIGNALREQUEST']._serialized_start=1819
+  _globals['_FOLLOWDEFECTSIGNALREQUEST']._serialized_end=1926
+  _globals['_SCANDEFECTSREQUEST']._serialized_start=1928
+  _globals['_SCANDEFECTSREQUEST']._serialized_end=1977
+  _globals['_DEFECTSIGNALSERVICE']._serialized_start=2104
+  _globals['_DEFECTSIGNALSERVICE']._serialized_end=3608
 # @@protoc_insertion_point(module_scope)

@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from marque.complaint.v1 import case_pb2 as _case_pb2
 from marque.complaint.v1 import defect_signal_pb2 as _defect_signal_pb2
 import builtins as _builtins
@@ -20,6 +21,184 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _DefectNoticeReason:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _DefectNoticeReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_DefectNoticeReason.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    DEFECT_NOTICE_REASON_UNSPECIFIED: _DefectNoticeReason.ValueType  # 0
+    """Not stated."""
+    DEFECT_NOTICE_REASON_RAISED: _DefectNoticeReason.ValueType  # 1
+    """It was raised, about a model of which the reader follows another signal."""
+    DEFECT_NOTICE_REASON_GREW: _DefectNoticeReason.ValueType  # 2
+    """The reader follows it, and there are more complaints than when they were told last."""
+
+class DefectNoticeReason(_DefectNoticeReason, metaclass=_DefectNoticeReasonEnumTypeWrapper):
+    """Why somebody is told of a signal."""
+
+DEFECT_NOTICE_REASON_UNSPECIFIED: DefectNoticeReason.ValueType  # 0
+"""Not stated."""
+DEFECT_NOTICE_REASON_RAISED: DefectNoticeReason.ValueType  # 1
+"""It was raised, about a model of which the reader follows another signal."""
+DEFECT_NOTICE_REASON_GREW: DefectNoticeReason.ValueType  # 2
+"""The reader follows it, and there are more complaints than when they were told last."""
+Global___DefectNoticeReason: _TypeAlias = DefectNoticeReason  # noqa: Y015
+
+@_typing.final
+class DefectNotice(_message.Message):
+    """What a follower was told."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NOTICE_NUMBER_FIELD_NUMBER: _builtins.int
+    SIGNAL_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    AFTER_COUNT_FIELD_NUMBER: _builtins.int
+    CREATE_TIME_FIELD_NUMBER: _builtins.int
+    READ_TIME_FIELD_NUMBER: _builtins.int
+    notice_number: _builtins.int
+    """The number of the notice; it grows."""
+    signal_id: _builtins.str
+    """The signal."""
+    reason: Global___DefectNoticeReason.ValueType
+    """Why."""
+    after_count: _builtins.int
+    """How many complaints there were since the signal's month then."""
+    @_builtins.property
+    def create_time(self) -> _timestamp_pb2.Timestamp:
+        """When."""
+
+    @_builtins.property
+    def read_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was read; absent before."""
+
+    def __init__(
+        self,
+        *,
+        notice_number: _builtins.int = ...,
+        signal_id: _builtins.str = ...,
+        reason: Global___DefectNoticeReason.ValueType = ...,
+        after_count: _builtins.int = ...,
+        create_time: _timestamp_pb2.Timestamp | None = ...,
+        read_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "read_time", b"read_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_count", b"after_count", "create_time", b"create_time", "notice_number", b"notice_number", "read_time", b"read_time", "reason", b"reason", "signal_id", b"signal_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DefectNotice: _TypeAlias = DefectNotice  # noqa: Y015
+
+@_typing.final
+class ListDefectNoticesRequest(_message.Message):
+    """Asks for notices."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    UNREAD_FIELD_NUMBER: _builtins.int
+    page_size: _builtins.int
+    """How many the answer holds at most; 0 means 50."""
+    page_token: _builtins.str
+    """The `next_page_token` of the answer before, with the same filters; empty for the first page."""
+    unread: _builtins.bool
+    """True for those alone that were not read."""
+    def __init__(
+        self,
+        *,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+        unread: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "unread", b"unread"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListDefectNoticesRequest: _TypeAlias = ListDefectNoticesRequest  # noqa: Y015
+
+@_typing.final
+class ListDefectNoticesResponse(_message.Message):
+    """A page of notices."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NOTICES_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """The token for the next page; empty on the last one."""
+    @_builtins.property
+    def notices(self) -> _containers.RepeatedCompositeFieldContainer[Global___DefectNotice]:
+        """The notices, the newest first."""
+
+    def __init__(
+        self,
+        *,
+        notices: _abc.Iterable[Global___DefectNotice] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "notices", b"notices"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListDefectNoticesResponse: _TypeAlias = ListDefectNoticesResponse  # noqa: Y015
+
+@_typing.final
+class ReadDefectNoticesRequest(_message.Message):
+    """Says that notices were read."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NOTICE_NUMBER_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    notice_number: _builtins.int
+    """Up to which one, by its number."""
+    request_id: _builtins.str
+    """A key of the caller's choice, which makes a retry give the first answer and change nothing; over HTTP the
+    `Idempotency-Key` header. Another request under the same key is refused with REQUEST_ID_REUSED.
+    """
+    def __init__(
+        self,
+        *,
+        notice_number: _builtins.int = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["notice_number", b"notice_number", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReadDefectNoticesRequest: _TypeAlias = ReadDefectNoticesRequest  # noqa: Y015
+
+@_typing.final
+class ReadDefectNoticesResponse(_message.Message):
+    """How many notices were read by that."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    READ_COUNT_FIELD_NUMBER: _builtins.int
+    read_count: _builtins.int
+    """How many were not read before."""
+    def __init__(
+        self,
+        *,
+        read_count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["read_count", b"read_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReadDefectNoticesResponse: _TypeAlias = ReadDefectNoticesResponse  # noqa: Y015
 
 @_typing.final
 class ListDefectSignalsRequest(_message.Message):
