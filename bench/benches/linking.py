@@ -62,10 +62,14 @@ class Linked:
             lines = [json.loads(line) for line in out]
         self.stages = {line["stage"]: line["seconds"] for line in lines if "stage" in line}
         self.summary = lines[-1]
+        self.pairs: list[tuple[str, str]] = []
+        self.merged: list[tuple[str, str]] = []
         with (folder / "pairs.jsonl").open(encoding="utf-8") as file_of_pairs:
-            pairs = [json.loads(line) for line in file_of_pairs]
-        self.pairs = [(pair["left"], pair["right"]) for pair in pairs if pair["together"]]
-        self.merged = [(pair["left"], pair["right"]) for pair in pairs if pair["merge"]]
+            for pair in map(json.loads, file_of_pairs):  # millions of them, with reasons that nobody needs here
+                if pair["together"]:
+                    self.pairs.append((pair["left"], pair["right"]))
+                if pair["merge"]:
+                    self.merged.append((pair["left"], pair["right"]))
         with (folder / "clusters.csv").open(encoding="utf-8", newline="") as file_of_clusters:
             self.clusters = dict(csv.reader(file_of_clusters))
 

@@ -45,17 +45,30 @@ class TestGiven:
             (volume,) = [each for each in pod["spec"]["volumes"] if each["name"] == mounted[folder]]
             assert volume["secret"]["secretName"] == "campaign-providers"
 
-    @pytest.mark.parametrize(("service", "port"), [("survey", 587), ("campaign", 443)])
+    def test_the_list_of_mailboxes_lies_in_a_mounted_secret_and_runs_have_room_for_their_state(
+        self, production: list[Manifest]
+    ) -> None:
+        told = one(production, "ConfigMap", "marque-customer")["data"]
+        folder, _, name = told["MARQUE_MAILBOXES"].rpartition("/")
+        assert name == "mailboxes.json"
+        for pod in pods_of(production, "customer"):
+            mounted = {mount["mountPath"]: mount["name"] for mount in pod["spec"]["containers"][0]["volumeMounts"]}
+            volumes = {each["name"]: each for each in pod["spec"]["volumes"]}
+            assert volumes[mounted[folder]]["secret"]["secretName"] == "customer-mailboxes"
+            scratch = next(path for path in mounted if told["MARQUE_LINKING_FOLDER"].startswith(f"{path}/"))
+            assert volumes[mounted[scratch]]["emptyDir"]["sizeLimit"] == "6Gi"
+
+    @pytest.mark.parametrize(("service", "port"), [("survey", 587), ("campaign", 443), ("customer", 993)])
     def test_the_way_to_mail_and_providers_is_open_to_who_sends_and_to_nobody_else(
         self, production: list[Manifest], service: str, port: int
     ) -> None:
-        documentation = ("192.0.2.", "198.51.100.")  # RFC 5737: nobody's addresses, for examples
+        documentation = ("192.0.2.", "198.51.100.", "203.0.113.")  # RFC 5737: nobody's addresses, for examples
         out = {
             policy["metadata"]["name"]: [rule["ports"] for rule in policy["spec"].get("egress", ()) if _to(rule, documentation)]
             for policy in manifests.of_kind(production, "NetworkPolicy")
         }  # fmt: skip
         assert [{"port": port}] in out[f"marque-{service}"]
-        assert {name for name, rules in out.items() if rules} == {"marque-survey", "marque-campaign"}
+        assert {name for name, rules in out.items() if rules} == {"marque-survey", "marque-campaign", "marque-customer"}
 
     def test_a_service_that_was_put_back_is_led_to_its_new_server_and_the_others_are_not(self, charts: Charts) -> None:
         render = charts.render("production", "--set", "survey.databaseHost=marque-again-rw.databases.svc")

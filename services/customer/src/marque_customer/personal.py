@@ -35,6 +35,7 @@ from marque_customer.models import (
     LeadPromise,
     LeadRecall,
     LifecycleChange,
+    LostReason,
     OrganisationProfile,
     PhoneCall,
     ProcessingRestriction,
@@ -98,6 +99,7 @@ _PARTS: dict[str, tuple[Any, str]] = {
     "customer.known_sale": (KnownSale, "sale_id"),
     "customer.known_visit": (KnownVisit, "repair_order_id"),
     "customer.spend_entry": (SpendEntry, "reference_id"),
+    "customer.lost_reason": (LostReason, "invitation_id"),
     "customer.holding": (Holding, "holding_id"),
     "customer.organisation_profile": (OrganisationProfile, "customer_id"),
 }

@@ -76,6 +76,9 @@ def build(kit: Kit) -> Service:
         "duplicates": partial(duplicates.reopen, work=work),
         "lifecycle": partial(judging.sweep, work=work),
         "completeness": partial(counting.sweep, work=work),
+        "duplicate-runs-waiting": partial(
+            duplicate_runs.give_up, work=work, wait=timedelta(seconds=settings.linking_wait_seconds)
+        ),
         "call-backs": partial(call_backs.sweep, work=work, network=network),
         **_rights(kit, work, settings, personal, others),
     }

@@ -18,7 +18,8 @@ class Settings(ServiceSettings):
     are kept `call_days`; what the telephone system told of them a month, far longer than its messages are believed.
 
     `find-duplicates`: where it keeps its state while it runs (by default a folder of the system's temporary one), and what DuckDB may take
-    before it spills to disk. Runs that are asked for by FindDuplicates are done by processes that have such a folder.
+    before it spills to disk. Runs that are asked for by FindDuplicates are done by processes that have such a folder; one that none of them
+    takes up for so many seconds has failed.
 
     Rights (docs/rights.md): days for which the archive of an export can be downloaded; seconds between the two rounds of an erasure, more
     than any request or transaction lives (statements end after 30 seconds, idle transactions after 60); hours between looks at holds.
@@ -36,6 +37,7 @@ class Settings(ServiceSettings):
     mailbox_seconds: float = Field(30.0, gt=0)
     linking_folder: Path | None = None
     linking_memory: str = "1500MB"
+    linking_wait_seconds: float = Field(900.0, gt=0)
 
     @classmethod
     def of(cls, settings: ServiceSettings) -> Self:

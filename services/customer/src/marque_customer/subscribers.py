@@ -21,7 +21,7 @@ from marque_customer.errors import CONSTRAINTS
 from marque_customer.repository.deeds import SALES, VISITS, Deed
 from marque_customer.repository.notes import Note
 from marque_customer.rules.kinds import RELATION_SALE, RELATION_VISIT
-from marque_customer.usecases import call_backs, cases, interactions, plates
+from marque_customer.usecases import call_backs, cases, interactions, outreach, plates
 from marque_customer.usecases.leads import calendars
 from marque_customer.usecases.leads import clock as leads
 from marque_customer.usecases.lifecycle import hearing
@@ -34,6 +34,14 @@ _CLOSED = case_types_pb2.CASE_STATE_CLOSED
 _SOLD = "marque.vehicle.v1.SaleRecorded"
 _REVERSED = "marque.vehicle.v1.SaleReversed"
 _PAID = frozenset({_SOLD, "marque.vehicle.v1.RepairOrderClosed"})  # after these it is known what was paid
+_SENT, _LOST_REASON = "marque.campaign.v1.MessageSent", "marque.survey.v1.SurveyLostReasonTold"
+_CAMPAIGN, _SURVEY = interaction_pb2.INTERACTION_KIND_CAMPAIGN, interaction_pb2.INTERACTION_KIND_SURVEY
+_OUTREACH = {
+    _SENT: (_CAMPAIGN, "campaign.sent", "campaign.send"),
+    "marque.survey.v1.SurveyInvited": (_SURVEY, "survey.invited", "survey.invitation"),
+    "marque.survey.v1.SurveyAnswered": (_SURVEY, "survey.answered", "survey.invitation"),
+    _LOST_REASON: (_SURVEY, "survey.lost_reason_told", "survey.invitation"),
+}
 _LEAD_TABLES = frozenset({"leads", "lead_changes", "tasks"})
 _SALE, _SERVICE = interaction_pb2.INTERACTION_KIND_SALE, interaction_pb2.INTERACTION_KIND_SERVICE
 
@@ -224,6 +232,37 @@ async def on_case_moved(uow: UnitOfWork, event: Event) -> None:
         await cases.note(uow=uow, **about, dealer_id=dealer, vin=data.vin, sentence=sentence, at=moment)
 
 
+async def on_outreach(uow: UnitOfWork, events: Sequence[Event]) -> None:
+    """Messages of campaigns, invitations of surveys and their answers stand on the time line of whom they went to.
+
+    An answer whose person was promised that nobody learns it names no customer.
+    """
+    told = [event for event in events if event.data.customer_id]  # type: ignore[attr-defined]
+    if told:
+        answers = {event.key: _lost(event.data) for event in told if event.type == _LOST_REASON}
+        await outreach.note(uow=uow, notes=[_outreach(event) for event in told], answers=answers)
+
+
+def _outreach(event: Event) -> Note:
+    data: Any = event.data
+    kind, sentence, thing = _OUTREACH[event.type]
+    dealer, vin = getattr(data, "dealer_id", ""), getattr(data, "vin", "")
+    about = (uuid.UUID(data.customer_id), kind, sentence, (thing, event.key))
+    params = {"campaign_id": data.campaign_id} if event.type == _SENT else {}
+    return Note(*about, uuid.UUID(dealer) if dealer else None, vin, data.occur_time.ToDatetime(UTC), params=params)
+
+
+def _lost(data: Any) -> dict[str, Any]:
+    return {
+        "invitation_id": uuid.UUID(data.invitation_id),
+        "customer_id": uuid.UUID(data.customer_id),
+        "dealer_id": uuid.UUID(data.dealer_id) if data.dealer_id else None,
+        "vin": data.vin,
+        "reasons": list(data.reasons),
+        "tell_time": data.occur_time.ToDatetime(UTC),
+    }
+
+
 def subscriptions() -> list[Subscription]:
     """Returns the streams that this service listens to."""
     vehicle = {
@@ -270,5 +309,23 @@ def subscriptions() -> list[Subscription]:
             dict.fromkeys((_CASE_RECEIVED, _CASE_CLOSED, _CASE_REOPENED, _CASE_LINKED), on_case_moved),
             CONSTRAINTS,
             effects=frozenset({"contact_holds", "interactions"}),
+        ),
+        Subscription(
+            "customer_campaign",
+            "campaign",
+            {},
+            CONSTRAINTS,
+            lane="customer_id",
+            groups={_SENT: on_outreach},
+            effects=frozenset({"interactions"}),
+        ),
+        Subscription(
+            "customer_survey",
+            "survey",
+            {},
+            CONSTRAINTS,
+            lane="customer_id",
+            groups=dict.fromkeys((name for name in _OUTREACH if name != _SENT), on_outreach),
+            effects=frozenset({"interactions", "lost_reasons"}),
         ),
     ]

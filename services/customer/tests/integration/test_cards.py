@@ -3,8 +3,8 @@
 import uuid
 
 import pytest
+from marque.customer.v1 import customer_service_pb2, identity_service_pb2, lead_pb2, lead_service_pb2
 from marque.customer.v1 import inbound_service_pb2 as rpc
-from marque.customer.v1 import lead_pb2, lead_service_pb2
 from servicekit.testing.client import RpcFailure
 
 SERVICE = "customer.v1.InboundService"
@@ -43,6 +43,39 @@ class TestReceiveCards:
         assert [one.receipt.outcome for one in again[:2]] == [rpc.INBOUND_OUTCOME_REPEATED] * 2
         assert [one.receipt.lead_id for one in again] == [one.receipt.lead_id for one in first]
         assert await desk.found(desk.agent, good) == [first[0].receipt.customer_id]
+
+    async def test_birthday_and_title_fill_the_profile_and_never_displace_what_the_person_said(self, desk):
+        phone = desk.phone()
+        known = await desk.create(name="Lin Da", phones=[phone])
+        said = customer_service_pb2.UpdateCustomerRequest(update_mask={"paths": ["occupation"]})
+        said.customer.customer_id, said.customer.occupation = known.customer_id, "judge"
+        await desk.owner(known.customer_id).call("customer.v1.CustomerService/UpdateCustomer", said)
+        lines = ("TITLE:Buyer", "BDAY:19850203")
+        stranger = desk.phone()
+        document = card("Lin Da", f"TEL:{phone}", *lines) + card("Ann Lee", f"TEL:{stranger}", *lines)
+        wrong = card("Bob Stone", f"TEL:{desk.phone()}", "BDAY:19850231")
+
+        found = await receive(desk, document + wrong)
+
+        assert [list(one.faults) for one in found] == [[], [], ["birth_date"]]
+        profiles = [
+            await desk.agent.call(
+                "customer.v1.CustomerService/GetCustomer",
+                customer_service_pb2.GetCustomerRequest(customer_id=one.receipt.customer_id),
+            )
+            for one in found
+        ]
+        shown = [(one.occupation, one.birth_date.year, one.birth_date.month, one.birth_date.day) for one in profiles]
+        assert shown == [("judge", 1985, 2, 3), ("Buyer", 1985, 2, 3), ("", 0, 0, 0)]
+        request = identity_service_pb2.GetCustomerProvenanceRequest(
+            customer_id=known.customer_id, fields=["occupation", "birth_date"]
+        )
+        told = await desk.agent.call("customer.v1.IdentityService/GetCustomerProvenance", request)
+        sources = {part.field: [(one.golden, one.source) for one in part.statements] for part in told.fields}
+        assert sources == {
+            "occupation": [(True, "customer"), (False, "fair-shanghai-2026")],
+            "birth_date": [(True, "fair-shanghai-2026")],
+        }
 
     async def test_two_cards_of_one_person_are_one_person(self, desk):
         phone = desk.phone()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import json
+from datetime import timedelta
 
 import pytest
 import pytest_asyncio
@@ -150,6 +151,26 @@ class TestRuns:
         assert (
             await manager.call(f"{RUNS}/GetDuplicateRun", request)
         ).state == duplicate_run_pb2.DUPLICATE_RUN_STATE_FAILED
+
+    async def test_nobody_takes_up_has_failed_after_its_time_and_one_that_somebody_is_at_goes_on(self, desk, parts):
+        manager = desk.platform.client("customer", "oem.manager")
+        run = await manager.call(f"{RUNS}/FindDuplicates", duplicate_run_service_pb2.FindDuplicatesRequest())
+        request = duplicate_run_service_pb2.GetDuplicateRunRequest(run_id=run.run_id)
+
+        async def after(wait):
+            await duplicate_runs.give_up(work=parts["work"], wait=wait)
+            found = await manager.call(f"{RUNS}/GetDuplicateRun", request)
+            return found.state, found.failure
+
+        waiting = (duplicate_run_pb2.DUPLICATE_RUN_STATE_WAITING, "")
+        assert await after(timedelta(minutes=15)) == waiting
+        async with due._alone(parts["database"]):
+            assert await after(timedelta(0)) == waiting
+        failed = (duplicate_run_pb2.DUPLICATE_RUN_STATE_FAILED, "NOT_TAKEN_UP")
+        assert await after(timedelta(0)) == failed
+        assert await after(timedelta(0)) == failed
+        again = await manager.call(f"{RUNS}/FindDuplicates", duplicate_run_service_pb2.FindDuplicatesRequest())
+        assert (again.run_id != run.run_id, again.state) == (True, duplicate_run_pb2.DUPLICATE_RUN_STATE_WAITING)
 
 
 class TestApplying:

@@ -106,6 +106,19 @@ class TestReceiveMail:
         assert stranger.lead_id == ""
         assert stranger.customer_id != first.customer_id
 
+    async def test_a_case_is_a_complaint_where_the_words_say_so_and_the_same_mail_again_says_the_same(
+        self, desk: Any, address: str
+    ) -> None:
+        case, kinds = rpc.INBOUND_INTENT_CASE, rpc.InboundCaseKind
+        raw = mailed(address, "刹车失灵了，怎么办".encode(), Content_Type="text/plain; charset=utf-8")
+        for _ in range(2):
+            found = await post(desk, raw, intent=case)
+            assert (found.case_kind, found.case_kind_reason) == (kinds.INBOUND_CASE_KIND_COMPLAINT, "SAFETY_WORDS")
+        asked = await post(desk, mailed(address), intent=case)
+        assert (asked.case_kind, asked.case_kind_reason) == (kinds.INBOUND_CASE_KIND_INQUIRY, "NO_SUCH_WORDS")
+        touch = await post(desk, mailed(address, "投诉".encode()))
+        assert (touch.case_kind, touch.case_kind_reason) == (kinds.INBOUND_CASE_KIND_UNSPECIFIED, "")
+
     async def test_a_lead_document_in_a_mail_is_taken_as_one(self, desk: Any, address: str) -> None:
         document = ADF % (uuid.uuid4().hex.encode(), address.encode())
         raw = mailed("portal@provider.example", document, name="Portal", Content_Type="application/x-adf+xml")

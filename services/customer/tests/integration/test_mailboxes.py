@@ -8,11 +8,13 @@ from marque.complaint.v1 import case_pb2, case_service_pb2
 from servicekit.testing.mailboxes import MailServer
 from servicekit.testing.platform import until
 
+COMPLAINT = case_pb2.Case(kind=1).kind
+
 
 def mailed(address, subject="Paint", key=""):
     return (
         f"From: Lin Xiao <{address}>\r\nTo: care@marque.example\r\nSubject: {subject}\r\n"
-        f"Message-ID: <{key or uuid.uuid4().hex}@mail.example>\r\n\r\nThe paint comes off.\r\n"
+        f"Message-ID: <{key or uuid.uuid4().hex}@mail.example>\r\n\r\nThe paint comes off. This is unacceptable.\r\n"
     ).encode()
 
 
@@ -70,7 +72,7 @@ class TestReading:
         case = await reading.platform.client("complaint", "oem.agent").call(
             "complaint.v1.CaseService/GetCase", case_service_pb2.GetCaseRequest(case_id=str(row["case_id"]))
         )
-        assert (case.subject, case.channel) == ("Paint", case_pb2.Case(channel=2).channel)
+        assert (case.subject, case.channel, case.kind) == ("Paint", case_pb2.Case(channel=2).channel, COMPLAINT)
         assert len(await reading.found(reading.agent, address)) == 1
         server.renumber()
         other = f"{uuid.uuid4().hex}@example.com"

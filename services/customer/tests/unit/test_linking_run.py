@@ -28,10 +28,10 @@ def made_up():
     return list(lookalikes.rows(COUNT, SEED))
 
 
-def dies_at_the_second_slice(linker, database, number, of):
+def dies_at_the_second_slice(linker, database, number):
     if number == 1:
         raise KeyboardInterrupt
-    score.score.__wrapped__(linker, database, number, of)
+    score.score.__wrapped__(linker, database, number)
 
 
 @pytest.fixture(scope="module")

@@ -210,7 +210,7 @@ class Complaints:
         await self._peer.close()
 
     async def open(self, row: Any) -> uuid.UUID:
-        """Opens a case for what came in (`intake_id, customer_id, kind, subject, note, dealer_id`); the same again gives the same case.
+        """Opens a case for what came in, a row of `mailboxes.for_cases`; the same again gives the same case.
 
         Raises Unavailable, AioRpcError.
         """
@@ -219,7 +219,7 @@ class Complaints:
             description=row.note or row.subject or "–",
             request_id=f"inbound-{row.intake_id}",
         )
-        request.case.kind = case_types_pb2.CASE_KIND_INQUIRY
+        request.case.kind = row.case_kind or case_types_pb2.CASE_KIND_INQUIRY
         request.case.channel = _CASE_CHANNELS.get(row.kind, case_types_pb2.CASE_CHANNEL_SYSTEM)
         request.case.customer_id = str(row.customer_id)
         request.case.dealer_id = str(row.dealer_id or "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
@@ -14,6 +15,7 @@ from marque_customer.linking.compare import Feature
 
 MERGE = 10.0  # bits over even odds: wrong once in a thousand where features were independent; the rules below make up for what they are not
 QUEUE = 0.0  # likelier one than two
+LARGEST_PART = 10_000  # records whose clusters are found at once
 AGAINST = -1.0  # a feature that weighs less speaks against the pair
 
 
@@ -47,12 +49,25 @@ def _firm(feature: Feature) -> str:
 
 
 def components(database: duckdb.DuckDBPyConnection) -> None:
-    """Makes the table `parts` (rid, part): records that likely pairs connect, however doubtful the chain."""
-    rows = _stream(
-        database, f"SELECT left_rid, right_rid, weight FROM scored WHERE weight > {cluster.JOIN} ORDER BY 1, 2"
-    )
+    """Makes the table `parts` (rid, part): records that likely pairs connect, however doubtful the chain.
+
+    In a large table doubtful pairs connect nearly everybody: a part of more than LARGEST_PART records is taken apart by a higher bound, bit
+    by bit, because its clusters are found in memory and in more than linear time.
+    """
     database.execute("CREATE OR REPLACE TABLE parts (rid BIGINT, part BIGINT)")
-    _insert(database, "parts", cluster.components(rows).items())
+    among, bound = "", cluster.JOIN
+    while True:
+        rows = _stream(database, f"SELECT left_rid, right_rid, weight FROM scored s {among} WHERE weight > {bound}")
+        found = cluster.components(rows, bound)
+        sizes = Counter(found.values())
+        large = {part for part, size in sizes.items() if size > LARGEST_PART} if bound < cluster.HIGH else set()
+        _insert(database, "parts", ((rid, part) for rid, part in found.items() if part not in large))
+        if not large:
+            break
+        database.execute("CREATE OR REPLACE TEMP TABLE chained (rid BIGINT)")
+        _insert(database, "chained", ((rid, rid) for rid, part in found.items() if part in large), "a")
+        among = "JOIN chained l ON l.rid = s.left_rid JOIN chained r ON r.rid = s.right_rid"
+        bound += 1.0
 
 
 def clusters(database: duckdb.DuckDBPyConnection) -> None:
@@ -76,12 +91,14 @@ def _stream(database: duckdb.DuckDBPyConnection, query: str) -> Iterator[tuple[A
         cursor.close()
 
 
-def _insert(database: duckdb.DuckDBPyConnection, table: str, rows: Iterable[tuple[int, int]]) -> None:
+def _insert(
+    database: duckdb.DuckDBPyConnection, table: str, rows: Iterable[tuple[int, int]], columns: str = "a, b"
+) -> None:
     left = iter(rows)
     while batch := list(islice(left, _BATCH)):
         first, second = zip(*batch, strict=True)
         database.register("arriving", pa.table({"a": pa.array(first, pa.int64()), "b": pa.array(second, pa.int64())}))
-        database.execute(f"INSERT INTO {table} SELECT a, b FROM arriving")
+        database.execute(f"INSERT INTO {table} SELECT {columns} FROM arriving")
         database.unregister("arriving")
 
 

@@ -47,14 +47,23 @@ def read(database: duckdb.DuckDBPyConnection) -> Profile:
 
 
 def rare_words(database: duckdb.DuckDBPyConnection, rows: int) -> None:
-    """Adds to `people` the telling words of organisations and addresses."""
+    """Adds to `people` the telling words of organisations and addresses, by writing the table anew: to change every row in place would
+    keep them all in memory until the transaction ends.
+    """
     limit = max(20, int(rows * RARE_SHARE))
-    for feature in ("org", "address"):
-        database.execute(f"ALTER TABLE people ADD COLUMN IF NOT EXISTS {feature}_rare VARCHAR[]")
+    for feature in _WORDED:
         database.execute(
-            f"""UPDATE people SET {feature}_rare = found.rare FROM (
+            f"""CREATE OR REPLACE TEMP TABLE {feature}_telling AS
                 WITH said AS (SELECT rid, unnest({feature}_words) AS word FROM people WHERE {feature}_words IS NOT NULL),
                 telling AS (SELECT word FROM said GROUP BY word HAVING count(*) BETWEEN 2 AND {limit})
-                SELECT rid, list(word ORDER BY word) AS rare FROM said JOIN telling USING (word) GROUP BY rid) found
-            WHERE found.rid = people.rid"""
+                SELECT rid, list(word ORDER BY word) AS {feature}_rare FROM said JOIN telling USING (word) GROUP BY rid"""
         )
+    joined = " ".join(f"LEFT JOIN {feature}_telling USING (rid)" for feature in _WORDED)
+    database.execute(f"CREATE TABLE people_told AS SELECT * FROM people {joined}")
+    database.execute("DROP TABLE people")
+    database.execute("ALTER TABLE people_told RENAME TO people")
+    for feature in _WORDED:
+        database.execute(f"DROP TABLE {feature}_telling")
+
+
+_WORDED = ("org", "address")

@@ -97,7 +97,7 @@ class Run:
                 self._once(
                     f"score {number}",
                     lambda: score.keep(self.database, features),
-                    lambda held=held, number=number: score.score(held, self.database, number, of),
+                    lambda held=held, number=number: score.score(held, self.database, number),
                 )
 
     def _nothing(self) -> None:

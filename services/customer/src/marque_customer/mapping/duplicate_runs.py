@@ -18,6 +18,7 @@ def message(run: Any) -> duplicate_run_pb2.DuplicateRun:
         merged=run.merged,
         queued=run.queued,
         attempts=run.attempts,
+        failure=run.failure,
         create_time=stamp(run.create_time),
         start_time=stamp(run.start_time) if run.start_time else None,
         end_time=stamp(run.end_time) if run.end_time else None,

@@ -14,6 +14,7 @@ from tradekit.mail import Automatic, Mail
 from tradekit.vcard import Card
 
 from marque_customer.mapping.times import moment
+from marque_customer.rules import birth
 from marque_customer.rules.inbound import Incoming, begun
 from marque_customer.rules.lead_people import HOME_COUNTRY, Told, contacts_of
 
@@ -30,6 +31,7 @@ _KINDS = {
     rpc.TRANSCRIPT_KIND_MESSAGE: (interaction_pb2.INTERACTION_KIND_MESSAGE, channel_pb2.CHANNEL_MESSAGING),
 }
 _MOST_COMMENTS = 4000
+_LONGEST_OCCUPATION = 100  # characters, as the contract's profile takes
 
 
 def of_mail(found: Mail, mailbox: str, request: rpc.ReceiveMailRequest, now: datetime) -> Incoming:
@@ -85,18 +87,21 @@ def of_card(card: Card, request: rpc.ReceiveCardsRequest, now: datetime) -> Inco
     given, family = names.tidy(card.given_name), names.tidy(card.family_name)
     whole = names.tidy(card.full_name)
     business = not (given or family or whole) and bool(card.organisation)
+    born, wrong = _birth(card, now)
     told = Told(
         names.tidy(card.organisation) if business else whole,
         "" if business else given,
         "" if business else family,
         business,
         contacts,
-        faults,
+        (*faults, *wrong),
         country,
         card.lines,
         card.city,
         card.province,
         card.postal_code,
+        birth_date=0 if business else born,
+        occupation="" if business else names.tidy(card.title)[:_LONGEST_OCCUPATION],
     )
     work = ", ".join(text for text in (card.organisation, card.title) if text)
     text = "\n".join(text for text in (work, card.note) if text)[:10_000]
@@ -114,6 +119,16 @@ def of_card(card: Card, request: rpc.ReceiveCardsRequest, now: datetime) -> Inco
         dealer_code=request.dealer_code,
         wants_case=request.intent == rpc.INBOUND_INTENT_CASE,
     )
+
+
+def _birth(card: Card, now: datetime) -> tuple[int, tuple[tuple[str, str], ...]]:
+    """Returns the day of birth on a card, 0 for none, and what was wrong with it."""
+    if card.birth is None:
+        return 0, ()
+    try:
+        return birth.number(*card.birth, now.date()), ()
+    except ValueError:
+        return 0, (("birth_date", "BIRTH_DATE_INVALID"),)
 
 
 def _told(name: str, phones: list[str], emails: list[str], country: str, faxes: Sequence[str] = ()) -> Told:

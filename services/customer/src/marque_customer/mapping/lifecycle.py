@@ -39,9 +39,11 @@ _SPANS = ("at_risk_after_days", "lost_after_days", "lost_without_car_days", "won
 
 
 def value_message(
-    call: Call, standing: Any, row: Any, actions: Sequence[dict[str, Any]]
+    call: Call, standing: Any, row: Any, actions: Sequence[dict[str, Any]], lost: Sequence[Any] = ()
 ) -> lifecycle_pb2.CustomerValue:
-    """Returns where a customer (`customer_id`, `stage`, `tier`) stands; `row` is what was found, none for who has nothing to go by."""
+    """Returns where a customer (`customer_id`, `stage`, `tier`) stands; `row` is what was found, none for who has nothing to go by, `lost`
+    why they stay away.
+    """
     message = lifecycle_pb2.CustomerValue(
         customer_id=str(standing.customer_id), stage=standing.stage or PROSPECT, tier=standing.tier
     )
@@ -50,6 +52,7 @@ def value_message(
         _found(message, row)
     for action in actions:
         message.next_actions.add(code=action["code"], reason=_reason(action["reason"]))
+    message.lost_reasons.extend(_lost(one) for one in lost)
     shown: lifecycle_pb2.CustomerValue = show(
         call, message, "customer", message.customer_id, visible_classes(call.principal.roles)
     )
@@ -71,6 +74,17 @@ def _found(message: lifecycle_pb2.CustomerValue, row: Any) -> None:
     if row.currency:
         units, nanos = Money(row.currency, row.spend_minor).units_nanos
         message.spend.CopyFrom(money_pb2.Money(currency_code=row.currency, units=units, nanos=nanos))
+
+
+def _lost(row: Any) -> lifecycle_pb2.LostReason:
+    return lifecycle_pb2.LostReason(
+        reasons=row.reasons,
+        tell_time=stamp(row.tell_time),
+        source="survey",
+        reference_id=str(row.invitation_id),
+        dealer_id=str(row.dealer_id or ""),
+        vin=row.vin,
+    )
 
 
 def _reason(found: dict[str, Any]) -> lifecycle_pb2.ValueReason:

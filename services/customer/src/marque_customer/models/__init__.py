@@ -35,6 +35,7 @@ from marque_customer.models.people import (
     KnownVisit,
     LifecycleChange,
     LifecycleRulesVersion,
+    LostReason,
     SpendEntry,
 )
 from marque_customer.models.quotes import Quote, QuoteRulesVersion, QuoteVersion
@@ -89,6 +90,7 @@ __all__ = [
     "LeadRulesVersion",
     "LifecycleChange",
     "LifecycleRulesVersion",
+    "LostReason",
     "OrganisationProfile",
     "PhoneCall",
     "ProcessingRestriction",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from servicekit.ids import new_uuid
 from sqlalchemy.orm import Mapped, mapped_column
@@ -12,6 +12,8 @@ from marque_customer.models.base import Model
 
 WAITING, RUNNING, DONE, FAILED = 1, 2, 3, 4
 UNENDED = (WAITING, RUNNING)
+LINKER_FAILED, NOT_TAKEN_UP, ABANDONED = "LINKER_FAILED", "NOT_TAKEN_UP", "ABANDONED"
+GOES_ON = timedelta(days=1)
 
 
 class DuplicateRun(Model):
@@ -29,6 +31,7 @@ class DuplicateRun(Model):
     create_time: Mapped[datetime]
     start_time: Mapped[datetime | None]
     end_time: Mapped[datetime | None]
+    failure: Mapped[str] = mapped_column(default="")
 
     def begin(self, moment: datetime) -> None:
         """Is begun, for the first time or again."""
@@ -41,6 +44,20 @@ class DuplicateRun(Model):
         self.merged = self.merged if merged is None else merged
         self.queued = self.queued if queued is None else queued
 
-    def finish(self, moment: datetime, *, failed: bool) -> None:
-        """Is done, or has failed."""
-        self.state, self.end_time = FAILED if failed else DONE, moment
+    def finish(self, moment: datetime) -> None:
+        """Is done."""
+        self.state, self.end_time = DONE, moment
+
+    def fail(self, moment: datetime, failure: str) -> None:
+        """Has failed, and why, as a constant."""
+        self.state, self.end_time, self.failure = FAILED, moment, failure
+
+    def given_up(self, moment: datetime, wait: timedelta) -> str:
+        """Returns why nobody will end it any more, where nobody is at it now; empty while somebody may.
+
+        Begun, it may be gone on with for a day: then what its folder holds is forgotten (due.duplicates).
+        """
+        if self.state == WAITING:
+            return NOT_TAKEN_UP if moment - self.create_time > wait else ""
+        begun = self.start_time or self.create_time
+        return ABANDONED if moment - begun > GOES_ON else ""

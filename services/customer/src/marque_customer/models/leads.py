@@ -279,7 +279,7 @@ class LeadIntake(Model):
     """What a sender sent, as it came, and what became of it. `sender_key` is the sender's own name of it, or its digest.
 
     `interaction_id` is the touch that a mail or a conversation left; of these `raw` is empty. `case_time` is the moment from which a case
-    is to be opened for it, none where not; `case_id` is that case.
+    is to be opened for it, none where not; `case_id` is that case, `case_kind` and `case_reason` of which kind it is and why.
     """
 
     __tablename__ = "lead_intakes"
@@ -297,6 +297,8 @@ class LeadIntake(Model):
     interaction_id: Mapped[uuid.UUID | None]
     case_time: Mapped[datetime | None]
     case_id: Mapped[uuid.UUID | None]
+    case_kind: Mapped[int] = mapped_column(default=0)
+    case_reason: Mapped[str] = mapped_column(default="")
 
 
 class KnownCalendar(Model):

@@ -7,8 +7,9 @@ from datetime import datetime
 from typing import Any
 
 from servicekit.ids import new_uuid
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.types import Text
 
 from marque_customer.models.base import Model
 
@@ -91,6 +92,19 @@ class KnownVisit(Model):
     occur_time: Mapped[datetime | None]
     standing: Mapped[bool]
     version: Mapped[int]
+
+
+class LostReason(Model):
+    """Why somebody stays away, as they answered an invitation of the survey service; `dealer_id` is none where it is about the maker."""
+
+    __tablename__ = "lost_reasons"
+
+    invitation_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    customer_id: Mapped[uuid.UUID]
+    dealer_id: Mapped[uuid.UUID | None]
+    vin: Mapped[str] = mapped_column(default="")
+    reasons: Mapped[list[str]] = mapped_column(ARRAY(Text), default=list)
+    tell_time: Mapped[datetime]
 
 
 class SpendEntry(Model):

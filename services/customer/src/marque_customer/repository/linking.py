@@ -54,6 +54,11 @@ async def alone(connection: asyncpg.Connection) -> bool:
     return bool(await connection.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK))
 
 
+async def nobody_links(session: AsyncSession) -> bool:
+    """Takes that right until the transaction ends; returns False where another has it."""
+    return bool(await session.scalar(sa.select(sa.func.pg_try_advisory_xact_lock(_LOCK))))
+
+
 async def live(session: AsyncSession, customer_ids: Iterable[uuid.UUID]) -> set[uuid.UUID]:
     """Returns who of these is neither merged, erased nor restricted by now."""
     query = sa.select(Customer.customer_id).where(

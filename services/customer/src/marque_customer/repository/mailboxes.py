@@ -35,11 +35,20 @@ async def put(session: AsyncSession, address: str, uid_validity: int, last_uid: 
 
 
 async def for_cases(session: AsyncSession, moment: datetime, limit: int) -> Sequence[Any]:
-    """Returns `intake_id, customer_id, interaction_id, kind, subject, note, dealer_id` of what waits for its case, the oldest first."""
-    i = Interaction
+    """Returns `intake_id, customer_id, case_kind, interaction_id, kind, subject, note, dealer_id` of what waits for its case, the oldest
+    first.
+    """
+    i, intake = Interaction, _intakes.c
     query = (
         sa.select(
-            _intakes.c.intake_id, _intakes.c.customer_id, i.interaction_id, i.kind, i.subject, i.note, i.dealer_id
+            intake.intake_id,
+            intake.customer_id,
+            intake.case_kind,
+            i.interaction_id,
+            i.kind,
+            i.subject,
+            i.note,
+            i.dealer_id,
         )
         .join(i, i.interaction_id == _intakes.c.interaction_id)
         .where(_intakes.c.case_time <= moment)

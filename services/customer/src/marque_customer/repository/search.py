@@ -1,7 +1,8 @@
 """Search: a bounded set of candidates by the three GIN indexes, visibility in the same statement.
 
 Parts of numbers, from five digits on, are found by their runs of five (`digit_windows`, migration 0013), never by trigrams: each of those
-is in one of a hundred numbers.
+is in one of a hundred numbers. Whose name is exactly what was typed is found by an index of its own: what it touches are the entries of
+the name and the rows that are shown.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Sequence
 
 import asyncpg
 from servicekit.db.engine import Reader
-from tradekit.search import QueryKind, SearchQuery, like
+from tradekit.search import QueryKind, SearchQuery
 
 from marque_customer.repository.sight import Sight, rule
 from marque_customer.rules.kinds import LISTED
@@ -21,6 +22,7 @@ CANDIDATES = 500
 _PER_RESULT, _LEAST = 3, 60
 _WINDOW = 5  # digits, as the function of the index cuts them
 _SHORTEST_GUESS = 4
+_INDEXED = 100  # characters of the first line, as the index cuts it (migration 0014)
 # The tokens of the dealers in scope (rules.documents.dealer_token): the index narrows to their customers before a row is read.
 _DEALER_TOKENS = """(SELECT array_agg('@' || replace(s.dealer_id::text, '-', '')) FROM (
     SELECT unnest($5::uuid[]) AS dealer_id UNION
@@ -46,10 +48,10 @@ async def named(reader: Reader, sight: Sight, query: SearchQuery, kind: int, lim
     """Returns up to `limit` + 1 rows whose name, the first line of their text, is exactly what was typed; none for numbers and keys."""
     if query.kind not in (QueryKind.HAN, QueryKind.LATIN):
         return []
-    whole = like(query.text).strip("%")
-    values = [list(LISTED), kind, *sight.values, query.text, f"{whole}\n%"]
-    exact = f"(c.search_text = ${len(values) - 1} OR c.search_text LIKE ${len(values)})"
-    found: Sequence[asyncpg.Record] = await reader.fetch(_statement(sight, [exact], limit), *values)
+    values = [list(LISTED), kind, *sight.values, query.text]
+    line, asked = "split_part(c.search_text, E'\\n', 1)", f"${len(values)}::text"
+    exact = [f"left({line}, {_INDEXED}) = left({asked}, {_INDEXED})", f"{line} = {asked}"]
+    found: Sequence[asyncpg.Record] = await reader.fetch(_statement(sight, exact, limit), *values)
     return found
 
 

@@ -16,7 +16,9 @@ HOME_COUNTRY = "CN"
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a lead tells of its person: normalised contacts, and the fields (path, constant) that were not understood."""
+    """What a lead tells of its person: normalised contacts, and the fields (path, constant) that were not understood; `birth_date` as
+    rules.birth writes it, 0 for none.
+    """
 
     full_name: str
     given_name: str
@@ -29,6 +31,14 @@ class Told:
     city: str = ""
     province: str = ""
     postal_code: str = ""
+    birth_date: int = 0
+    occupation: str = ""
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """What it says besides of the person, as columns of the profile."""
+        said = {"birth_date": self.birth_date, "occupation": self.occupation}
+        return {column: value for column, value in said.items() if value}
 
     @property
     def name(self) -> str:

@@ -20,7 +20,7 @@ from marque_customer.repository.customers import Parts
 from marque_customer.rules.contacts import Contact
 from marque_customer.rules.kinds import PHONE, RELATION_ENTRY
 from marque_customer.rules.records import told, units_in
-from marque_customer.rules.sources import MAKER, owner_of, speaker_of
+from marque_customer.rules.sources import MAKER, Speaker, owner_of, speaker_of
 from marque_customer.rules.survivorship import UNIT_OF
 from marque_customer.usecases.duplicates import met
 from marque_customer.usecases.golden import Said
@@ -132,9 +132,8 @@ async def update(
         customer, parts = await for_change(uow, customer_id, message.etag)
         values = profiles.update_values(message, paths, named, customer)
         units = units_in(column for column, value in values.items() if getattr(customer, column) != value) | sure
-        changed = await _say(
-            uow, customer, parts, {name: v for name, v in values.items() if UNIT_OF[name] in units}, sure
-        )
+        mine = {name: v for name, v in values.items() if UNIT_OF[name] in units}
+        changed = await say(uow, customer, parts, mine, speaker_of(uow.principal), sure)
         fields = {_FIELD_OF.get(column, column) for column in changed}
         if profiles.REFERENCES in paths and await _replace_references(uow, customer, parts, message):
             fields.add(profiles.REFERENCES)
@@ -144,15 +143,20 @@ async def update(
         return await uow.answer((customer, matches))
 
 
-async def _say(
-    uow: UnitOfWork, customer: Customer, parts: Parts, values: dict[str, Any], verified: Iterable[str]
+async def say(
+    uow: UnitOfWork,
+    customer: Customer,
+    parts: Parts,
+    values: dict[str, Any],
+    speaker: Speaker,
+    verified: Iterable[str] = (),
 ) -> list[str]:
-    """Keeps what the caller says; returns the columns that differ by it."""
+    """Keeps what a source says of a locked customer; returns the columns that differ by it."""
     if not values:
         return []
     said = await Said.of(uow, parts.family)
     said.complete(customer)
-    said.say(speaker_of(uow.principal), values, verified)
+    said.say(speaker, values, verified)
     return customer.change(said.golden(sorted(units_in(values))))
 
 

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Any
 
+from servicekit.db.base import now
 from servicekit.db.uow import UnitOfWork, Work
 from servicekit.ids import new_uuid
 from servicekit.messaging.inbox import SYSTEM
 from servicekit.rpc.call import Call
 from servicekit.telemetry import logs
 
-from marque_customer.models.duplicate_runs import WAITING, DuplicateRun
+from marque_customer.models.duplicate_runs import LINKER_FAILED, WAITING, DuplicateRun
 from marque_customer.repository import duplicate_runs as repository
+from marque_customer.repository import linking
 
 _NAME = "sweep:duplicate-runs"
 log = logs.get_logger(__name__)
@@ -61,7 +64,27 @@ async def sweep(*, work: Work, find: Finder) -> bool:
     async with work(Call(SYSTEM, _NAME)) as uow:
         run = await repository.unended(uow.session, lock=True)
         if run is not None:
-            run.finish(uow.now, failed=failed)
+            if failed:
+                run.fail(uow.now, LINKER_FAILED)
+            else:
+                run.finish(uow.now)
+    return False
+
+
+async def give_up(*, work: Work, wait: timedelta) -> bool:
+    """Ends the run that nobody takes up: where no process has a folder to link in, or none has any more.
+
+    Who holds the linker's lock is at it, or at a run of the command line that this one waits for.
+    """
+    async with work.read() as session:
+        run = await repository.unended(session)
+        if run is None or not run.given_up(now(), wait):
+            return False
+    async with work(Call(SYSTEM, _NAME)) as uow:
+        run = await repository.unended(uow.session, lock=True)
+        if run is not None and (why := run.given_up(uow.now, wait)) and await linking.nobody_links(uow.session):
+            run.fail(uow.now, why)
+            log.error("a run that finds duplicates was given up", extra={"reason": why})
     return False
 
 

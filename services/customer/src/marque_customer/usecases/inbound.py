@@ -24,6 +24,7 @@ from marque_customer.models import Customer, LeadIntake
 from marque_customer.repository import families, lead_work
 from marque_customer.repository import inbound as repository
 from marque_customer.rules.inbound import Incoming, tracking_code
+from marque_customer.rules.inbound_kinds import kind_of
 from marque_customer.rules.lead_people import Told
 from marque_customer.rules.sources import owner_of
 from marque_customer.usecases import interactions
@@ -95,6 +96,8 @@ async def known(uow: UnitOfWork, incoming: Incoming) -> rpc.InboundReceipt | Non
         lead_id=str(row.lead_id or ""),
         case_id=str(row.case_id or ""),
         tracking_code=tracking_code(row.intake_id) if row.customer_id else "",
+        case_kind=row.case_kind,
+        case_kind_reason=row.case_reason,
     )
 
 
@@ -119,6 +122,7 @@ async def _prospects(uow: UnitOfWork, incoming: Incoming, document: bytes) -> rp
 async def take(uow: UnitOfWork, incoming: Incoming, dealer_id: uuid.UUID | None) -> rpc.InboundReceipt:
     """Takes what a person wrote, inside the open unit of work."""
     customer = await people.person_of(uow, incoming.told, incoming.source)
+    await people.say_details(uow, customer, incoming.told, incoming.source, dealer_id)
     earlier = await _earlier(uow, customer, incoming.code)
     lead_id = earlier.lead_id if earlier is not None else None
     if incoming.wish is not None:
@@ -143,6 +147,8 @@ async def take(uow: UnitOfWork, incoming: Incoming, dealer_id: uuid.UUID | None)
         lead_id=str(lead_id or ""),
         tracking_code=tracking_code(row.intake_id),
         may_answer=True,
+        case_kind=row.case_kind,
+        case_kind_reason=row.case_reason,
     )
 
 
@@ -182,6 +188,8 @@ def _row(
     customer: Customer | None = None,
     lead_id: uuid.UUID | None = None,
 ) -> LeadIntake:
+    wants_case = incoming.wants_case and outcome == LOGGED
+    kind, reason = kind_of(incoming.values["subject"], incoming.values["note"]) if wants_case else (0, "")
     row = LeadIntake(
         intake_id=new_uuid(),
         sender=incoming.sender,
@@ -192,7 +200,9 @@ def _row(
         lead_id=lead_id,
         problems=[],
         create_time=uow.now,
-        case_time=uow.now if incoming.wants_case and outcome == LOGGED else None,
+        case_time=uow.now if wants_case else None,
+        case_kind=kind,
+        case_reason=reason,
     )
     uow.add(row)
     return row

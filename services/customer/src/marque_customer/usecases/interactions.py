@@ -73,18 +73,20 @@ def _logged(touch_id: uuid.UUID, customer_id: uuid.UUID, values: dict[str, Any])
     return event
 
 
-async def note(*, uow: UnitOfWork, notes: Sequence[Note]) -> None:
+async def note(*, uow: UnitOfWork, notes: Sequence[Note], known_only: bool = False) -> set[uuid.UUID]:
     """Puts events of the platform on time lines, each thing and sentence once, and begins the dealers' relations; a few statements for all.
+    Returns the customers to whom it may be written.
 
-    Raises CustomerNotFound where one is about a customer that never was. Of an erased one nothing is written any more.
+    Raises CustomerNotFound where one is about a customer that never was; `known_only`: those are left out, as of an address that a dealer
+    gave for itself. Of an erased one nothing is written any more.
     """
     async with uow:
         connection = await written.connection_of(uow.session)
         statuses, survivors = await written.lock(connection, {item.customer_id for item in notes})
         for item in notes:
-            if item.customer_id not in statuses:
+            if item.customer_id not in statuses and not known_only:
                 raise CustomerNotFound(customer_id=item.customer_id)
-        living = [item for item in notes if statuses[item.customer_id] != ERASED]
+        living = [item for item in notes if statuses.get(item.customer_id, ERASED) != ERASED]
         for touch_id, item in await written.add_touches(connection, living, uow.now):
             uow.emit(_logged(touch_id, item.customer_id, item.values))
         for relation_id, item in await written.begin_relations(connection, living, survivors, uow.now):
@@ -93,6 +95,7 @@ async def note(*, uow: UnitOfWork, notes: Sequence[Note]) -> None:
             )
             started.kind, started.aggregate_version = item.relation_kind, 1  # type: ignore[assignment]
             uow.emit(started)
+        return {item.customer_id for item in living}
 
 
 async def note_car(*, uow: UnitOfWork, values: dict[str, Any], whole: bool = False) -> None:

@@ -25,15 +25,15 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&marque/customer/v1/duplicate_run.proto\x12\x12marque.customer.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa3\x02\n\x0c\x44uplicateRun\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x34\n\x05state\x18\x02 \x01(\x0e\x32%.marque.customer.v1.DuplicateRunState\x12\x0c\n\x04step\x18\x03 \x01(\t\x12\x0e\n\x06merged\x18\x04 \x01(\x03\x12\x0e\n\x06queued\x18\x05 \x01(\x03\x12\x10\n\x08\x61ttempts\x18\x06 \x01(\x05\x12/\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstart_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp*\xb8\x01\n\x11\x44uplicateRunState\x12#\n\x1f\x44UPLICATE_RUN_STATE_UNSPECIFIED\x10\x00\x12\x1f\n\x1b\x44UPLICATE_RUN_STATE_WAITING\x10\x01\x12\x1f\n\x1b\x44UPLICATE_RUN_STATE_RUNNING\x10\x02\x12\x1c\n\x18\x44UPLICATE_RUN_STATE_DONE\x10\x03\x12\x1e\n\x1a\x44UPLICATE_RUN_STATE_FAILED\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&marque/customer/v1/duplicate_run.proto\x12\x12marque.customer.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb4\x02\n\x0c\x44uplicateRun\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x34\n\x05state\x18\x02 \x01(\x0e\x32%.marque.customer.v1.DuplicateRunState\x12\x0c\n\x04step\x18\x03 \x01(\t\x12\x0e\n\x06merged\x18\x04 \x01(\x03\x12\x0e\n\x06queued\x18\x05 \x01(\x03\x12\x10\n\x08\x61ttempts\x18\x06 \x01(\x05\x12/\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstart_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07\x66\x61ilure\x18\n \x01(\t*\xb8\x01\n\x11\x44uplicateRunState\x12#\n\x1f\x44UPLICATE_RUN_STATE_UNSPECIFIED\x10\x00\x12\x1f\n\x1b\x44UPLICATE_RUN_STATE_WAITING\x10\x01\x12\x1f\n\x1b\x44UPLICATE_RUN_STATE_RUNNING\x10\x02\x12\x1c\n\x18\x44UPLICATE_RUN_STATE_DONE\x10\x03\x12\x1e\n\x1a\x44UPLICATE_RUN_STATE_FAILED\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'marque.customer.v1.duplicate_run_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_DUPLICATERUNSTATE']._serialized_start=390
-  _globals['_DUPLICATERUNSTATE']._serialized_end=574
+  _globals['_DUPLICATERUNSTATE']._serialized_start=407
+  _globals['_DUPLICATERUNSTATE']._serialized_end=591
   _globals['_DUPLICATERUN']._serialized_start=96
-  _globals['_DUPLICATERUN']._serialized_end=387
+  _globals['_DUPLICATERUN']._serialized_end=404
 # @@protoc_insertion_point(module_scope)

@@ -33,7 +33,7 @@ class _DuplicateRunStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Dup
     DUPLICATE_RUN_STATE_DONE: _DuplicateRunState.ValueType  # 3
     """It is done."""
     DUPLICATE_RUN_STATE_FAILED: _DuplicateRunState.ValueType  # 4
-    """The linker failed; its log says at what. What was applied before stays."""
+    """It failed; `failure` says why. What was applied before stays."""
 
 class DuplicateRunState(_DuplicateRunState, metaclass=_DuplicateRunStateEnumTypeWrapper):
     """How far a run has come."""
@@ -47,7 +47,7 @@ DUPLICATE_RUN_STATE_RUNNING: DuplicateRunState.ValueType  # 2
 DUPLICATE_RUN_STATE_DONE: DuplicateRunState.ValueType  # 3
 """It is done."""
 DUPLICATE_RUN_STATE_FAILED: DuplicateRunState.ValueType  # 4
-"""The linker failed; its log says at what. What was applied before stays."""
+"""It failed; `failure` says why. What was applied before stays."""
 Global___DuplicateRunState: _TypeAlias = DuplicateRunState  # noqa: Y015
 
 @_typing.final
@@ -67,6 +67,7 @@ class DuplicateRun(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     START_TIME_FIELD_NUMBER: _builtins.int
     END_TIME_FIELD_NUMBER: _builtins.int
+    FAILURE_FIELD_NUMBER: _builtins.int
     run_id: _builtins.str
     """The run."""
     state: Global___DuplicateRunState.ValueType
@@ -79,6 +80,10 @@ class DuplicateRun(_message.Message):
     """How many pairs were put into the queue."""
     attempts: _builtins.int
     """How often it was begun."""
+    failure: _builtins.str
+    """Why it failed, as a constant: `LINKER_FAILED` (its log says at what), `NOT_TAKEN_UP` (no process has a folder to link in, the
+    setting `linking_folder`), `ABANDONED` (whoever had begun it did not come back within a day); empty where it did not.
+    """
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When it was asked for."""
@@ -103,10 +108,11 @@ class DuplicateRun(_message.Message):
         create_time: _timestamp_pb2.Timestamp | None = ...,
         start_time: _timestamp_pb2.Timestamp | None = ...,
         end_time: _timestamp_pb2.Timestamp | None = ...,
+        failure: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "end_time", b"end_time", "start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "create_time", b"create_time", "end_time", b"end_time", "merged", b"merged", "queued", b"queued", "run_id", b"run_id", "start_time", b"start_time", "state", b"state", "step", b"step"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "create_time", b"create_time", "end_time", b"end_time", "failure", b"failure", "merged", b"merged", "queued", b"queued", "run_id", b"run_id", "start_time", b"start_time", "state", b"state", "step", b"step"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

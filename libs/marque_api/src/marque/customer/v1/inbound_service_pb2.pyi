@@ -45,6 +45,30 @@ INBOUND_INTENT_CASE: InboundIntent.ValueType  # 2
 """A case at the complaint service, opened within seconds, or as soon as that service is there again."""
 Global___InboundIntent: _TypeAlias = InboundIntent  # noqa: Y015
 
+class _InboundCaseKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _InboundCaseKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_InboundCaseKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    INBOUND_CASE_KIND_UNSPECIFIED: _InboundCaseKind.ValueType  # 0
+    """None is."""
+    INBOUND_CASE_KIND_COMPLAINT: _InboundCaseKind.ValueType  # 1
+    """Somebody is dissatisfied, or tells of danger."""
+    INBOUND_CASE_KIND_INQUIRY: _InboundCaseKind.ValueType  # 2
+    """Somebody asks."""
+
+class InboundCaseKind(_InboundCaseKind, metaclass=_InboundCaseKindEnumTypeWrapper):
+    """What kind of case is opened for something that came in."""
+
+INBOUND_CASE_KIND_UNSPECIFIED: InboundCaseKind.ValueType  # 0
+"""None is."""
+INBOUND_CASE_KIND_COMPLAINT: InboundCaseKind.ValueType  # 1
+"""Somebody is dissatisfied, or tells of danger."""
+INBOUND_CASE_KIND_INQUIRY: InboundCaseKind.ValueType  # 2
+"""Somebody asks."""
+Global___InboundCaseKind: _TypeAlias = InboundCaseKind  # noqa: Y015
+
 class _InboundOutcome:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -160,6 +184,8 @@ class InboundReceipt(_message.Message):
     LEFT_REASON_FIELD_NUMBER: _builtins.int
     PROSPECTS_FIELD_NUMBER: _builtins.int
     CASE_ID_FIELD_NUMBER: _builtins.int
+    CASE_KIND_FIELD_NUMBER: _builtins.int
+    CASE_KIND_REASON_FIELD_NUMBER: _builtins.int
     outcome: Global___InboundOutcome.ValueType
     """What became of it."""
     customer_id: _builtins.str
@@ -178,6 +204,10 @@ class InboundReceipt(_message.Message):
     """Why it was left."""
     case_id: _builtins.str
     """The case that was opened for it; empty for none, or while it is not opened yet."""
+    case_kind: Global___InboundCaseKind.ValueType
+    """What kind of case is opened for it; unspecified for none."""
+    case_kind_reason: _builtins.str
+    """Why of that kind, as a constant: `SAFETY_WORDS` or `COMPLAINT_WORDS` for a complaint, `NO_SUCH_WORDS` for a question; empty for none."""
     @_builtins.property
     def prospects(self) -> _containers.RepeatedCompositeFieldContainer[_lead_intake_service_pb2.ProspectResult]:
         """What became of the prospects of an ADF document."""
@@ -194,10 +224,12 @@ class InboundReceipt(_message.Message):
         left_reason: Global___InboundLeftReason.ValueType = ...,
         prospects: _abc.Iterable[_lead_intake_service_pb2.ProspectResult] | None = ...,
         case_id: _builtins.str = ...,
+        case_kind: Global___InboundCaseKind.ValueType = ...,
+        case_kind_reason: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "customer_id", b"customer_id", "interaction_id", b"interaction_id", "lead_id", b"lead_id", "left_reason", b"left_reason", "may_answer", b"may_answer", "outcome", b"outcome", "prospects", b"prospects", "tracking_code", b"tracking_code"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "case_kind", b"case_kind", "case_kind_reason", b"case_kind_reason", "customer_id", b"customer_id", "interaction_id", b"interaction_id", "lead_id", b"lead_id", "left_reason", b"left_reason", "may_answer", b"may_answer", "outcome", b"outcome", "prospects", b"prospects", "tracking_code", b"tracking_code"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -118,6 +118,52 @@ class NextAction(_message.Message):
 Global___NextAction: _TypeAlias = NextAction  # noqa: Y015
 
 @_typing.final
+class LostReason(_message.Message):
+    """Why somebody stays away, as they said when they were asked: what winning them back begins with."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REASONS_FIELD_NUMBER: _builtins.int
+    TELL_TIME_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    REFERENCE_ID_FIELD_NUMBER: _builtins.int
+    DEALER_ID_FIELD_NUMBER: _builtins.int
+    VIN_FIELD_NUMBER: _builtins.int
+    source: _builtins.str
+    """Where it was said, as a constant: `survey`."""
+    reference_id: _builtins.str
+    """The answer in that source: the survey's invitation."""
+    dealer_id: _builtins.str
+    """The dealer whom it is about; empty for the maker."""
+    vin: _builtins.str
+    """The car that it is about; empty where no car was named."""
+    @_builtins.property
+    def reasons(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The reasons: codes of the options of the questionnaire, as its authors name them."""
+
+    @_builtins.property
+    def tell_time(self) -> _timestamp_pb2.Timestamp:
+        """When they said so."""
+
+    def __init__(
+        self,
+        *,
+        reasons: _abc.Iterable[_builtins.str] | None = ...,
+        tell_time: _timestamp_pb2.Timestamp | None = ...,
+        source: _builtins.str = ...,
+        reference_id: _builtins.str = ...,
+        dealer_id: _builtins.str = ...,
+        vin: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["tell_time", b"tell_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dealer_id", b"dealer_id", "reasons", b"reasons", "reference_id", b"reference_id", "source", b"source", "tell_time", b"tell_time", "vin", b"vin"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LostReason: _TypeAlias = LostReason  # noqa: Y015
+
+@_typing.final
 class CustomerValue(_message.Message):
     """What a customer is worth to the maker and where they stand. Of one that is merged it is the survivor's."""
 
@@ -136,6 +182,7 @@ class CustomerValue(_message.Message):
     RULES_VERSION_FIELD_NUMBER: _builtins.int
     NEXT_ACTIONS_FIELD_NUMBER: _builtins.int
     MASKED_FIELDS_FIELD_NUMBER: _builtins.int
+    LOST_REASONS_FIELD_NUMBER: _builtins.int
     customer_id: _builtins.str
     """The customer."""
     stage: Global___LifecycleStage.ValueType
@@ -178,6 +225,10 @@ class CustomerValue(_message.Message):
     def masked_fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The paths of the fields that are absent because the caller may not see them."""
 
+    @_builtins.property
+    def lost_reasons(self) -> _containers.RepeatedCompositeFieldContainer[Global___LostReason]:
+        """Why they stay away, in their own answers, the latest first, at most ten. Dealers see those that are about themselves."""
+
     def __init__(
         self,
         *,
@@ -194,10 +245,11 @@ class CustomerValue(_message.Message):
         rules_version: _builtins.int = ...,
         next_actions: _abc.Iterable[Global___NextAction] | None = ...,
         masked_fields: _abc.Iterable[_builtins.str] | None = ...,
+        lost_reasons: _abc.Iterable[Global___LostReason] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["last_activity_time", b"last_activity_time", "spend", b"spend", "stage_reason", b"stage_reason", "stage_start_time", b"stage_start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cars", b"cars", "customer_id", b"customer_id", "last_activity_time", b"last_activity_time", "masked_fields", b"masked_fields", "next_actions", b"next_actions", "rules_version", b"rules_version", "spend", b"spend", "stage", b"stage", "stage_reason", b"stage_reason", "stage_start_time", b"stage_start_time", "tier", b"tier", "tier_reasons", b"tier_reasons", "visits", b"visits"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cars", b"cars", "customer_id", b"customer_id", "last_activity_time", b"last_activity_time", "lost_reasons", b"lost_reasons", "masked_fields", b"masked_fields", "next_actions", b"next_actions", "rules_version", b"rules_version", "spend", b"spend", "stage", b"stage", "stage_reason", b"stage_reason", "stage_start_time", b"stage_start_time", "tier", b"tier", "tier_reasons", b"tier_reasons", "visits", b"visits"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

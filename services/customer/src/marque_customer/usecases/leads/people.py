@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 from marque.customer.v1 import contact_point_pb2
@@ -11,10 +12,13 @@ from marque_customer.models import Customer
 from marque_customer.repository import customers as repository
 from marque_customer.repository import families, lead_work
 from marque_customer.rules import lead_people as rules
+from marque_customer.rules import survivorship
 from marque_customer.rules.contacts import Contact
-from marque_customer.rules.kinds import LISTED, ORGANISATION, PERSON
+from marque_customer.rules.kinds import ACTIVE, LISTED, ORGANISATION, PERSON
 from marque_customer.rules.lead_people import Told
+from marque_customer.rules.sources import Speaker, owner_of
 from marque_customer.usecases import customers
+from marque_customer.usecases.saving import save_changed
 
 
 async def person_of(uow: UnitOfWork, told: Told, source: str) -> Customer:
@@ -30,6 +34,21 @@ async def person_of(uow: UnitOfWork, told: Told, source: str) -> Customer:
     values, points = described(told, source)
     customer, _ = await customers.begin(uow, values=values, contacts=points)
     return customer
+
+
+async def say_details(
+    uow: UnitOfWork, customer: Customer, told: Told, source: str, dealer_id: uuid.UUID | None
+) -> None:
+    """Keeps what else is said of a locked person (birthday, occupation) under the name of its source, at the rank of the platform's forms:
+    it fills what the profile lacks, and stands beside what a person or their dealer said.
+    """
+    if told.details and customer.status == ACTIVE:
+        owner = owner_of(uow.principal, dealer_id)
+        speaker = Speaker(survivorship.PLATFORM, source, owner, "", uow.principal.subject)
+        parts = await repository.parts_of(uow.session, customer.customer_id)
+        changed = await customers.say(uow, customer, parts, told.details, speaker)
+        if changed:
+            await save_changed(uow, customer, parts, sorted(changed))
 
 
 def described(told: Told, source: str) -> tuple[dict[str, Any], list[tuple[Contact, Any]]]:

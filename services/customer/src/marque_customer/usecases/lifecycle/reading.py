@@ -12,7 +12,7 @@ from servicekit.rpc.principal import Principal
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marque_customer.errors import CustomerNotFound
-from marque_customer.repository import families, signals
+from marque_customer.repository import families, lost_reasons, signals
 from marque_customer.repository import values as repository
 from marque_customer.rules.lifecycle import AT_RISK, LOST, WON_BACK
 from marque_customer.rules.tiers import PROMISE_DAYS, RENEWAL_DAYS, next_actions
@@ -28,13 +28,14 @@ async def seen(session: AsyncSession, principal: Principal, customer_id: uuid.UU
 
 async def value(
     session: AsyncSession, principal: Principal, customer_id: uuid.UUID
-) -> tuple[Any, Any, Sequence[dict[str, Any]]]:
-    """Returns (`customer_id, stage, tier`), what was found (or none), and what to do next. Raises CustomerNotFound."""
+) -> tuple[Any, Any, Sequence[dict[str, Any]], Sequence[Any]]:
+    """Returns (`customer_id, stage, tier`), what was found (or none), what to do next, and why they stay away. Raises CustomerNotFound."""
     family = await seen(session, principal, customer_id)
     standing = await signals.standing(session, family[0])
     row = await repository.read(session, family[0])
+    told = await lost_reasons.of(session, principal, family)
     if principal.is_owner:
-        return standing, row, []  # what others plan to do is theirs
+        return standing, row, [], told  # what others plan to do is theirs
     moment = now()
     known: dict[str, float] = await signals.of(
         session,
@@ -53,4 +54,4 @@ async def value(
         if row.last_activity_time is not None:
             known["days_since_activity"] = float((moment - row.last_activity_time).days)
     rules = await signals.rules_in_force(session, moment)
-    return standing, row, next_actions(rules.rules.get("next_actions", []), known)
+    return standing, row, next_actions(rules.rules.get("next_actions", []), known), told
