@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from datetime import date
 from typing import Any
 
 import pytest
@@ -66,6 +68,68 @@ class TestVisits:
         assert taken == sum(1 for _, said in table if not said)
         (car,) = await garage.sql("SELECT odometer_km FROM vehicles WHERE vin = $1", vin)
         assert car["odometer_km"] == 900
+
+    async def test_visits_elsewhere_at_one_time_and_repairs_before_the_sale_are_told_and_the_others_are_taken(
+        self, garage: Any, station: tuple[str, str]
+    ) -> None:
+        dealer, buyer = await garage.make_dealer(), await garage.make_customer()
+        code = await garage.code_of(dealer)
+        vin, sold = (await garage.make_car()).vin, (await garage.make_car()).vin
+        await garage.make_sale(dealer, sold, buyer, invoice_date=garage.day(date(2026, 3, 10)))
+        internal = {**LINE, "pay_type": "internal"}
+        table: list[tuple[dict[str, Any], str]] = [
+            ({"open_time": "2026-03-01T09:00:00", "close_time": "2026-03-05T09:00:00"}, ""),
+            ({"open_time": "2026-03-02T09:00:00", "close_time": "2026-03-04T09:00:00"}, ""),  # the same station: for another payer
+            ({"dealer_code": code, "open_time": "2026-03-04T09:00:00", "close_time": "2026-03-06T09:00:00"}, ""),  # a day of paper
+            ({"dealer_code": code, "open_time": "2026-03-04T08:59:59", "close_time": "2026-03-06T09:00:00"}, "VEHICLE_IN_WORKSHOP"),
+            ({"open_time": "2026-04-01T09:00:00", "close_time": ""}, ""),
+            ({"dealer_code": code, "open_time": "2026-04-02T09:00:00", "close_time": ""}, "VEHICLE_IN_WORKSHOP"),
+            ({"vin": sold, "open_time": "2026-03-08T23:59:59", "close_time": "2026-03-09"}, "REPAIR_BEFORE_SALE"),
+            ({"vin": sold, "open_time": "2026-03-09", "close_time": "2026-03-09"}, ""),  # a day before is within what clocks err by
+            ({"vin": sold, "open_time": "2026-03-05", "close_time": "2026-03-06", "lines": [internal]}, ""),
+        ]  # fmt: skip
+        rows = [
+            repair_order_import_rows_pb2.RepairOrderImportRow(
+                **{"row": place, "dealer_code": station[1], "number": f"V{place}", "vin": vin, "lines": [LINE], **GOOD, **said}
+            )
+            for place, (said, _) in enumerate(table, 1)
+        ]  # fmt: skip
+        expected = {place: {"open_time": reason} for place, (_, reason) in enumerate(table, 1) if reason}
+        taken, wrong = await sent(garage, "RepairOrders", rows)
+        assert (taken, wrong) == (len(table) - len(expected), expected)
+        # What met them in one chunk meets them in the table too, and again nothing changes.
+        assert await sent(garage, "RepairOrders", rows) == (0, expected)
+
+    async def test_two_stations_that_check_one_car_in_at_once_get_one_visit_and_only_who_may_learns_where(
+        self, garage: Any, station: tuple[str, str]
+    ) -> None:
+        vin, other = (await garage.make_car()).vin, await garage.make_dealer()
+        found = await asyncio.gather(
+            *(garage.make_order(dealer, vin) for dealer in (station[0], other)), return_exceptions=True
+        )
+        (made,) = [one for one in found if not isinstance(one, BaseException)]
+        (refused,) = [one for one in found if isinstance(one, RpcFailure)]
+        assert refused.reason == "VEHICLE_IN_WORKSHOP"
+        assert refused.metadata == {}
+        later = other if made.dealer_id == station[0] else station[0]
+        request = repair_order_service_pb2.OpenRepairOrderRequest(repair_order={"vin": vin, "dealer_id": later})
+        with pytest.raises(RpcFailure) as seen:
+            await garage.manager.call("vehicle.v1.RepairOrderService/OpenRepairOrder", request)
+        assert seen.value.metadata == {"dealer_id": made.dealer_id, "number": made.number}
+        assert (await garage.make_order(made.dealer_id, vin)).number != made.number, "for another payer"
+
+    async def test_final_lines_for_an_owner_are_refused_before_the_sale(
+        self, garage: Any, station: tuple[str, str]
+    ) -> None:
+        vin, buyer = (await garage.make_car()).vin, await garage.make_customer()
+        made = await garage.make_order(station[0], vin, open_time=garage.at(2026, 3, 1))
+        await garage.make_sale(station[0], vin, buyer, invoice_date=garage.day(date(2026, 3, 10)))
+        client = garage.client("dealer.service", dealers=[station[0]])
+        given = {"client": client, "repair_order_id": made.repair_order_id, "close_time": garage.at(2026, 3, 2)}
+        with pytest.raises(RpcFailure, match="REPAIR_BEFORE_SALE"):
+            await garage.ask("RepairOrderService/CloseRepairOrder", lines=[garage.line()], **given)
+        closed = await garage.ask("RepairOrderService/CloseRepairOrder", lines=[garage.line(pay_type=5)], **given)
+        assert closed.state == 2
 
     async def test_closing_twice_and_opening_before_the_car_was_built_are_refused(
         self, garage: Any, station: tuple[str, str]

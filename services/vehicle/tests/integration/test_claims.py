@@ -235,7 +235,7 @@ class TestParts:
         self, garage: Any, station: Station
     ) -> None:
         assert await refused(self.place(station, await station.order())) == "REPAIR_ORDER_CLOSED"
-        foreign = await garage.make_order(await garage.make_dealer(), station.vin)
+        foreign = await garage.make_order(await garage.make_dealer(), (await garage.make_car()).vin)
         assert await refused(self.place(station, foreign)) == "REPAIR_ORDER_NOT_FOUND"
         await self.place(station, number="N-1")
         assert await refused(self.place(station, number="N-1")) == "PARTS_ORDER_NUMBER_TAKEN"

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
+import uuid
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 from marque.vehicle.v1 import repair_order_service_pb2 as orders
 from marque_vehicle.usecases import maintenance as usecases
+from servicekit.db.committed import Committed
+from servicekit.db.due import DueWorker
+from servicekit.db.engine import Database
 from servicekit.testing.client import RpcFailure
 from servicekit.testing.platform import until
 
@@ -138,6 +144,36 @@ class TestDue:
         await garage.sql("UPDATE due_work SET due_time = now() WHERE kind = 'maintenance.watch' AND key = $1", vin)
         await plans.settled()
         assert len(await garage.events("MaintenanceDue", vin)) == 1
+
+    async def test_many_workers_at_the_same_cars_tell_each_due_once(self, garage: Any, plans: Plans) -> None:
+        await plans.put((500_000, 6))
+        dealer = await garage.make_dealer()
+        vins = [await plans.car(dealer, today() - timedelta(days=190)) for _ in range(4)]
+        await plans.settled()
+        await garage.sql("DELETE FROM maintenance_marks WHERE vin = ANY($1)", vins)
+        looks = [str(uuid.uuid4()) for _ in range(12)]
+        await garage.sql(
+            "INSERT INTO maintenance_looks (look_id, vin) "
+            "SELECT look::uuid, vin FROM unnest($1::text[]) AS look, unnest($2::text[]) AS vin",
+            looks, vins,
+        )  # fmt: skip
+        database = Database(garage.platform.databases["vehicle"], pool_size=4)
+        look = partial(usecases.look, notice_days=14)
+        workers = [DueWorker(database, {usecases.LOOK: look}, Committed()) for _ in range(4)]
+        try:
+            await garage.sql(
+                "INSERT INTO due_work SELECT $1, key, now(), 0 FROM unnest($2::text[]) AS key", usecases.LOOK, looks
+            )
+            for _ in range(3):
+                await asyncio.gather(*(worker.run_one() for worker in workers))
+        finally:
+            await database.engine.dispose()
+        await plans.settled()
+        for vin in vins:
+            told = await garage.events("MaintenanceDue", vin)
+            assert len(told) == 2, "what was forgotten is told once more, and once"
+        (kept,) = await garage.sql("SELECT count(*) AS n FROM maintenance_marks WHERE vin = ANY($1)", vins)
+        assert kept["n"] == len(vins)
 
     async def test_of_what_was_due_long_before_it_became_known_nobody_is_told(self, garage: Any, plans: Plans) -> None:
         await plans.put((500_000, 6))

@@ -82,8 +82,8 @@ class TestReport:
         assert rows[0]["vehicles_involved"] == "4"
         last = rows[-1]
         names = (
-            "vehicles_involved", "remedied_over_the_air", "inspected_no_remedy_needed", "unreachable_exported",
-            "unreachable_scrapped", "remaining",
+            "vehicles_involved", "repaired_over_the_air", "inspected_no_repair_needed", "unreachable_export",
+            "unreachable_scrapping", "remaining",
         )  # fmt: skip
         assert [last[name] for name in names] == ["5", "1", "1", "1", "0", "2"]
 

@@ -57,6 +57,19 @@ class TestPeriods:
         found = rules.phases(date.fromisoformat(start), date.fromisoformat(until), ended)
         assert [f"{one.label} {one.last}{' summary' if one.summary else ''}" for one in found] == expected
 
+    @pytest.mark.parametrize(
+        ("day", "due"),
+        [
+            ("2026-01-01", "2026-04-30"),
+            ("2026-03-31", "2026-04-30"),
+            ("2026-04-01", "2026-07-30"),
+            ("2026-09-30", "2026-10-30"),
+            ("2026-12-31", "2027-01-30"),
+        ],
+    )
+    def test_a_quarter_is_reported_by_the_thirtieth_of_the_month_after_it(self, day: str, due: str) -> None:
+        assert rules.due_day(date.fromisoformat(day)) == date.fromisoformat(due)
+
     @given(spans)
     def test_periods_follow_each_other_and_end_with_the_last_day(self, span: tuple[date, date]) -> None:
         for found in (rules.quarters(*span), rules.phases(*span, None)):
@@ -98,11 +111,24 @@ class TestFile:
 
     def test_the_american_one_has_a_row_for_each_quarter(self) -> None:
         periods = [Period("2026Q1", date(2026, 3, 31))]
-        made = files.report(rules.US, self.recall, periods, rules.standings([1], self.cars))
+        others = (
+            Cars(1, None, 4),
+            Cars(1, None, 3, 0, 1),
+            Cars(1, None, 1, 0, 2),
+            Cars(1, None, 1, 0, 4),
+            self.cars[2],
+        )
+        made = files.report(rules.US, self.recall, periods, rules.standings([1], others))
         (row,) = read(made.csv)
         assert row["quarter"] == "2026Q1"
-        names = ("vehicles_involved", "inspected_and_remedied", "unreachable_scrapped", "remaining")
-        assert [row[name] for name in names] == ["10", "3", "1", "6"]
+        assert list(row)[:11] == [  # 49 CFR 573.7 (b), in the order of its paragraphs
+            "notification_campaign_number", "date_notification_began", "date_notification_completed", "vehicles_involved",
+            "inspected_and_repaired", "inspected_no_repair_needed", "unreachable_export", "unreachable_theft",
+            "unreachable_scrapping", "unreachable_failure_to_receive_notification", "unreachable_other",
+        ]  # fmt: skip
+        assert list(row.values())[:11] == ["26V1/2", "2026-01-02", "", "10", "4", "1", "0", "0", "1", "0", "0"]
+        names = ("repaired_at_a_station", "repaired_over_the_air", "remaining", "report_due")
+        assert [row[name] for name in names] == ["3", "1", "4", "2026-04-30"]
         assert row["title"] == '\'=1+"x"', "a spreadsheet would take it for a formula"
         assert made.sha256 == hashlib.sha256(made.csv.encode()).hexdigest()
         assert made.file_name == "recall-26V1-2-us-2026-03-31.csv"

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from marquectl import asking
+from marquectl import asking, cataloguing
 from marquectl.addresses import Addresses
 from marquectl.app import app, caller_of, door_for, run
 from marquectl.contract import KINDS
@@ -19,7 +19,7 @@ from marquectl.exporting import export_rows
 from marquectl.importing import ImportJob
 from marquectl.mapping import layout_file
 
-Kinds = StrEnum("Kinds", {name.replace("-", "_"): name for name in (*KINDS, asking.KIND)})  # type: ignore[misc]
+Kinds = StrEnum("Kinds", {name.replace("-", "_"): name for name in (*KINDS, asking.KIND, cataloguing.KIND)})  # type: ignore[misc]
 KindArgument = Annotated[Kinds, typer.Argument(help="What the file holds.")]
 Role = Annotated[str, typer.Option(help="The role to speak with, for instance dealer.system with --dealer.")]
 Dealer = Annotated[list[str] | None, typer.Option(help="The dealer to speak for, by code or id.")]
@@ -54,6 +54,9 @@ def import_(
     """
     if kind.value == asking.KIND:
         run(_import_questionnaires(file, language, dry_run, (role, dealer or [])))
+        return
+    if kind.value == cataloguing.KIND:
+        run(_import_catalogue(file, dry_run, (role, dealer or [])))
         return
     run(
         _import(
@@ -111,6 +114,17 @@ async def _import_questionnaires(file: Path, language: str, dry_run: bool, speak
     return ROWS_REJECTED if told.refused else 0
 
 
+async def _import_catalogue(file: Path, dry_run: bool, speaker: tuple[str, list[str]]) -> int:
+    async with await door_for(Addresses.find(), caller_of(*speaker)) as door:
+        told = await cataloguing.import_file(door, file, dry_run=dry_run)
+    for line in told.refused:
+        print(line)
+    for name, counts in (("models", told.models), ("prices", told.prices)):
+        said = ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items())) or "none"
+        print(f"{name}: {said}{' (nothing written: dry run)' if dry_run else ''}")
+    return ROWS_REJECTED if told.refused else 0
+
+
 @app.command()
 def export(
     kind: KindArgument,
@@ -124,6 +138,10 @@ def export(
 
 async def _export(kind: str, out: Path, speaker: tuple[str, list[str]]) -> None:
     async with await door_for(Addresses.find(), caller_of(*speaker)) as door:
-        made = asking.export_file(door, out) if kind == asking.KIND else export_rows(door, KINDS[kind], out)
-        written = await made
+        if kind == cataloguing.KIND:
+            written = await cataloguing.export_file(door, out)
+        elif kind == asking.KIND:
+            written = await asking.export_file(door, out)
+        else:
+            written = await export_rows(door, KINDS[kind], out)
     print(f"{written} {kind} in {out}")

@@ -34,9 +34,13 @@ def visits_of(seed: int, car: MadeCar) -> Iterator[RepairOrderImportRow]:
     if dice.random() < 0.01:
         plans.append((WORLD_DAY - timedelta(days=dice.randrange(0, 3)), "open"))
     days = sorted((day, what) for day, what in plans if car.delivered < day <= WORLD_DAY)
+    collected = ""
     for number, (day, what) in enumerate(days, 1):
         km = max(1, int((day - car.delivered).days * pace))
-        yield _order(dice, car, f"RO-{car.vehicle.row:06d}-{number}", day, what, km)
+        order = _order(dice, car, f"RO-{car.vehicle.row:06d}-{number}", day, what, km)
+        if order.open_time >= collected:  # a car stands in one workshop at a time
+            collected = order.close_time or "9"
+            yield order
 
 
 def _pace(car: MadeCar) -> float:

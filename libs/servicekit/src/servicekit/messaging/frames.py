@@ -14,7 +14,9 @@ _LINES = str.maketrans({"\r": " ", "\n": " "})  # a value may not begin a header
 
 def frame(subject: str, headers: Mapping[str, str], payload: bytes) -> bytes:
     """Returns a message without a reply subject, as the client sends it. Names of headers and the subject are our own words."""
-    lines = "".join([f"{name}: {value.translate(_LINES)}\r\n" for name, value in headers.items()])
+    lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
+    if not lines.count("\r") == lines.count("\n") == len(headers):  # hardly ever: a value of several lines
+        lines = "".join([f"{name}: {value.translate(_LINES)}\r\n" for name, value in headers.items()])
     head = f"NATS/1.0\r\n{lines}\r\n".encode()
     size = len(head)
     return b"HPUB %s  %d %d\r\n%s%s\r\n" % (subject.encode(), size, size + len(payload), head, payload)

@@ -51,6 +51,7 @@ class RepairOrderApi:
         )
         return await usecases.open_repair_order(
             uow=self._work(call, mapping.rendered(call)),
+            scope=scope,
             vin=vins.tidy(message.vin),
             values=values,
             entry=mapping.stage_entry,

@@ -166,6 +166,20 @@ class LinesMissing(FailedPrecondition):
     message = "The repair order has no line."
 
 
+class VehicleInWorkshop(FailedPrecondition):
+    """Another station has the car in that time; `dealer_id` and `number` tell which only who may see its orders."""
+
+    reason = "VEHICLE_IN_WORKSHOP"
+    message = "Another station has the vehicle in the workshop in that time."
+
+
+class RepairBeforeSale(InvalidArgument):
+    """Work for an owner before the car had one."""
+
+    reason = "REPAIR_BEFORE_SALE"
+    message = "The vehicle was sold later: work for an owner cannot lie before it."
+
+
 class StageNotReachable(FailedPrecondition):
     """The stage cannot follow on the present one."""
 

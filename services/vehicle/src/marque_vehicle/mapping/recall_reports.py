@@ -13,10 +13,15 @@ from marque.vehicle.v1 import recall_service_pb2
 from marque_vehicle.rules import recall_reports as rules
 from marque_vehicle.rules.recall_reports import Period, Standing
 
+# 49 CFR 573.7 (b), in the order of its paragraphs: (1) the authority's number, (2) when notification began and was completed, (3) cars
+# involved, (4) repaired, and found in no need of it, (5) unreachable by reason. When the last letter left is known where letters are sent,
+# so that cell is left to whoever files the report. Behind them what the maker itself wants to know.
 _US_HEAD = (
-    "recall_number", "title", "quarter", "period_end", "notification_began", "recall_closed", "vehicles_involved",
-    "inspected_and_remedied", "remedied_over_the_air", "remedied_otherwise", "inspected_no_remedy_needed", "unreachable_exported",
-    "unreachable_stolen", "unreachable_scrapped", "unreachable_notice_undelivered", "unreachable_other", "remaining",
+    "notification_campaign_number", "date_notification_began", "date_notification_completed", "vehicles_involved",
+    "inspected_and_repaired", "inspected_no_repair_needed", "unreachable_export", "unreachable_theft", "unreachable_scrapping",
+    "unreachable_failure_to_receive_notification", "unreachable_other",
+    "quarter", "period_end", "report_due", "title", "repaired_at_a_station", "repaired_over_the_air", "repaired_otherwise", "remaining",
+    "recall_closed",
 )  # fmt: skip
 _CN_HEAD = (
     *("召回编号", "召回名称", "报告类型", "报告期次", "截止日期", "召回开始日期", "召回结束日期"),
@@ -46,22 +51,27 @@ def report(
     )
 
 
-def _figures(standing: Standing) -> list[int]:
-    done = [standing.remedied[kind] for kind in (rules.REPAIRED, rules.OVER_THE_AIR, rules.OTHERWISE, rules.NOT_NEEDED)]
-    lost = [standing.unreachable[reason] for reason in sorted(standing.unreachable)]
-    return [standing.involved, *done, *lost, standing.left]
+_KINDS = (rules.REPAIRED, rules.OVER_THE_AIR, rules.OTHERWISE)
+
+
+def _lost(standing: Standing) -> list[int]:
+    return [standing.unreachable[reason] for reason in sorted(standing.unreachable)]
 
 
 def _us(recall: Any, period: Period, standing: Standing) -> list[Any]:
-    days = [period.last, recall["opened"], recall["closed"] or ""]
-    return [_plain(recall["code"]), _plain(recall["title"]), period.label, *days, *_figures(standing)]
+    asked = [standing.involved, standing.repaired, standing.remedied[rules.NOT_NEEDED], *_lost(standing)]
+    told = [period.label, period.last, rules.due_day(period.last), _plain(recall["title"])]
+    ours = [*(standing.remedied[kind] for kind in _KINDS), standing.left, recall["closed"] or ""]
+    return [_plain(recall["code"]), recall["opened"], "", *asked, *told, *ours]
 
 
 def _cn(recall: Any, period: Period, standing: Standing) -> list[Any]:
     kind = _SUMMARY if period.summary else _PHASE
     days = [period.last, recall["opened"], recall["closed"] or ""]
     rate = f"{standing.done / standing.involved:.2%}" if standing.involved else ""
-    return [_plain(recall["code"]), _plain(recall["title"]), kind, period.label, *days, *_figures(standing), rate]
+    done = [standing.remedied[one] for one in (*_KINDS, rules.NOT_NEEDED)]
+    figures = [standing.involved, *done, *_lost(standing), standing.left]
+    return [_plain(recall["code"]), _plain(recall["title"]), kind, period.label, *days, *figures, rate]
 
 
 def _plain(text: str) -> str:

@@ -34,9 +34,13 @@ def totals(lines: Iterable[Line]) -> list[dict[str, int]]:
     sums: dict[int, dict[str, int]] = {}
     for line in lines:
         pay_type = line["pay_type"]
-        row = sums.setdefault(pay_type, {"pay_type": pay_type, "labour": 0, "parts": 0})
-        row["labour"] += sum(item.get("amount") or 0 for item in line.get("labours", ()))
-        row["parts"] += sum(item.get("amount") or 0 for item in line.get("parts", ()))
+        row = sums.get(pay_type)
+        if row is None:
+            row = sums[pay_type] = {"pay_type": pay_type, "labour": 0, "parts": 0}
+        for item in line.get("labours", ()):
+            row["labour"] += item.get("amount") or 0
+        for item in line.get("parts", ()):
+            row["parts"] += item.get("amount") or 0
     return [sums[pay_type] for pay_type in sorted(sums)]
 
 

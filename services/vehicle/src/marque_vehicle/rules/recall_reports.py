@@ -1,8 +1,9 @@
 """What authorities ask of recalls, period by period, as pure arithmetic over counted groups of cars.
 
 The United States: 49 CFR 573.7 (https://www.ecfr.gov/current/title-49/section-573.7), a report for each calendar quarter from the one in
-which the campaign began. China: 缺陷汽车产品召回管理条例实施办法, a report for each three months from the beginning of the recall on, and
-a summary when it is over. All figures are running totals at the end of the period.
+which the campaign began, with the figures of paragraph (b) as running totals (c), due on the thirtieth day after the quarter (d). How many
+quarters are reported is for the authority to say, so all are told. China: article 20 of 缺陷汽车产品召回管理条例 asks for stage reports and
+a summary; its 实施办法 has a stage report for each three months from the beginning of the recall on, and the summary when it is over.
 """
 
 from __future__ import annotations
@@ -51,6 +52,11 @@ class Standing:
     unreachable: dict[int, int] = field(default_factory=lambda: dict.fromkeys((1, 2, 3, 4, 5), 0))
 
     @property
+    def repaired(self) -> int:
+        """The cars that were remedied, whichever way."""
+        return self.done - self.remedied[NOT_NEEDED]
+
+    @property
     def done(self) -> int:
         """The cars that were remedied, or did not need it."""
         return sum(self.remedied.values())
@@ -70,6 +76,12 @@ def quarters(start: date, until: date) -> list[Period]:
         found.append(Period(f"{year}Q{quarter + 1}", min(after - timedelta(days=1), until)))
         year, quarter = after.year, (after.month - 1) // 3
     return found
+
+
+def due_day(day: date) -> date:
+    """Returns the day by which the report on the quarter of a day is due (49 CFR 573.7 (d): 30 April, July, October and January)."""
+    first = date(day.year, (day.month - 1) // 3 * 3 + 1, 1)
+    return _later(first, _MONTHS) + timedelta(days=29)
 
 
 def phases(start: date, until: date, closed: date | None) -> list[Period]:

@@ -16,7 +16,8 @@ from marque_vehicle.repository import repair_orders, vehicles
 from marque_vehicle.repository.scope import Scope
 from marque_vehicle.rules import days, stages
 from marque_vehicle.rules import lines as line_rules
-from marque_vehicle.usecases import lemon, maintenance, recalls
+from marque_vehicle.rules.stays import Stay
+from marque_vehicle.usecases import lemon, maintenance, recalls, stays
 
 _CLOCK_SLACK = timedelta(minutes=5)
 
@@ -26,7 +27,7 @@ def _check_not_ahead(moment: datetime, now: datetime, field: str) -> None:
         raise InvalidArgument.of(field, "TIME_IN_FUTURE", "Give a moment that is not in the future.")
 
 
-async def open_repair_order(*, uow: UnitOfWork, vin: str, values: dict[str, Any], entry: Any) -> Any:
+async def open_repair_order(*, uow: UnitOfWork, scope: Scope, vin: str, values: dict[str, Any], entry: Any) -> Any:
     """Opens an order at stage checked-in; `entry(stage, reached, promised)` makes the stage's record."""
     async with uow:
         values = {**values, "open_time": values["open_time"] or uow.now}
@@ -37,6 +38,8 @@ async def open_repair_order(*, uow: UnitOfWork, vin: str, values: dict[str, Any]
         vehicle.check_usable()
         if not days.after_building(values["open_time"], vehicle.build_date):
             raise InvalidArgument.of("repair_order.open_time", "REPAIR_BEFORE_BUILD", "The car was not built yet.")
+        stay = Stay(values["dealer_id"], values["open_time"], None)
+        await stays.check_opening(uow.session, scope, vin, stay, values["lines"], uow.now)
         vehicle.read_odometer(values["odometer_in_km"], values["open_time"], replaced=values["odometer_replaced"])
         lines, currency = values.pop("lines"), values.pop("currency")
         order = RepairOrder(**values, vin=vin, state=RepairOrder.OPEN, stage=stages.CHECKED_IN)
@@ -141,6 +144,7 @@ async def close_repair_order(
             order.replace_lines(lines, currency)
         order.close(closed, odometer_out_km)
         vehicle = await vehicles.lock_vehicle(uow.session, order.vin)
+        await stays.check_closing(uow.session, order)
         if vehicle is not None:
             vehicle.read_odometer(max(order.odometer_out_km, vehicle.odometer_km), closed)
         await uow.flush()

@@ -588,7 +588,9 @@ class RecallReport(_message.Message):
     SHA256_FIELD_NUMBER: _builtins.int
     FILE_NAME_FIELD_NUMBER: _builtins.int
     csv: _builtins.str
-    """A CSV file, UTF-8: for China with a byte-order mark and Chinese headings, as office programs there expect."""
+    """A CSV file, UTF-8: for the United States the figures of 49 CFR 573.7 (b) in their order, and behind them the maker's own;
+    for China with a byte-order mark and Chinese headings, as office programs there expect.
+    """
     sha256: _builtins.str
     """SHA-256 of the file in hexadecimal, for who wants to show later that it was not changed."""
     file_name: _builtins.str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from operator import attrgetter
 from typing import Any
 
 from marque.vehicle.v1 import repair_order_types_pb2
@@ -13,7 +14,10 @@ from marque_vehicle.usecases.imports.reading import Reading, codes
 
 UNSPECIFIED = "UNSPECIFIED"  # the operation or part of a sum that names none
 _QUANTITY = re.compile(r"[0-9]{1,6}([.][0-9]{1,3})?")
-_TEXTS = ("complaint", "complaint_code", "cause", "correction", "component_code")
+_TEXTS = [
+    (name, attrgetter(name))
+    for name in ("complaint", "complaint_code", "cause", "correction", "component_code", "technician_employee_number")
+]
 
 
 def read_lines(reading: Reading, rows: Iterable[Any], currency: str) -> list[Line]:
@@ -27,9 +31,9 @@ def _line(reading: Reading, row: Any, currency: str, index: int) -> Line:
     line["pay_type"] = reading.word(
         f"{path}.pay_type", row.pay_type, repair_order_types_pb2.PayType, repair_order_types_pb2.PAY_TYPE_CUSTOMER
     )
-    line |= {name: value for name in _TEXTS if (value := getattr(row, name).strip())}
-    if row.technician_employee_number.strip():
-        line["technician_employee_number"] = row.technician_employee_number.strip()
+    for name, read in _TEXTS:
+        if value := read(row).strip():
+            line[name] = value
     faults = codes(row.fault_codes)
     if faults:
         line["fault_codes"] = faults
@@ -39,20 +43,27 @@ def _line(reading: Reading, row: Any, currency: str, index: int) -> Line:
             )
     labours = _labours(reading, row, currency, path)
     parts = _parts(reading, row, currency, path)
-    return {**line, **({"labours": labours} if labours else {}), **({"parts": parts} if parts else {})}
+    if labours:
+        line["labours"] = labours
+    if parts:
+        line["parts"] = parts
+    return line
 
 
 def _labours(reading: Reading, row: Any, currency: str, path: str) -> list[dict[str, Any]]:
     """The sum and the time of all operations stand at the first one."""
     amount = reading.amount(f"{path}.labour_amount", row.labour_amount, currency)
-    found: list[dict[str, Any]] = [{"operation_code": code} for code in codes(row.operation_codes)]
-    if any(len(one["operation_code"]) > 32 for one in found):
+    operations = codes(row.operation_codes)
+    found: list[dict[str, Any]] = [{"operation_code": code} for code in operations]
+    if operations and max(map(len, operations)) > 32:
         reading.refuse(f"{path}.operation_codes", "CODE_TOO_LONG", "An operation has at most 32 characters.")
     if not found and (amount is not None or row.labour_minutes):
         found = [{"operation_code": UNSPECIFIED}]
     if found:
-        found[0] |= {"minutes": row.labour_minutes} if row.labour_minutes else {}
-        found[0] |= {"amount": amount} if amount is not None else {}
+        if row.labour_minutes:
+            found[0]["minutes"] = row.labour_minutes
+        if amount is not None:
+            found[0]["amount"] = amount
     return found
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, TypeVar
 
 from servicekit.bulk.rows import REJECTED, RowOutcome
@@ -18,6 +18,7 @@ from marque_vehicle.rules import days, vins
 
 _Row = TypeVar("_Row")
 _DECIMAL = re.compile(r"[0-9]{1,15}(\.[0-9]{1,4})?")
+_LONGEST_AMOUNT = 20  # characters that `_DECIMAL` can match
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
@@ -93,16 +94,15 @@ class Reading:
             self.refuse("currency_code", "CURRENCY_MISSING", "Name the currency of the amounts.")
             return None
         try:
-            scaled = Decimal(text).scaleb(money.digits(currency)) if _DECIMAL.fullmatch(text) else None
+            minor = _minor(text, currency) if len(text) <= _LONGEST_AMOUNT else None
         except (InvalidOperation, money.MoneyError):
             self.refuse("currency_code", "CURRENCY_UNKNOWN", "The currency is not an ISO 4217 code in use.")
             return None
-        if scaled is None or scaled != scaled.to_integral_value():
+        if minor is None:
             self.refuse(
                 field, "AMOUNT_INVALID", "Give a decimal number with a point, without grouping, not below zero."
             )
-            return None
-        return int(scaled)
+        return minor
 
     def word(self, field: str, text: str, kind: Any, default: int = 0) -> int:
         """Reads a word of an enum of the contract, in any case, with or without its prefix."""
@@ -134,11 +134,26 @@ def _words(kind: Any) -> dict[str, int]:
     return found
 
 
+@lru_cache(maxsize=4096)
+def _minor(text: str, currency: str) -> int | None:
+    """Minor units of an amount, None where it is no amount of the currency. Lists of prices and rates make the same amounts come again and
+    again; a text is a few characters, so what is kept is small. Raises InvalidOperation, MoneyError.
+    """
+    if not _DECIMAL.fullmatch(text):
+        return None
+    scaled = Decimal(text).scaleb(money.digits(currency))
+    return int(scaled) if scaled == scaled.to_integral_value() else None
+
+
 def codes(text: str) -> list[str]:
     """Reads a list of codes parted by semicolons; each comes once."""
     if not text:
         return []
-    return list(dict.fromkeys(part.strip() for part in text.replace("；", ";").split(";") if part.strip()))
+    if ";" not in text and "；" not in text:  # one code, as most lines have
+        one = text.strip()
+        return [one] if one else []
+    parts = [part.strip() for part in text.replace("；", ";").split(";")]
+    return list(dict.fromkeys(part for part in parts if part))
 
 
 def waves(rows: Iterable[_Row], key: Callable[[_Row], Hashable]) -> list[list[_Row]]:

@@ -22,7 +22,7 @@ from marque_vehicle.repository import bulk, visits
 from marque_vehicle.repository import scope as scopes
 from marque_vehicle.rules import days, stages
 from marque_vehicle.rules import lines as line_rules
-from marque_vehicle.usecases import lemon, maintenance, recalls
+from marque_vehicle.usecases import lemon, maintenance, recalls, stays
 from marque_vehicle.usecases.imports.lines import read_lines
 from marque_vehicle.usecases.imports.reading import Reading, ordered, waves
 from marque_vehicle.usecases.imports.shared import Dealers, dealers_of, take_customers, take_dealer
@@ -57,7 +57,7 @@ class RepairOrderImporter:
         outcomes = {place: reading.rejected for place, reading in enumerate(readings) if reading.violations}
         good = [(place, reading) for place, reading in enumerate(readings) if not reading.violations]
         for wave in waves(good, lambda one: one[1].key):
-            await _apply(uow, wave, outcomes)
+            await _apply(uow, scope, wave, outcomes)
         return ordered(readings, outcomes)
 
 
@@ -108,7 +108,9 @@ def _check(found: Reading, row: Any, now: datetime) -> None:
         values["odometer_out_km"] = row.odometer_in_km
 
 
-async def _apply(uow: UnitOfWork, wave: list[tuple[int, Reading]], outcomes: dict[int, RowOutcome]) -> None:
+async def _apply(
+    uow: UnitOfWork, scope: scopes.Scope, wave: list[tuple[int, Reading]], outcomes: dict[int, RowOutcome]
+) -> None:
     cars = await visits.lock_cars(uow.session, [reading.values["vin"] for _, reading in wave])
     known = await visits.known(uow.session, [_key(reading) for _, reading in wave])
     fresh: list[tuple[int, Reading]] = []
@@ -128,8 +130,9 @@ async def _apply(uow: UnitOfWork, wave: list[tuple[int, Reading]], outcomes: dic
         uow.audit("import", "repair_order", str(order.repair_order_id))
     await recalls.remedied_by(uow, [order for order, closed in changed if closed])
     await lemon.look_later(uow, [order for order, _ in changed])
-    await _insert(uow, [reading for _, reading in fresh])
-    outcomes |= {place: reading.outcome(CREATED) for place, reading in fresh}
+    await _insert(uow, await stays.judge(uow.session, scope, [reading for _, reading in fresh], uow.now))
+    for place, reading in fresh:
+        outcomes[place] = reading.rejected if reading.violations else reading.outcome(CREATED)
     await _read_odometers(uow, [reading for _, reading in wave if not reading.violations], cars)
     await maintenance.look_later(uow, {reading.values["vin"] for _, reading in wave if not reading.violations})
 
