@@ -97,4 +97,11 @@ class SendUnderWay(Aborted):
     message = "A message to this person is being handed over: ask again in a moment."
 
 
+class MessageLinkUnknown(NotFound):
+    """A link that was not made here, or of a message that was never handed over."""
+
+    reason = "MESSAGE_LINK_UNKNOWN"
+    message = "The link is not complete, or does not exist."
+
+
 CONSTRAINTS: Constraints = {}

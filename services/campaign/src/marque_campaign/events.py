@@ -50,6 +50,11 @@ def message_suppressed(row: Any, state: int, reason: str) -> told.MessageSuppres
     return told.MessageSuppressed(**_line(row), state=state, reason=reason)  # type: ignore[arg-type]
 
 
+def message_bounced(row: Any, reason: str) -> told.MessageBounced:
+    """Tells that an address can get nothing any more, by the line whose message it was."""
+    return told.MessageBounced(**_line(row), reason=reason)
+
+
 def _line(row: Any) -> dict[str, Any]:
     return {
         "send_id": str(row.send_id),

@@ -15,9 +15,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from marque_campaign import events
 from marque_campaign.errors import SendUnderWay
+from marque_campaign.repository import bounces
 from marque_campaign.repository import personal as repository
 
-MEMBERSHIP, SEND = "campaign.audience_list_member", "campaign.send"
+MEMBERSHIP, SEND, BOUNCED = "campaign.audience_list_member", "campaign.send", "campaign.bounced_address"
 
 
 class CampaignPersonalData:
@@ -45,6 +46,8 @@ class CampaignPersonalData:
         elif count := await repository.take_off_lists(uow.session, customer_ids):
             done.erased[MEMBERSHIP] = count
         held = bool(held_kinds & {SEND, "*"})
+        if not held and (count := await bounces.forget(uow.session, customer_ids)):
+            done.erased[BOUNCED] = count
         if not held and (gone := await repository.unname_sends(uow.session, customer_ids)):
             done.erased[SEND] = len(gone)
         if count := await repository.count_sends(uow.session, customer_ids):

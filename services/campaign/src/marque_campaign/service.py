@@ -6,6 +6,7 @@ from pathlib import Path
 
 from servicekit.db.uow import Work
 from servicekit.handover import HandOverApi
+from servicekit.mail.letters import domain_of
 from servicekit.operations import OperationsApi
 from servicekit.personal_api import PersonalDataApi
 from servicekit.rpc.client import Peer
@@ -13,16 +14,26 @@ from servicekit.service import Kit, Service
 from servicekit.sweeps import Sweep
 
 from marque_campaign import due
-from marque_campaign.api import AudienceListApi, CampaignApi, CampaignSendApi, MessageTemplateApi
+from marque_campaign.api import (
+    AudienceListApi,
+    CampaignApi,
+    CampaignReportApi,
+    CampaignSendApi,
+    MessagePageApi,
+    MessageTemplateApi,
+)
 from marque_campaign.clients import Customers, Provider, http_provider
+from marque_campaign.clients.mail import MailProvider
 from marque_campaign.errors import CONSTRAINTS
 from marque_campaign.handover import CampaignHandOver
 from marque_campaign.personal import CampaignPersonalData
 from marque_campaign.rules import figures
+from marque_campaign.rules.dressing import Dresser
 from marque_campaign.settings import Settings
 from marque_campaign.subscribers import subscriptions
 from marque_campaign.usecases.sending import Sender
 from marque_campaign.usecases.snapshots import READERS
+from marque_campaign.usecases.wording import Wording
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -35,14 +46,20 @@ def build(kit: Kit) -> Service:
     sweeps: dict[str, Sweep] = {}
     if isinstance(kit.settings, Settings) and "customer" in kit.settings.peers:
         told = kit.settings
-        sender = Sender(work, customers, carriers, batch=told.send_batch, at_once=told.hand_over_at_once)
+        dresser = None
+        if isinstance(carriers.get("EMAIL"), MailProvider):
+            dresser = Dresser(told.public_url, domain_of(told.mail_sender), kit.sealer.digest)
+        wording = Wording(customers, dresser, kit.sealer.digest, kit.sealer.digests)
+        sender = Sender(work, customers, wording, carriers, batch=told.send_batch, at_once=told.hand_over_at_once)
         sweeps["campaign-sends"] = sender.sweep
     return Service(
         name="campaign",
         migrations=MIGRATIONS,
         servicers=[
             CampaignApi(work),
-            CampaignSendApi(work),
+            CampaignSendApi(work, kit.sealer.digests),
+            CampaignReportApi(work),
+            MessagePageApi(work, kit.sealer.digests, customers),
             MessageTemplateApi(work),
             AudienceListApi(work),
             PersonalDataApi("campaign", work, CampaignPersonalData()),
@@ -66,7 +83,7 @@ def _peer(kit: Kit, name: str) -> Peer | None:
 def _providers(kit: Kit) -> dict[str, Provider]:
     if not isinstance(kit.settings, Settings):  # a schema is migrated with the settings that every service has
         return {}
-    return {
-        channel: http_provider(one.url, one.secret_file, repeatable=one.repeatable)
-        for channel, one in kit.settings.providers.items()
-    }
+    found: dict[str, Provider] = {"EMAIL": MailProvider(kit.settings)} if kit.settings.smtp_host else {}
+    for channel, one in kit.settings.providers.items():
+        found[channel] = http_provider(one.url, one.secret_file, repeatable=one.repeatable)
+    return found

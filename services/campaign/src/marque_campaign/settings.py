@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
-from servicekit.settings import ServiceSettings
+from servicekit.mail.settings import MailSettings
 
 
 class ProviderSettings(BaseModel):
@@ -22,8 +22,13 @@ class ProviderSettings(BaseModel):
     repeatable: bool = False
 
 
-class Settings(ServiceSettings):
-    """What the sending needs to know. `providers` by channel: EMAIL, SMS, MESSAGING, PUSH; a channel without one is not sent."""
+class Settings(MailSettings):
+    """What the sending needs to know. `providers` by channel: EMAIL, SMS, MESSAGING, PUSH; a channel without one is not sent.
+
+    With a mail server, e-mail goes there; a provider of the channel EMAIL would come before it.
+    """
+
+    mail_sender: str = "news@marque.invalid"
 
     providers: dict[str, ProviderSettings] = Field(default_factory=dict)
     send_batch: int = Field(64, ge=1, le=500)

@@ -30,7 +30,13 @@ from servicekit.testing.platform import Platform, until
 from servicekit.testing.provider import RecordingProvider
 
 _numbers = itertools.count(100_000)
-SERVICES = ("CampaignService", "MessageTemplateService", "AudienceListService", "CampaignSendService")
+SERVICES = (
+    "CampaignReportService",
+    "CampaignService",
+    "MessageTemplateService",
+    "AudienceListService",
+    "CampaignSendService",
+)
 
 
 class Office:
@@ -159,6 +165,12 @@ class Post(Office):
         """Some such people."""
         return list(await asyncio.gather(*(self.person() for _ in range(count))))
 
+    async def customer(self, rpc: str, request: dict[str, Any]) -> Any:
+        """Calls an RPC of the customer service with a request as JSON in the contract's names."""
+        service, name = rpc.split("/")
+        message = json_format.ParseDict(request, contract.methods(f"marque.{service}")[name].input())
+        return await self.platform.client("customer", "oem.agent").call(rpc, message, timeout=60)
+
     async def say(self, verb: str, customer_id: str) -> None:
         """Grants or withdraws."""
         entry = consent_pb2.ConsentEntry(
@@ -220,7 +232,7 @@ def provider_settings() -> Callable[[Platform, RecordingProvider], dict[str, Any
     return settings_of
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_post() -> Callable[[Platform, RecordingProvider], Post]:
     """Makes the requests of a campaign service that the test itself starts, and kills."""
     return Post

@@ -19,12 +19,12 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
-from marque_gateway import adf, attachments, described, downloads, mail, scim, survey
+from marque_gateway import adf, attachments, described, downloads, mail, messages, scim, survey
 from marque_gateway.admission import Admission
 from marque_gateway.answers import language, problem_for, problem_response
 from marque_gateway.binding import bindings_of
 from marque_gateway.contracts import Contracts
-from marque_gateway.deliveries import DeliveryReports
+from marque_gateway.deliveries import Bounces, DeliveryReports
 from marque_gateway.edge import Edge, Gate
 from marque_gateway.live import Live
 from marque_gateway.openapi import build_document
@@ -72,6 +72,8 @@ def make_app(
     app.add_route(ROUTE, telephony.answer, methods=["POST"])
     deliveries = DeliveryReports(upstreams, identity, read_secrets(settings.carrier_secrets))
     app.add_route(deliveries.route, deliveries.answer, methods=["POST"])
+    returned = Bounces(upstreams, identity, read_secrets(settings.carrier_secrets))
+    app.add_route(returned.route, returned.answer, methods=["POST"])
     app.add_route(adf.PATH, adf.AdfDoor(upstreams).answer, methods=["POST"])
     app.add_route(mail.PATH, mail.MailDoor(upstreams).answer, methods=["POST"])
     app.add_route(downloads.PATH, downloads.Downloads(upstreams).answer, methods=["GET"])
@@ -81,6 +83,11 @@ def make_app(
     app.add_route(survey.PATH, survey.SurveyDoor(upstreams, look).answer, methods=["GET", "POST"])
     app.add_route(survey.STOP, survey.StopDoor(upstreams, look).answer, methods=["GET", "POST"])
     app.add_route(survey.PREVIEW, survey.PreviewDoor(upstreams, look).answer, methods=["GET"])
+    letters = messages.MessageDoor(upstreams)
+    app.add_route(messages.PAGE, letters.page, methods=["GET", "POST"])
+    app.add_route(messages.STOP, letters.stop, methods=["GET", "POST"])
+    app.add_route(messages.LINK, letters.link, methods=["GET"])
+    app.add_route(messages.PICTURE, letters.picture, methods=["GET"])
     files = attachments.Attachments(upstreams)
     app.add_route(attachments.UPLOAD, files.upload, methods=["POST"])
     app.add_route(attachments.CONTENT, files.download, methods=["GET"])

@@ -139,6 +139,7 @@ def paths() -> dict[str, dict[str, Any]]:
         },
         "/v1/telephony/{provider}/events": {"post": _telephony()},
         "/v1/providers/{provider}/deliveryReports": {"post": _deliveries()},
+        "/v1/providers/{provider}/bounces": {"post": _bounces()},
         adf.PATH: {"post": _adf()},
         mail.PATH: {"post": _mail()},
         downloads.PATH: {"get": _download()},
@@ -232,6 +233,21 @@ def _deliveries() -> dict[str, Any]:
     }
     answer = _json("What the reports changed.", "DeliveryReportsTaken")
     return _signed(about, "The carrier, as it is configured.", "DeliveryReports", answer)
+
+
+def _bounces() -> dict[str, Any]:
+    about = {
+        "operationId": "recordBounceMail",
+        "tags": ["CampaignSendService"],
+        "summary": "Takes a mail that came back, as a mail server hands it on.",
+        "description": "The body is the mail, a delivery status notification (RFC 3464). Signed as delivery reports are. What it tells "
+        "is believed where it returns a mail by the id that the platform gave it; any other mail is counted and passed over.",
+    }
+    made = _signed(
+        about, "The mail server, as it is configured.", "", _json("What the mail changed.", "DeliveryReportsTaken")
+    )
+    content = {"message/rfc822": {"schema": {"type": "string", "format": "binary"}}}
+    return {**made, "requestBody": {"required": True, "content": content}}
 
 
 def _signed(about: dict[str, Any], provider: str, body: str, answer: dict[str, Any]) -> dict[str, Any]:

@@ -72,6 +72,10 @@ class SignedDoor:
         self._decode = decoder_for(self.request.DESCRIPTOR)
         self._encode = json_encoder_for(self.response.DESCRIPTOR)
 
+    def _read(self, body: bytes) -> Any:
+        """Reads what is told: JSON in the contract's names. Raises InvalidArgument."""
+        return self._decode(_document(body))
+
     def _told_by(self, provider: str, message: Any) -> None:
         """Notes in a message which system told it, where the message has a place for that."""
 
@@ -89,7 +93,7 @@ class SignedDoor:
             raise HTTPException(404)
         provider, body = request.path_params["provider"], await request.body()
         self._verify(provider, request, body)
-        event = self._decode(_document(body))
+        event = self._read(body)
         self._told_by(provider, event)
         metadata = [
             ("authorization", f"Bearer {await self._identity.token()}"),

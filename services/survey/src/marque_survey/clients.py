@@ -5,18 +5,15 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Callable, Sequence
-from email.message import EmailMessage
-from email.policy import SMTP
-from email.utils import formatdate
-from typing import Any
 
-import aiosmtplib
-import dkim
 import grpc
 import grpc.aio
 from marque.customer.v1 import consent_pb2, consent_service_pb2, contact_permit_pb2, customer_service_pb2
 from marque.type.v1 import channel_pb2
 from servicekit.errors import Unavailable
+from servicekit.mail.letters import Letter, Unmailable, compose, domain_of
+from servicekit.mail.settings import MailSettings
+from servicekit.mail.smtp import MailRefused
 from servicekit.permits import ContactPermits, Held, Refused, Spent, Taken
 from servicekit.rpc.client import Peer
 
@@ -27,15 +24,6 @@ _WITHDRAW = "/marque.customer.v1.ConsentService/WithdrawConsent"
 _BATCH = "/marque.customer.v1.CustomerService/BatchGetCustomers"
 _STOPPING = 20.0
 """Seconds: a withdrawal is answered once every permit of the person has ended."""
-_WIRE = SMTP.clone(
-    cte_type="7bit"
-)  # a relay that cannot carry eight bits would write the mail anew, and break its signature
-_SIGNED = [
-    name.encode()
-    for name in (
-        "From", "To", "Subject", "Date", "Message-ID", "MIME-Version", "Content-Type", "List-Unsubscribe", "List-Unsubscribe-Post"
-    )
-]  # fmt: skip
 _OEM = consent_pb2.ConsentController(kind=consent_pb2.CONSENT_CONTROLLER_KIND_OEM)
 
 
@@ -122,84 +110,34 @@ class Permits:
         await self._permits.give_back([held])
 
 
-class MailNotSent(Exception):
-    """The server did not take the mail and may later: it was not reached, or said so."""
-
-
-class MailRefused(Exception):
-    """The server will never take this mail."""
-
-
-class MailOutcomeUnknown(Exception):
-    """The connection broke after the mail was given over and before the server's word."""
-
-
 class Mail:
-    """A mail server, spoken to by SMTP. `link` makes the path of an invitation's page by its id and the number of the sending."""
+    """Mails with links. `link` makes the path of an invitation's page by its id and the number of the sending."""
 
-    def __init__(self, settings: Any, link: Callable[[uuid.UUID, int], str]) -> None:
-        self._settings = settings
+    def __init__(self, settings: MailSettings, link: Callable[[uuid.UUID, int], str]) -> None:
+        self._sender = settings.mail_sender
+        self._public_url = settings.public_url.rstrip("/")
         self._link = link
-        self._key = settings.dkim_key_file.read_bytes() if settings.dkim_key_file else b""
+        self._postman = settings.postman()
+        self._signer = settings.signer()
+
+    async def close(self) -> None:
+        """Closes the connections to the server."""
+        await self._postman.close()
 
     async def send(
         self, address: str, document: Document, language: str, invitation_id: uuid.UUID, number: int
     ) -> None:
-        """Hands a mail with the link over. Raises MailNotSent, MailRefused, MailOutcomeUnknown."""
-        message = self._letter(address, document, language, invitation_id, number).as_bytes()
-        signature = (
-            await asyncio.to_thread(self._signature, message) if self._key else b""
-        )  # a long sum in plain Python
-        client = aiosmtplib.SMTP(
-            hostname=self._settings.smtp_host,
-            port=self._settings.smtp_port,
-            timeout=self._settings.smtp_timeout,
-            start_tls=self._settings.smtp_start_tls or None,
-            username=self._settings.smtp_username or None,
-            password=self._password(),
-        )
-        begun = False
+        """Hands a mail with the link over. Raises MailNotTaken, MailRefused, MailOutcomeUnknown."""
         try:
-            await client.connect()
-            await client.mail(self._settings.mail_sender)
-            await client.rcpt(address)
-            begun = True
-            await client.data(signature + message)
-        except aiosmtplib.SMTPResponseException as error:
-            raise (MailRefused if 500 <= error.code < 600 else MailNotSent)() from None
-        except (aiosmtplib.SMTPException, OSError, UnicodeError) as error:
-            if isinstance(error, UnicodeError):  # an address that no mail server can take
-                raise MailRefused() from None
-            raise (MailOutcomeUnknown if begun else MailNotSent)() from None
-        finally:
-            client.close()
+            mail = compose(self._letter(address, document, language, invitation_id, number))
+        except Unmailable:
+            raise MailRefused("UNMAILABLE") from None
+        if self._signer is not None:
+            mail = await asyncio.to_thread(self._signer.sign, mail)
+        await self._postman.send(self._sender, address, mail)
 
-    def _letter(
-        self, address: str, document: Document, language: str, invitation_id: uuid.UUID, number: int
-    ) -> EmailMessage:
-        url = self._settings.public_url.rstrip("/") + self._link(invitation_id, number)
+    def _letter(self, address: str, document: Document, language: str, invitation_id: uuid.UUID, number: int) -> Letter:
+        url = self._public_url + self._link(invitation_id, number)
         subject, text, html = letters.write(document, document.language_for([language]), url)
-        message = EmailMessage(policy=_WIRE)
-        sender = self._settings.mail_sender
-        message["From"], message["To"], message["Subject"] = sender, address, subject
-        message["Date"] = formatdate(usegmt=True)
-        message["Message-ID"] = f"<survey.{invitation_id}.{number}@{sender.rpartition('@')[2]}>"
-        message["Auto-Submitted"] = "auto-generated"
-        message["List-Unsubscribe"] = f"<{url}/stop>"
-        message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
-        message.set_content(text)
-        message.add_alternative(html, subtype="html")
-        return message
-
-    def _signature(self, message: bytes) -> bytes:
-        """The DKIM header of a message (RFC 6376). It covers where to unsubscribe, as RFC 8058 asks."""
-        domain = self._settings.mail_sender.rpartition("@")[2]
-        made: bytes = dkim.sign(
-            message, self._settings.dkim_selector.encode(), domain.encode(), self._key, include_headers=_SIGNED,
-            canonicalize=(b"relaxed", b"relaxed"),
-        )  # fmt: skip
-        return made
-
-    def _password(self) -> str | None:
-        found: str = self._settings.smtp_password.get_secret_value()
-        return found or None
+        message_id = f"survey.{invitation_id}.{number}@{domain_of(self._sender)}"
+        return Letter(self._sender, address, subject, text, message_id, html, unsubscribe=f"{url}/stop")

@@ -30,6 +30,7 @@ from marque_survey.errors import CONSTRAINTS
 from marque_survey.handover import SurveyHandOver
 from marque_survey.personal import SurveyPersonalData
 from marque_survey.rules import links
+from marque_survey.settings import Settings
 from marque_survey.subscribers import subscriptions
 from marque_survey.usecases import lapsing, queueing, sending
 
@@ -49,9 +50,10 @@ def build(kit: Kit) -> Service:
     closing: list[Any] = [customers]
     if (peer := _peer(kit, "customer")) is not None:
         closing.append(peer)
-    if getattr(kit.settings, "smtp_host", "") and peer is not None:
+    if isinstance(kit.settings, Settings) and kit.settings.smtp_host and peer is not None:
         mail = Mail(kit.settings, link)
-        lease = timedelta(seconds=kit.settings.mail_lease_seconds)  # type: ignore[attr-defined]
+        closing.append(mail)
+        lease = timedelta(seconds=kit.settings.mail_lease_seconds)
         sweeps["survey-mail"] = partial(sending.sweep, work=work, permits=Permits(peer), mail=mail, lease=lease)
     return Service(
         name="survey",

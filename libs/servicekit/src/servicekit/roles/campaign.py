@@ -17,15 +17,19 @@ campaign.templates: create update
 campaign.audience_lists: create change
 """
 )
+# What campaigns cost and brought.
+REPORTS = """
+campaign.reports: read
+"""
 CAMPAIGNS_ALL = (
     CAMPAIGN_WORK + "\ncampaign.campaigns: send_back approve schedule pause resume cancel\ncampaign.sends: settle\n"
 )
 
-_ALL = (CAMPAIGNS_ALL,)
+_ALL = (CAMPAIGNS_ALL, REPORTS)
 HELD: dict[str, tuple[str, ...]] = {
-    "dealer.care": (CAMPAIGN_WORK,),
+    "dealer.care": (CAMPAIGN_WORK, REPORTS),
     "dealer.manager": _ALL,
-    "oem.region": (CAMPAIGN_LOOK,),
+    "oem.region": (CAMPAIGN_LOOK, REPORTS),
     "oem.marketing": _ALL,
     "oem.manager": _ALL,
     "oem.admin": _ALL,

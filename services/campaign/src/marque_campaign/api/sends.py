@@ -16,6 +16,7 @@ from marque_campaign.mapping import sends as mapping
 from marque_campaign.repository import ledger as repository
 from marque_campaign.repository import lists
 from marque_campaign.repository import scope as scopes
+from marque_campaign.rules import links
 from marque_campaign.usecases import ledger as usecases
 
 
@@ -24,8 +25,9 @@ class CampaignSendApi:
 
     service = "marque.campaign.v1.CampaignSendService"
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, work: Work, digests: links.Digests) -> None:
         self._work = work
+        self._digests = digests
 
     async def ListCampaignSends(self, request: Any, call: Call) -> Any:
         page = page_of(request)
@@ -50,9 +52,15 @@ class CampaignSendApi:
         return await usecases.settle(uow=uow, scope=scope, send_id=uuid.UUID(request.send_id), state=request.state)
 
     async def RecordDeliveryReports(self, request: Any, call: Call) -> Any:
-        reports = [(uuid.UUID(one.send_id), int(one.state), one.reason) for one in request.reports]
+        reports = [(uuid.UUID(one.send_id), int(one.state), one.reason, one.address_gone) for one in request.reports]
         changed, unknown = await usecases.record(uow=self._work(call), reports=reports)
         return messages.RecordDeliveryReportsResponse(changed_count=changed, unknown_count=unknown)
+
+    async def RecordBounceMail(self, request: Any, call: Call) -> Any:
+        found = mapping.report_of(request.message, self._digests)
+        reports = [] if found is None else [found]
+        changed, unknown = await usecases.record(uow=self._work(call), reports=reports)
+        return messages.RecordDeliveryReportsResponse(changed_count=changed, unknown_count=unknown if reports else 1)
 
     async def _seen(self, request: Any, call: Call) -> Any:
         return await seen(self._work, call, lists.CAMPAIGNS, request.campaign_id, CampaignNotFound)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import orjson
@@ -11,15 +12,17 @@ from servicekit import fields
 from servicekit.db.base import etag_of
 from servicekit.errors import FieldViolation, InvalidArgument
 
-_PLAIN = ("kind", "channel", "purpose", "legal_notice", "rate_per_minute")
+from marque_campaign.mapping import experiments
+
+_PLAIN = ("kind", "channel", "purpose", "legal_notice", "rate_per_minute", "track_opens")
 _IDS = ("template_id", "audience_list_id")
 _MOMENTS = ("start_time", "launch_time", "finish_time", "create_time", "update_time")
-WRITABLE = ("name", *_PLAIN, *_IDS, "values")
+WRITABLE = ("name", *_PLAIN, *_IDS, "values", *experiments.WRITABLE)
 
 
 def new_campaign(message: campaign_pb2.Campaign) -> dict[str, Any]:
     """Returns the columns of a new campaign, without its dealer. Raises InvalidArgument."""
-    return dict(_column(message, path) for path in WRITABLE)
+    return _columns(message, WRITABLE)
 
 
 def changes(message: campaign_pb2.Campaign, mask: field_mask_pb2.FieldMask) -> dict[str, Any]:
@@ -28,7 +31,15 @@ def changes(message: campaign_pb2.Campaign, mask: field_mask_pb2.FieldMask) -> d
     for path, empty in (("name", ""), ("kind", 0)):
         if path in paths and getattr(message, path) == empty:
             raise InvalidArgument.of(f"campaign.{path}", "FIELD_REQUIRED", "It cannot be taken away.")
-    return dict(_column(message, path) for path in paths)
+    return _columns(message, paths)
+
+
+def _columns(message: campaign_pb2.Campaign, paths: Iterable[str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    experiments.currency_of(message, [path for path in experiments.PRICES if path in set(paths)])
+    for path in paths:
+        found |= experiments.column(message, path) if path in experiments.WRITABLE else dict([_column(message, path)])
+    return found
 
 
 def _column(message: campaign_pb2.Campaign, path: str) -> tuple[str, Any]:
@@ -63,6 +74,7 @@ def campaign_message(row: fields.Row) -> campaign_pb2.Campaign:
     given = row["given"] if isinstance(row["given"], dict) else orjson.loads(row["given"])
     for name, value in given.items():
         message.values.add(name=name, value=value)
+    experiments.show(message, row)
     for name in _MOMENTS:
         fields.set_moment(message, name, row[name])
     return message

@@ -64,6 +64,8 @@ def checked(values: dict[str, Any]) -> dict[str, Any]:
         field = f"template.contents[{place}]"
         if values["channel"] in kinds.WITH_SUBJECT and not one["subject"].strip():
             found.append(FieldViolation(f"{field}.subject", "SUBJECT_MISSING", "This channel needs a subject."))
+        if not (one["text"].strip() or one["html"].strip()):
+            found.append(FieldViolation(f"{field}.text", "TEXT_MISSING", "Give a text, or HTML of which one is made."))
         if one["html"] and values["channel"] != kinds.EMAIL:
             found.append(FieldViolation(f"{field}.html", "HTML_NOT_ALLOWED", "Only an e-mail has HTML."))
         for part in ("subject", "text", "html"):

@@ -2,7 +2,17 @@
 
 from marque_campaign.models.base import Model
 from marque_campaign.models.campaigns import Campaign
+from marque_campaign.models.responses import BouncedAddress, CampaignResponse
 from marque_campaign.models.sends import CampaignSend
 from marque_campaign.models.templates import AudienceList, AudienceListMember, MessageTemplate
 
-__all__ = ["AudienceList", "AudienceListMember", "Campaign", "CampaignSend", "MessageTemplate", "Model"]
+__all__ = [
+    "AudienceList",
+    "AudienceListMember",
+    "BouncedAddress",
+    "Campaign",
+    "CampaignResponse",
+    "CampaignSend",
+    "MessageTemplate",
+    "Model",
+]

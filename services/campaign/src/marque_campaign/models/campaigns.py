@@ -8,13 +8,14 @@ from typing import Any
 
 from servicekit.db.base import Aggregate
 from servicekit.ids import new_uuid
+from sqlalchemy import BigInteger
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from marque_campaign.errors import CampaignIncomplete, CampaignSamePerson, CampaignStateNotAllowed
 from marque_campaign.models.base import Model
 from marque_campaign.models.templates import frozen_template
-from marque_campaign.rules import kinds, states
+from marque_campaign.rules import budget, experiment, kinds, states
 from marque_campaign.rules.templates import Template
 
 
@@ -49,6 +50,16 @@ class Campaign(Aggregate, Model):
     finish_time: Mapped[datetime | None]
     plan_cursor: Mapped[uuid.UUID | None]
     plan_time: Mapped[datetime | None]
+    track_opens: Mapped[bool] = mapped_column(default=False)
+    variants: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, default=list)
+    holdout_percent: Mapped[int] = mapped_column(default=0)
+    currency: Mapped[str] = mapped_column(default="")
+    budget_minor: Mapped[int] = mapped_column(BigInteger, default=0)
+    thousand_cost_minor: Mapped[int] = mapped_column(BigInteger, default=0)
+    response_value_minor: Mapped[int] = mapped_column(BigInteger, default=0)
+    goal: Mapped[int] = mapped_column(default=0)
+    attribution: Mapped[int] = mapped_column(default=0)
+    response_days: Mapped[int] = mapped_column(default=0)
 
     def standing(self, *, settled: bool = False) -> states.Standing:
         """What decides about verbs."""
@@ -85,8 +96,21 @@ class Campaign(Aggregate, Model):
         return changed
 
     @property
-    def template(self) -> Template:
-        """The words that were submitted. A draft has none: ValueError."""
+    def affordable(self) -> int | None:
+        """How many messages the budget pays; None for as many as there are."""
+        return budget.affordable(self.budget_minor, self.thousand_cost_minor)
+
+    def holds_out(self, customer_id: uuid.UUID) -> bool:
+        """Tells whether somebody gets nothing, so that it can be seen what the campaign brought."""
+        return experiment.is_held_out(self.campaign_id, customer_id, self.holdout_percent)
+
+    def arm_of(self, customer_id: uuid.UUID) -> str:
+        """Returns the code of somebody's variant; empty for the campaign's own words."""
+        arms = [experiment.Arm(one["code"], one["percent"]) for one in self.variants]
+        return experiment.arm_of(self.campaign_id, customer_id, arms)
+
+    def template_of(self, variant: str = "") -> Template:
+        """The words of a variant as they were submitted; empty for the campaign's own. A draft has none: ValueError."""
         if self.frozen is None:
             raise ValueError("nothing was submitted")
-        return frozen_template(self.frozen)
+        return frozen_template(self.frozen["variants"][variant] if variant else self.frozen)

@@ -14,7 +14,8 @@ from marque_campaign.models.base import Model
 class CampaignSend(Model):
     """One message to one person, unique by campaign, person, step and occurrence.
 
-    `lease` is the worker that has it until `lease_time`; `retry_time` is before when it is not begun.
+    `lease` is the worker that has it until `lease_time`; `retry_time` is before when it is not begun; `address_hash` is the keyed hash of
+    the address to which it was handed over.
     """
 
     __tablename__ = "campaign_sends"
@@ -35,5 +36,7 @@ class CampaignSend(Model):
     retry_time: Mapped[datetime | None]
     claim_time: Mapped[datetime | None]
     hand_time: Mapped[datetime | None]
+    variant: Mapped[str] = mapped_column(default="")
+    address_hash: Mapped[str] = mapped_column(default="")
     create_time: Mapped[datetime]
     update_time: Mapped[datetime]

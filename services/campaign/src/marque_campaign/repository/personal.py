@@ -28,7 +28,8 @@ _STOP = sa.text(
     "WHERE customer_id = ANY(:ids) AND state = 1 RETURNING send_id, campaign_id, customer_id, version, channel, state, reason"
 )
 _UNNAME = sa.text(
-    "UPDATE campaign_sends SET customer_id = gen_random_uuid(), language = '', version = version + 1, update_time = now() "
+    "UPDATE campaign_sends SET customer_id = gen_random_uuid(), language = '', address_hash = '', version = version + 1, "
+    "update_time = now() "
     "WHERE customer_id = ANY(:ids) AND state NOT IN (1, 2, 3) RETURNING send_id"
 )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -47,13 +47,15 @@ _FREE = sa.text(
     "LIMIT 1000 FOR UPDATE SKIP LOCKED)"
 )
 _HAND = sa.text(
-    f"UPDATE campaign_sends s SET state = {HANDED}, hand_time = :now, version = s.version + 1, update_time = :now "  # noqa: S608
-    "FROM campaigns c WHERE s.send_id = ANY(:ids) AND s.lease = :lease AND s.lease_time > :now AND s.state IN (2, 3) "
+    f"UPDATE campaign_sends s SET state = {HANDED}, hand_time = :now, address_hash = g.hash, version = s.version + 1, update_time = :now "  # noqa: S608
+    "FROM campaigns c, unnest(CAST(:ids AS uuid[]), CAST(:hashes AS text[])) AS g (send_id, hash) "
+    "WHERE s.send_id = g.send_id AND s.lease = :lease AND s.lease_time > :now AND s.state IN (2, 3) "
     "AND c.campaign_id = s.campaign_id AND c.state = 5 RETURNING s.send_id"
 )
 _SETTLE = sa.text(
     "UPDATE campaign_sends SET state = :state, reason = :reason, retry_time = :retry, lease = NULL, lease_time = :until, "  # noqa: S608
-    "language = CASE WHEN :language = '' THEN language ELSE :language END, version = version + 1, update_time = :now "
+    "language = CASE WHEN :language = '' THEN language ELSE :language END, "
+    "variant = CASE WHEN :variant = '' THEN variant ELSE :variant END, version = version + 1, update_time = :now "
     f"WHERE send_id = :send AND state = ANY(:from) AND (lease = :lease OR :truth) RETURNING {_COLUMNS}"
 )
 _DRAIN = sa.text(
@@ -63,6 +65,16 @@ _DRAIN = sa.text(
     "reason = CASE s.state WHEN 3 THEN 'LOST' ELSE 'CANCELLED' END, lease = NULL, lease_time = NULL, retry_time = NULL, "
     "version = s.version + 1, update_time = :now FROM gone WHERE s.send_id = gone.send_id "
     "RETURNING s.send_id, s.campaign_id, s.customer_id, s.version, s.channel, s.state, s.reason"
+)
+# What a budget pays: what was taken, what may have been, and what is under way.
+_SPENT = sa.text(
+    "SELECT count(*) AS spent, count(*) FILTER (WHERE state IN (2, 3)) AS under_way FROM campaign_sends "
+    "WHERE campaign_id = :campaign AND state IN (2, 3, 4, 5, 6, 8)"
+)
+_EXHAUST = sa.text(
+    "WITH gone AS (SELECT send_id FROM campaign_sends WHERE campaign_id = :campaign AND state = 1 LIMIT :most FOR UPDATE SKIP LOCKED) "
+    "UPDATE campaign_sends s SET state = 9, reason = :reason, retry_time = NULL, version = s.version + 1, update_time = :now FROM gone "
+    "WHERE s.send_id = gone.send_id RETURNING s.send_id, s.campaign_id, s.customer_id, s.version, s.channel, s.state, s.reason"
 )
 _OPEN = sa.text("SELECT EXISTS (SELECT FROM campaign_sends WHERE campaign_id = :campaign AND state IN (1, 2, 3))")
 _DONE = sa.text(
@@ -100,9 +112,15 @@ async def free(session: AsyncSession, now: datetime) -> int:
     return int((await session.execute(_FREE, {"now": now})).rowcount)  # type: ignore[attr-defined]
 
 
-async def hand(session: AsyncSession, lease: uuid.UUID, ids: Sequence[uuid.UUID], now: datetime) -> set[uuid.UUID]:
-    """Notes that lines are about to be handed over; returns those that the worker still has and whose campaign still runs."""
-    return set((await session.execute(_HAND, {"lease": lease, "ids": list(ids), "now": now})).scalars())
+async def hand(
+    session: AsyncSession, lease: uuid.UUID, hashes: Mapping[uuid.UUID, str], now: datetime
+) -> set[uuid.UUID]:
+    """Notes that lines are about to be handed over, to addresses given by their hashes.
+
+    Returns those that the worker still has and whose campaign still runs.
+    """
+    values = {"lease": lease, "ids": list(hashes), "hashes": list(hashes.values()), "now": now}
+    return set((await session.execute(_HAND, values)).scalars())
 
 
 async def settle(
@@ -113,6 +131,7 @@ async def settle(
     *,
     lease: uuid.UUID | None,
     language: str = "",
+    variant: str = "",
 ) -> sa.Row[Any] | None:
     """Writes what became of a line, where that may follow; None where the line is not the worker's any more.
 
@@ -128,6 +147,7 @@ async def settle(
         "lease": lease,
         "truth": lease is None,
         "language": language,
+        "variant": variant,
         "now": now,
     }
     return (await session.execute(_SETTLE, values)).one_or_none()
@@ -136,6 +156,20 @@ async def settle(
 async def drain(session: AsyncSession, campaign_id: uuid.UUID, now: datetime, most: int) -> list[sa.Row[Any]]:
     """Ends lines of a cancelled campaign that nobody works on: what was not begun is suppressed, what was begun is unknown."""
     return list(await session.execute(_DRAIN, {"campaign": campaign_id, "now": now, "most": most}))
+
+
+async def spent(session: AsyncSession, campaign_id: uuid.UUID) -> tuple[int, int]:
+    """Returns how many messages of a campaign were paid for or may be, and how many of them are under way."""
+    row = (await session.execute(_SPENT, {"campaign": campaign_id})).one()
+    return int(row.spent), int(row.under_way)
+
+
+async def exhaust(
+    session: AsyncSession, campaign_id: uuid.UUID, reason: str, now: datetime, most: int
+) -> list[sa.Row[Any]]:
+    """Ends lines of a campaign that nobody has begun."""
+    values = {"campaign": campaign_id, "reason": reason, "now": now, "most": most}
+    return list(await session.execute(_EXHAUST, values))
 
 
 async def is_open(session: AsyncSession, campaign_id: uuid.UUID) -> bool:

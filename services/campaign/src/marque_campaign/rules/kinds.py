@@ -11,3 +11,11 @@ SMS, EMAIL, MESSAGING, PUSH = 2, 3, 5, 6
 WITH_SUBJECT = frozenset({EMAIL, PUSH})
 
 FROM_CAMPAIGN, FULL_NAME, GIVEN_NAME, FAMILY_NAME = range(4)
+
+# Purposes of a consent.
+SERVICE, MARKETING, CROSS_SELLING, _SHARING, RESEARCH, PROFILING = range(1, 7)
+
+# What people do after a message: with the message itself, and what the other services tell.
+OPEN, CLICK, REPLY, REGISTRATION, VISIT, TEST_DRIVE, PURCHASE = range(1, 8)
+# Those that others tell, which somebody in a holdout can do too.
+TOLD = (REPLY, REGISTRATION, VISIT, TEST_DRIVE, PURCHASE)

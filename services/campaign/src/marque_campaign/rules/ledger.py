@@ -25,8 +25,8 @@ PATIENCE = timedelta(days=3)
 MOST_ATTEMPTS = 50
 # A provider that takes a message once by its key is asked so often; then nobody knows.
 MOST_ASKED = 8
-SAME_PERSON, CANCELLED, ERASED, LOST, NO_ANSWER, LATE, NO_PROVIDER = (
-    "SAME_PERSON", "CANCELLED", "ERASED", "LOST", "NO_ANSWER", "LATE", "NO_PROVIDER",
+SAME_PERSON, CANCELLED, ERASED, LOST, NO_ANSWER, LATE, NO_PROVIDER, ADDRESS_GONE = (
+    "SAME_PERSON", "CANCELLED", "ERASED", "LOST", "NO_ANSWER", "LATE", "NO_PROVIDER", "ADDRESS_GONE",
 )  # fmt: skip
 
 # state → what may follow. A report may come late, twice and in any order: of what was taken the last word counts.
@@ -55,11 +55,15 @@ def may_come_from(after: int) -> list[int]:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What becomes of a line: the state, why, and before when it is not begun again (None for at once, or for a final state)."""
+    """What becomes of a line: the state, why, and before when it is not begun again (None for at once, or for a final state).
+
+    `address_gone`: the address can get nothing any more.
+    """
 
     state: int
     reason: str = ""
     retry_time: datetime | None = None
+    address_gone: bool = False
 
 
 def of_refusal(

@@ -13,6 +13,7 @@ from typing import Any
 import jinja2
 from jinja2 import nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+from servicekit.mail.plain import text_of as plain_of
 
 from marque_campaign.rules.kinds import EMAIL, SMS, WITH_SUBJECT
 
@@ -134,6 +135,8 @@ class Template:
         plain = {name: _tidy(value) for name, value in values.items()}
         subject = " ".join(_fill(_PLAIN, content.subject, plain).split())
         text, html = _fill(_PLAIN, content.text, plain), _fill(_ESCAPED, content.html, plain)
+        if not text.strip() and html:
+            text = plain_of(html)
         most = LONGEST.get(self.channel, _OTHERS)
         for part, value, limit in (("subject", subject, _SUBJECT), ("text", text, most), ("html", html, most)):
             if len(value) > limit:

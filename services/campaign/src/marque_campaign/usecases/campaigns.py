@@ -58,6 +58,12 @@ async def submit(*, uow: UnitOfWork, scope: Scope, campaign_id: uuid.UUID, etag:
         if missing := template.template.lacks(campaign.given):
             raise TemplateValueMissing(name=missing[0])
         campaign.frozen, campaign.template_version = template.document, template.version
+        campaign.frozen["variants"] = {}
+        for one in campaign.variants:
+            other = await _template(uow, scope, campaign, uuid.UUID(one["template_id"]))
+            if missing := other.template.lacks(campaign.given):
+                raise TemplateValueMissing(name=missing[0])
+            campaign.frozen["variants"][one["code"]] = other.document
         campaign.submitter = uow.principal.subject
         uow.audit("submit", "campaign", str(campaign_id), ("state",))
         return await uow.answer(campaign)
@@ -131,12 +137,28 @@ async def _move(uow: UnitOfWork, scope: Scope, campaign_id: uuid.UUID, etag: str
         return await uow.answer(campaign)
 
 
+async def _template(uow: UnitOfWork, scope: Scope, campaign: Campaign, template_id: uuid.UUID) -> Any:
+    """Returns a template that a campaign may use. Raises TemplateNotFound."""
+    template = await rows.used(uow.session, rows.TEMPLATES, scope, template_id, campaign.dealer_id)
+    if template is None or (campaign.channel and template.channel != campaign.channel):
+        raise TemplateNotFound()
+    return template
+
+
 async def _check(uow: UnitOfWork, scope: Scope, campaign: Campaign) -> None:
     """Sees to it that what a draft names may be used by it. Raises TemplateNotFound, AudienceListNotFound, InvalidArgument."""
     if campaign.legal_notice and (campaign.kind != kinds.RECALL_NOTICE or campaign.dealer_id is not None):
         raise InvalidArgument.of(
             "campaign.legal_notice", "LEGAL_NOTICE_NOT_ALLOWED", "Only a recall notice of the maker is a legal notice."
         )
+    if campaign.legal_notice and campaign.holdout_percent:
+        raise InvalidArgument.of(
+            "campaign.holdout_percent", "HOLDOUT_NOT_ALLOWED", "What the law demands goes to everybody."
+        )
+    if campaign.budget_minor and not campaign.thousand_cost_minor:
+        raise InvalidArgument.of("campaign.budget", "PRICE_MISSING", "A budget needs what a thousand messages cost.")
+    for one in campaign.variants:
+        await _template(uow, scope, campaign, uuid.UUID(one["template_id"]))
     if campaign.template_id is not None:
         template = await rows.used(uow.session, rows.TEMPLATES, scope, campaign.template_id, campaign.dealer_id)
         if template is None or (campaign.channel and template.channel != campaign.channel):

@@ -14,7 +14,7 @@ from marque_campaign.repository import sends as repository
 from marque_campaign.repository.scope import Scope
 from marque_campaign.rules import ledger as rules
 from marque_campaign.rules.ledger import Verdict
-from marque_campaign.usecases.ending import ended
+from marque_campaign.usecases.ending import bounced, ended
 
 
 async def settle(*, uow: UnitOfWork, scope: Scope, send_id: uuid.UUID, state: int) -> Any:
@@ -31,19 +31,22 @@ async def settle(*, uow: UnitOfWork, scope: Scope, send_id: uuid.UUID, state: in
         return await uow.answer(await lines.read(uow.session, send_id))
 
 
-async def record(*, uow: UnitOfWork, reports: Sequence[tuple[uuid.UUID, int, str]]) -> tuple[int, int]:
-    """Records what a provider tells of messages: (id, state, reason); returns how many lines changed, and how many are not known.
+async def record(*, uow: UnitOfWork, reports: Sequence[tuple[uuid.UUID, int, str, bool]]) -> tuple[int, int]:
+    """Records what a provider tells of messages: (id, state, reason, whether the address can get nothing
+    any more); returns how many lines changed, and how many are not known.
 
     Of a line that is known and may not go there, because it was told before or was never handed over, nothing changes.
     """
     changed = unknown = 0
     async with uow:
-        for send_id, state, reason in sorted(reports):
+        for send_id, state, reason, gone in sorted(reports):
             row = await repository.settle(uow.session, send_id, Verdict(state, reason), uow.now, lease=None)
             if row is not None:
                 changed += 1
                 if state == rules.FAILED:
                     ended(uow, row, state, reason)
+                if gone:
+                    await bounced(uow, row, reason)
             elif not await lines.was_handed(uow.session, send_id):
                 unknown += 1
     return changed, unknown

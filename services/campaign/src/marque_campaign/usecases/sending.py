@@ -9,12 +9,11 @@ Any number of workers, in any number of processes. Whoever dies leaves its lease
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from marque.customer.v1 import consent_pb2, contact_permit_pb2
 from marque.type.v1 import channel_pb2
 from servicekit.db.base import now
 from servicekit.db.uow import Work
@@ -23,16 +22,18 @@ from servicekit.messaging.inbox import SYSTEM
 from servicekit.permits import ContactPermits, Done, Held, PermitLate, Refused, Spent
 from servicekit.rpc.call import Call
 
-from marque_campaign.clients import Customers, NotHanded, Outgoing, Provider, Rejected, Silent
+from marque_campaign.clients import Customers, NotHanded, Provider, Rejected, Silent
 from marque_campaign.models import Campaign
 from marque_campaign.repository import sends as ledger
 from marque_campaign.repository.scope import EVERYTHING
 from marque_campaign.rules import kinds
 from marque_campaign.rules import ledger as rules
+from marque_campaign.rules.experiment import HOLDOUT
 from marque_campaign.rules.ledger import Verdict
 from marque_campaign.rules.templates import Message, Unrenderable
-from marque_campaign.usecases import campaigns, launching
-from marque_campaign.usecases.ending import ended
+from marque_campaign.usecases import campaigns, launching, spending
+from marque_campaign.usecases.ending import bounced, ended
+from marque_campaign.usecases.wording import Wording, contact_of, hashes_of, is_gone
 
 _CALL = Call(SYSTEM, "sweep:campaign-sends")
 _MINUTE = timedelta(minutes=1)
@@ -49,12 +50,16 @@ class Batch:
 
 @dataclass(slots=True)
 class Ready:
-    """A line with its permit and its words; `resumed`: somebody who is gone may have handed it over under the same permit."""
+    """A line with its permit and its words.
+
+    `resumed`: somebody who is gone may have handed it over under the same permit. `seen`: its opening may be counted.
+    """
 
     row: Any
     permit: Held | Spent
     message: Message
     resumed: bool = False
+    seen: bool = False
     verdict: Verdict | None = field(default=None)
 
 
@@ -62,10 +67,18 @@ class Sender:
     """Sends for running campaigns; `providers` by channel name."""
 
     def __init__(
-        self, work: Work, customers: Customers, providers: dict[str, Provider], *, batch: int, at_once: int
+        self,
+        work: Work,
+        customers: Customers,
+        wording: Wording,
+        providers: dict[str, Provider],
+        *,
+        batch: int,
+        at_once: int,
     ) -> None:
         self._work = work
         self._customers = customers
+        self._wording = wording
         self._providers = providers
         self._batch = batch
         self._at_once = at_once
@@ -77,6 +90,7 @@ class Sender:
         batch = await self._claim()
         if batch is None:
             return await self._finish() or bool(freed)
+        batch = await self._without_holdout(batch)
         provider = self._providers.get(channel_pb2.Channel.Name(batch.campaign.channel).removeprefix("CHANNEL_"))  # type: ignore[arg-type]
         if provider is None:
             await self._settle(batch, [(row, Verdict(rules.SUPPRESSED, rules.NO_PROVIDER)) for row in batch.rows])
@@ -97,11 +111,19 @@ class Sender:
                 if campaign.rate_per_minute:
                     begun = await ledger.claimed_since(uow.session, campaign_id, uow.now - _MINUTE)
                     fresh = max(0, min(fresh, campaign.rate_per_minute - begun))
+                fresh = await spending.payable(uow, campaign, fresh)
                 lease = new_uuid()
                 rows = await ledger.claim(uow.session, campaign_id, lease, uow.now, self._batch, fresh)
                 if rows:
                     return Batch(campaign, lease, rows)
         return None
+
+    async def _without_holdout(self, batch: Batch) -> Batch:
+        """Settles the lines of whoever gets nothing, before anything is asked about them; returns the others."""
+        held = [one for one in batch.rows if one.state == rules.CLAIMED and batch.campaign.holds_out(one.customer_id)]
+        await self._settle(batch, [(row, Verdict(rules.SUPPRESSED, HOLDOUT)) for row in held])
+        mine = {one.send_id for one in held}
+        return replace(batch, rows=[one for one in batch.rows if one.send_id not in mine])
 
     async def _finish(self) -> bool:
         async with self._work(_CALL) as uow:
@@ -123,8 +145,12 @@ class Sender:
         self, batch: Batch, provider: Provider, permits: ContactPermits
     ) -> tuple[list[Ready], list[tuple[Any, Verdict]], list[Held | Spent]]:
         """Takes the permits and writes the words: lines that may go, those that are settled without, and permits that were not used."""
-        answers = await permits.take([_contact(batch.campaign, row, provider) for row in batch.rows])
-        names = await self._customers.names([str(row.customer_id) for row in batch.rows])
+        answers = await permits.take(
+            [contact_of(batch.campaign, row, provider, resume=row.state == rules.HANDED) for row in batch.rows]
+        )
+        people = [str(row.customer_id) for row in batch.rows]
+        names, seen = await self._customers.names(people), await self._wording.seen(batch.campaign, people)
+        gone = await self._wording.gone(self._work.reader, [one for one in answers if isinstance(one, Held | Spent)])
         ready: list[Ready] = []
         settled: list[tuple[Any, Verdict]] = []
         unused: list[Held | Spent] = []
@@ -135,14 +161,21 @@ class Sender:
                 settled.append((row, self._refused(row, answer)))
             elif isinstance(answer, Done):
                 settled.append((row, rules.of_done(handed=handed)))
+            elif is_gone(answer, gone) and isinstance(answer, Held):
+                settled.append((row, Verdict(rules.SUPPRESSED, rules.ADDRESS_GONE)))
+                unused.append(answer)
             else:
                 try:
-                    message = _write(batch.campaign, answer.permit.language, names.get(str(row.customer_id), {}))
+                    person = names.get(str(row.customer_id), {})
+                    message = self._wording.write(
+                        batch.campaign, answer.permit.language, person, batch.campaign.arm_of(row.customer_id)
+                    )
                 except Unrenderable as fault:
                     settled.append((row, Verdict(rules.UNKNOWN if handed else rules.SUPPRESSED, fault.reason)))
                     unused += [answer] if isinstance(answer, Held) else []
                 else:
-                    ready.append(Ready(row, answer, message, isinstance(answer, Spent)))
+                    counted = str(row.customer_id) in seen
+                    ready.append(Ready(row, answer, message, isinstance(answer, Spent), counted))
         kept = _one_a_permit(ready)
         mine = {one.row.send_id for one in kept}
         settled += [(one.row, rules.of_done(handed=one.resumed)) for one in ready if one.row.send_id not in mine]
@@ -162,7 +195,7 @@ class Sender:
     async def _hand_over(self, batch: Batch, provider: Provider, permits: ContactPermits, some: list[Ready]) -> None:
         """Hands over a few at a time: their permits live for seconds only."""
         async with self._work(_CALL) as uow:
-            mine = await ledger.hand(uow.session, batch.lease, [one.row.send_id for one in some], uow.now)
+            mine = await ledger.hand(uow.session, batch.lease, hashes_of(self._wording, some), uow.now)
         going = [one for one in some if one.row.send_id in mine]
         held = [one for one in some if one.row.send_id not in mine]
         if held:  # paused, cancelled, or the lease is over: nothing left
@@ -184,13 +217,7 @@ class Sender:
         """Hands one over; what became of it stands in its verdict."""
         assert isinstance(one.permit, Spent)
         moment, attempts = now(), one.row.attempts
-        outgoing = Outgoing(
-            str(one.row.send_id),
-            channel_pb2.Channel.Name(batch.campaign.channel).removeprefix("CHANNEL_"),  # type: ignore[arg-type]
-            one.permit.permit.address,
-            one.message,
-            one.permit.permit.provider,
-        )
+        outgoing = self._wording.outgoing(batch.campaign, one.row, one.permit, one.message, seen=one.seen)
         try:
             one.permit.begin()
             await provider.send(outgoing)
@@ -200,7 +227,7 @@ class Sender:
         except NotHanded as fault:
             one.verdict = rules.of_delay(fault.why, attempts=attempts, now=moment, seconds=fault.seconds)
         except Rejected as fault:
-            one.verdict = Verdict(rules.FAILED, fault.why)
+            one.verdict = Verdict(rules.FAILED, fault.why, address_gone=fault.address_gone)
         except Silent as fault:
             one.verdict = rules.of_silence(repeatable=provider.repeatable, attempts=attempts, now=moment, why=fault.why)
         if one.resumed and one.verdict.state == rules.PLANNED:
@@ -227,9 +254,19 @@ class Sender:
             for row, verdict, *language in sorted(settled, key=lambda one: one[0].send_id):
                 lease = None if verdict.state == rules.ACCEPTED else batch.lease
                 words = language[0] if language else ""
-                found = await ledger.settle(uow.session, row.send_id, verdict, uow.now, lease=lease, language=words)
+                found = await ledger.settle(
+                    uow.session,
+                    row.send_id,
+                    verdict,
+                    uow.now,
+                    lease=lease,
+                    language=words,
+                    variant=batch.campaign.arm_of(row.customer_id),
+                )
                 if found is not None and verdict.state in rules.FINAL:
                     ended(uow, found, verdict.state, verdict.reason)
+                    if verdict.address_gone:
+                        await bounced(uow, found, verdict.reason)
 
 
 def _one_a_permit(ready: list[Ready]) -> list[Ready]:
@@ -241,28 +278,3 @@ def _one_a_permit(ready: list[Ready]) -> list[Ready]:
         if other is None or other.permit.permit.holding < permit.holding:
             found[permit.contact_permit_id] = one
     return [one for one in ready if found[one.permit.permit.contact_permit_id] is one]
-
-
-def _contact(campaign: Campaign, row: Any, provider: Provider) -> contact_permit_pb2.Contact:
-    dealer = campaign.dealer_id
-    controller = consent_pb2.ConsentController(
-        kind=consent_pb2.CONSENT_CONTROLLER_KIND_DEALER if dealer else consent_pb2.CONSENT_CONTROLLER_KIND_OEM,
-        controller_id=str(dealer) if dealer else "",
-    )
-    legal = campaign.legal_notice
-    consented, notice = contact_permit_pb2.CONTACT_CLASS_CONSENTED, contact_permit_pb2.CONTACT_CLASS_LEGAL_NOTICE
-    return contact_permit_pb2.Contact(
-        customer_id=str(row.customer_id),
-        occurrence_key=f"campaign:{campaign.campaign_id}:{row.step}:{row.occurrence}",
-        channel=campaign.channel,  # type: ignore[arg-type]
-        contact_class=notice if legal else consented,
-        purpose=0 if legal else campaign.purpose,  # type: ignore[arg-type]
-        controller=controller,
-        content_key=str(campaign.template_id),
-        resume=row.state == rules.HANDED and provider.repeatable,
-    )
-
-
-def _write(campaign: Campaign, language: str, person: dict[int, str]) -> Message:
-    template = campaign.template
-    return template.render(language, template.values(person, campaign.given))

@@ -16,13 +16,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from servicekit.db.uow import UnitOfWork, Work
+from servicekit.mail.smtp import MailNotTaken, MailOutcomeUnknown, MailRefused
 from servicekit.messaging.inbox import SYSTEM
 from servicekit.permits import Done, Held, PermitLate, Refused, Spent
 from servicekit.rpc.call import Call
 from servicekit.telemetry import logs
 
 from marque_survey import events
-from marque_survey.clients import Mail, MailNotSent, MailOutcomeUnknown, MailRefused, Permits
+from marque_survey.clients import Mail, Permits
 from marque_survey.models import Invitation
 from marque_survey.repository import invitations as repository
 from marque_survey.repository import plans, questionnaires
@@ -120,7 +121,7 @@ async def _hand_over(work: Work, permits: Permits, mail: Mail, one: Claimed, hel
         spent.begin()
         permit = spent.permit
         await mail.send(permit.address, one.document, permit.language, one.invitation_id, one.number)
-    except (PermitLate, MailNotSent, MailRefused) as error:
+    except (PermitLate, MailNotTaken, MailRefused) as error:
         await permits.give_back(spent)
         if isinstance(error, MailRefused):
             await _settle(work, one, kinds.NOT_SENT, "MAIL_REFUSED")

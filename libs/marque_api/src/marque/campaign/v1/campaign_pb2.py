@@ -25,19 +25,26 @@ _sym_db = _symbol_database.Default()
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from google.type import money_pb2 as google_dot_type_dot_money__pb2
 from marque.campaign.v1 import campaign_send_pb2 as marque_dot_campaign_dot_v1_dot_campaign__send__pb2
 from marque.campaign.v1 import campaign_types_pb2 as marque_dot_campaign_dot_v1_dot_campaign__types__pb2
 from marque.customer.v1 import consent_pb2 as marque_dot_customer_dot_v1_dot_consent__pb2
 from marque.type.v1 import channel_pb2 as marque_dot_type_dot_v1_dot_channel__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!marque/campaign/v1/campaign.proto\x12\x12marque.campaign.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a&marque/campaign/v1/campaign_send.proto\x1a\'marque/campaign/v1/campaign_types.proto\x1a marque/customer/v1/consent.proto\x1a\x1cmarque/type/v1/channel.proto\"h\n\x11\x43\x61mpaignSendCount\x12\x34\n\x05state\x18\x01 \x01(\x0e\x32%.marque.campaign.v1.CampaignSendState\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\r\n\x05\x63ount\x18\x03 \x01(\x03\"\xb3\x07\n\x08\x43\x61mpaign\x12$\n\x0b\x63\x61mpaign_id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x03\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12\x1a\n\x04name\x18\x02 \x01(\tB\x0c\xe2\x41\x01\x02\xbaH\x05r\x03\x18\xc8\x01\x12<\n\x04kind\x18\x03 \x01(\x0e\x32 .marque.campaign.v1.CampaignKindB\x0c\xe2\x41\x01\x02\xbaH\x05\x82\x01\x02\x10\x01\x12\"\n\tdealer_id\x18\x04 \x01(\tB\x0f\xe2\x41\x01\x05\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12>\n\x07\x63hannel\x18\x05 \x01(\x0e\x32\x17.marque.type.v1.ChannelB\x14\xe2\x41\x01\x02\xbaH\r\x82\x01\n\x18\x00\x18\x02\x18\x03\x18\x05\x18\x06\x12=\n\x07purpose\x18\x06 \x01(\x0e\x32\".marque.customer.v1.ConsentPurposeB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x14\n\x0clegal_notice\x18\x07 \x01(\x08\x12 \n\x0btemplate_id\x18\x08 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12%\n\x10\x61udience_list_id\x18\t \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12;\n\x06values\x18\n \x03(\x0b\x32!.marque.campaign.v1.VariableValueB\x08\xbaH\x05\x92\x01\x02\x10\x32\x12$\n\x0frate_per_minute\x18\x0b \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xc0\xcf$(\x00\x12\x36\n\x05state\x18\x0c \x01(\x0e\x32!.marque.campaign.v1.CampaignStateB\x04\xe2\x41\x01\x03\x12\x1e\n\x10template_version\x18\r \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x34\n\nstart_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0blaunch_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x66inish_time\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0bupdate_time\x18\x12 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x16\n\x04\x65tag\x18\x13 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12@\n\x0bsend_counts\x18\x14 \x03(\x0b\x32%.marque.campaign.v1.CampaignSendCountB\x04\xe2\x41\x01\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!marque/campaign/v1/campaign.proto\x12\x12marque.campaign.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/type/money.proto\x1a&marque/campaign/v1/campaign_send.proto\x1a\'marque/campaign/v1/campaign_types.proto\x1a marque/customer/v1/consent.proto\x1a\x1cmarque/type/v1/channel.proto\"h\n\x11\x43\x61mpaignSendCount\x12\x34\n\x05state\x18\x01 \x01(\x0e\x32%.marque.campaign.v1.CampaignSendState\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\r\n\x05\x63ount\x18\x03 \x01(\x03\"\x88\x01\n\x0f\x43\x61mpaignVariant\x12/\n\x04\x63ode\x18\x01 \x01(\tB!\xe2\x41\x01\x02\xbaH\x1ar\x15\x18\x14\x32\x11^[A-Z][A-Z0-9_]*$\xc8\x01\x01\x12\x1e\n\x07percent\x18\x02 \x01(\x05\x42\r\xe2\x41\x01\x02\xbaH\x06\x1a\x04\x18\x63(\x01\x12$\n\x0btemplate_id\x18\x03 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\"\xd5\n\n\x08\x43\x61mpaign\x12$\n\x0b\x63\x61mpaign_id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x03\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12\x1a\n\x04name\x18\x02 \x01(\tB\x0c\xe2\x41\x01\x02\xbaH\x05r\x03\x18\xc8\x01\x12<\n\x04kind\x18\x03 \x01(\x0e\x32 .marque.campaign.v1.CampaignKindB\x0c\xe2\x41\x01\x02\xbaH\x05\x82\x01\x02\x10\x01\x12\"\n\tdealer_id\x18\x04 \x01(\tB\x0f\xe2\x41\x01\x05\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12>\n\x07\x63hannel\x18\x05 \x01(\x0e\x32\x17.marque.type.v1.ChannelB\x14\xe2\x41\x01\x02\xbaH\r\x82\x01\n\x18\x00\x18\x02\x18\x03\x18\x05\x18\x06\x12=\n\x07purpose\x18\x06 \x01(\x0e\x32\".marque.customer.v1.ConsentPurposeB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x14\n\x0clegal_notice\x18\x07 \x01(\x08\x12 \n\x0btemplate_id\x18\x08 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12%\n\x10\x61udience_list_id\x18\t \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12;\n\x06values\x18\n \x03(\x0b\x32!.marque.campaign.v1.VariableValueB\x08\xbaH\x05\x92\x01\x02\x10\x32\x12$\n\x0frate_per_minute\x18\x0b \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xc0\xcf$(\x00\x12\x36\n\x05state\x18\x0c \x01(\x0e\x32!.marque.campaign.v1.CampaignStateB\x04\xe2\x41\x01\x03\x12\x1e\n\x10template_version\x18\r \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x34\n\nstart_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0blaunch_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x66inish_time\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0bupdate_time\x18\x12 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x16\n\x04\x65tag\x18\x13 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12@\n\x0bsend_counts\x18\x14 \x03(\x0b\x32%.marque.campaign.v1.CampaignSendCountB\x04\xe2\x41\x01\x03\x12\x13\n\x0btrack_opens\x18\x1e \x01(\x08\x12?\n\x08variants\x18\x1f \x03(\x0b\x32#.marque.campaign.v1.CampaignVariantB\x08\xbaH\x05\x92\x01\x02\x10\n\x12\"\n\x0fholdout_percent\x18  \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x32(\x00\x12\"\n\x06\x62udget\x18! \x01(\x0b\x32\x12.google.type.Money\x12)\n\rthousand_cost\x18\" \x01(\x0b\x32\x12.google.type.Money\x12*\n\x0eresponse_value\x18# \x01(\x0b\x32\x12.google.type.Money\x12@\n\x04goal\x18$ \x01(\x0e\x32(.marque.campaign.v1.CampaignResponseKindB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x46\n\x0b\x61ttribution\x18% \x01(\x0e\x32\'.marque.campaign.v1.CampaignAttributionB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12!\n\rresponse_days\x18& \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xed\x02(\x00\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'marque.campaign.v1.campaign_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_CAMPAIGNVARIANT'].fields_by_name['code']._loaded_options = None
+  _globals['_CAMPAIGNVARIANT'].fields_by_name['code']._serialized_options = b'\342A\001\002\272H\032r\025\030\0242\021^[A-Z][A-Z0-9_]*$\310\001\001'
+  _globals['_CAMPAIGNVARIANT'].fields_by_name['percent']._loaded_options = None
+  _globals['_CAMPAIGNVARIANT'].fields_by_name['percent']._serialized_options = b'\342A\001\002\272H\006\032\004\030c(\001'
+  _globals['_CAMPAIGNVARIANT'].fields_by_name['template_id']._loaded_options = None
+  _globals['_CAMPAIGNVARIANT'].fields_by_name['template_id']._serialized_options = b'\342A\001\002\272H\010r\003\260\001\001\310\001\001'
   _globals['_CAMPAIGN'].fields_by_name['campaign_id']._loaded_options = None
   _globals['_CAMPAIGN'].fields_by_name['campaign_id']._serialized_options = b'\342A\001\003\272H\010r\003\260\001\001\330\001\001'
   _globals['_CAMPAIGN'].fields_by_name['name']._loaded_options = None
@@ -76,8 +83,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CAMPAIGN'].fields_by_name['etag']._serialized_options = b'\272H\005r\003\030\200\001'
   _globals['_CAMPAIGN'].fields_by_name['send_counts']._loaded_options = None
   _globals['_CAMPAIGN'].fields_by_name['send_counts']._serialized_options = b'\342A\001\003'
-  _globals['_CAMPAIGNSENDCOUNT']._serialized_start=297
-  _globals['_CAMPAIGNSENDCOUNT']._serialized_end=401
-  _globals['_CAMPAIGN']._serialized_start=404
-  _globals['_CAMPAIGN']._serialized_end=1351
+  _globals['_CAMPAIGN'].fields_by_name['variants']._loaded_options = None
+  _globals['_CAMPAIGN'].fields_by_name['variants']._serialized_options = b'\272H\005\222\001\002\020\n'
+  _globals['_CAMPAIGN'].fields_by_name['holdout_percent']._loaded_options = None
+  _globals['_CAMPAIGN'].fields_by_name['holdout_percent']._serialized_options = b'\272H\006\032\004\0302(\000'
+  _globals['_CAMPAIGN'].fields_by_name['goal']._loaded_options = None
+  _globals['_CAMPAIGN'].fields_by_name['goal']._serialized_options = b'\272H\005\202\001\002\020\001'
+  _globals['_CAMPAIGN'].fields_by_name['attribution']._loaded_options = None
+  _globals['_CAMPAIGN'].fields_by_name['attribution']._serialized_options = b'\272H\005\202\001\002\020\001'
+  _globals['_CAMPAIGN'].fields_by_name['response_days']._loaded_options = None
+  _globals['_CAMPAIGN'].fields_by_name['response_days']._serialized_options = b'\272H\007\032\005\030\355\002(\000'
+  _globals['_CAMPAIGNSENDCOUNT']._serialized_start=322
+  _globals['_CAMPAIGNSENDCOUNT']._serialized_end=426
+  _globals['_CAMPAIGNVARIANT']._serialized_start=429
+  _globals['_CAMPAIGNVARIANT']._serialized_end=565
+  _globals['_CAMPAIGN']._serialized_start=568
+  _globals['_CAMPAIGN']._serialized_end=1933
 # @@protoc_insertion_point(module_scope)

@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.type import money_pb2 as _money_pb2
 from marque.campaign.v1 import campaign_send_pb2 as _campaign_send_pb2
 from marque.campaign.v1 import campaign_types_pb2 as _campaign_types_pb2
 from marque.customer.v1 import consent_pb2 as _consent_pb2
@@ -54,6 +55,36 @@ class CampaignSendCount(_message.Message):
 Global___CampaignSendCount: _TypeAlias = CampaignSendCount  # noqa: Y015
 
 @_typing.final
+class CampaignVariant(_message.Message):
+    """Other words for a share of the people of a campaign."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CODE_FIELD_NUMBER: _builtins.int
+    PERCENT_FIELD_NUMBER: _builtins.int
+    TEMPLATE_ID_FIELD_NUMBER: _builtins.int
+    code: _builtins.str
+    """What it is called in reports, such as `B`."""
+    percent: _builtins.int
+    """How many in a hundred get it."""
+    template_id: _builtins.str
+    """The template of its messages: of the same channel and owner as the campaign's."""
+    def __init__(
+        self,
+        *,
+        code: _builtins.str = ...,
+        percent: _builtins.int = ...,
+        template_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "percent", b"percent", "template_id", b"template_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CampaignVariant: _TypeAlias = CampaignVariant  # noqa: Y015
+
+@_typing.final
 class Campaign(_message.Message):
     """What is said to whom, by which channel and when: from the draft over the review by a second person to its end."""
 
@@ -79,6 +110,15 @@ class Campaign(_message.Message):
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
     SEND_COUNTS_FIELD_NUMBER: _builtins.int
+    TRACK_OPENS_FIELD_NUMBER: _builtins.int
+    VARIANTS_FIELD_NUMBER: _builtins.int
+    HOLDOUT_PERCENT_FIELD_NUMBER: _builtins.int
+    BUDGET_FIELD_NUMBER: _builtins.int
+    THOUSAND_COST_FIELD_NUMBER: _builtins.int
+    RESPONSE_VALUE_FIELD_NUMBER: _builtins.int
+    GOAL_FIELD_NUMBER: _builtins.int
+    ATTRIBUTION_FIELD_NUMBER: _builtins.int
+    RESPONSE_DAYS_FIELD_NUMBER: _builtins.int
     campaign_id: _builtins.str
     """The id, UUID text."""
     name: _builtins.str
@@ -107,6 +147,20 @@ class Campaign(_message.Message):
     """The version of the template that was frozen when it was submitted; 0 before."""
     etag: _builtins.str
     """The version of the resource that the caller read; a write with another one fails with ABORTED, reason ETAG_MISMATCH."""
+    track_opens: _builtins.bool
+    """True to count how often a mail is opened, by a picture of one point, for people who consented to profiling by whoever
+    sends; links are counted for everybody. Only for e-mail.
+    """
+    holdout_percent: _builtins.int
+    """How many in a hundred of the people get nothing, drawn by a hash of campaign and person, so that it can be seen what the
+    campaign brought; 0 for nobody. Not for a legal notice.
+    """
+    goal: _campaign_types_pb2.CampaignResponseKind.ValueType
+    """Which response the campaign is for; unspecified for a purchase."""
+    attribution: _campaign_types_pb2.CampaignAttribution.ValueType
+    """By which rule responses are owed to it; unspecified for any message within the days."""
+    response_days: _builtins.int
+    """For how many days after its message something is owed to it; 0 for 30."""
     @_builtins.property
     def values(self) -> _containers.RepeatedCompositeFieldContainer[_campaign_types_pb2.VariableValue]:
         """The values of the template's variables that hold for the whole campaign, such as the code of an offer."""
@@ -135,6 +189,26 @@ class Campaign(_message.Message):
     def send_counts(self) -> _containers.RepeatedCompositeFieldContainer[Global___CampaignSendCount]:
         """How far it is: the lines of its ledger by state and reason; only where one campaign is asked for."""
 
+    @_builtins.property
+    def variants(self) -> _containers.RepeatedCompositeFieldContainer[Global___CampaignVariant]:
+        """Other words for a share of the people, drawn by a hash of campaign and person; who gets none of them gets the campaign's
+        own template. Their shares make 99 in a hundred at most. A variant's words are frozen with the campaign's.
+        """
+
+    @_builtins.property
+    def budget(self) -> _money_pb2.Money:
+        """What may be spent in all; absent for as much as it takes. When the next message would cost more, the rest ends suppressed
+        with BUDGET. Needs `thousand_cost`.
+        """
+
+    @_builtins.property
+    def thousand_cost(self) -> _money_pb2.Money:
+        """What a thousand messages cost: those that a provider took, and those of which nobody knows."""
+
+    @_builtins.property
+    def response_value(self) -> _money_pb2.Money:
+        """What one response of the kind `goal` is worth, for the return on what was spent; absent where nobody says."""
+
     def __init__(
         self,
         *,
@@ -158,10 +232,19 @@ class Campaign(_message.Message):
         update_time: _timestamp_pb2.Timestamp | None = ...,
         etag: _builtins.str = ...,
         send_counts: _abc.Iterable[Global___CampaignSendCount] | None = ...,
+        track_opens: _builtins.bool = ...,
+        variants: _abc.Iterable[Global___CampaignVariant] | None = ...,
+        holdout_percent: _builtins.int = ...,
+        budget: _money_pb2.Money | None = ...,
+        thousand_cost: _money_pb2.Money | None = ...,
+        response_value: _money_pb2.Money | None = ...,
+        goal: _campaign_types_pb2.CampaignResponseKind.ValueType = ...,
+        attribution: _campaign_types_pb2.CampaignAttribution.ValueType = ...,
+        response_days: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "finish_time", b"finish_time", "launch_time", b"launch_time", "start_time", b"start_time", "update_time", b"update_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["budget", b"budget", "create_time", b"create_time", "finish_time", b"finish_time", "launch_time", b"launch_time", "response_value", b"response_value", "start_time", b"start_time", "thousand_cost", b"thousand_cost", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["audience_list_id", b"audience_list_id", "campaign_id", b"campaign_id", "channel", b"channel", "create_time", b"create_time", "dealer_id", b"dealer_id", "etag", b"etag", "finish_time", b"finish_time", "kind", b"kind", "launch_time", b"launch_time", "legal_notice", b"legal_notice", "name", b"name", "purpose", b"purpose", "rate_per_minute", b"rate_per_minute", "send_counts", b"send_counts", "start_time", b"start_time", "state", b"state", "template_id", b"template_id", "template_version", b"template_version", "update_time", b"update_time", "values", b"values"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attribution", b"attribution", "audience_list_id", b"audience_list_id", "budget", b"budget", "campaign_id", b"campaign_id", "channel", b"channel", "create_time", b"create_time", "dealer_id", b"dealer_id", "etag", b"etag", "finish_time", b"finish_time", "goal", b"goal", "holdout_percent", b"holdout_percent", "kind", b"kind", "launch_time", b"launch_time", "legal_notice", b"legal_notice", "name", b"name", "purpose", b"purpose", "rate_per_minute", b"rate_per_minute", "response_days", b"response_days", "response_value", b"response_value", "send_counts", b"send_counts", "start_time", b"start_time", "state", b"state", "template_id", b"template_id", "template_version", b"template_version", "thousand_cost", b"thousand_cost", "track_opens", b"track_opens", "update_time", b"update_time", "values", b"values", "variants", b"variants"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

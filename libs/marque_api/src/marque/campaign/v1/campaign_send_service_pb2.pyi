@@ -184,12 +184,15 @@ class DeliveryReport(_message.Message):
     STATE_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     REPORT_TIME_FIELD_NUMBER: _builtins.int
+    ADDRESS_GONE_FIELD_NUMBER: _builtins.int
     send_id: _builtins.str
     """The line."""
     state: _campaign_send_pb2.CampaignSendState.ValueType
     """What became of it: delivered, bounced or failed."""
     reason: _builtins.str
     """Why, as a constant of the provider; empty for nothing."""
+    address_gone: _builtins.bool
+    """True where it came back because the address can get nothing any more: nothing is sent there again."""
     @_builtins.property
     def report_time(self) -> _timestamp_pb2.Timestamp:
         """When it happened, by the provider's clock."""
@@ -201,10 +204,11 @@ class DeliveryReport(_message.Message):
         state: _campaign_send_pb2.CampaignSendState.ValueType = ...,
         reason: _builtins.str = ...,
         report_time: _timestamp_pb2.Timestamp | None = ...,
+        address_gone: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["report_time", b"report_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason", "report_time", b"report_time", "send_id", b"send_id", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address_gone", b"address_gone", "reason", b"reason", "report_time", b"report_time", "send_id", b"send_id", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -259,3 +263,25 @@ class RecordDeliveryReportsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RecordDeliveryReportsResponse: _TypeAlias = RecordDeliveryReportsResponse  # noqa: Y015
+
+@_typing.final
+class RecordBounceMailRequest(_message.Message):
+    """Asks to read a mail that came back."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    message: _builtins.bytes
+    """The mail as it came (RFC 5322)."""
+    def __init__(
+        self,
+        *,
+        message: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordBounceMailRequest: _TypeAlias = RecordBounceMailRequest  # noqa: Y015

@@ -113,6 +113,78 @@ CAMPAIGN_STATE_CANCELLED: CampaignState.ValueType  # 8
 """It was called off; who had nothing yet gets nothing."""
 Global___CampaignState: _TypeAlias = CampaignState  # noqa: Y015
 
+class _CampaignResponseKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _CampaignResponseKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_CampaignResponseKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CAMPAIGN_RESPONSE_KIND_UNSPECIFIED: _CampaignResponseKind.ValueType  # 0
+    """Not stated."""
+    CAMPAIGN_RESPONSE_KIND_OPEN: _CampaignResponseKind.ValueType  # 1
+    """The mail was looked at; counted with leave only."""
+    CAMPAIGN_RESPONSE_KIND_CLICK: _CampaignResponseKind.ValueType  # 2
+    """A link of it was followed."""
+    CAMPAIGN_RESPONSE_KIND_REPLY: _CampaignResponseKind.ValueType  # 3
+    """The person called, wrote or chatted."""
+    CAMPAIGN_RESPONSE_KIND_REGISTRATION: _CampaignResponseKind.ValueType  # 4
+    """The person became a lead."""
+    CAMPAIGN_RESPONSE_KIND_VISIT: _CampaignResponseKind.ValueType  # 5
+    """The person came to a dealer, or brought a car."""
+    CAMPAIGN_RESPONSE_KIND_TEST_DRIVE: _CampaignResponseKind.ValueType  # 6
+    """The person drove a car."""
+    CAMPAIGN_RESPONSE_KIND_PURCHASE: _CampaignResponseKind.ValueType  # 7
+    """The person bought a car."""
+
+class CampaignResponseKind(_CampaignResponseKind, metaclass=_CampaignResponseKindEnumTypeWrapper):
+    """What people do after a message."""
+
+CAMPAIGN_RESPONSE_KIND_UNSPECIFIED: CampaignResponseKind.ValueType  # 0
+"""Not stated."""
+CAMPAIGN_RESPONSE_KIND_OPEN: CampaignResponseKind.ValueType  # 1
+"""The mail was looked at; counted with leave only."""
+CAMPAIGN_RESPONSE_KIND_CLICK: CampaignResponseKind.ValueType  # 2
+"""A link of it was followed."""
+CAMPAIGN_RESPONSE_KIND_REPLY: CampaignResponseKind.ValueType  # 3
+"""The person called, wrote or chatted."""
+CAMPAIGN_RESPONSE_KIND_REGISTRATION: CampaignResponseKind.ValueType  # 4
+"""The person became a lead."""
+CAMPAIGN_RESPONSE_KIND_VISIT: CampaignResponseKind.ValueType  # 5
+"""The person came to a dealer, or brought a car."""
+CAMPAIGN_RESPONSE_KIND_TEST_DRIVE: CampaignResponseKind.ValueType  # 6
+"""The person drove a car."""
+CAMPAIGN_RESPONSE_KIND_PURCHASE: CampaignResponseKind.ValueType  # 7
+"""The person bought a car."""
+Global___CampaignResponseKind: _TypeAlias = CampaignResponseKind  # noqa: Y015
+
+class _CampaignAttribution:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _CampaignAttributionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_CampaignAttribution.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CAMPAIGN_ATTRIBUTION_UNSPECIFIED: _CampaignAttribution.ValueType  # 0
+    """Not stated: any message within the days."""
+    CAMPAIGN_ATTRIBUTION_FIRST: _CampaignAttribution.ValueType  # 1
+    """The first of the messages within whose days it fell, of all campaigns."""
+    CAMPAIGN_ATTRIBUTION_LAST: _CampaignAttribution.ValueType  # 2
+    """The last of them."""
+    CAMPAIGN_ATTRIBUTION_WITHIN: _CampaignAttribution.ValueType  # 3
+    """Any of them."""
+
+class CampaignAttribution(_CampaignAttribution, metaclass=_CampaignAttributionEnumTypeWrapper):
+    """By which rule a response is owed to a campaign."""
+
+CAMPAIGN_ATTRIBUTION_UNSPECIFIED: CampaignAttribution.ValueType  # 0
+"""Not stated: any message within the days."""
+CAMPAIGN_ATTRIBUTION_FIRST: CampaignAttribution.ValueType  # 1
+"""The first of the messages within whose days it fell, of all campaigns."""
+CAMPAIGN_ATTRIBUTION_LAST: CampaignAttribution.ValueType  # 2
+"""The last of them."""
+CAMPAIGN_ATTRIBUTION_WITHIN: CampaignAttribution.ValueType  # 3
+"""Any of them."""
+Global___CampaignAttribution: _TypeAlias = CampaignAttribution  # noqa: Y015
+
 @_typing.final
 class VariableValue(_message.Message):
     """The value of a variable of a template."""

@@ -98,7 +98,7 @@ class TemplateContent(_message.Message):
     subject: _builtins.str
     """The subject; for e-mail and push."""
     text: _builtins.str
-    """The text."""
+    """The text. Where it is left out and there is HTML, it is made of that."""
     html: _builtins.str
     """The HTML that goes beside the text, for e-mail only; what variables hold is escaped."""
     def __init__(

@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 import hmac
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+import grpc
+import grpc.aio
 import httpx
 import orjson
-from marque.customer.v1 import customer_service_pb2
+from marque.customer.v1 import consent_pb2, consent_service_pb2, customer_service_pb2
 from servicekit.errors import Unavailable
 from servicekit.permits import ContactPermits
 from servicekit.rpc.client import Peer
@@ -21,6 +23,11 @@ from marque_campaign.rules.kinds import FAMILY_NAME, FULL_NAME, GIVEN_NAME
 from marque_campaign.rules.templates import Message
 
 _BATCH = "/marque.customer.v1.CustomerService/BatchGetCustomers"
+_CONSENTS = "/marque.customer.v1.ConsentService"
+_STOPPING = 20.0
+"""Seconds: a withdrawal is answered once every permit of the person has ended."""
+_TEXT = "preference-page-1"
+"""The version of the words of the preference page, by which somebody agreed there."""
 _SHORTEST_SECRET = 32  # bytes, as long as the digest
 PROVIDER_SECONDS = 10.0
 
@@ -63,16 +70,80 @@ class Customers:
         asked = ((one, stands_for.get(one, one)) for one in customer_ids)
         return {one: known[now] for one, now in asked if now in known}
 
+    async def granted(
+        self, customer_id: str, purpose: int, channel: int, controller: consent_pb2.ConsentController
+    ) -> bool:
+        """Tells whether somebody agrees to a purpose now; who is not there any more does not. Raises Unavailable."""
+        request = consent_service_pb2.CheckConsentRequest(
+            customer_id=customer_id,
+            purpose=purpose,  # type: ignore[arg-type]
+            channel=channel,  # type: ignore[arg-type]
+            controller_kind=controller.kind,
+            controller_id=controller.controller_id,
+        )
+        try:
+            answer = await self._known.call(f"{_CONSENTS}/CheckConsent", request)
+        except grpc.aio.AioRpcError as error:
+            if error.code() is grpc.StatusCode.NOT_FOUND:
+                return False
+            raise
+        return bool(answer.allowed)
+
+    async def withdraw(
+        self, customer_id: str, purpose: int, channel: int, controller: consent_pb2.ConsentController, send_id: str
+    ) -> None:
+        """Takes a consent back, proved by a line of the ledger. Raises Unavailable."""
+        entry = _entry(purpose, channel, controller, send_id)
+        request = consent_service_pb2.WithdrawConsentRequest(customer_id=customer_id, entry=entry)
+        await self._known.call(f"{_CONSENTS}/WithdrawConsent", request, deadline=_STOPPING)
+
+    async def grant(
+        self, customer_id: str, purpose: int, channel: int, controller: consent_pb2.ConsentController, send_id: str
+    ) -> None:
+        """Writes down that somebody agreed, proved by a line of the ledger. Raises Unavailable."""
+        entry = _entry(purpose, channel, controller, send_id)
+        entry.text_version = _TEXT
+        request = consent_service_pb2.GrantConsentRequest(customer_id=customer_id, entry=entry)
+        await self._known.call(f"{_CONSENTS}/GrantConsent", request)
+
+
+def controller_of(dealer_id: Any) -> consent_pb2.ConsentController:
+    """Returns who contacts people: a dealer, or the maker."""
+    return consent_pb2.ConsentController(
+        kind=consent_pb2.CONSENT_CONTROLLER_KIND_DEALER if dealer_id else consent_pb2.CONSENT_CONTROLLER_KIND_OEM,
+        controller_id=str(dealer_id) if dealer_id else "",
+    )
+
+
+def _entry(
+    purpose: int, channel: int, controller: consent_pb2.ConsentController, send_id: str
+) -> consent_pb2.ConsentEntry:
+    return consent_pb2.ConsentEntry(
+        purpose=purpose,  # type: ignore[arg-type]
+        channel=channel,  # type: ignore[arg-type]
+        controller=controller,
+        source="preference-page",
+        evidence_type="campaign.send",
+        evidence_id=send_id,
+    )
+
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A message to one person, with the key by which it is taken once."""
+    """A message to one person, with the key by which it is taken once.
+
+    `begin` is called directly before the first byte leaves, and raises where its time is over. For a mail: the address of the one click,
+    and the id by which it is known when it comes back.
+    """
 
     send_id: str
     channel: str
     address: str
     message: Message
     messenger: str = ""
+    begin: Callable[[], object] = lambda: None
+    unsubscribe: str = ""
+    message_id: str = ""
 
 
 class NotHanded(Exception):
@@ -84,11 +155,11 @@ class NotHanded(Exception):
 
 
 class Rejected(Exception):
-    """The provider will never take this message."""
+    """The provider will never take this message. `address_gone`: nor any other to its address."""
 
-    def __init__(self, why: str) -> None:
+    def __init__(self, why: str, *, address_gone: bool = False) -> None:
         super().__init__(why)
-        self.why = why
+        self.why, self.address_gone = why, address_gone
 
 
 class Silent(Exception):
@@ -105,7 +176,7 @@ class Provider(Protocol):
     repeatable: bool
 
     async def send(self, outgoing: Outgoing) -> None:
-        """Hands a message over. Raises NotHanded, Rejected, Silent; any other error counts as Silent."""
+        """Hands a message over. Raises NotHanded, Rejected, Silent, and what `outgoing.begin` raises, before anything left."""
 
     async def close(self) -> None:
         """Closes its connections."""
@@ -141,6 +212,7 @@ class HttpProvider:
             "x-marque-timestamp": timestamp,
             "x-marque-signature": signature(self._secret, timestamp, body),
         }
+        outgoing.begin()
         try:
             answer = await self._client.post(self._url, content=body, headers=headers)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:

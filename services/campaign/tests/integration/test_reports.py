@@ -1,0 +1,95 @@
+"""What campaigns cost and brought: words by lot, people held out, a budget that ends, and deeds that others tell."""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter
+from typing import Any
+
+import pytest
+from marque_campaign.rules import experiment
+from servicekit.testing.client import RpcFailure
+from servicekit.testing.platform import until
+
+ACCEPTED, SUPPRESSED = 4, 9
+VISIT = 5
+
+
+async def visit(post: Any, person: str) -> None:
+    """Somebody comes to the showroom by themselves."""
+    interaction = {
+        "customer_id": person,
+        "kind": "INTERACTION_KIND_VISIT",
+        "direction": "INTERACTION_DIRECTION_INBOUND",
+    }
+    await post.customer("customer.v1.InteractionService/LogInteraction", {"interaction": interaction})
+
+
+class TestReport:
+    async def test_words_go_by_lot_and_the_report_compares_with_those_held_out(self, post: Any) -> None:
+        people = await post.people(16)
+        other = await post.make_template(contents=[{"language": "en", "subject": "B", "text": "Other words"}])
+        variant = {"code": "B", "percent": 50, "template_id": other.template_id}
+        price = {"currency_code": "CNY", "units": 90}
+        campaign = await post.launch(
+            *people, variants=[variant], holdout_percent=40, thousand_cost=price, goal=VISIT, attribution="CAMPAIGN_ATTRIBUTION_LAST",
+            response_value={"currency_code": "CNY", "units": 10},
+        )  # fmt: skip
+        ended = await post.ended(campaign)
+        key = uuid.UUID(campaign.campaign_id)
+        held = {one for one in people if experiment.is_held_out(key, uuid.UUID(one), 40)}
+        arms = {one: experiment.arm_of(key, uuid.UUID(one), [experiment.Arm("B", 50)]) for one in people}
+        texts = {one["messageId"]: one["subject"] for one in post.provider.messages}
+        keys = await post.keys(campaign)
+        treated = [one for one in people if one not in held]
+        await visit(post, treated[0])
+        await visit(post, treated[0])
+        if held:
+            await visit(post, min(held))
+
+        async def counted() -> Any:
+            made = await post.call("GetCampaignReport", campaign_id=campaign.campaign_id)
+            lift = next((one for one in made.lifts if one.kind == VISIT), None)
+            done = lift is None or lift.holdout_response_count == 1
+            return made if done and any(one.kind == VISIT for one in made.responses) else None
+
+        made = await until(counted, 20, "what people did is not counted")
+
+        assert ended == {one: (SUPPRESSED, "HOLDOUT") if one in held else (ACCEPTED, "") for one in people}
+        assert {one: texts[keys[one]] == "B" for one in treated} == {one: arms[one] == "B" for one in treated}
+        assert {one.code: one.drawn_count for one in made.variants} == dict(Counter(arms[one] for one in treated))
+        assert [(one.kind, one.count) for one in made.responses] == [(VISIT, 1)]
+        assert made.cost.units * 100 + made.cost.nanos // 10_000_000 == 9 * len(treated)
+        assert made.return_on_investment == pytest.approx(1000 / (9 * len(treated)) - 1)
+        for lift in made.lifts:
+            assert (lift.drawn_count, lift.holdout_count) == (len(treated), len(held))
+            assert lift.lift_low <= lift.lift <= lift.lift_high
+
+    async def test_it_stops_at_its_budget_and_everybody_else_is_told_why(self, post: Any) -> None:
+        people = await post.people(5)
+        price = {"currency_code": "CNY", "units": 1000}
+        campaign = await post.launch(*people, budget={"currency_code": "CNY", "units": 3}, thousand_cost=price)
+        ended = await post.ended(campaign)
+        made = await post.call("GetCampaignReport", campaign_id=campaign.campaign_id)
+
+        assert Counter(ended.values()) == {(ACCEPTED, ""): 3, (SUPPRESSED, "BUDGET"): 2}
+        assert (made.cost.units, made.affordable_count) == (3, 0)
+
+    @pytest.mark.parametrize(
+        ("fields", "reason"),
+        [
+            ({"budget": {"currency_code": "CNY", "units": 3}}, "PRICE_MISSING"),
+            ({"budget": {"currency_code": "XXQ", "units": 3}}, "MONEY_INVALID"),
+            (
+                {"budget": {"currency_code": "CNY", "units": 3}, "thousand_cost": {"currency_code": "EUR", "units": 3}},
+                "CURRENCY_MISMATCH",
+            ),
+            ({"variants": [{"code": "B", "percent": 60, "template_id": str(uuid.UUID(int=1))}] * 2}, "VARIANT_DOUBLE"),
+            ({"kind": 4, "legal_notice": True, "holdout_percent": 10}, "HOLDOUT_NOT_ALLOWED"),
+        ],
+    )
+    async def test_what_makes_no_sense_is_refused_by_name(self, post: Any, fields: dict[str, Any], reason: str) -> None:
+        with pytest.raises(RpcFailure) as refused:
+            await post.make(**fields)
+
+        assert reason in refused.value.fields.values()
