@@ -15,9 +15,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from marque_campaign import events
 from marque_campaign.errors import SendUnderWay
+from marque_campaign.repository import audience_personal as audience
 from marque_campaign.repository import personal as repository
 
 MEMBERSHIP, SEND = "campaign.audience_list_member", "campaign.send"
+KNOWN = "campaign.audience_person"
 
 
 class CampaignPersonalData:
@@ -25,7 +27,7 @@ class CampaignPersonalData:
 
     async def export(self, session: AsyncSession, customer_ids: Sequence[uuid.UUID]) -> AsyncIterator[PersonalRecord]:
         """Yields everything held of the person."""
-        for kind, read in ((MEMBERSHIP, repository.memberships), (SEND, repository.sends)):
+        for kind, read in ((MEMBERSHIP, repository.memberships), (SEND, repository.sends), (KNOWN, audience.known)):
             async for key, fields in read(session, customer_ids):
                 yield PersonalRecord(kind, key, fields)
 
@@ -44,6 +46,11 @@ class CampaignPersonalData:
                 done.retained.append(Retained(MEMBERSHIP, count, LEGAL_HOLD))
         elif count := await repository.take_off_lists(uow.session, customer_ids):
             done.erased[MEMBERSHIP] = count
+        if held_kinds & {KNOWN, "*"}:
+            if count := await audience.count(uow.session, customer_ids):
+                done.retained.append(Retained(KNOWN, count, LEGAL_HOLD))
+        elif count := await audience.forget(uow.session, customer_ids):
+            done.erased[KNOWN] = count
         held = bool(held_kinds & {SEND, "*"})
         if not held and (gone := await repository.unname_sends(uow.session, customer_ids)):
             done.erased[SEND] = len(gone)

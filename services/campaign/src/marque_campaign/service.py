@@ -13,7 +13,7 @@ from servicekit.service import Kit, Service
 from servicekit.sweeps import Sweep
 
 from marque_campaign import due
-from marque_campaign.api import AudienceListApi, CampaignApi, CampaignSendApi, MessageTemplateApi
+from marque_campaign.api import AudienceListApi, CampaignApi, CampaignSendApi, MessageTemplateApi, SegmentApi
 from marque_campaign.clients import Customers, Provider, http_provider
 from marque_campaign.errors import CONSTRAINTS
 from marque_campaign.handover import CampaignHandOver
@@ -21,6 +21,7 @@ from marque_campaign.personal import CampaignPersonalData
 from marque_campaign.rules import figures
 from marque_campaign.settings import Settings
 from marque_campaign.subscribers import subscriptions
+from marque_campaign.usecases.segments import Days
 from marque_campaign.usecases.sending import Sender
 from marque_campaign.usecases.snapshots import READERS
 
@@ -45,6 +46,7 @@ def build(kit: Kit) -> Service:
             CampaignSendApi(work),
             MessageTemplateApi(work),
             AudienceListApi(work),
+            SegmentApi(work, _days(kit)),
             PersonalDataApi("campaign", work, CampaignPersonalData()),
             HandOverApi("campaign", work, CampaignHandOver()),
             OperationsApi("campaign", work, READERS, heard, kit=kit),
@@ -56,6 +58,11 @@ def build(kit: Kit) -> Service:
         sweeps=sweeps,
         closing=[customers, *carriers.values()],
     )
+
+
+def _days(kit: Kit) -> Days:
+    told = kit.settings
+    return Days(told.market_zone, told.count_timeout_ms) if isinstance(told, Settings) else Days()
 
 
 def _peer(kit: Kit, name: str) -> Peer | None:

@@ -2,7 +2,8 @@
 
 from marque_campaign.api.campaigns import CampaignApi
 from marque_campaign.api.lists import AudienceListApi
+from marque_campaign.api.segments import SegmentApi
 from marque_campaign.api.sends import CampaignSendApi
 from marque_campaign.api.templates import MessageTemplateApi
 
-__all__ = ["AudienceListApi", "CampaignApi", "CampaignSendApi", "MessageTemplateApi"]
+__all__ = ["AudienceListApi", "CampaignApi", "CampaignSendApi", "MessageTemplateApi", "SegmentApi"]
