@@ -76,6 +76,20 @@ class AudienceListFull(FailedPrecondition):
     message = "The list would hold more than {most} people."
 
 
+class SegmentNotFound(NotFound):
+    """No such segment in the caller's sight."""
+
+    reason = "SEGMENT_NOT_FOUND"
+    message = "There is no such segment, or you may not see it."
+
+
+class SegmentBroken(FailedPrecondition):
+    """The rule can no longer be asked: a segment or list that it names is gone, or names it back."""
+
+    reason = "SEGMENT_BROKEN"
+    message = "The rule of the segment cannot be asked: {why}"
+
+
 class SendNotFound(NotFound):
     """No such line of a campaign in the caller's sight."""
 

@@ -19,6 +19,10 @@ from marque_campaign.repository import bounces
 from marque_campaign.repository import personal as repository
 
 MEMBERSHIP, SEND, BOUNCED = "campaign.audience_list_member", "campaign.send", "campaign.bounced_address"
+from marque_campaign.repository import audience_personal as audience
+
+MEMBERSHIP, SEND = "campaign.audience_list_member", "campaign.send"
+KNOWN = "campaign.audience_person"
 
 
 class CampaignPersonalData:
@@ -26,7 +30,7 @@ class CampaignPersonalData:
 
     async def export(self, session: AsyncSession, customer_ids: Sequence[uuid.UUID]) -> AsyncIterator[PersonalRecord]:
         """Yields everything held of the person."""
-        for kind, read in ((MEMBERSHIP, repository.memberships), (SEND, repository.sends)):
+        for kind, read in ((MEMBERSHIP, repository.memberships), (SEND, repository.sends), (KNOWN, audience.known)):
             async for key, fields in read(session, customer_ids):
                 yield PersonalRecord(kind, key, fields)
 
@@ -45,6 +49,11 @@ class CampaignPersonalData:
                 done.retained.append(Retained(MEMBERSHIP, count, LEGAL_HOLD))
         elif count := await repository.take_off_lists(uow.session, customer_ids):
             done.erased[MEMBERSHIP] = count
+        if held_kinds & {KNOWN, "*"}:
+            if count := await audience.count(uow.session, customer_ids):
+                done.retained.append(Retained(KNOWN, count, LEGAL_HOLD))
+        elif count := await audience.forget(uow.session, customer_ids):
+            done.erased[KNOWN] = count
         held = bool(held_kinds & {SEND, "*"})
         if not held and (count := await bounces.forget(uow.session, customer_ids)):
             done.erased[BOUNCED] = count

@@ -21,6 +21,7 @@ from marque_campaign.api import (
     CampaignSendApi,
     MessagePageApi,
     MessageTemplateApi,
+    SegmentApi,
 )
 from marque_campaign.clients import Customers, Provider, http_provider
 from marque_campaign.clients.mail import MailProvider
@@ -31,6 +32,7 @@ from marque_campaign.rules import figures
 from marque_campaign.rules.dressing import Dresser
 from marque_campaign.settings import Settings
 from marque_campaign.subscribers import subscriptions
+from marque_campaign.usecases.segments import Days
 from marque_campaign.usecases.sending import Sender
 from marque_campaign.usecases.snapshots import READERS
 from marque_campaign.usecases.wording import Wording
@@ -62,6 +64,7 @@ def build(kit: Kit) -> Service:
             MessagePageApi(work, kit.sealer.digests, customers),
             MessageTemplateApi(work),
             AudienceListApi(work),
+            SegmentApi(work, _days(kit)),
             PersonalDataApi("campaign", work, CampaignPersonalData()),
             HandOverApi("campaign", work, CampaignHandOver()),
             OperationsApi("campaign", work, READERS, heard, kit=kit),
@@ -73,6 +76,11 @@ def build(kit: Kit) -> Service:
         sweeps=sweeps,
         closing=[customers, *carriers.values()],
     )
+
+
+def _days(kit: Kit) -> Days:
+    told = kit.settings
+    return Days(told.market_zone, told.count_timeout_ms) if isinstance(told, Settings) else Days()
 
 
 def _peer(kit: Kit, name: str) -> Peer | None:

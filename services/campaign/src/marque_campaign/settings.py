@@ -33,3 +33,7 @@ class Settings(MailSettings):
     providers: dict[str, ProviderSettings] = Field(default_factory=dict)
     send_batch: int = Field(64, ge=1, le=500)
     hand_over_at_once: int = Field(16, ge=1, le=100)
+    # By whose days segments count: "30 days since the last visit" ends at midnight there.
+    market_zone: str = "Asia/Shanghai"
+    # How long a segment is counted exactly, in milliseconds; after that the count is an estimate.
+    count_timeout_ms: int = Field(2000, ge=1, le=25_000)

@@ -30,6 +30,15 @@ HELD: dict[str, tuple[str, ...]] = {
     "dealer.care": (CAMPAIGN_WORK, REPORTS),
     "dealer.manager": _ALL,
     "oem.region": (CAMPAIGN_LOOK, REPORTS),
+# Segments: people by rules. Who writes campaigns writes them.
+SEGMENT_LOOK = "campaign.segments: read list preview check"
+SEGMENT_WORK = SEGMENT_LOOK + "\ncampaign.segments: create update explain"
+
+_ALL = (CAMPAIGNS_ALL, SEGMENT_WORK)
+HELD: dict[str, tuple[str, ...]] = {
+    "dealer.care": (CAMPAIGN_WORK, SEGMENT_WORK),
+    "dealer.manager": _ALL,
+    "oem.region": (CAMPAIGN_LOOK, SEGMENT_LOOK),
     "oem.marketing": _ALL,
     "oem.manager": _ALL,
     "oem.admin": _ALL,

@@ -15,3 +15,6 @@ __all__ = [
     "MessagePageApi",
     "MessageTemplateApi",
 ]
+from marque_campaign.api.segments import SegmentApi
+
+__all__ = ["AudienceListApi", "CampaignApi", "CampaignSendApi", "MessageTemplateApi", "SegmentApi"]

@@ -27,6 +27,7 @@ async def make(cast: Any) -> None:
             },
         )
         people = await cast.post("oem.manager", "/v1/audienceLists", {"name": f"People {place}", **dealer})
+        segment = await cast.post("oem.manager", "/v1/segments", {"name": f"All {place}", "rule": "true", **dealer})
         campaign = {
             "name": f"News {place}",
             "kind": "CAMPAIGN_KIND_NEWSLETTER",
@@ -41,6 +42,7 @@ async def make(cast: Any) -> None:
             ("campaign", made["campaignId"]),
             ("message template", template["templateId"]),
             ("audience list", people["audienceListId"]),
+            ("segment", segment["segmentId"]),
         ):
             cast.rows.setdefault(entity, {})[place] = Row(place, key)
     cast.rows["message template at hand"] = cast.rows["message template"]

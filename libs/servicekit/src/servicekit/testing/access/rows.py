@@ -142,7 +142,7 @@ TABLE: dict[str, dict[str, Sight]] = {
             "region": _sight("own region"),
             "maker": _sight(_ALL),
         }
-        for entity in ("campaign", "audience list", "message template at hand")
+        for entity in ("campaign", "audience list", "segment", "message template at hand")
     },
     "message template": {
         "dealer": _sight("own maker"),
