@@ -15,13 +15,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from marque_campaign import events
 from marque_campaign.errors import SendUnderWay
+from marque_campaign.repository import audience_personal as audience
 from marque_campaign.repository import bounces
 from marque_campaign.repository import personal as repository
 
 MEMBERSHIP, SEND, BOUNCED = "campaign.audience_list_member", "campaign.send", "campaign.bounced_address"
-from marque_campaign.repository import audience_personal as audience
-
-MEMBERSHIP, SEND = "campaign.audience_list_member", "campaign.send"
 KNOWN = "campaign.audience_person"
 
 

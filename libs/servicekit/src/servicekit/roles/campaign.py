@@ -25,20 +25,15 @@ CAMPAIGNS_ALL = (
     CAMPAIGN_WORK + "\ncampaign.campaigns: send_back approve schedule pause resume cancel\ncampaign.sends: settle\n"
 )
 
-_ALL = (CAMPAIGNS_ALL, REPORTS)
-HELD: dict[str, tuple[str, ...]] = {
-    "dealer.care": (CAMPAIGN_WORK, REPORTS),
-    "dealer.manager": _ALL,
-    "oem.region": (CAMPAIGN_LOOK, REPORTS),
 # Segments: people by rules. Who writes campaigns writes them.
 SEGMENT_LOOK = "campaign.segments: read list preview check"
 SEGMENT_WORK = SEGMENT_LOOK + "\ncampaign.segments: create update explain"
 
-_ALL = (CAMPAIGNS_ALL, SEGMENT_WORK)
+_ALL = (CAMPAIGNS_ALL, REPORTS, SEGMENT_WORK)
 HELD: dict[str, tuple[str, ...]] = {
-    "dealer.care": (CAMPAIGN_WORK, SEGMENT_WORK),
+    "dealer.care": (CAMPAIGN_WORK, REPORTS, SEGMENT_WORK),
     "dealer.manager": _ALL,
-    "oem.region": (CAMPAIGN_LOOK, SEGMENT_LOOK),
+    "oem.region": (CAMPAIGN_LOOK, REPORTS, SEGMENT_LOOK),
     "oem.marketing": _ALL,
     "oem.manager": _ALL,
     "oem.admin": _ALL,

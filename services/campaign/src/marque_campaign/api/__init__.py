@@ -4,6 +4,7 @@ from marque_campaign.api.campaigns import CampaignApi
 from marque_campaign.api.lists import AudienceListApi
 from marque_campaign.api.pages import MessagePageApi
 from marque_campaign.api.reports import CampaignReportApi
+from marque_campaign.api.segments import SegmentApi
 from marque_campaign.api.sends import CampaignSendApi
 from marque_campaign.api.templates import MessageTemplateApi
 
@@ -14,7 +15,5 @@ __all__ = [
     "CampaignSendApi",
     "MessagePageApi",
     "MessageTemplateApi",
+    "SegmentApi",
 ]
-from marque_campaign.api.segments import SegmentApi
-
-__all__ = ["AudienceListApi", "CampaignApi", "CampaignSendApi", "MessageTemplateApi", "SegmentApi"]
