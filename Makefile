@@ -21,13 +21,15 @@ help: ## Print the commands, grouped
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: run
-run: $(READY) page ## Bring the whole platform up on sample data and stay (Ctrl-C stops it)
+run: $(READY) ## Bring the whole platform up on sample data and stay (Ctrl-C stops it)
 	@python tools/ops_ui.py --detach
+	@python tools/page.py --detach
 	@devstack run
 
 .PHONY: up
-up: $(READY) page ## Bring the platform up in the background; returns when it is ready
+up: $(READY) ## Bring the platform up in the background; returns when it is ready
 	@python tools/ops_ui.py --detach
+	@python tools/page.py --detach
 	@devstack up
 
 .PHONY: down
@@ -153,7 +155,7 @@ soak: $(READY) ## The long proofs: thousands of kills, hundreds of bad requests 
 	@pytest -q --soak -m soak --timeout 10800 $(T)
 
 .PHONY: setup
-setup: $(READY) page ## Install everything into .venv (every other target does so when it is needed)
+setup: $(READY) ## Install everything into .venv (every other target does so when it is needed)
 
 $(READY): requirements.lock requirements-bootstrap.lock $(addsuffix /pyproject.toml,$(PACKAGES))
 	@test -x $(BIN)/python || { echo "Setting up $(VENV) …"; $(PYTHON) -m venv $(VENV); }

@@ -1,11 +1,13 @@
 """Builds what the survey page's script judges conditions by (services/gateway/page), where npm is here and it is older than its sources.
 
 Seconds on a new clone, nothing after. Without npm or a registry the page works all the same: it asks the server what to show.
+`--detach` builds in the background, for `make run`, which waits for no registry: the gateway takes the rules when they are there.
 """
 
 from __future__ import annotations
 
 import fcntl
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -26,18 +28,27 @@ def stale() -> bool:
 
 def build() -> str:
     """Installs what package-lock.json pins and builds; returns what went wrong, empty for nothing."""
-    for step in (["npm", "ci", "--no-progress"], ["npm", "run", "build"]):
+    made = BUILT.with_suffix(".new")  # put in its place as a whole: a gateway may look at any moment
+    for step in (["npm", "ci", "--no-progress"], ["npm", "run", "build", "--", f"--outfile={made}"]):
         try:
             done = subprocess.run(step, cwd=FOLDER, capture_output=True, text=True, check=False, timeout=PATIENCE)
         except subprocess.TimeoutExpired:
             return f"{' '.join(step)} took longer than {PATIENCE} s"
         if done.returncode:
             return (done.stderr or done.stdout).strip().rpartition("\n")[2] or f"{' '.join(step)} failed"
+    os.replace(made, BUILT)
     return ""
 
 
-def main() -> int:
-    """Returns 0: nobody waits for these rules."""
+def main(arguments: list[str]) -> int:
+    """Returns 0: the page works without these rules."""
+    if "--detach" in arguments:
+        if stale() and node():
+            quiet = subprocess.DEVNULL
+            subprocess.Popen(
+                [sys.executable, __file__], stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True
+            )
+        return 0
     with (FOLDER / ".building").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not stale():
@@ -49,4 +60,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -53,8 +53,14 @@ class Look:
         folder = resources.files("marque_gateway.survey")
         self._template = _template()
         self._assets = {f"/s/{name}": ((folder / name).read_bytes(), kind) for name, kind in ASSETS.items()}
-        built = folder / _BUILT
-        self._rules = gzip.compress(built.read_bytes()) if built.is_file() else b""
+        self._built = folder / _BUILT
+        self._rules = b""
+
+    def _engine(self) -> bytes:
+        """The engine of conditions, compressed, as soon as it is built: `make run` begins without it."""
+        if not self._rules and self._built.is_file():
+            self._rules = gzip.compress(self._built.read_bytes())
+        return self._rules
 
     async def asset(self, request: Request) -> Response:
         """Answers with a script or the style."""
@@ -62,7 +68,7 @@ class Look:
         headers = {"cache-control": "public, max-age=300", "vary": "accept-encoding"}
         if request.url.path != RULES:
             content, kind = self._assets[request.url.path]
-        elif not self._rules:
+        elif not self._engine():
             return Response("The rules are not built here.", 404, media_type="text/plain")
         else:
             content, kind = self._rules, ASSETS["survey.js"]
@@ -89,7 +95,7 @@ class Look:
                 "sent": [],
                 "stop": False,
                 "language": language,
-                "rules": RULES if self._rules else "",
+                "rules": RULES if self._engine() else "",
                 **shown,
             }
         )
