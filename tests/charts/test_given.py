@@ -81,6 +81,23 @@ class TestGiven:
         assert {host for service, host in hosts if service == "survey"} == {"marque-again-rw.databases.svc"}
         assert {host for service, host in hosts if service != "survey"} == {"marque-rw.databases.svc"}
 
+    def test_files_lie_in_the_volume_that_is_named_and_nobody_else_gets_it(self, charts: Charts) -> None:
+        render = charts.render(
+            "production", "--set", "complaint.objectsClaim=case-files", "--set-string", "complaint.settings.scanner_address=clamd:3310"
+        )  # fmt: skip
+        told = one(render, "ConfigMap", "marque-complaint")["data"]
+        assert told["MARQUE_SCANNER_ADDRESS"] == "clamd:3310"
+        holders = set()
+        for name, pod in manifests.pods(render):
+            for volume in pod["spec"]["volumes"]:
+                if volume.get("persistentVolumeClaim", {}).get("claimName") == "case-files":
+                    mounts = {
+                        mount["name"]: mount["mountPath"] for mount in pod["spec"]["containers"][0]["volumeMounts"]
+                    }
+                    assert mounts[volume["name"]] == told["MARQUE_OBJECTS_FOLDER"]
+                    holders.add(name.split("-")[1])
+        assert holders == {"complaint"}
+
     def test_traces_are_asked_for_by_the_gateway_alone(self, production: list[Manifest]) -> None:
         told = {
             each["metadata"]["name"]: each["data"].get("MARQUE_TRACES_URL")

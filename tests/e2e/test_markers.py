@@ -74,6 +74,7 @@ NOT_DRIVEN_YET = frozenset(
         "marque.complaint.v1.CaseLinked",
         "marque.complaint.v1.CaseReopened",
         "marque.complaint.v1.CaseResolved",
+        "marque.complaint.v1.CaseTaskLate",  # a promised moment that passes; driven by the complaint service's test_teams.py
         "marque.complaint.v1.DefectSignalRaised",  # complaints that rise for months; driven by the complaint service's test_learning.py
         "marque.complaint.v1.SafetyCaseFlagged",
         # Campaign: what needs an approved campaign that sends; driven by the campaign service's test_sending.py.

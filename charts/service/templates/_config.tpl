@@ -38,6 +38,9 @@ MARQUE_TLS_CA_FILE: /etc/marque/tls/ca.crt
 {{- if $global.nats.caSecret }}
 MARQUE_NATS_CA_FILE: /etc/marque/nats-ca/ca.crt
 {{- end }}
+{{- if .Values.objectsClaim }}
+MARQUE_OBJECTS_FOLDER: /var/lib/marque/objects
+{{- end }}
 {{- if include "marque-service.owns-data" . }}
 MARQUE_DATABASE_POOL_SIZE: {{ .Values.databasePoolSize | quote }}
 MARQUE_SCHEMA_WAIT_SECONDS: {{ .Values.schemaWaitSeconds | quote }}

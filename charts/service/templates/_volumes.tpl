@@ -9,6 +9,9 @@
 {{- if $global.nats.caSecret }}
 - {name: nats-ca, mountPath: /etc/marque/nats-ca, readOnly: true}
 {{- end }}
+{{- if .Values.objectsClaim }}
+- {name: objects, mountPath: /var/lib/marque/objects}
+{{- end }}
 {{- range .Values.secretFiles }}
 - {name: {{ printf "given-%s" . }}, mountPath: {{ printf "/etc/marque/given/%s" . }}, readOnly: true}
 {{- end }}
@@ -64,6 +67,11 @@
   secret:
     secretName: {{ . }}
     defaultMode: 0440
+{{- end }}
+{{- with $root.Values.objectsClaim }}
+- name: objects
+  persistentVolumeClaim:
+    claimName: {{ . }}
 {{- end }}
 {{- range $root.Values.secretFiles }}
 - name: {{ printf "given-%s" . }}

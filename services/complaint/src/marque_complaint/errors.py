@@ -167,6 +167,20 @@ class AttachmentType(InvalidArgument):
     message = "The content is no picture, film, recording, PDF or plain text, whatever its name says."
 
 
+class AttachmentInfected(InvalidArgument):
+    """The content carries malware."""
+
+    reason = "ATTACHMENT_MALWARE"
+    message = "The file carries malware and was not taken."
+
+
+class AttachmentUnscanned(FailedPrecondition):
+    """Nobody looked into the file for malware yet."""
+
+    reason = "ATTACHMENT_UNSCANNED"
+    message = "The file is still to be looked into for malware. Try again later."
+
+
 class AttachmentTooLarge(ResourceExhausted):
     """The file is larger than a file may be."""
 

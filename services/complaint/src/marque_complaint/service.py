@@ -14,6 +14,7 @@ from servicekit.objects import FileStore, ObjectStore
 from servicekit.operations import OperationsApi
 from servicekit.personal_api import PersonalDataApi
 from servicekit.rpc.client import Peer
+from servicekit.scanner import ClamAv, Scanner
 from servicekit.service import Kit, Service
 from servicekit.sweeps import Sweep
 
@@ -44,6 +45,7 @@ from marque_complaint.usecases.attaching import Orphans
 from marque_complaint.usecases.counting import Counting
 from marque_complaint.usecases.defects import Scanning
 from marque_complaint.usecases.importing import CaseImporter
+from marque_complaint.usecases.scanning import Scans
 from marque_complaint.usecases.snapshots import READERS
 from marque_complaint.usecases.suggesting import Suggester, Training
 
@@ -56,7 +58,7 @@ def build(kit: Kit) -> Service:
     customers, network = Customers(_peer(kit, "customer")), Network(_peer(kit, "network"))
     importers: dict[str, Importer] = {"ImportCases": CaseImporter(work)}
     vehicles, suggester = Vehicles(_peer(kit, "vehicle")), Suggester()
-    heard, store = subscriptions(), _store(kit)
+    heard, store, scanner = subscriptions(), _store(kit), _scanner(kit)
     sweeps: dict[str, Sweep] = {
         "case-facts": Counting(work, suggester),
         "case-suggester": Training(work),
@@ -64,6 +66,8 @@ def build(kit: Kit) -> Service:
     }
     if store is not None:
         sweeps["case-attachments"] = Orphans(work, store)
+        if scanner is not None:
+            sweeps["case-scans"] = Scans(work, store, scanner)
     asking: dict[str, Sweep] = {
         "calendars": partial(timers.ask_hours, work=work, network=network),
         "case-assignments": partial(assigning.sweep, work=work, network=network),
@@ -74,7 +78,7 @@ def build(kit: Kit) -> Service:
         servicers=[
             CaseApi(work, customers),
             CaseThreadApi(work),
-            CaseAttachmentApi(work, store),
+            CaseAttachmentApi(work, store, scanner),
             CasePolicyApi(work),
             CaseRelationApi(work),
             CaseTaxonomyApi(work, suggester),
@@ -101,6 +105,11 @@ def build(kit: Kit) -> Service:
 def _store(kit: Kit) -> ObjectStore | None:
     folder = kit.settings.objects_folder if isinstance(kit.settings, Settings) else None
     return FileStore(folder) if folder is not None else None
+
+
+def _scanner(kit: Kit) -> Scanner | None:
+    address = kit.settings.scanner_address if isinstance(kit.settings, Settings) else ""
+    return ClamAv(address) if address else None
 
 
 def _peer(kit: Kit, name: str) -> Peer | None:

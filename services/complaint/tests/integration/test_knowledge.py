@@ -72,6 +72,14 @@ class TestSearch:
         await desk.call("PutKnowledgeArticle", article=article(far, "Other matter.", components=[system]))
         await desk.call("PutKnowledgeArticle", article=article(near, told, components=[f"{system}:CLUTCH"]))
         case = await desk.make(description=told, components=[f"{system}:GEARBOX"])
+        # More of the same system than are weighed, all found more helpful: the words decide, in the database already.
+        await desk.sql(
+            "INSERT INTO knowledge_articles (article_code, version, create_time, update_time, kind, latest, open, retired, components, "
+            "search_text, search_tokens, helpful_count) SELECT $1 || n, 1, now(), now(), 1, 1, false, false, ARRAY[$2], 'other', '{}', 9 "
+            "FROM generate_series(1, 230) n",
+            f"{far}_", system,
+        )  # fmt: skip
+        await desk.sql("UPDATE knowledge_articles SET helpful_count = 10 WHERE article_code = $1", far)
         found = [one.article_code for one in (await desk.call("SearchKnowledge", case_id=case.case_id)).articles]
 
         assert found[:2] == [near, far]

@@ -10,10 +10,12 @@ from typing import Any, BinaryIO
 from marque.complaint.v1 import case_attachment_pb2
 from marque.complaint.v1 import case_attachment_service_pb2 as messages
 from servicekit import fields
+from servicekit.db.base import now
 from servicekit.db.uow import Replayed, UnitOfWork, Work
 from servicekit.ids import new_uuid
 from servicekit.objects import ObjectStore
 from servicekit.rpc.call import Call
+from servicekit.scanner import Scanner
 
 from marque_complaint.api.scoping import seen
 from marque_complaint.errors import (
@@ -23,13 +25,14 @@ from marque_complaint.errors import (
     AttachmentsOff,
     AttachmentTooLarge,
     AttachmentType,
+    AttachmentUnscanned,
     CaseNotFound,
 )
 from marque_complaint.mapping import attachments as mapping
 from marque_complaint.repository import attachments as repository
 from marque_complaint.repository import scope as scopes
 from marque_complaint.rules import contents
-from marque_complaint.usecases import attaching
+from marque_complaint.usecases import attaching, scanning
 
 MOST_BYTES = 25 * 1024 * 1024
 PIECE = 1024 * 1024
@@ -40,9 +43,10 @@ class CaseAttachmentApi:
 
     service = "marque.complaint.v1.CaseAttachmentService"
 
-    def __init__(self, work: Work, store: ObjectStore | None) -> None:
+    def __init__(self, work: Work, store: ObjectStore | None, scanner: Scanner | None = None) -> None:
         self._work = work
         self._kept = store
+        self._scanner = scanner
 
     @property
     def _store(self) -> ObjectStore:
@@ -63,6 +67,9 @@ class CaseAttachmentApi:
             said = header.SerializeToString(deterministic=True) + facts["sha256"].encode()
             call.request_hash = hashlib.sha256(said).digest()
             facts |= {"file_name": contents.tidy_name(header.file_name), "internal": header.internal}
+            if self._scanner is not None:
+                await scanning.check(self._scanner, file)
+                facts["scan_time"] = now()
             key = new_uuid()
             await self._store.put(key, file)
         try:
@@ -105,6 +112,8 @@ class CaseAttachmentApi:
             raise AttachmentNotFound() from None
         if row["internal"] and call.principal.is_owner:
             raise AttachmentNotFound()
+        if self._scanner is not None and row["scan_time"] is None:
+            raise AttachmentUnscanned()
         try:
             content = await self._store.read(row["attachment_id"], request.piece * PIECE, PIECE)
         except FileNotFoundError:  # it was taken away a moment ago

@@ -13,7 +13,7 @@ from marque_complaint.models.base import Model
 
 
 class CaseAttachment(Model):
-    """A file. Rows are added and removed, never changed."""
+    """A file. Rows are added and removed; only `scan_time` is written later, once nothing bad was found in it."""
 
     __tablename__ = "case_attachments"
 
@@ -27,3 +27,4 @@ class CaseAttachment(Model):
     staff_id: Mapped[uuid.UUID | None]
     internal: Mapped[bool] = mapped_column(default=False)
     create_time: Mapped[datetime]
+    scan_time: Mapped[datetime | None]

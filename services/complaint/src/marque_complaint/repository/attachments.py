@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
 from typing import Any
 
 import asyncpg
@@ -32,6 +33,23 @@ async def get(reader: Reader, attachment_id: uuid.UUID) -> asyncpg.Record | None
     """Returns a file's row, whoever may see its case."""
     sql = f"SELECT {_COLUMNS} FROM case_attachments WHERE attachment_id = $1"  # noqa: S608
     return await reader.fetchrow(sql, attachment_id)
+
+
+async def unscanned(reader: Reader, most: int) -> list[uuid.UUID]:
+    """Returns the keys of files that nobody looked into for malware."""
+    sql = "SELECT attachment_id FROM case_attachments WHERE scan_time IS NULL ORDER BY attachment_id LIMIT $1"
+    return [row["attachment_id"] for row in await reader.fetch(sql, most)]
+
+
+async def scanned(session: AsyncSession, attachment_id: uuid.UUID, moment: datetime) -> None:
+    """Notes that a file carries no malware."""
+    clean = sa.update(CaseAttachment).where(CaseAttachment.attachment_id == attachment_id)
+    await session.execute(clean.values(scan_time=moment))
+
+
+async def case_of(session: AsyncSession, attachment_id: uuid.UUID) -> uuid.UUID | None:
+    """Returns the case of a file; that never changes."""
+    return await session.scalar(sa.select(CaseAttachment.case_id).where(CaseAttachment.attachment_id == attachment_id))
 
 
 async def count(session: AsyncSession, case_id: uuid.UUID) -> int:
