@@ -15,290 +15,19 @@ import signal
 import uuid
 from typing import Any
 
-import asyncpg
 import pytest
 from devstack.ports import free_port
-from google.type import date_pb2
-from marque.complaint.v1 import case_service_pb2, case_types_pb2
 from marque.customer.v1 import customer_service_pb2, identity_service_pb2
-from marque.type.v1 import personal_data_pb2
-from marque.vehicle.v1 import sale_pb2, sale_service_pb2
+from servicekit.testing import lives as lives_of
+from servicekit.testing import lives_elsewhere
 from servicekit.testing.client import RpcFailure
 from servicekit.testing.platform import Platform, until
 from servicekit.testing.world import World
 
-SERVICES = ("customer", "vehicle", "network", "complaint", "survey", "campaign")
 SEQUENCES, STEPS = 2, 14
 SOAK_SEQUENCES, SOAK_STEPS = 60, 120
 PAIRS, KILLS = 10, 2
 SOAK_PAIRS, SOAK_KILLS = 200, 60
-# What says how something came about, or repeats it: not what is compared before and after.
-PASSED = frozenset(
-    {
-        *(
-            "outbox_messages",
-            "inbox_messages",
-            "audit_records",
-            "audit_links",
-            "audit_anchors",
-            "audit_chain",
-            "due_work",
-        ),
-        *(
-            "idempotency_keys",
-            "customer_aliases",
-            "customer_merges",
-            "customer_standings",
-            "alembic_version",
-            "dead_letters",
-            "staff_loads",
-            "lifecycle_changes",
-        ),
-    }
-)
-MOVING = ("version", "update_time", "card", "last_time")
-ORPHANS = """
-SELECT '{table}' AS place, t.customer_id FROM {table} t LEFT JOIN customers c USING (customer_id) WHERE c.customer_id IS NULL"""
-HOLDERS = (
-    *("contact_points", "source_references", "relations", "dealer_customers", "consent_entries", "interactions"),
-    *("known_cars", "source_records", "customer_merges", "customer_values", "lifecycle_changes", "holdings"),
-    *("known_sales", "known_visits", "spend_entries", "customer_ties", "profile_marks"),
-)
-ALIASES = """
-SELECT from_customer_id, to_customer_id, known_from, known_until FROM customer_aliases
-WHERE known_until IS NULL OR known_until > known_from ORDER BY 1, 3"""
-
-
-class Lives:
-    """Some customers, and what a reader must find of each: the tags that are its own, and into whom it is merged."""
-
-    def __init__(self, world: World, rng: random.Random) -> None:
-        self._world, self._rng = world, rng
-        self._agent = world.http("oem.agent")
-        self.own: dict[str, set[str]] = {}
-        self.into: dict[str, str] = {}
-        self.merges: dict[str, str] = {}
-        self.erased: set[str] = set()
-        self.complaining: set[str] = set()
-        self.steps: list[str] = []
-
-    @property
-    def living(self) -> list[str]:
-        return [one for one in self.own if one not in self.erased]
-
-    @property
-    def standing(self) -> list[str]:
-        return [one for one in self.living if one not in self.into]
-
-    def root(self, customer_id: str) -> str:
-        while customer_id in self.into:
-            customer_id = self.into[customer_id]
-        return customer_id
-
-    def family(self, customer_id: str) -> set[str]:
-        below = {one for one, into in self.into.items() if into == customer_id}
-        return {customer_id}.union(*map(self.family, below))
-
-    async def close(self) -> None:
-        await self._agent.aclose()
-
-    async def post(self, path: str, **body: Any) -> dict[str, Any]:
-        answer = await self._agent.post(path, json=body)
-        assert answer.status_code == 200, (path, answer.text, self.steps)
-        return answer.json()
-
-    async def create(self) -> None:
-        tag = uuid.uuid4().hex[:8]
-        made = await self.post(
-            "/v1/customers",
-            kind="CUSTOMER_KIND_PERSON",
-            name={"fullName": self._rng.choice(("王伟", "Wang Wei", "李娜"))},
-            tags=[tag],
-            contactPoints=[{"kind": "CONTACT_POINT_KIND_EMAIL", "value": f"{tag}@example.com"}],
-        )
-        self.own[made["customerId"]] = {tag}
-
-    async def belong(self) -> None:
-        """Somebody lives with somebody, and has an insurance: rows that name customers, and stay as they are."""
-        one, other = self._rng.sample(self.standing, 2)
-        tie = {"kind": "TIE_KIND_HOUSEHOLD", "customerId": one, "otherCustomerId": other}
-        await self.post("/v1/customerTies", **tie)
-        await self.post("/v1/holdings", customerId=one, kind="HOLDING_KIND_INSURANCE")
-
-    async def edit(self) -> None:
-        customer_id, tag = self._rng.choice(self.standing), uuid.uuid4().hex[:8]
-        shown = await self.read(customer_id)
-        body = {"tags": [*shown["tags"], tag]}
-        answer = await self._agent.patch(f"/v1/customers/{customer_id}", json=body)
-        assert answer.status_code == 200, answer.text
-        self.own[customer_id].add(tag)
-
-    async def merge(self) -> None:
-        if len(self.standing) < 2:
-            await self.create()
-            return
-        await self._merge(*self._rng.sample(self.standing, 2))
-
-    async def _merge(self, into: str, gone: str) -> str:
-        made = await self.post(f"/v1/customers/{into}:merge", fromCustomerId=gone, reasons=["SUITE"])
-        self.into[gone], self.merges[gone] = into, made["mergeId"]
-        return str(made["mergeId"])
-
-    async def unmerge(self) -> None:
-        able = [one for one in self.into if one not in self.erased]
-        if not able:
-            await self.merge()
-            return
-        await self._unmerge(self._rng.choice(able))
-
-    async def _unmerge(self, gone: str) -> None:
-        await self.post(f"/v1/customerMerges/{self.merges.pop(gone)}:unmerge", reason="TWO_PEOPLE")
-        del self.into[gone]
-
-    async def erase(self) -> None:
-        # Who has an open case is kept (test_erasure.py); here everybody else can go.
-        able = [one for one in self.living if not self.family(one) & self.complaining]
-        if len(self.living) < 4 or not able:
-            await self.create()
-            return
-        customer_id = self._rng.choice(able)
-        for service in SERVICES:
-            client = self._world.platform.client(service, "service")
-            request = {"customer_id": customer_id, "erasure_id": str(uuid.uuid5(uuid.UUID(customer_id), "erase"))}
-            name = f"{service}.v1.{service.capitalize()}PersonalDataService/ErasePersonalData"
-            await client.call(name, _erasure(request))
-        gone = self.family(customer_id)
-        self.erased |= gone
-        for one in gone:
-            self.own[one] = set()
-            self.merges.pop(one, None)
-            self.into.pop(one, None)
-
-    async def refused(self) -> None:
-        """What must not be: of a merged, an erased, itself."""
-        one = self._rng.choice(self.living)
-        for other in [one, *list(self.into)[:1], *list(self.erased)[:1]]:
-            answer = await self._agent.post(
-                f"/v1/customers/{one}:merge", json={"fromCustomerId": other, "reasons": ["SUITE"]}
-            )
-            if answer.status_code == 200:  # only a merge that stands is answered again
-                assert self.into.get(other) == one, (one, other, self.steps)
-
-    async def there_and_back(self) -> None:
-        """A merge that is undone leaves every table as it was, in every service."""
-        if len(self.standing) < 2:
-            await self.create()
-            return
-        into, gone = self._rng.sample(self.standing, 2)
-        await heard(self._world)
-        before = [await tables(self._world, service) for service in SERVICES]
-        await self._merge(into, gone)
-        await self.check()
-        await self._unmerge(gone)
-        await heard(self._world)
-        after = [await tables(self._world, service) for service in SERVICES]
-        for was, now in zip(before, after, strict=True):
-            different = {name for name in was if was[name] != now[name]}
-            assert different == set(), self.steps
-
-    async def read(self, customer_id: str) -> dict[str, Any]:
-        answer = await self._agent.get(f"/v1/customers/{customer_id}")
-        assert answer.status_code == 200, answer.text
-        return answer.json()
-
-    async def check(self) -> None:
-        """Every customer is what the model says."""
-        for customer_id in self.own:
-            read = await self.read(customer_id)
-            if customer_id in self.erased:
-                assert read["status"] == "CUSTOMER_STATUS_ERASED"
-                continue
-            root = self.root(customer_id)
-            assert read["customerId"] == root, self.steps
-            assert set(read["tags"]) == set().union(*(self.own[one] for one in self.family(root))), self.steps
-        sql = self._world.platform.sql
-        orphans = " UNION ALL ".join(ORPHANS.format(table=table) for table in HOLDERS)
-        assert await sql("customer", orphans) == []
-        loops = "SELECT customer_id FROM customers WHERE status = 2 AND (merged_into IS NULL OR customer_root(customer_id) = customer_id)"
-        lost = "SELECT customer_id FROM customers WHERE status = 1 AND merged_into IS NOT NULL"
-        assert await sql("customer", f"{loops} UNION ALL {lost}") == []
-        open_aliases = await sql(
-            "customer", "SELECT from_customer_id, to_customer_id FROM customer_aliases WHERE known_until IS NULL"
-        )
-        known = {str(row[0]): str(row[1]) for row in open_aliases}
-        assert {one: known.get(one) for one in self.into} == self.into, self.steps
-
-
-def _erasure(request: dict[str, str]) -> Any:
-    return personal_data_pb2.ErasePersonalDataRequest(**request)
-
-
-async def heard(world: World) -> None:
-    """Returns when every service knows the aliases that the customer service has."""
-    wanted = [tuple(row) for row in await world.platform.sql("customer", ALIASES)]
-    for service in SERVICES[1:]:
-
-        async def same(service: str = service) -> bool:
-            return [tuple(row) for row in await world.platform.sql(service, ALIASES)] == wanted
-
-        await until(same, 30, f"{service} knows other aliases")
-    await judged(world)
-
-
-async def judged(world: World) -> None:
-    """Returns when nobody waits for a judgement of where they stand, or to be counted: both follow every merge."""
-
-    async def done() -> bool:
-        query = (
-            "SELECT (SELECT count(*) FROM customer_values WHERE next_time <= clock_timestamp())"
-            " + (SELECT count(*) FROM profile_stale)"
-        )
-        return not (await world.platform.sql("customer", query))[0][0]
-
-    await until(done, 30, "customers wait to be judged")
-
-
-async def tables(world: World, service: str) -> dict[str, list[str]]:
-    """The rows of every table of a service, without what says when and how often they were written."""
-    names = (
-        "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public' AND table_type = 'BASE TABLE'"
-    )
-    drop = "".join(f" - '{column}'" for column in MOVING)
-    found = {}
-    connection = await asyncpg.connect(world.platform.databases[service])
-    try:
-        for (name,) in await connection.fetch(names):
-            if name not in PASSED:
-                rows = await connection.fetch(f"SELECT (to_jsonb(t){drop})::text FROM {name} t ORDER BY 1")
-                found[name] = [row[0] for row in rows]
-    finally:
-        await connection.close()
-    return found
-
-
-async def sell(world: World, dealer: str, customer_id: str) -> None:
-    """Sells a car, so that the vehicle service holds something of the customer."""
-    vin = await world.vehicle()
-    sale = sale_pb2.Sale(
-        dealer_id=dealer, vin=vin, buyer_customer_id=customer_id, invoice_number=uuid.uuid4().hex,
-        invoice_date=date_pb2.Date(year=2026, month=3, day=2), use=1,
-    )  # fmt: skip
-    request = sale_service_pb2.RecordSaleRequest(sale=sale)
-    await world.platform.client("vehicle", "oem.manager").call("vehicle.v1.SaleService/RecordSale", request)
-
-
-async def complain(world: World, dealer: str, customer_id: str) -> None:
-    """Takes a case, so that the complaint service holds something of the customer."""
-    request = case_service_pb2.CreateCaseRequest(description="The paint comes off.")
-    request.case.kind = case_types_pb2.CASE_KIND_COMPLAINT
-    request.case.customer_id, request.case.dealer_id = customer_id, dealer
-    await world.platform.client("complaint", "oem.agent").call("complaint.v1.CaseService/CreateCase", request)
-
-    async def held() -> bool:
-        query = "SELECT 1 FROM contact_holds WHERE customer_id = $1"
-        return bool(await world.platform.sql("customer", query, uuid.UUID(customer_id)))
-
-    await until(held, 30, "the case is not heard")
 
 
 class TestSequences:
@@ -306,19 +35,20 @@ class TestSequences:
     async def test_random_lives_are_what_the_model_says_in_every_service(self, world: World, soaking: bool) -> None:
         seed = int(os.environ.get("MARQUE_IDENTITY_SEED") or random.randrange(1 << 30))
         print(f"seed {seed} (MARQUE_IDENTITY_SEED)")
-        for service in SERVICES[3:]:
+        for service in lives_of.SERVICES[3:]:
             await world.platform.start(service, peers=dict(world.platform.peers))
         dealer = await world.dealer()
         for sequence in range(SOAK_SEQUENCES if soaking else SEQUENCES):
             rng = random.Random(seed + sequence)
-            lives = Lives(world, rng)
+            lives = lives_of.Lives(world, rng)
             for _ in range(3):
                 await lives.create()
-                await sell(world, dealer, list(lives.own)[-1])
+                await lives_elsewhere.sell(world, dealer, list(lives.own)[-1])
             lives.complaining.add(list(lives.own)[-1])
-            await complain(world, dealer, list(lives.own)[-1])
+            await lives_elsewhere.complain(world, dealer, list(lives.own)[-1])
             await lives.belong()
-            await self.touched(world, list(lives.own))
+            await lives_elsewhere.invite(world, dealer, list(lives.own))
+            await lives_elsewhere.settled(world, list(lives.own))
             for _ in range(SOAK_STEPS if soaking else STEPS):
                 steps = (
                     lives.create,
@@ -333,27 +63,8 @@ class TestSequences:
                 lives.steps.append(step.__name__)
                 await (step() if lives.standing else lives.create())
                 await lives.check()
-            await heard(world)
+            await lives_of.heard(world)
             await lives.close()
-
-    async def touched(self, world: World, ids: list[str]) -> None:
-        """Returns when the sales stand on the time lines: what comes later would differ by itself."""
-
-        async def there() -> bool:
-            query = "SELECT count(DISTINCT customer_id) FROM {} WHERE customer_id = ANY($1)"
-            held = [uuid.UUID(one) for one in ids]
-            counts = [
-                (await world.platform.sql("customer", query.format(name), held))[0][0]
-                for name in ("interactions", "known_cars")
-            ]
-            fresh = await world.platform.sql(
-                "customer",
-                "SELECT 1 FROM known_cars WHERE plate_stale_time IS NOT NULL"
-                " UNION ALL SELECT 1 FROM spend_entries WHERE ask_time IS NOT NULL",
-            )
-            return counts == [len(ids)] * 2 and not fresh
-
-        await until(there, 30, "the sales are not heard")
 
 
 class TestCrash:

@@ -381,23 +381,3 @@ class TestRules:
         (row,) = report.rows
         assert (row.dealer_id, row.grade, row.leads, row.won, row.lost) == (dealer, leads[0].grade, 3, 1, 1)
         assert row.close_rate == pytest.approx(0.5)
-
-
-class TestErasure:
-    async def test_nothing_of_an_erased_persons_leads_stays(self, desk: Any) -> None:
-        from marque.type.v1 import personal_data_pb2
-
-        dealer = await desk.known_dealer()
-        adviser = desk.dealer(dealer)
-        person = await desk.create(adviser)
-        lead = await take(desk, adviser, person.customer_id, comments="我姐姐也想买")
-        request = personal_data_pb2.ErasePersonalDataRequest(
-            customer_id=person.customer_id, erasure_id=str(uuid.uuid4())
-        )
-        await desk.service.call("customer.v1.CustomerPersonalDataService/ErasePersonalData", request)
-
-        for table in ("leads", "lead_changes", "lead_promises", "lead_intakes", "tasks"):
-            query = f"SELECT 1 FROM {table} WHERE customer_id = $1"
-            assert not await desk.platform.sql("customer", query, uuid.UUID(person.customer_id)), table
-        with pytest.raises(desk.failure):
-            await get(desk.agent, lead.lead_id)

@@ -6,7 +6,14 @@ import json
 import uuid
 
 import pytest
-from marque.customer.v1 import consent_pb2, consent_service_pb2, interaction_pb2, interaction_service_pb2
+from marque.customer.v1 import (
+    consent_pb2,
+    consent_service_pb2,
+    interaction_pb2,
+    interaction_service_pb2,
+    lead_pb2,
+    lead_service_pb2,
+)
 from marque.type.v1 import personal_data_pb2
 from servicekit.testing.client import RpcFailure
 
@@ -92,3 +99,23 @@ class TestPersonalData:
         answer = await erase(desk, made.customer_id)
         assert dict(answer.erased_counts) == {}
         assert (await desk.get(desk.agent, made.customer_id)).name.full_name == "Thaddeus Forgettable"
+
+
+class TestLeads:
+    async def test_nothing_of_an_erased_persons_leads_stays(self, desk):
+        adviser = desk.dealer(await desk.known_dealer())
+        person = await desk.create(adviser)
+        lead = lead_pb2.Lead(
+            customer_id=person.customer_id, source=lead_pb2.LEAD_SOURCE_SHOWROOM, comments="我姐姐也想买"
+        )
+        lead.interest.kind = lead_pb2.LEAD_INTEREST_KIND_BUY
+        made = await adviser.call("customer.v1.LeadService/CreateLead", lead_service_pb2.CreateLeadRequest(lead=lead))
+        await erase(desk, person.customer_id)
+
+        for table in ("leads", "lead_changes", "lead_promises", "lead_intakes", "tasks"):
+            query = f"SELECT 1 FROM {table} WHERE customer_id = $1"
+            assert not await desk.platform.sql("customer", query, uuid.UUID(person.customer_id)), table
+        with pytest.raises(RpcFailure):
+            await desk.agent.call(
+                "customer.v1.LeadService/GetLead", lead_service_pb2.GetLeadRequest(lead_id=made.lead_id)
+            )

@@ -6,11 +6,15 @@ import asyncio
 import contextlib
 import json
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl
 
-from devstack.issuer import Issuer, TokenRefused
+from devstack.issuer import Issuer, TokenRefused, mint
+
+from servicekit.errors import Unauthenticated
+from servicekit.rpc.tokens import TokenVerifier
 
 
 class IssuerServer:
@@ -93,3 +97,40 @@ class Hanging:
         """Closes the port."""
         if self._server is not None:
             self._server.close()
+
+
+def claims(server: IssuerServer, **more: Any) -> dict[str, Any]:
+    """Returns what a good token of the issuer says; `more` differs, `...` leaves a claim out."""
+    now = int(time.time())
+    found = {
+        "iss": server.url,
+        "aud": "marque",
+        "sub": "anna",
+        "iat": now,
+        "exp": now + 600,
+        "roles": ["dealer.sales"],
+        **more,
+    }
+    return {name: value for name, value in found.items() if value is not ...}
+
+
+def token(server: IssuerServer, **more: Any) -> str:
+    """Returns a token that the issuer signed."""
+    return mint(server.issuer.keys.current, claims(server, **more))
+
+
+async def refusal(verifier: TokenVerifier, text: str) -> Unauthenticated:
+    """Returns with what a token is refused; the refusal repeats no part of it."""
+    try:
+        await verifier.verify(text)
+    except Unauthenticated as refused:
+        status = refused.to_status().SerializeToString()
+        for piece in text.split("."):
+            assert len(piece) < 12 or piece.encode() not in status
+        return refused
+    raise AssertionError("the token holds")
+
+
+def why(error: Unauthenticated) -> str:
+    """Returns what a refusal names as its cause."""
+    return error.metadata["why"]
