@@ -200,7 +200,7 @@ def written(
         row |= {name: _text(item, name) for name in _ITEM if name in item.DESCRIPTOR.fields_by_name}
         if kind == "trim":
             row |= {f"spec.{word}": value for word, value in sorted(item.specification.items())}
-        for price in by_item.get(code, [None]):  # type: ignore[list-item]
+        for price in by_item.get(code, [None]):
             yield {**row, **_priced(price)} if price is not None else row
 
 

@@ -14,6 +14,7 @@ from marque.vehicle.v1 import vehicle_import_rows_pb2 as sales
 from servicekit.testing.client import RpcFailure
 
 LINE = {"complaint": "noise", "part_numbers": "P-1", "parts_amount": "10"}
+WRONG = "SELECT number FROM repair_orders WHERE vin = $1 AND wrong_order"
 GOOD = {
     "open_time": "2026-03-01T09:00:00",
     "close_time": "2026-03-02T10:00:00",
@@ -63,7 +64,9 @@ class TestVisits:
             )
             for place, (said, _) in enumerate(table, 1)
         ]  # fmt: skip
+        rows[1].wrong_order = True
         taken, wrong = await sent(garage, "RepairOrders", rows)
+        assert [row["number"] for row in await garage.sql(WRONG, vin)] == ["B2"]
         assert wrong == {place: said for place, (_, said) in enumerate(table, 1) if said}
         assert taken == sum(1 for _, said in table if not said)
         (car,) = await garage.sql("SELECT odometer_km FROM vehicles WHERE vin = $1", vin)

@@ -99,6 +99,18 @@ class TestOpen:
         assert (await refused(station.open(customer_id=stranger))).reason == "CUSTOMER_NOT_FOUND"
         assert (await refused(station.open(dealer_id=stranger))).reason == "DEALER_NOT_FOUND"
 
+    async def test_that_the_wrong_work_was_ordered_is_said_at_once_or_later(
+        self, garage: Any, station: Station
+    ) -> None:
+        first = await station.open(wrong_order=True)
+        second = await station.open()
+        later = await station.update(second, ["wrong_order"], wrong_order=True)
+        assert (first.wrong_order, second.wrong_order, later.wrong_order) == (True, False, True)
+        (kept,) = await garage.sql(
+            "SELECT wrong_order FROM repair_orders WHERE repair_order_id = $1", second.repair_order_id
+        )
+        assert kept["wrong_order"]
+
     async def test_one_number_at_once_is_opened_once(self, station: Station) -> None:
         answers = await asyncio.gather(*(station.open(number="R-7") for _ in range(5)), return_exceptions=True)
         assert sum(not isinstance(answer, Exception) for answer in answers) == 1

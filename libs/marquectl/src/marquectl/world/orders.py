@@ -96,7 +96,9 @@ def orders(seed: int, customers: Sequence[MadeCustomer], cars: Sequence[MadeCar]
     dice = random.Random(f"{seed}:orders")
     taken = {car.vehicle.vin for car in cars}
     selling = [station for station in STATIONS if station.sells]
-    buyers = {1: customers[0], 3: customers[min(1, len(customers) - 1)]}
+    buyers = dict.fromkeys(
+        (1, 3), customers[0]
+    )  # who is there in a world of any size, so that a larger one contains the smaller
     made = []
     for number in range(len(STAGES) + 1):
         buyer = buyers.get(number)

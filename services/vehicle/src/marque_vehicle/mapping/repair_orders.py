@@ -22,7 +22,7 @@ from marque_vehicle.rules import lines as line_rules
 
 _PLAIN = (
     "number", "vin", "state", "stage", "odometer_in_km", "odometer_out_km", "odometer_replaced", "fault_description", "damage_description",
-    "owner_confirmed", "comeback", "source", "source_key",
+    "owner_confirmed", "comeback", "wrong_order", "source", "source_key",
 )  # fmt: skip
 _IDS = ("repair_order_id", "dealer_id", "customer_id", "adviser_staff_id", "comeback_of_repair_order_id")
 _TIMES = ("open_time", "promised_time", "close_time", "create_time", "update_time")
@@ -43,7 +43,7 @@ _LABOUR = ("operation_code", "description", "minutes")
 _PART = ("part_number", "description", "quantity", "serial_number", "causal", "supplier_batch")
 WRITABLE = (
     "promised_time", "customer_id", "adviser_staff_id", "odometer_in_km", "odometer_replaced", "fault_description", "damage_description",
-    "owner_confirmed", "comeback", "comeback_of_repair_order_id", "lines",
+    "owner_confirmed", "comeback", "comeback_of_repair_order_id", "wrong_order", "lines",
 )  # fmt: skip
 
 
@@ -160,6 +160,7 @@ def opening(message: repair_order_pb2.RepairOrder) -> dict[str, Any]:
         "damage_description",
         "owner_confirmed",
         "comeback",
+        "wrong_order",
     )
     return {
         **{name: getattr(message, name) for name in (*plain, "source", "source_key")},

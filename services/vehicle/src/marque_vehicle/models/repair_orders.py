@@ -45,6 +45,7 @@ class RepairOrder(Aggregate, Model):
     damage_description: Mapped[str] = mapped_column(default="")
     owner_confirmed: Mapped[bool] = mapped_column(default=False)
     comeback: Mapped[bool] = mapped_column(default=False)
+    wrong_order: Mapped[bool] = mapped_column(default=False)
     comeback_of_repair_order_id: Mapped[uuid.UUID | None]
     currency: Mapped[str] = mapped_column(default="")
     lines: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, default=list)

@@ -20,7 +20,7 @@ from marque_vehicle.repository.scope import Scope
 COLUMNS = (
     "repair_order_id, version, create_time, update_time, dealer_id, number, vin, customer_id, state, stage, stage_history, open_time, "
     "promised_time, close_time, adviser_staff_id, odometer_in_km, odometer_out_km, odometer_replaced, fault_description, "
-    "damage_description, owner_confirmed, comeback, comeback_of_repair_order_id, currency, lines, totals, source, source_key"
+    "damage_description, owner_confirmed, comeback, wrong_order, comeback_of_repair_order_id, currency, lines, totals, source, source_key"
 )
 
 

@@ -108,6 +108,7 @@ async def insert(session: AsyncSession, rows: Rows) -> None:
         "customer_id": binary.optional_uuids([row["customer_id"] for row in rows]),
         "version": binary.bigint(1),
         "comeback": binary.booleans([row["comeback"] for row in rows]),
+        "wrong_order": binary.booleans([row["wrong_order"] for row in rows]),
     }
     columns |= {name: binary.texts([row[name] for row in rows]) for name in _TEXTS}
     columns |= {name: binary.integers([row[name] for row in rows]) for name in _NUMBERS}

@@ -59,7 +59,7 @@ async def judge(session: AsyncSession, scope: Scope, found: Sequence[Reading], n
     return [one for one in found if not one.violations]
 
 
-def named(scope: Scope, other: Stay, number: str) -> dict[str, str]:
+def named(scope: Scope, other: Stay, number: str) -> dict[str, Any]:
     """Returns which visit is in the way, for whoever may see it; nothing for others: where a car is serviced is its owner's matter."""
     seen = scope.everything or other.dealer in scope.dealers
     return {"dealer_id": str(other.dealer), "number": number} if seen else {}

@@ -117,6 +117,7 @@ class RepairOrderImportRow(_message.Message):
     LINES_FIELD_NUMBER: _builtins.int
     SOURCE_KEY_FIELD_NUMBER: _builtins.int
     COMEBACK_FIELD_NUMBER: _builtins.int
+    WRONG_ORDER_FIELD_NUMBER: _builtins.int
     row: _builtins.int
     """The number of the row in the caller's count."""
     dealer_code: _builtins.str
@@ -151,6 +152,8 @@ class RepairOrderImportRow(_message.Message):
     """The order's key in the source; empty for none."""
     comeback: _builtins.bool
     """True where the car came back with the fault of a visit before."""
+    wrong_order: _builtins.bool
+    """True where the wrong work was ordered: what was written at check-in is not what the car needed."""
     @_builtins.property
     def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___RepairOrderImportLine]:
         """What was done."""
@@ -175,10 +178,11 @@ class RepairOrderImportRow(_message.Message):
         lines: _abc.Iterable[Global___RepairOrderImportLine] | None = ...,
         source_key: _builtins.str = ...,
         comeback: _builtins.bool = ...,
+        wrong_order: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["adviser_employee_number", b"adviser_employee_number", "close_time", b"close_time", "comeback", b"comeback", "currency_code", b"currency_code", "customer_id", b"customer_id", "customer_source_key", b"customer_source_key", "dealer_code", b"dealer_code", "fault_description", b"fault_description", "lines", b"lines", "number", b"number", "odometer_in_km", b"odometer_in_km", "odometer_out_km", b"odometer_out_km", "open_time", b"open_time", "promised_time", b"promised_time", "row", b"row", "source_key", b"source_key", "vin", b"vin"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["adviser_employee_number", b"adviser_employee_number", "close_time", b"close_time", "comeback", b"comeback", "currency_code", b"currency_code", "customer_id", b"customer_id", "customer_source_key", b"customer_source_key", "dealer_code", b"dealer_code", "fault_description", b"fault_description", "lines", b"lines", "number", b"number", "odometer_in_km", b"odometer_in_km", "odometer_out_km", b"odometer_out_km", "open_time", b"open_time", "promised_time", b"promised_time", "row", b"row", "source_key", b"source_key", "vin", b"vin", "wrong_order", b"wrong_order"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -138,6 +138,7 @@ class RepairOrder(_message.Message):
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
     MASKED_FIELDS_FIELD_NUMBER: _builtins.int
+    WRONG_ORDER_FIELD_NUMBER: _builtins.int
     repair_order_id: _builtins.str
     """The id, UUID text."""
     dealer_id: _builtins.str
@@ -178,6 +179,8 @@ class RepairOrder(_message.Message):
     """A mark of this version of the row. Given in a change, it makes the change fail with ABORTED, reason ETAG_MISMATCH,
     when somebody else was faster.
     """
+    wrong_order: _builtins.bool
+    """True where the wrong work was ordered: what was written at check-in is not what the car needed."""
     @_builtins.property
     def stage_history(self) -> _containers.RepeatedCompositeFieldContainer[Global___RepairOrderStageEntry]:
         """The stages reached, first one first."""
@@ -245,10 +248,11 @@ class RepairOrder(_message.Message):
         update_time: _timestamp_pb2.Timestamp | None = ...,
         etag: _builtins.str = ...,
         masked_fields: _abc.Iterable[_builtins.str] | None = ...,
+        wrong_order: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["close_time", b"close_time", "create_time", b"create_time", "open_time", b"open_time", "promised_time", b"promised_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["adviser_staff_id", b"adviser_staff_id", "close_time", b"close_time", "comeback", b"comeback", "comeback_of_repair_order_id", b"comeback_of_repair_order_id", "create_time", b"create_time", "customer_id", b"customer_id", "damage_description", b"damage_description", "dealer_id", b"dealer_id", "etag", b"etag", "fault_description", b"fault_description", "lines", b"lines", "masked_fields", b"masked_fields", "number", b"number", "odometer_in_km", b"odometer_in_km", "odometer_out_km", b"odometer_out_km", "odometer_replaced", b"odometer_replaced", "open_time", b"open_time", "owner_confirmed", b"owner_confirmed", "promised_time", b"promised_time", "repair_order_id", b"repair_order_id", "source", b"source", "source_key", b"source_key", "stage", b"stage", "stage_history", b"stage_history", "state", b"state", "totals", b"totals", "update_time", b"update_time", "vin", b"vin"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["adviser_staff_id", b"adviser_staff_id", "close_time", b"close_time", "comeback", b"comeback", "comeback_of_repair_order_id", b"comeback_of_repair_order_id", "create_time", b"create_time", "customer_id", b"customer_id", "damage_description", b"damage_description", "dealer_id", b"dealer_id", "etag", b"etag", "fault_description", b"fault_description", "lines", b"lines", "masked_fields", b"masked_fields", "number", b"number", "odometer_in_km", b"odometer_in_km", "odometer_out_km", b"odometer_out_km", "odometer_replaced", b"odometer_replaced", "open_time", b"open_time", "owner_confirmed", b"owner_confirmed", "promised_time", b"promised_time", "repair_order_id", b"repair_order_id", "source", b"source", "source_key", b"source_key", "stage", b"stage", "stage_history", b"stage_history", "state", b"state", "totals", b"totals", "update_time", b"update_time", "vin", b"vin", "wrong_order", b"wrong_order"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -31,7 +31,7 @@ _SLACK = timedelta(days=1)
 # What a row may tell anew of an open order; what it leaves empty stays as known.
 _TOLD = (
     "customer_id", "promised_time", "close_time", "adviser_employee_number", "odometer_in_km", "odometer_out_km", "fault_description",
-    "comeback", "currency", "lines", "totals", "source_key",
+    "comeback", "wrong_order", "currency", "lines", "totals", "source_key",
 )  # fmt: skip
 
 
@@ -80,6 +80,7 @@ def _read(row: Any, dealers: Dealers, source: str, now: datetime) -> Reading:
         "odometer_out_km": row.odometer_out_km,
         "fault_description": row.fault_description.strip(),
         "comeback": row.comeback,
+        "wrong_order": row.wrong_order,
         "currency": currency if lines else "",
         "lines": lines,
         "totals": line_rules.totals(lines),
