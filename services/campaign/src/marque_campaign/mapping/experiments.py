@@ -15,7 +15,7 @@ from tradekit import money, shares
 from marque_campaign.rules import budget, kinds
 
 PRICES = {"budget": "budget_minor", "thousand_cost": "thousand_cost_minor", "response_value": "response_value_minor"}
-PLAIN = ("holdout_percent", "goal", "attribution", "response_days")
+PLAIN = ("holdout_percent", "goal", "attribution", "response_days", "trigger", "trigger_delay_hours")
 WRITABLE = ("variants", *PRICES, *PLAIN)
 _MOST = 2**53
 
