@@ -14,9 +14,9 @@ from servicekit.messaging.envelope import Event
 
 from marque_campaign.errors import CONSTRAINTS
 from marque_campaign.rules import kinds
-from marque_campaign.usecases import responding
+from marque_campaign.usecases import responding, triggering
 
-_RESPONSES = frozenset({"campaign_responses"})
+_EFFECTS = frozenset({"campaign_responses", "campaign_sends"})
 _REPLIES = frozenset(
     {
         interaction_pb2.INTERACTION_KIND_CALL,
@@ -68,17 +68,27 @@ async def on_sale_recorded(uow: UnitOfWork, event: Event) -> None:
 
 async def on_sale_reversed(uow: UnitOfWork, event: Event) -> None:
     """A sale was taken back."""
-    await responding.taken_back(uow, key=f"sale:{event.data.sale_id}")  # type: ignore[attr-defined]
+    await _undid(uow, f"sale:{event.data.sale_id}", event.data)  # type: ignore[attr-defined]
 
 
 async def on_repair_order_reversed(uow: UnitOfWork, event: Event) -> None:
     """A visit was taken back."""
-    await responding.taken_back(uow, key=f"repair_order:{event.data.repair_order_id}")  # type: ignore[attr-defined]
+    await _undid(uow, f"repair_order:{event.data.repair_order_id}", event.data)  # type: ignore[attr-defined]
 
 
 async def _did(uow: UnitOfWork, kind: int, key: str, data: Any, moment: datetime) -> None:
-    if data.customer_id:
-        await responding.responded(uow, kind=kind, key=key, customer_id=uuid.UUID(data.customer_id), moment=moment)
+    if not data.customer_id:
+        return
+    person, dealer = uuid.UUID(data.customer_id), uuid.UUID(data.dealer_id) if data.dealer_id else None
+    # First what it is owed to: what it brings about came after it.
+    await responding.responded(uow, kind=kind, key=key, customer_id=person, moment=moment)
+    await triggering.happened(uow, kind=kind, key=key, customer_id=person, dealer_id=dealer, moment=moment)
+
+
+async def _undid(uow: UnitOfWork, key: str, data: Any) -> None:
+    await responding.taken_back(uow, key=key)
+    if person := getattr(data, "customer_id", ""):  # a visit that is taken back names nobody
+        await triggering.undone(uow, key=key, customer_id=uuid.UUID(person))
 
 
 def subscriptions() -> list[Subscription]:
@@ -115,7 +125,7 @@ def responses() -> list[Subscription]:
                 "marque.customer.v1.TestDriveStateChanged": on_test_drive_changed,
             },
             CONSTRAINTS,
-            effects=_RESPONSES,
+            effects=_EFFECTS,
         ),
         Subscription(
             "campaign_visits",
@@ -127,6 +137,6 @@ def responses() -> list[Subscription]:
                 "marque.vehicle.v1.SaleReversed": on_sale_reversed,
             },
             CONSTRAINTS,
-            effects=_RESPONSES,
+            effects=_EFFECTS,
         ),
     ]

@@ -93,3 +93,51 @@ class TestReport:
             await post.make(**fields)
 
         assert reason in refused.value.fields.values()
+
+
+class TestTrigger:
+    async def test_who_comes_gets_one_message_for_each_time_and_nobody_for_what_was_before(self, post: Any) -> None:
+        person, before, unlisted = await post.people(3)
+        await visit(post, before)
+        listed = await post.make_list(person, before)
+        # Three campaigns: at once, in a day, and at a dealer where nobody came.
+        now = await post.launch(trigger=VISIT, audience_list_id=listed.audience_list_id)
+        later = await post.launch(trigger=VISIT, trigger_delay_hours=24, audience_list_id="")
+        elsewhere = await post.launch(trigger=VISIT, dealer_id=await post.make_dealer(), audience_list_id="")
+
+        async def launched() -> bool:
+            return all(
+                [
+                    (await post.call("GetCampaign", campaign_id=one.campaign_id)).state == 5
+                    for one in (now, later, elsewhere)
+                ]
+            )
+
+        await until(launched, 20, "they are not launched")
+        for who in (person, person, unlisted):
+            await visit(post, who)
+
+        async def told() -> bool:
+            return (await _states(post, now)) == [(person, ACCEPTED)] * 2 and len(await _states(post, later)) == 3
+
+        await until(told, 20, "the messages are not there")
+        waiting = await post.sql(
+            "SELECT DISTINCT state, retry_time > now() + interval '23 hours' AS waits FROM campaign_sends WHERE campaign_id = $1",
+            later.campaign_id,
+        )
+        running = await post.call("GetCampaign", campaign_id=now.campaign_id)
+        for one in (now, later, elsewhere):
+            await post.do("Cancel", one)
+        ended = await post.ended(later)
+
+        assert [tuple(one) for one in waiting] == [(1, True)]
+        assert (running.state, await _states(post, elsewhere)) == (5, [])
+        assert set(ended.values()) == {(SUPPRESSED, "CANCELLED")}
+
+
+async def _states(post: Any, campaign: Any) -> list[tuple[str, int]]:
+    rows = await post.sql(
+        "SELECT customer_id::text AS who, state FROM campaign_sends WHERE campaign_id = $1 ORDER BY who",
+        campaign.campaign_id,
+    )
+    return [(row["who"], row["state"]) for row in rows]

@@ -113,10 +113,13 @@ class Postman:
             self._begun.popitem(last=False)
 
     async def _deliver(self, sender: str, address: str, mail: bytes, begin: Callable[[], object]) -> None:
-        client, begun = await self._addressed(sender, address), False
+        client = await self._addressed(sender, address)
         try:
             begin()
-            begun = True
+        except BaseException:
+            client.close()
+            raise
+        try:
             await client.data(mail)
         except aiosmtplib.SMTPResponseException as error:
             if not _lives(error):
@@ -128,7 +131,7 @@ class Postman:
             raise _answer(error) from None
         except (aiosmtplib.SMTPException, OSError):
             client.close()
-            raise (MailOutcomeUnknown() if begun else MailNotTaken("CONNECTION_LOST")) from None
+            raise MailOutcomeUnknown from None
         except BaseException:
             client.close()
             raise

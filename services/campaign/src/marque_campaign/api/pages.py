@@ -65,5 +65,5 @@ def _page(row: Any, granted: dict[int, bool]) -> messages.PreferencePage:
         language=row["language"], channel=row["channel"], of_dealer=row["dealer_id"] is not None
     )
     for purpose, one in granted.items():
-        shown.choices.add(purpose=purpose, granted=one)  # type: ignore[arg-type]
+        shown.choices.add(purpose=purpose, granted=one)
     return shown

@@ -15,7 +15,7 @@ from tradekit import money, shares
 from marque_campaign.rules import budget, kinds
 
 PRICES = {"budget": "budget_minor", "thousand_cost": "thousand_cost_minor", "response_value": "response_value_minor"}
-PLAIN = ("holdout_percent", "goal", "attribution", "response_days")
+PLAIN = ("holdout_percent", "goal", "attribution", "response_days", "trigger", "trigger_delay_hours")
 WRITABLE = ("variants", *PRICES, *PLAIN)
 _MOST = 2**53
 
@@ -111,7 +111,7 @@ def report(
             by_code[one["variant"]].responses.add(kind=one["kind"], count=one["count"])
         totals[one["kind"]] = totals.get(one["kind"], 0) + one["count"]
     for kind, count in sorted(totals.items()):
-        made.responses.add(kind=kind, count=count)  # type: ignore[arg-type]
+        made.responses.add(kind=kind, count=count)
     if groups[1]:
         _add_lifts(made, trial, groups)
     _add_money(made, campaign, paid, totals.get(campaign["goal"] or kinds.PURCHASE, 0))

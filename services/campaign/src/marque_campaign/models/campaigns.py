@@ -60,6 +60,8 @@ class Campaign(Aggregate, Model):
     goal: Mapped[int] = mapped_column(default=0)
     attribution: Mapped[int] = mapped_column(default=0)
     response_days: Mapped[int] = mapped_column(default=0)
+    trigger: Mapped[int] = mapped_column(default=0)
+    trigger_delay_hours: Mapped[int] = mapped_column(default=0)
 
     def standing(self, *, settled: bool = False) -> states.Standing:
         """What decides about verbs."""
@@ -68,7 +70,7 @@ class Campaign(Aggregate, Model):
             purpose=self.purpose,
             legal_notice=self.legal_notice,
             template=self.template_id is not None,
-            audience=self.audience_list_id is not None,
+            audience=self.audience_list_id is not None or self.trigger != 0,
         )
         return states.Standing(self.state, lacks, frozenset({self.author, self.submitter}), settled)
 

@@ -39,6 +39,8 @@ async def launch(uow: UnitOfWork, key: str) -> datetime | None:
         await uow.flush()
         uow.emit(events.campaign_launched(campaign), of=campaign)
         uow.audit("launch", "campaign", key, ("state",))
+    if campaign.trigger:  # who is written to comes by what they do (`triggering`), for as long as it runs
+        return None
     if campaign.state not in (kinds.RUNNING, kinds.PAUSED) or campaign.plan_time is not None:
         return None
     last = await ledger.plan(

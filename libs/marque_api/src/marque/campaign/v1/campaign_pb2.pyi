@@ -119,6 +119,8 @@ class Campaign(_message.Message):
     GOAL_FIELD_NUMBER: _builtins.int
     ATTRIBUTION_FIELD_NUMBER: _builtins.int
     RESPONSE_DAYS_FIELD_NUMBER: _builtins.int
+    TRIGGER_FIELD_NUMBER: _builtins.int
+    TRIGGER_DELAY_HOURS_FIELD_NUMBER: _builtins.int
     campaign_id: _builtins.str
     """The id, UUID text."""
     name: _builtins.str
@@ -161,6 +163,13 @@ class Campaign(_message.Message):
     """By which rule responses are owed to it; unspecified for any message within the days."""
     response_days: _builtins.int
     """For how many days after its message something is owed to it; 0 for 30."""
+    trigger: _campaign_types_pb2.CampaignResponseKind.ValueType
+    """What makes it write to somebody, once for each time that they do it: they became a lead, came or brought a car, drove one, or
+    bought one, at the dealer whose own the campaign is, after it was launched; unspecified for a campaign to a list. With a
+    trigger a list is not needed; with one, it is only for who stands on it then. It runs until it is cancelled.
+    """
+    trigger_delay_hours: _builtins.int
+    """How many hours after what they did it writes to them; for a triggered campaign."""
     @_builtins.property
     def values(self) -> _containers.RepeatedCompositeFieldContainer[_campaign_types_pb2.VariableValue]:
         """The values of the template's variables that hold for the whole campaign, such as the code of an offer."""
@@ -241,10 +250,12 @@ class Campaign(_message.Message):
         goal: _campaign_types_pb2.CampaignResponseKind.ValueType = ...,
         attribution: _campaign_types_pb2.CampaignAttribution.ValueType = ...,
         response_days: _builtins.int = ...,
+        trigger: _campaign_types_pb2.CampaignResponseKind.ValueType = ...,
+        trigger_delay_hours: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["budget", b"budget", "create_time", b"create_time", "finish_time", b"finish_time", "launch_time", b"launch_time", "response_value", b"response_value", "start_time", b"start_time", "thousand_cost", b"thousand_cost", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attribution", b"attribution", "audience_list_id", b"audience_list_id", "budget", b"budget", "campaign_id", b"campaign_id", "channel", b"channel", "create_time", b"create_time", "dealer_id", b"dealer_id", "etag", b"etag", "finish_time", b"finish_time", "goal", b"goal", "holdout_percent", b"holdout_percent", "kind", b"kind", "launch_time", b"launch_time", "legal_notice", b"legal_notice", "name", b"name", "purpose", b"purpose", "rate_per_minute", b"rate_per_minute", "response_days", b"response_days", "response_value", b"response_value", "send_counts", b"send_counts", "start_time", b"start_time", "state", b"state", "template_id", b"template_id", "template_version", b"template_version", "thousand_cost", b"thousand_cost", "track_opens", b"track_opens", "update_time", b"update_time", "values", b"values", "variants", b"variants"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attribution", b"attribution", "audience_list_id", b"audience_list_id", "budget", b"budget", "campaign_id", b"campaign_id", "channel", b"channel", "create_time", b"create_time", "dealer_id", b"dealer_id", "etag", b"etag", "finish_time", b"finish_time", "goal", b"goal", "holdout_percent", b"holdout_percent", "kind", b"kind", "launch_time", b"launch_time", "legal_notice", b"legal_notice", "name", b"name", "purpose", b"purpose", "rate_per_minute", b"rate_per_minute", "response_days", b"response_days", "response_value", b"response_value", "send_counts", b"send_counts", "start_time", b"start_time", "state", b"state", "template_id", b"template_id", "template_version", b"template_version", "thousand_cost", b"thousand_cost", "track_opens", b"track_opens", "trigger", b"trigger", "trigger_delay_hours", b"trigger_delay_hours", "update_time", b"update_time", "values", b"values", "variants", b"variants"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
