@@ -34,11 +34,13 @@ class TestErasure:
         exported = await internal(desk, "PersonalData", "ExportPersonalData", customer_id=customer)
         assert word in str(exported)
 
+        await desk.sql("INSERT INTO known_stages VALUES ($1, 3, 1)", customer)
         person = {"customer_id": customer, "erasure_id": str(uuid.uuid4())}
         done = await internal(desk, "PersonalData", "ErasePersonalData", **person)
         again = await internal(desk, "PersonalData", "ErasePersonalData", **person)
 
         assert done == again
+        assert not await desk.sql("SELECT 1 FROM known_stages WHERE customer_id = $1", customer)
         left = [one.case_id for one in (await desk.call("SearchCases", query=word)).cases]
         assert left == [still.case_id]
         row = await desk.call("GetCase", case_id=closed.case_id)
@@ -53,6 +55,8 @@ class TestHandOver:
         cases = [await desk.make() for _ in range(3)]
         for case in cases:
             await desk.do("Assign", case, staff_id=leaver)
+        task = {"case_id": cases[0].case_id, "kind": 1, "purpose": "INSPECT_CAR", "due_time": "2100-01-01T00:00:00Z"}
+        made = await desk.call("AddCaseTask", task=task | {"owner_staff_id": leaver})
         step = {"hand_over_id": str(uuid.uuid4()), "from_staff_id": leaver, "successor_staff_ids": [heir]}
         moved = await internal(desk, "HandOver", "HandOver", **step)
 
@@ -60,4 +64,6 @@ class TestHandOver:
             "SELECT handler_staff_id::text AS who FROM cases WHERE case_id = ANY($1)", [one.case_id for one in cases]
         )
         assert {row["who"] for row in rows} == {heir}
-        assert len(moved.rows) == 3
+        assert len(moved.rows) == 4
+        (kept,) = (await desk.call("ListCaseTasks", owner_staff_id=heir)).tasks
+        assert kept.task_id == made.task_id

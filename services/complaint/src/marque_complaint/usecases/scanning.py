@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from typing import Any, BinaryIO
 
 from servicekit.db.uow import UnitOfWork, Work
+from servicekit.errors import Unavailable
 from servicekit.messaging.inbox import SYSTEM
 from servicekit.objects import ObjectStore
 from servicekit.rpc.call import Call
@@ -47,15 +48,20 @@ class Scans:
 
     async def __call__(self) -> bool:
         """Looks into up to 20 files; returns whether more may be left. Raises Unavailable while the scanner is away."""
-        keys = await repository.unscanned(self._work.reader, AT_ONCE)
+        keys, failed = await repository.unscanned(self._work.reader, AT_ONCE), 0
         for key in keys:
             try:
                 found = await self._scanner.scan(self._stored(key))
             except FileNotFoundError:  # it was taken away a moment ago; Orphans and Removing see to the rest
                 continue
+            except Unavailable:  # about this file alone, perhaps: it must not keep the others from being looked into
+                failed += 1
+                if failed == len(keys):
+                    raise
+                continue
             async with self._work(Call(SYSTEM, _CALL)) as uow:
                 await (self._take_away(uow, key) if found else repository.scanned(uow.session, key, uow.now))
-        return len(keys) == AT_ONCE
+        return len(keys) == AT_ONCE and not failed
 
     async def _stored(self, key: uuid.UUID) -> AsyncIterator[bytes]:
         start = 0
