@@ -200,8 +200,10 @@ def written(
         row |= {name: _text(item, name) for name in _ITEM if name in item.DESCRIPTOR.fields_by_name}
         if kind == "trim":
             row |= {f"spec.{word}": value for word, value in sorted(item.specification.items())}
-        for price in by_item.get(code, [None]):
-            yield {**row, **_priced(price)} if price is not None else row
+        if code not in by_item:
+            yield row
+        for price in by_item.get(code, ()):
+            yield {**row, **_priced(price)}
 
 
 def _priced(price: catalogue_pb2.CataloguePrice) -> dict[str, str]:
