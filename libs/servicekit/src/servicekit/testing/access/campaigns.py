@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import importlib
+import uuid
 from typing import Any
 
+from servicekit.sealing.keys import Keyring
+from servicekit.sealing.sealer import Sealer
 from servicekit.testing.access.registry import Row
 
+URL = "https://example.com/"
+_SENT = (
+    "INSERT INTO campaign_sends (send_id, campaign_id, customer_id, channel, state, hand_time, create_time, update_time) "
+    "VALUES ($1, $2, $3, 3, 4, now(), now(), now())"
+)
 _PLACES = ("own", "group", "region", "other", "maker")
 
 
@@ -46,3 +55,17 @@ async def make(cast: Any) -> None:
         ):
             cast.rows.setdefault(entity, {})[place] = Row(place, key)
     cast.rows["message template at hand"] = cast.rows["message template"]
+    await _send(cast)
+
+
+async def _send(cast: Any) -> None:
+    """A message of the maker's campaign that was handed over, with the tokens that it carries: nothing is really sent here."""
+    platform, send_id = cast.world.platform, uuid.uuid4()
+    await platform.sql("campaign", _SENT, send_id, uuid.UUID(cast.row("campaign", "maker").id), uuid.uuid4())
+    links = importlib.import_module("marque_campaign.rules.links")
+    digest = Sealer(Keyring.read(platform.sealing_keys(), "")).digest
+    tokens = {
+        "code": links.make(links.PAGE, send_id, digest),
+        "link": links.make(links.LINK, send_id, digest, URL),
+    }
+    cast.rows["campaign message"] = {"maker": Row("maker", str(send_id), tokens)}

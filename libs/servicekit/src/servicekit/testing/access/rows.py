@@ -173,6 +173,8 @@ TABLE: dict[str, dict[str, Sight]] = {
     # The same by its link: for whoever has it.
     "survey page": dict.fromkeys(("owner", "dealer", "group", "region", "maker"), _sight(_ALL)),
     "open survey page": dict.fromkeys(("owner", "dealer", "group", "region", "maker"), _sight(_ALL)),
+    # A message of a campaign by the links that it carries: for whoever has them.
+    "campaign message": dict.fromkeys(("owner", "dealer", "group", "region", "maker"), _sight(_ALL)),
     # The dealer for whom somebody is invited.
     "survey desk": {"dealer": _sight("own"), "group": _sight("own group"), "maker": _sight(_ALL)},
     # A station's diary, to book in: a person may go to any station; staff keep their own.
