@@ -48,13 +48,15 @@ class Linked:
         ):
             self.cpu = 0.0
             while running.poll() is None:
+                looked = time.monotonic()
                 try:
                     self.peak = max(self.peak, cpu.pss(running.pid) / 2**20)
                     times = psutil.Process(running.pid).cpu_times()
                     self.cpu = times.user + times.system
                 except (psutil.Error, OSError):
                     pass  # it ended between two looks
-                time.sleep(_LOOK_SECONDS)
+                # To count the pages of a large process takes it time too.
+                time.sleep(max(_LOOK_SECONDS, 20 * (time.monotonic() - looked)))
             if running.returncode:
                 raise RuntimeError(f"the linker failed: {running.stderr.read()[-500:] if running.stderr else ''}")
             self.seconds = time.monotonic() - began

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import UTC, datetime
+from typing import Any
 
 from marque.customer.v1 import (
     consent_pb2,
@@ -23,7 +24,16 @@ MAKER = consent_pb2.ConsentController(kind=consent_pb2.CONSENT_CONTROLLER_KIND_O
 STATES = contact_permit_pb2.ContactPermitState
 
 
-def contact(customer_id, key=None, *, channel=EMAIL, purpose=MARKETING, legal=False, **more):
+def contact(
+    customer_id: str,
+    key: str | None = None,
+    *,
+    channel: Any = EMAIL,
+    purpose: Any = MARKETING,
+    legal: bool = False,
+    **more: Any,
+) -> contact_permit_pb2.Contact:
+    """A contact that somebody is to be asked a permit for; each has an occurrence of its own where none is named."""
     return contact_permit_pb2.Contact(
         customer_id=customer_id, occurrence_key=key or f"test:{uuid.uuid4()}", channel=channel, controller=MAKER,
         contact_class=LEGAL if legal else CONSENTED, purpose=0 if legal else purpose, **more,
@@ -33,33 +43,42 @@ def contact(customer_id, key=None, *, channel=EMAIL, purpose=MARKETING, legal=Fa
 class Gate:
     """The permits of the running service, as campaign and survey meet them."""
 
-    def __init__(self, desk) -> None:
+    def __init__(self, desk: Any) -> None:
         self.desk = desk
         self.service = desk.service
 
-    async def person(self, *, zone="", grants=((MARKETING, EMAIL), (SERVICING, EMAIL)), **fields):
+    async def person(
+        self, *, zone: str = "", grants: Any = ((MARKETING, EMAIL), (SERVICING, EMAIL)), **fields: Any
+    ) -> str:
+        """Somebody at noon, with consents by (purpose, channel)."""
         fields.setdefault("emails", [f"{uuid.uuid4().hex}@example.com"])
         made = await self.desk.create(time_zone=zone or NOON, **fields)
         for purpose, channel in grants:
             await self.say("Grant", made.customer_id, purpose, channel)
-        return made.customer_id
+        return str(made.customer_id)
 
-    async def say(self, verb, customer_id, purpose=MARKETING, channel=EMAIL, **more):
+    async def say(
+        self, verb: str, customer_id: str, purpose: Any = MARKETING, channel: Any = EMAIL, **more: Any
+    ) -> Any:
+        """Grants or withdraws a consent."""
         entry = consent_pb2.ConsentEntry(
             purpose=purpose, channel=channel, controller=MAKER, text_version="t", source="test"
         )
         request = getattr(consent_service_pb2, f"{verb}ConsentRequest")(customer_id=customer_id, entry=entry, **more)
         return await self.desk.agent.call(f"customer.v1.ConsentService/{verb}Consent", request)
 
-    async def take(self, *contacts):
+    async def take(self, *contacts: Any) -> list[Any]:
+        """Takes permits; returns the answers."""
         request = contact_permit_service_pb2.TakeContactPermitsRequest(contacts=contacts)
         return list((await self.service.call(f"{SERVICE}/TakeContactPermits", request)).answers)
 
-    async def one(self, *args, **more):
+    async def one(self, *args: Any, **more: Any) -> Any:
+        """Takes one permit; returns it, or why it was refused."""
         (answer,) = await self.take(contact(*args, **more))
         return answer.permit if answer.HasField("permit") else why(answer.refusal)
 
-    async def do(self, verb, *permits):
+    async def do(self, verb: str, *permits: Any) -> list[str]:
+        """Does a verb with permits; returns their states, or why it was refused."""
         held = [
             contact_permit_pb2.ContactPermitHolding(contact_permit_id=one.contact_permit_id, holding=one.holding)
             for one in permits
@@ -68,13 +87,14 @@ class Gate:
         outcomes = (await self.service.call(f"{SERVICE}/{verb}ContactPermits", request)).outcomes
         return [why(one.refusal) or STATES.Name(one.state).removeprefix("CONTACT_PERMIT_STATE_") for one in outcomes]
 
-    async def rule(self, **values):
+    async def rule(self, **values: Any) -> Any:
+        """Writes a rule of contacts."""
         request = contact_rule_service_pb2.PutContactRuleRequest(contact_rule=contact_rule_pb2.ContactRule(**values))
         return await self.desk.platform.client("customer", "oem.manager").call(
             "customer.v1.ContactRuleService/PutContactRule", request
         )
 
-    async def age(self, permit, by):
+    async def age(self, permit: Any, by: Any) -> None:
         """Lets a permit be older than it is."""
         await self.desk.platform.sql(
             "customer",
@@ -85,7 +105,7 @@ class Gate:
         )
 
 
-def zone_at(hour):
+def zone_at(hour: int) -> str:
     """A zone in which it is about that hour, so that no test meets the night, or the end of a day, by chance."""
     ahead = (hour - datetime.now(UTC).hour + 11) % 24 - 11
     return f"Etc/GMT{-ahead:+d}" if ahead else "Etc/GMT"
@@ -94,6 +114,7 @@ def zone_at(hour):
 NOON, MIDNIGHT = zone_at(12), zone_at(0)
 
 
-def why(refusal):
+def why(refusal: Any) -> str:
+    """Returns the reason of a refusal without its prefix; empty for none."""
     name = contact_permit_pb2.ContactRefusalReason.Name(refusal.reason).removeprefix("CONTACT_REFUSAL_REASON_")
     return "" if name == "UNSPECIFIED" else name

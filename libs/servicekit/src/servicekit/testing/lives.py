@@ -83,7 +83,7 @@ class Lives:
     async def close(self) -> None:
         await self._agent.aclose()
 
-    async def post(self, path: str, **body: Any) -> dict[str, Any]:
+    async def post(self, path: str, **body: Any) -> Any:
         answer = await self._agent.post(path, json=body)
         assert answer.status_code == 200, (path, answer.text, self.steps)
         return answer.json()
@@ -182,7 +182,7 @@ class Lives:
             different = {name for name in was if was[name] != now[name]}
             assert different == set(), self.steps
 
-    async def read(self, customer_id: str) -> dict[str, Any]:
+    async def read(self, customer_id: str) -> Any:
         answer = await self._agent.get(f"/v1/customers/{customer_id}")
         assert answer.status_code == 200, answer.text
         return answer.json()

@@ -55,18 +55,17 @@ def components(database: duckdb.DuckDBPyConnection) -> None:
     by bit, because its clusters are found in memory and in more than linear time.
     """
     database.execute("CREATE OR REPLACE TABLE parts (rid BIGINT, part BIGINT)")
-    among, bound = "", cluster.JOIN
+    bound, chained = cluster.JOIN, set[int]()
     while True:
-        rows = _stream(database, f"SELECT left_rid, right_rid, weight FROM scored s {among} WHERE weight > {bound}")
-        found = cluster.components(rows, bound)
+        edges = _stream(database, f"SELECT left_rid, right_rid, weight FROM scored WHERE weight > {bound}")
+        within = (edge for edge in edges if not chained or (edge[0] in chained and edge[1] in chained))
+        found = cluster.components(within, bound)
         sizes = Counter(found.values())
         large = {part for part, size in sizes.items() if size > LARGEST_PART} if bound < cluster.HIGH else set()
         _insert(database, "parts", ((rid, part) for rid, part in found.items() if part not in large))
         if not large:
             break
-        database.execute("CREATE OR REPLACE TEMP TABLE chained (rid BIGINT)")
-        _insert(database, "chained", ((rid, rid) for rid, part in found.items() if part in large), "a")
-        among = "JOIN chained l ON l.rid = s.left_rid JOIN chained r ON r.rid = s.right_rid"
+        chained = {rid for rid, part in found.items() if part in large}
         bound += 1.0
 
 
@@ -91,14 +90,12 @@ def _stream(database: duckdb.DuckDBPyConnection, query: str) -> Iterator[tuple[A
         cursor.close()
 
 
-def _insert(
-    database: duckdb.DuckDBPyConnection, table: str, rows: Iterable[tuple[int, int]], columns: str = "a, b"
-) -> None:
+def _insert(database: duckdb.DuckDBPyConnection, table: str, rows: Iterable[tuple[int, int]]) -> None:
     left = iter(rows)
     while batch := list(islice(left, _BATCH)):
         first, second = zip(*batch, strict=True)
         database.register("arriving", pa.table({"a": pa.array(first, pa.int64()), "b": pa.array(second, pa.int64())}))
-        database.execute(f"INSERT INTO {table} SELECT {columns} FROM arriving")
+        database.execute(f"INSERT INTO {table} SELECT a, b FROM arriving")
         database.unregister("arriving")
 
 

@@ -16,6 +16,7 @@ from marque_customer.linking import block, compare, decide, prepare, profile, re
 from marque_customer.linking.columns import Columns, Role
 
 MEMORY = "1500MB"
+STATE = "linking-2.duckdb"  # another name wherever the tables of a stage change: a run that an older image began is begun anew
 THREADS = 2
 _FETCH = 10_000
 Rows = Iterable[Sequence[Mapping[str, Any]]]
@@ -55,7 +56,7 @@ class Run:
             "preserve_insertion_order": "false",
             "temp_directory": str(folder / "spill"),
         }
-        self.database = duckdb.connect(str(folder / "linking.duckdb"), config=settings)
+        self.database = duckdb.connect(str(folder / STATE), config=settings)
         self.database.execute(
             "CREATE TABLE IF NOT EXISTS done (stage VARCHAR PRIMARY KEY, answer VARCHAR, seconds DOUBLE)"
         )

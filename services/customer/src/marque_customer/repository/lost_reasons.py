@@ -21,9 +21,7 @@ _TABLE = LostReason.__table__
 async def keep(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> None:
     """Keeps answers, each invitation once."""
     if rows:
-        await session.execute(
-            insert(_TABLE).values(list(rows)).on_conflict_do_nothing(index_elements=["invitation_id"])
-        )  # type: ignore[arg-type]
+        await session.execute(insert(LostReason).values(list(rows)).on_conflict_do_nothing())
 
 
 async def of(session: AsyncSession, principal: Principal, family: Sequence[uuid.UUID]) -> Sequence[Any]:
