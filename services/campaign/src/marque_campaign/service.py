@@ -14,13 +14,14 @@ from servicekit.sweeps import Sweep
 
 from marque_campaign import due
 from marque_campaign.api import AudienceListApi, CampaignApi, CampaignSendApi, MessageTemplateApi, SegmentApi
-from marque_campaign.clients import Customers, Provider, http_provider
+from marque_campaign.clients import Customers, Owners, Provider, http_provider
 from marque_campaign.errors import CONSTRAINTS
 from marque_campaign.handover import CampaignHandOver
 from marque_campaign.personal import CampaignPersonalData
 from marque_campaign.rules import figures
 from marque_campaign.settings import Settings
 from marque_campaign.subscribers import subscriptions
+from marque_campaign.usecases.audience import Audience
 from marque_campaign.usecases.segments import Days
 from marque_campaign.usecases.sending import Sender
 from marque_campaign.usecases.snapshots import READERS
@@ -38,6 +39,9 @@ def build(kit: Kit) -> Service:
         told = kit.settings
         sender = Sender(work, customers, carriers, batch=told.send_batch, at_once=told.hand_over_at_once)
         sweeps["campaign-sends"] = sender.sweep
+    owners = _owners(kit)
+    if owners is not None:
+        sweeps["campaign-audience"] = Audience(work, owners, _days(kit).zone).sweep
     return Service(
         name="campaign",
         migrations=MIGRATIONS,
@@ -56,8 +60,13 @@ def build(kit: Kit) -> Service:
         snapshots=READERS,
         figures=figures.ALL,
         sweeps=sweeps,
-        closing=[customers, *carriers.values()],
+        closing=[customers, *carriers.values(), *([owners] if owners else [])],
     )
+
+
+def _owners(kit: Kit) -> Owners | None:
+    customer, vehicle = _peer(kit, "customer"), _peer(kit, "vehicle")
+    return Owners(customer, vehicle) if customer and vehicle else None
 
 
 def _days(kit: Kit) -> Days:

@@ -220,7 +220,7 @@ def provider_settings() -> Callable[[Platform, RecordingProvider], dict[str, Any
     return settings_of
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_post() -> Callable[[Platform, RecordingProvider], Post]:
     """Makes the requests of a campaign service that the test itself starts, and kills."""
     return Post
