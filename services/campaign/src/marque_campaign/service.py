@@ -55,7 +55,7 @@ def build(kit: Kit) -> Service:
             HandOverApi("campaign", work, CampaignHandOver()),
             OperationsApi("campaign", work, READERS, heard, kit=kit),
         ],
-        due=due.handlers(),
+        due=due.handlers(_days(kit)),
         subscriptions=heard,
         snapshots=READERS,
         figures=figures.ALL,

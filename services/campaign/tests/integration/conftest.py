@@ -30,7 +30,9 @@ from servicekit.testing.platform import Platform, until
 from servicekit.testing.provider import RecordingProvider
 
 _numbers = itertools.count(100_000)
-SERVICES = ("CampaignService", "MessageTemplateService", "AudienceListService", "CampaignSendService")
+SERVICES = (
+    "CampaignService", "MessageTemplateService", "AudienceListService", "CampaignSendService", "SegmentService",
+)  # fmt: skip
 
 
 class Office:

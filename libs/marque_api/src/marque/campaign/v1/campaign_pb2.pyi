@@ -78,6 +78,8 @@ class Campaign(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
+    SEGMENT_ID_FIELD_NUMBER: _builtins.int
+    EXCLUDE_SEGMENT_IDS_FIELD_NUMBER: _builtins.int
     SEND_COUNTS_FIELD_NUMBER: _builtins.int
     campaign_id: _builtins.str
     """The id, UUID text."""
@@ -98,7 +100,7 @@ class Campaign(_message.Message):
     template_id: _builtins.str
     """The template of its messages, needed to submit it: of the same owner and channel as the campaign, or the maker's."""
     audience_list_id: _builtins.str
-    """The static list of people to whom it goes, needed to submit it: of the same owner as the campaign."""
+    """The static list of people to whom it goes, of the same owner as the campaign; this or a segment is needed to submit it."""
     rate_per_minute: _builtins.int
     """How many messages leave in a minute at most; 0 for no limit."""
     state: _campaign_types_pb2.CampaignState.ValueType
@@ -107,6 +109,10 @@ class Campaign(_message.Message):
     """The version of the template that was frozen when it was submitted; 0 before."""
     etag: _builtins.str
     """The version of the resource that the caller read; a write with another one fails with ABORTED, reason ETAG_MISMATCH."""
+    segment_id: _builtins.str
+    """The segment of people to whom it goes, instead of a static list or beside it: of the same owner as the campaign. The rules
+    are frozen when it is submitted, the people when it is launched; `audience_list_id` then names the list of them.
+    """
     @_builtins.property
     def values(self) -> _containers.RepeatedCompositeFieldContainer[_campaign_types_pb2.VariableValue]:
         """The values of the template's variables that hold for the whole campaign, such as the code of an offer."""
@@ -130,6 +136,10 @@ class Campaign(_message.Message):
     @_builtins.property
     def update_time(self) -> _timestamp_pb2.Timestamp:
         """When it was changed last."""
+
+    @_builtins.property
+    def exclude_segment_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Segments whose people it does not go to, of the same owner."""
 
     @_builtins.property
     def send_counts(self) -> _containers.RepeatedCompositeFieldContainer[Global___CampaignSendCount]:
@@ -157,11 +167,13 @@ class Campaign(_message.Message):
         create_time: _timestamp_pb2.Timestamp | None = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
         etag: _builtins.str = ...,
+        segment_id: _builtins.str = ...,
+        exclude_segment_ids: _abc.Iterable[_builtins.str] | None = ...,
         send_counts: _abc.Iterable[Global___CampaignSendCount] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "finish_time", b"finish_time", "launch_time", b"launch_time", "start_time", b"start_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["audience_list_id", b"audience_list_id", "campaign_id", b"campaign_id", "channel", b"channel", "create_time", b"create_time", "dealer_id", b"dealer_id", "etag", b"etag", "finish_time", b"finish_time", "kind", b"kind", "launch_time", b"launch_time", "legal_notice", b"legal_notice", "name", b"name", "purpose", b"purpose", "rate_per_minute", b"rate_per_minute", "send_counts", b"send_counts", "start_time", b"start_time", "state", b"state", "template_id", b"template_id", "template_version", b"template_version", "update_time", b"update_time", "values", b"values"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audience_list_id", b"audience_list_id", "campaign_id", b"campaign_id", "channel", b"channel", "create_time", b"create_time", "dealer_id", b"dealer_id", "etag", b"etag", "exclude_segment_ids", b"exclude_segment_ids", "finish_time", b"finish_time", "kind", b"kind", "launch_time", b"launch_time", "legal_notice", b"legal_notice", "name", b"name", "purpose", b"purpose", "rate_per_minute", b"rate_per_minute", "segment_id", b"segment_id", "send_counts", b"send_counts", "start_time", b"start_time", "state", b"state", "template_id", b"template_id", "template_version", b"template_version", "update_time", b"update_time", "values", b"values"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
