@@ -74,6 +74,32 @@ class TestLaunch:
             recalled: (SUPPRESSED, "RECALL_PENDING"),
         }
 
+    async def test_a_rule_that_was_set_keeps_out_from_then_on_and_its_kinds_pass(self, office: Any) -> None:
+        tier = uuid.uuid4().hex
+        who = await person(office, tier=tier)
+        rule = {
+            "code": "TIER",
+            "rule": f'person.tier == "{tier}"',
+            "kinds": ["CAMPAIGN_KIND_NEWSLETTER"],
+            "enabled": True,
+        }
+        await office.call("PutSuppressionRule", suppression_rule=rule)
+        key = await segment(office, f'person.tier == "{tier}"')
+        news, birthday = [
+            await office.approved(segment_id=key, audience_list_id="", kind=f"CAMPAIGN_KIND_{kind}")
+            for kind in ("NEWSLETTER", "BIRTHDAY")
+        ]
+        for made in (news, birthday):
+            await office.do("Schedule", made)
+        assert await planned(office, news) == {who: (SUPPRESSED, "TIER")}
+        assert await planned(office, birthday) == {who: (PLANNED, "")}
+        codes = [one.code for one in (await office.call("ListSuppressionRules")).suppression_rules]
+        assert codes == sorted(codes)
+        assert {"JUST_BOUGHT", "OPEN_COMPLAINT", "RECALL_PENDING", "TIER"} == set(codes)
+        with pytest.raises(RpcFailure) as refused:
+            await office.call("PutSuppressionRule", suppression_rule={**rule, "rule": f'"{key}" in segments'})
+        assert "CEL_OUTSIDE" in refused.value.fields.values()
+
     async def test_a_segment_of_somebody_else_is_not_there(self, office: Any) -> None:
         dealer = await office.make_dealer()
         key = await segment(office, "true")

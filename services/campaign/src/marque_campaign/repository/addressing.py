@@ -73,6 +73,17 @@ async def rules_for(session: AsyncSession, kind: int) -> list[tuple[str, str]]:
     return [(row.code, row.rule) for row in found]
 
 
+async def all_rules(session: AsyncSession) -> list[SuppressionRule]:
+    """Returns every rule, by its code; there are few."""
+    return list(await session.scalars(sa.select(SuppressionRule).order_by(SuppressionRule.code).limit(1000)))
+
+
+async def lock_rule(session: AsyncSession, code: str) -> SuppressionRule | None:
+    """Returns a rule for change."""
+    found = sa.select(SuppressionRule).where(SuppressionRule.code == code).with_for_update()
+    return (await session.scalars(found)).one_or_none()
+
+
 async def suppress(
     session: AsyncSession,
     campaign_id: uuid.UUID,

@@ -7,14 +7,17 @@ from datetime import date
 from typing import Any
 
 from servicekit.db.uow import UnitOfWork
+from servicekit.errors import InvalidArgument
 from sqlalchemy.ext.asyncio import AsyncSession
 from tradekit.cel import CelError
+from tradekit.cel.errors import Place
 
 from marque_campaign.errors import SegmentBroken, SegmentNotFound
-from marque_campaign.models import AudienceList, Campaign
+from marque_campaign.models import AudienceList, Campaign, SuppressionRule
 from marque_campaign.repository import addressing as repository
 from marque_campaign.repository import segments as rows
 from marque_campaign.repository.segment_sql import Asked
+from marque_campaign.rules.segments import tree
 from marque_campaign.rules.segments.check import read
 from marque_campaign.usecases import segments
 
@@ -85,3 +88,24 @@ async def suppressed(uow: UnitOfWork, campaign: Campaign, span: tuple[uuid.UUID,
         key = campaign.campaign_id
         found += await repository.suppress(uow.session, key, span, code, read(text).condition, asked, uow.now)
     return found
+
+
+async def put_rule(*, uow: UnitOfWork, values: dict[str, Any], etag: str) -> Any:
+    """Sets whom campaigns leave out. Raises InvalidArgument, EtagMismatch."""
+    try:
+        if any(True for _ in tree.members(read(values["rule"]).condition)):
+            raise CelError("CEL_OUTSIDE", Place(1, 1), "this rule names no segments and lists")
+    except CelError as fault:
+        raise InvalidArgument.of("suppression_rule.rule", fault.reason, str(fault)) from None
+    async with uow:
+        rule = await repository.lock_rule(uow.session, values["code"])
+        if rule is None:
+            rule = SuppressionRule(**values)
+            uow.add(rule)
+        else:
+            rule.check_etag(etag)
+            for name, value in values.items():
+                setattr(rule, name, value)
+        await uow.flush()
+        uow.audit("put", "suppression_rule", values["code"], ("rule", "kinds", "enabled"))
+        return await uow.answer(rule)
