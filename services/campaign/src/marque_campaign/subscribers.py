@@ -22,6 +22,8 @@ from marque_campaign.usecases import audience
 
 _CUSTOMER, _VEHICLE = "marque.customer.v1.", "marque.vehicle.v1."
 _COMPLAINT, _SURVEY = "marque.complaint.v1.", "marque.survey.v1."
+# Whom the owners are to be asked about again: at rest there is nobody.
+_MARKS = frozenset({"audience_stale"})
 
 
 async def on_person(uow: UnitOfWork, event: Event) -> None:
@@ -168,10 +170,9 @@ def subscriptions() -> list[Subscription]:
             lane=aliases.LANE,
             rebuilds={
                 **aliases.REBUILDS,
-                **dict.fromkeys(
-                    ("audience_stale", "audience_people", "audience_holdings"), _CUSTOMER + "CustomerSnapshot"
-                ),
+                **dict.fromkeys(("audience_people", "audience_holdings"), _CUSTOMER + "CustomerSnapshot"),
             },
+            effects=_MARKS,
         ),
         Subscription(
             "campaign_vehicle",
@@ -187,21 +188,23 @@ def subscriptions() -> list[Subscription]:
             lane="vin",
             rebuilds={
                 "audience_deeds": _VEHICLE + "SaleSnapshot",
-                **dict.fromkeys(("audience_stale", "audience_cars"), _VEHICLE + "VehicleSnapshot"),
+                "audience_cars": _VEHICLE + "VehicleSnapshot",
             },
+            effects=_MARKS,
         ),
         Subscription(
             "campaign_complaint",
             "complaint",
             _of(_COMPLAINT, on_case, "CaseReceived", "CaseClosed", "CaseReopened", "CaseLinked", "CaseSnapshot"),
             CONSTRAINTS,
-            rebuilds=dict.fromkeys(("audience_deeds", "audience_stale"), _COMPLAINT + "CaseSnapshot"),
+            rebuilds={"audience_deeds": _COMPLAINT + "CaseSnapshot"},
+            effects=_MARKS,
         ),
         Subscription(
             "campaign_survey",
             "survey",
             _of(_SURVEY, on_scored, "SurveyScored"),
             CONSTRAINTS,
-            effects=frozenset({"audience_scores", "audience_stale"}),
+            effects=_MARKS | {"audience_scores"},
         ),
     ]
