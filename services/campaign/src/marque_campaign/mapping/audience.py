@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from datetime import UTC, date
+from datetime import date
 from typing import Any
 
 from marque.customer.v1 import consent_pb2, customer_facts_pb2, customer_pb2, holding_pb2, lifecycle_pb2
@@ -16,7 +16,6 @@ _MOST = 2**31 - 1
 
 def person(told: customer_facts_pb2.CustomerFacts) -> dict[str, Any]:
     """Returns the columns of somebody."""
-    active = told.last_activity_time.ToDatetime(UTC).date() if told.HasField("last_activity_time") else None
     return {
         "customer_id": uuid.UUID(told.customer_id),
         "kind": _word(customer_pb2.CustomerKind, told.kind, "CUSTOMER_KIND_"),
@@ -31,7 +30,6 @@ def person(told: customer_facts_pb2.CustomerFacts) -> dict[str, Any]:
         "consents": sorted(_consent(one) for one in told.consents),
         "interests": list(told.interests),
         "restricted": told.restricted,
-        "last_activity_date": active,
         "spend": min(told.spend_minor // 10 ** money.digits(told.currency_code), _MOST) if told.currency_code else None,
     }
 

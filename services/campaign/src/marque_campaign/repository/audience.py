@@ -55,6 +55,7 @@ scored AS (
 UPDATE audience_people p SET
     visit_count = coalesce(t.visits, 0), last_visit_date = (t.visit AT TIME ZONE :zone)::date,
     purchase_count = coalesce(t.sales, 0), last_purchase_date = (t.sale AT TIME ZONE :zone)::date,
+    last_activity_date = (greatest(t.visit, t.sale) AT TIME ZONE :zone)::date,
     open_cases = coalesce(t.cases, 0), dealer_ids = coalesce(t.dealers, '{{}}'),
     last_score = s.score, last_score_date = (s.moment AT TIME ZONE :zone)::date
 FROM unnest(CAST(:ids AS uuid[])) AS one LEFT JOIN told t ON t.root = one LEFT JOIN scored s ON s.root = one
