@@ -16,6 +16,7 @@ from bench.benches import (
     recall,
     repair_orders,
     search_growth,
+    segments,
     standing,
     survey_results,
     surveys,
@@ -50,5 +51,6 @@ ALONE: Mapping[str, Callable[[bool], Awaitable[list[Figure]]]] = {
     "linking-growth": linking.linking_growth,
     "search-growth": search_growth.search_growth,
     "survey-results": survey_results.survey_results,
+    "segments": segments.segments,
 }
 NAMES = (*ON_WORLD, *ALONE)

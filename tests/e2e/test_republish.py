@@ -79,6 +79,11 @@ class Scene:
 
         await until(asked, 60, "plates are still to be asked for")
 
+        async def taken_over() -> bool:
+            return not (await self.platform.sql("campaign", "SELECT count(*) FROM audience_stale"))[0][0]
+
+        await until(taken_over, 60, "what segments ask of people is still to be asked for")
+
     async def all_contents(self) -> dict[str, rebuild.Contents]:
         return {name: await rebuild.contents(self.platform, name) for name in SERVICES}
 

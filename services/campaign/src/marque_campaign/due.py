@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 from servicekit.db.due import DueHandler
 
 from marque_campaign.usecases import launching
+from marque_campaign.usecases.segments import Days
 
 
-def handlers() -> Mapping[str, DueHandler]:
-    """Returns the due work of this service by its kind."""
-    return {launching.LAUNCH: launching.launch, launching.DRAIN: launching.drain}
+def handlers(days: Days = Days()) -> Mapping[str, DueHandler]:
+    """Returns the due work of this service by its kind; `days` are those by which segments count."""
+    return {launching.LAUNCH: partial(launching.launch, days=days), launching.DRAIN: launching.drain}

@@ -23,7 +23,7 @@ from marque_campaign.api import (
     MessageTemplateApi,
     SegmentApi,
 )
-from marque_campaign.clients import Customers, Provider, http_provider
+from marque_campaign.clients import Customers, Owners, Provider, http_provider
 from marque_campaign.clients.mail import MailProvider
 from marque_campaign.errors import CONSTRAINTS
 from marque_campaign.handover import CampaignHandOver
@@ -32,6 +32,7 @@ from marque_campaign.rules import figures
 from marque_campaign.rules.dressing import Dresser
 from marque_campaign.settings import Settings
 from marque_campaign.subscribers import subscriptions
+from marque_campaign.usecases.audience import Audience
 from marque_campaign.usecases.segments import Days
 from marque_campaign.usecases.sending import Sender
 from marque_campaign.usecases.snapshots import READERS
@@ -54,6 +55,9 @@ def build(kit: Kit) -> Service:
         wording = Wording(customers, dresser, kit.sealer.digest, kit.sealer.digests)
         sender = Sender(work, customers, wording, carriers, batch=told.send_batch, at_once=told.hand_over_at_once)
         sweeps["campaign-sends"] = sender.sweep
+    owners = _owners(kit)
+    if owners is not None:
+        sweeps["campaign-audience"] = Audience(work, owners, _days(kit).zone).sweep
     return Service(
         name="campaign",
         migrations=MIGRATIONS,
@@ -69,13 +73,18 @@ def build(kit: Kit) -> Service:
             HandOverApi("campaign", work, CampaignHandOver()),
             OperationsApi("campaign", work, READERS, heard, kit=kit),
         ],
-        due=due.handlers(),
+        due=due.handlers(_days(kit)),
         subscriptions=heard,
         snapshots=READERS,
         figures=figures.ALL,
         sweeps=sweeps,
-        closing=[customers, *carriers.values()],
+        closing=[customers, *carriers.values(), *([owners] if owners else [])],
     )
+
+
+def _owners(kit: Kit) -> Owners | None:
+    customer, vehicle = _peer(kit, "customer"), _peer(kit, "vehicle")
+    return Owners(customer, vehicle) if customer and vehicle else None
 
 
 def _days(kit: Kit) -> Days:

@@ -36,6 +36,7 @@ SERVICES = (
     "MessageTemplateService",
     "AudienceListService",
     "CampaignSendService",
+    "SegmentService",
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import random
 import uuid
 from collections.abc import AsyncIterator
@@ -201,7 +202,7 @@ def rules(draw: Any, scope: dict[str, Any] | None = None, depth: int = 3) -> str
 
 class TestEqual:
     @settings(
-        max_examples=120,
+        max_examples=int(os.environ.get("MARQUE_SEGMENT_RULES", "120")),
         deadline=None,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
     )

@@ -29,14 +29,19 @@ CAMPAIGNS_ALL = (
 SEGMENT_LOOK = "campaign.segments: read list preview check"
 SEGMENT_WORK = SEGMENT_LOOK + "\ncampaign.segments: create update explain"
 
-_ALL = (CAMPAIGNS_ALL, REPORTS, SEGMENT_WORK)
+# Whom every campaign leaves out: the maker says it, whoever writes campaigns may know it.
+SUPPRESSION_LOOK = "campaign.suppression_rules: list"
+SUPPRESSION_WORK = SUPPRESSION_LOOK + "\ncampaign.suppression_rules: put"
+
+_ALL = (CAMPAIGNS_ALL, REPORTS, SEGMENT_WORK, SUPPRESSION_LOOK)
+_MAKER = (*_ALL, SUPPRESSION_WORK)
 HELD: dict[str, tuple[str, ...]] = {
-    "dealer.care": (CAMPAIGN_WORK, REPORTS, SEGMENT_WORK),
+    "dealer.care": (CAMPAIGN_WORK, REPORTS, SEGMENT_WORK, SUPPRESSION_LOOK),
     "dealer.manager": _ALL,
-    "oem.region": (CAMPAIGN_LOOK, REPORTS, SEGMENT_LOOK),
-    "oem.marketing": _ALL,
-    "oem.manager": _ALL,
-    "oem.admin": _ALL,
-    "service": _ALL,
+    "oem.region": (CAMPAIGN_LOOK, REPORTS, SEGMENT_LOOK, SUPPRESSION_LOOK),
+    "oem.marketing": _MAKER,
+    "oem.manager": _MAKER,
+    "oem.admin": _MAKER,
+    "service": _MAKER,
 }
 """Which role holds what of this service."""

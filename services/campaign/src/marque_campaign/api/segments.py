@@ -13,8 +13,10 @@ from servicekit.rpc.call import Call
 from marque_campaign.api.scoping import owner_of, page_of_rows, seen
 from marque_campaign.errors import SegmentNotFound
 from marque_campaign.mapping import segments as mapping
+from marque_campaign.repository import addressing as addressed
 from marque_campaign.repository import lists as repository
 from marque_campaign.repository import scope as scopes
+from marque_campaign.usecases import addressing
 from marque_campaign.usecases import segments as usecases
 from marque_campaign.usecases.segments import Days
 
@@ -69,6 +71,16 @@ class SegmentApi:
     async def ExplainSegment(self, request: Any, call: Call) -> Any:
         segment, customer = await self._seen(request, call), uuid.UUID(request.customer_id)
         return mapping.explanation(*await usecases.explain(self._work, segment, customer, self._days))
+
+    async def ListSuppressionRules(self, request: Any, call: Call) -> Any:
+        async with self._work.read() as session:
+            rules = await addressed.all_rules(session)
+        return messages.ListSuppressionRulesResponse(suppression_rules=[mapping.rule_message(one) for one in rules])
+
+    async def PutSuppressionRule(self, request: Any, call: Call) -> Any:
+        asked = request.suppression_rule
+        write = self._work(call, mapping.rule_message)
+        return await addressing.put_rule(uow=write, values=mapping.rule_values(asked), etag=asked.etag)
 
     async def _seen(self, request: Any, call: Call) -> Any:
         return await seen(self._work, call, repository.SEGMENTS, request.segment_id, SegmentNotFound)

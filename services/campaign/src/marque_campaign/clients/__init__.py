@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import time
+import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,8 @@ import grpc
 import grpc.aio
 import httpx
 import orjson
-from marque.customer.v1 import consent_pb2, consent_service_pb2, customer_service_pb2
+from marque.customer.v1 import consent_pb2, consent_service_pb2, customer_facts_pb2, customer_service_pb2
+from marque.vehicle.v1 import vehicle_facts_pb2
 from servicekit.errors import Unavailable
 from servicekit.permits import ContactPermits
 from servicekit.rpc.client import Peer
@@ -258,3 +260,32 @@ def _body(outgoing: Outgoing) -> bytes:
 def _seconds(text: str) -> float:
     """What `Retry-After` says, in seconds; 1 where it says a date or nothing."""
     return float(text) if text.isascii() and text.isdigit() and len(text) < 7 else 1.0
+
+
+_FACTS = "/marque.customer.v1.LifecycleService/BatchGetCustomerFacts"
+_CAR_FACTS = "/marque.vehicle.v1.VehicleExposureService/BatchGetVehicleFacts"
+
+
+class Owners:
+    """Who knows the people and cars of segments: the customer and the vehicle service."""
+
+    def __init__(self, customer: Peer, vehicle: Peer) -> None:
+        self._customer = customer
+        self._vehicle = vehicle
+
+    async def close(self) -> None:
+        """Closes the channels."""
+        await self._customer.close()
+        await self._vehicle.close()
+
+    async def people(self, ids: Sequence[uuid.UUID]) -> Sequence[customer_facts_pb2.CustomerFacts]:
+        """Returns what is told of those who stand for themselves. Raises Unavailable."""
+        request = customer_facts_pb2.BatchGetCustomerFactsRequest(customer_ids=[str(one) for one in ids])
+        answer: customer_facts_pb2.BatchGetCustomerFactsResponse = await self._customer.call(_FACTS, request)
+        return answer.facts
+
+    async def cars(self, vins: Sequence[str]) -> Sequence[vehicle_facts_pb2.VehicleFacts]:
+        """Returns what is told of the cars that are known. Raises Unavailable."""
+        request = vehicle_facts_pb2.BatchGetVehicleFactsRequest(vins=vins)
+        answer: vehicle_facts_pb2.BatchGetVehicleFactsResponse = await self._vehicle.call(_CAR_FACTS, request)
+        return answer.facts

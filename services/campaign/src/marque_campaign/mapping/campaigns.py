@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterable
 from typing import Any
 
@@ -15,9 +16,9 @@ from servicekit.errors import FieldViolation, InvalidArgument
 from marque_campaign.mapping import experiments
 
 _PLAIN = ("kind", "channel", "purpose", "legal_notice", "rate_per_minute", "track_opens")
-_IDS = ("template_id", "audience_list_id")
+_IDS = ("template_id", "audience_list_id", "segment_id")
 _MOMENTS = ("start_time", "launch_time", "finish_time", "create_time", "update_time")
-WRITABLE = ("name", *_PLAIN, *_IDS, "values", *experiments.WRITABLE)
+WRITABLE = ("name", *_PLAIN, *_IDS, "values", "exclude_segment_ids", *experiments.WRITABLE)
 
 
 def new_campaign(message: campaign_pb2.Campaign) -> dict[str, Any]:
@@ -46,6 +47,8 @@ def _column(message: campaign_pb2.Campaign, path: str) -> tuple[str, Any]:
     if path == "values":
         return "given", _given(message)
     value = getattr(message, path)
+    if path == "exclude_segment_ids":
+        return path, [uuid.UUID(one) for one in value]
     if path in _IDS:
         return path, fields.uuid_or_none(value)
     return path, value.strip() if isinstance(value, str) else value
@@ -69,6 +72,7 @@ def campaign_message(row: fields.Row) -> campaign_pb2.Campaign:
         template_version=row["template_version"],
         **{name: row[name] for name in _PLAIN},
         **ids,
+        exclude_segment_ids=[str(one) for one in row["exclude_segment_ids"]],
         etag=etag_of(row["version"]),
     )
     given = row["given"] if isinstance(row["given"], dict) else orjson.loads(row["given"])

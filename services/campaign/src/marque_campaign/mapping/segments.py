@@ -87,3 +87,16 @@ def explanation(rule: Rule, verdicts: Sequence[bool | None] | None) -> segment_s
         said = _UNKNOWN if verdict is None else _TRUE if verdict else _FALSE
         answer.clauses.add(clause=written(clause.node), line=clause.node.place.line, verdict=said)  # type: ignore[arg-type]
     return answer
+
+
+def rule_values(message: segment_pb2.SuppressionRule) -> dict[str, Any]:
+    """Returns the columns of a rule of whom campaigns leave out."""
+    return {"code": message.code, "rule": message.rule, "kinds": sorted(message.kinds), "enabled": message.enabled}
+
+
+def rule_message(rule: Any) -> segment_pb2.SuppressionRule:
+    """Returns a rule of whom campaigns leave out."""
+    plain = {name: getattr(rule, name) for name in ("code", "rule", "kinds", "enabled")}
+    message = segment_pb2.SuppressionRule(**plain, etag=etag_of(rule.version))
+    fields.set_moment(message, "update_time", rule.update_time)
+    return message

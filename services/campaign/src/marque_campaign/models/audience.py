@@ -7,7 +7,7 @@ from datetime import date, datetime
 
 from servicekit.db.base import Aggregate
 from servicekit.ids import new_uuid
-from sqlalchemy import ARRAY, BigInteger, Double, Integer, Text, Uuid
+from sqlalchemy import ARRAY, BigInteger, Double, Identity, Integer, Text, Uuid
 from sqlalchemy.orm import Mapped, mapped_column
 
 from marque_campaign.models.base import Model
@@ -40,9 +40,6 @@ class AudiencePerson(Model):
     open_cases: Mapped[int] = mapped_column(default=0)
     last_score: Mapped[float | None] = mapped_column(Double)
     last_score_date: Mapped[date | None]
-    recency_score: Mapped[int | None]
-    frequency_score: Mapped[int | None]
-    money_score: Mapped[int | None]
     dealer_ids: Mapped[list[uuid.UUID]] = mapped_column(ARRAY(Uuid), default=list)
 
 
@@ -106,13 +103,14 @@ class AudienceScore(Model):
 
 
 class AudienceStale(Model):
-    """Somebody, or a car, of whom something changed since `since`: the owners are asked again."""
+    """Somebody, or a car, of whom something changed: the owners are asked again. One row for each change, gone when it was taken over."""
 
     __tablename__ = "audience_stale"
     PERSON, CAR = 1, 2
 
-    kind: Mapped[int] = mapped_column(primary_key=True)
-    key: Mapped[str] = mapped_column(primary_key=True)
+    mark_id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    kind: Mapped[int]
+    key: Mapped[str]
     since: Mapped[datetime]
 
 

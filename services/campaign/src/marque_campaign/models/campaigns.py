@@ -8,7 +8,7 @@ from typing import Any
 
 from servicekit.db.base import Aggregate
 from servicekit.ids import new_uuid
-from sqlalchemy import BigInteger
+from sqlalchemy import ARRAY, BigInteger, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -37,6 +37,8 @@ class Campaign(Aggregate, Model):
     legal_notice: Mapped[bool] = mapped_column(default=False)
     template_id: Mapped[uuid.UUID | None]
     audience_list_id: Mapped[uuid.UUID | None]
+    segment_id: Mapped[uuid.UUID | None]
+    exclude_segment_ids: Mapped[list[uuid.UUID]] = mapped_column(ARRAY(Uuid), default=list)
     given: Mapped[dict[str, str]] = mapped_column(JSONB, default=dict)
     rate_per_minute: Mapped[int] = mapped_column(default=0)
     state: Mapped[int] = mapped_column(default=kinds.DRAFT)
@@ -70,7 +72,7 @@ class Campaign(Aggregate, Model):
             purpose=self.purpose,
             legal_notice=self.legal_notice,
             template=self.template_id is not None,
-            audience=self.audience_list_id is not None or self.trigger != 0,
+            audience=bool(self.audience_list_id or self.segment_id or self.trigger),
         )
         return states.Standing(self.state, lacks, frozenset({self.author, self.submitter}), settled)
 

@@ -15,6 +15,7 @@ from marque_campaign.models import Campaign
 from marque_campaign.repository import lists as rows
 from marque_campaign.repository.scope import Scope
 from marque_campaign.rules import kinds
+from marque_campaign.usecases import addressing
 
 LAUNCH, DRAIN = "campaign-launch", "campaign-drain"
 
@@ -64,6 +65,8 @@ async def submit(*, uow: UnitOfWork, scope: Scope, campaign_id: uuid.UUID, etag:
             if missing := other.template.lacks(campaign.given):
                 raise TemplateValueMissing(name=missing[0])
             campaign.frozen["variants"][one["code"]] = other.document
+        if rules := await addressing.frozen(uow.session, campaign):
+            campaign.frozen = {**campaign.frozen, addressing.AUDIENCE: rules}
         campaign.submitter = uow.principal.subject
         uow.audit("submit", "campaign", str(campaign_id), ("state",))
         return await uow.answer(campaign)
@@ -163,6 +166,7 @@ async def _check(uow: UnitOfWork, scope: Scope, campaign: Campaign) -> None:
         template = await rows.used(uow.session, rows.TEMPLATES, scope, campaign.template_id, campaign.dealer_id)
         if template is None or (campaign.channel and template.channel != campaign.channel):
             raise TemplateNotFound()
+    await addressing.check(uow.session, campaign)
     if campaign.audience_list_id is not None:
         listed = await rows.used(uow.session, rows.AUDIENCE_LISTS, scope, campaign.audience_list_id, campaign.dealer_id)
         if listed is None:

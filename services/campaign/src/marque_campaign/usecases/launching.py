@@ -13,19 +13,20 @@ from marque_campaign.models import Campaign
 from marque_campaign.repository import sends as ledger
 from marque_campaign.repository.scope import EVERYTHING
 from marque_campaign.rules import kinds
-from marque_campaign.usecases import campaigns
+from marque_campaign.usecases import addressing, campaigns
 from marque_campaign.usecases.ending import ended
+from marque_campaign.usecases.segments import Days
 
 LAUNCH, DRAIN = campaigns.LAUNCH, campaigns.DRAIN
 AT_ONCE, DRAINED_AT_ONCE = 20_000, 2_000
 _FIRST = uuid.UUID(int=0)
 
 
-async def launch(uow: UnitOfWork, key: str) -> datetime | None:
+async def launch(uow: UnitOfWork, key: str, days: Days = Days()) -> datetime | None:
     """Starts a campaign at its time and writes its audience into the ledger, some thousands in a transaction; None when all are there.
 
-    The audience is who stood on the list at the start. Whoever is killed meanwhile, the cursor says where to go on, and the unique key
-    keeps everybody once.
+    The audience is who was in the segment or stood on the list at the start; whom a rule keeps out has a line that says why. Whoever is
+    killed meanwhile, the cursor says where to go on, and the unique key keeps everybody once.
     """
     try:
         campaign = await campaigns.found(uow, EVERYTHING, uuid.UUID(key))
@@ -36,6 +37,7 @@ async def launch(uow: UnitOfWork, key: str) -> datetime | None:
             return campaign.start_time
         campaign.do("launch")
         campaign.launch_time = uow.now
+        await addressing.address(uow, campaign, days.day(uow.now))
         await uow.flush()
         uow.emit(events.campaign_launched(campaign), of=campaign)
         uow.audit("launch", "campaign", key, ("state",))
@@ -58,6 +60,9 @@ async def launch(uow: UnitOfWork, key: str) -> datetime | None:
     if last is None:
         campaign.plan_time = uow.now
         return None
+    span = (campaign.plan_cursor or _FIRST, last)
+    for row in await addressing.suppressed(uow, campaign, span, days.day(campaign.launch_time or uow.now)):
+        ended(uow, row, row.state, row.reason)
     campaign.plan_cursor = last
     return uow.now
 

@@ -49,6 +49,7 @@ class Ready:
 
     rule: Rule
     nested: Mapping[uuid.UUID, tree.Condition]
+    texts: Mapping[uuid.UUID, str]
 
 
 async def ready(session: AsyncSession, text: str, dealer: uuid.UUID | None, own: uuid.UUID | None = None) -> Ready:
@@ -56,6 +57,7 @@ async def ready(session: AsyncSession, text: str, dealer: uuid.UUID | None, own:
     rule = read(text)
     nested: dict[uuid.UUID, tree.Condition] = {}
     below: dict[uuid.UUID, set[uuid.UUID]] = {}
+    written: dict[uuid.UUID, str] = {}
     wanted, listed = _named([rule.condition], SEGMENTS), _named([rule.condition], LISTS)
     for _ in range(DEEPEST):
         if own in wanted:
@@ -64,6 +66,7 @@ async def ready(session: AsyncSession, text: str, dealer: uuid.UUID | None, own:
         texts = await repository.rules_of(session, fresh, dealer) if fresh else {}
         if gone := fresh - texts.keys():
             raise CelError("SEGMENT_UNKNOWN", _place(rule, gone), f"there is no segment {min(gone)} of this owner")
+        written |= texts
         for key, words in texts.items():
             nested[key] = read(words).condition
             below[key] = _named([nested[key]], SEGMENTS)
@@ -77,7 +80,7 @@ async def ready(session: AsyncSession, text: str, dealer: uuid.UUID | None, own:
         raise CelError("CEL_SIZE", _START, f"more than {MOST_NAMED} segments and lists")
     if listed and (gone := listed - await repository.lists_of(session, listed, dealer)):
         raise CelError("LIST_UNKNOWN", _place(rule, gone), f"there is no list {min(gone)} of this owner")
-    return Ready(rule, nested)
+    return Ready(rule, nested, written)
 
 
 def _named(conditions: list[tree.Condition], of: str) -> set[uuid.UUID]:

@@ -11,7 +11,9 @@ from servicekit.paging import page_key, page_of
 from servicekit.rpc.call import Call
 
 from marque_customer.errors import LifecycleRulesNotFound
+from marque_customer.mapping import facts as facts_mapping
 from marque_customer.mapping import lifecycle as mapping
+from marque_customer.repository import facts
 from marque_customer.repository import values as repository
 from marque_customer.usecases.lifecycle import reading, rules
 
@@ -36,6 +38,10 @@ class LifecycleApi:
             family = await reading.seen(session, call.principal, uuid.UUID(request.customer_id))
             rows = await repository.history(session, family, page, descending, after)
         return mapping.history_page(*page.cut(rows, lambda row: (row.create_time, str(row.change_id))))
+
+    async def BatchGetCustomerFacts(self, request: Any, call: Call) -> Any:
+        ids = sorted({uuid.UUID(one) for one in request.customer_ids})
+        return facts_mapping.facts(*await facts.batch(self._work.reader, ids))
 
     async def GetLifecycleRules(self, request: Any, call: Call) -> Any:
         async with self._work.read() as session:

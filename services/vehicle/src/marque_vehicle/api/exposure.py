@@ -11,7 +11,10 @@ from servicekit.paging import page_key, page_of
 from servicekit.rpc.call import Call
 
 from marque_vehicle.mapping import exposure as mapping
+from marque_vehicle.mapping import facts as facts_mapping
 from marque_vehicle.repository import exposure as repository
+from marque_vehicle.repository import facts
+from marque_vehicle.rules import vins
 from marque_vehicle.usecases import exposure as usecases
 
 
@@ -35,3 +38,7 @@ class VehicleExposureApi:
     async def CountExposure(self, request: Any, call: Call) -> Any:
         first = mapping.month_from(request)
         return await usecases.count_from(uow=self._work(call, mapping.counted), first=first)
+
+    async def BatchGetVehicleFacts(self, request: Any, call: Call) -> Any:
+        wanted = sorted({vins.tidy(vin) for vin in request.vins})
+        return facts_mapping.facts(await facts.batch(self._work.reader, wanted))

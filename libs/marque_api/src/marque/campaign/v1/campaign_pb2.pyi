@@ -109,6 +109,8 @@ class Campaign(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
+    SEGMENT_ID_FIELD_NUMBER: _builtins.int
+    EXCLUDE_SEGMENT_IDS_FIELD_NUMBER: _builtins.int
     SEND_COUNTS_FIELD_NUMBER: _builtins.int
     TRACK_OPENS_FIELD_NUMBER: _builtins.int
     VARIANTS_FIELD_NUMBER: _builtins.int
@@ -140,7 +142,7 @@ class Campaign(_message.Message):
     template_id: _builtins.str
     """The template of its messages, needed to submit it: of the same owner and channel as the campaign, or the maker's."""
     audience_list_id: _builtins.str
-    """The static list of people to whom it goes, needed to submit it: of the same owner as the campaign."""
+    """The static list of people to whom it goes, of the same owner as the campaign; this or a segment is needed to submit it."""
     rate_per_minute: _builtins.int
     """How many messages leave in a minute at most; 0 for no limit."""
     state: _campaign_types_pb2.CampaignState.ValueType
@@ -149,6 +151,10 @@ class Campaign(_message.Message):
     """The version of the template that was frozen when it was submitted; 0 before."""
     etag: _builtins.str
     """The version of the resource that the caller read; a write with another one fails with ABORTED, reason ETAG_MISMATCH."""
+    segment_id: _builtins.str
+    """The segment of people to whom it goes, instead of a static list or beside it: of the same owner as the campaign. The rules
+    are frozen when it is submitted, the people when it is launched; `audience_list_id` then names the list of them.
+    """
     track_opens: _builtins.bool
     """True to count how often a mail is opened, by a picture of one point, for people who consented to profiling by whoever
     sends; links are counted for everybody. Only for e-mail.
@@ -193,6 +199,10 @@ class Campaign(_message.Message):
     @_builtins.property
     def update_time(self) -> _timestamp_pb2.Timestamp:
         """When it was changed last."""
+
+    @_builtins.property
+    def exclude_segment_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Segments whose people it does not go to, of the same owner."""
 
     @_builtins.property
     def send_counts(self) -> _containers.RepeatedCompositeFieldContainer[Global___CampaignSendCount]:
@@ -240,6 +250,8 @@ class Campaign(_message.Message):
         create_time: _timestamp_pb2.Timestamp | None = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
         etag: _builtins.str = ...,
+        segment_id: _builtins.str = ...,
+        exclude_segment_ids: _abc.Iterable[_builtins.str] | None = ...,
         send_counts: _abc.Iterable[Global___CampaignSendCount] | None = ...,
         track_opens: _builtins.bool = ...,
         variants: _abc.Iterable[Global___CampaignVariant] | None = ...,
@@ -255,7 +267,7 @@ class Campaign(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["budget", b"budget", "create_time", b"create_time", "finish_time", b"finish_time", "launch_time", b"launch_time", "response_value", b"response_value", "start_time", b"start_time", "thousand_cost", b"thousand_cost", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attribution", b"attribution", "audience_list_id", b"audience_list_id", "budget", b"budget", "campaign_id", b"campaign_id", "channel", b"channel", "create_time", b"create_time", "dealer_id", b"dealer_id", "etag", b"etag", "finish_time", b"finish_time", "goal", b"goal", "holdout_percent", b"holdout_percent", "kind", b"kind", "launch_time", b"launch_time", "legal_notice", b"legal_notice", "name", b"name", "purpose", b"purpose", "rate_per_minute", b"rate_per_minute", "response_days", b"response_days", "response_value", b"response_value", "send_counts", b"send_counts", "start_time", b"start_time", "state", b"state", "template_id", b"template_id", "template_version", b"template_version", "thousand_cost", b"thousand_cost", "track_opens", b"track_opens", "trigger", b"trigger", "trigger_delay_hours", b"trigger_delay_hours", "update_time", b"update_time", "values", b"values", "variants", b"variants"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attribution", b"attribution", "audience_list_id", b"audience_list_id", "budget", b"budget", "campaign_id", b"campaign_id", "channel", b"channel", "create_time", b"create_time", "dealer_id", b"dealer_id", "etag", b"etag", "exclude_segment_ids", b"exclude_segment_ids", "finish_time", b"finish_time", "goal", b"goal", "holdout_percent", b"holdout_percent", "kind", b"kind", "launch_time", b"launch_time", "legal_notice", b"legal_notice", "name", b"name", "purpose", b"purpose", "rate_per_minute", b"rate_per_minute", "response_days", b"response_days", "response_value", b"response_value", "segment_id", b"segment_id", "send_counts", b"send_counts", "start_time", b"start_time", "state", b"state", "template_id", b"template_id", "template_version", b"template_version", "thousand_cost", b"thousand_cost", "track_opens", b"track_opens", "trigger", b"trigger", "trigger_delay_hours", b"trigger_delay_hours", "update_time", b"update_time", "values", b"values", "variants", b"variants"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -25,10 +25,11 @@ _sym_db = _symbol_database.Default()
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from marque.campaign.v1 import campaign_types_pb2 as marque_dot_campaign_dot_v1_dot_campaign__types__pb2
 from marque.options.v1 import options_pb2 as marque_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n marque/campaign/v1/segment.proto\x12\x12marque.campaign.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fmarque/options/v1/options.proto\"\xa2\x02\n\x07Segment\x12#\n\nsegment_id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x03\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12\x1a\n\x04name\x18\x02 \x01(\tB\x0c\xe2\x41\x01\x02\xbaH\x05r\x03\x18\xc8\x01\x12\"\n\tdealer_id\x18\x03 \x01(\tB\x0f\xe2\x41\x01\x05\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12\x1a\n\x04rule\x18\x04 \x01(\tB\x0c\xe2\x41\x01\x02\xbaH\x05r\x03\x18\xd0\x0f\x12\x10\n\x08\x61rchived\x18\x05 \x01(\x08\x12\x35\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0bupdate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x16\n\x04\x65tag\x18\x08 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\"Q\n\x10SegmentRuleFault\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0c\n\x04line\x18\x02 \x01(\x05\x12\x0e\n\x06\x63olumn\x18\x03 \x01(\x05\x12\x0f\n\x07message\x18\x04 \x01(\t\"|\n\x10SegmentAttribute\x12\x0e\n\x06\x65ntity\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04type\x18\x03 \x01(\t\x12\x15\n\renglish_label\x18\x04 \x01(\t\x12\x15\n\rchinese_label\x18\x05 \x01(\t\x12\x0e\n\x06values\x18\x06 \x03(\t\"\xb0\x01\n\rSegmentPerson\x12\x13\n\x0b\x63ustomer_id\x18\x01 \x01(\t\x12\x10\n\x08language\x18\x02 \x01(\t\x12\x14\n\x06region\x18\x03 \x01(\tB\x04\xb8\xbb\x18\x02\x12\x19\n\x0b\x62irth_month\x18\x04 \x01(\x05\x42\x04\xb8\xbb\x18\x01\x12\r\n\x05stage\x18\x05 \x01(\t\x12\x0c\n\x04tier\x18\x06 \x01(\t\x12\x13\n\x0bvisit_count\x18\x07 \x01(\x05\x12\x15\n\rmasked_fields\x18\x08 \x03(\t\"b\n\rSegmentClause\x12\x0e\n\x06\x63lause\x18\x01 \x01(\t\x12\x0c\n\x04line\x18\x02 \x01(\x05\x12\x33\n\x07verdict\x18\x03 \x01(\x0e\x32\".marque.campaign.v1.SegmentVerdict*\x9e\x01\n\x12SegmentCountMethod\x12$\n SEGMENT_COUNT_METHOD_UNSPECIFIED\x10\x00\x12\x1e\n\x1aSEGMENT_COUNT_METHOD_EXACT\x10\x01\x12 \n\x1cSEGMENT_COUNT_METHOD_SAMPLED\x10\x02\x12 \n\x1cSEGMENT_COUNT_METHOD_PLANNED\x10\x03*\x83\x01\n\x0eSegmentVerdict\x12\x1f\n\x1bSEGMENT_VERDICT_UNSPECIFIED\x10\x00\x12\x18\n\x14SEGMENT_VERDICT_TRUE\x10\x01\x12\x19\n\x15SEGMENT_VERDICT_FALSE\x10\x02\x12\x1b\n\x17SEGMENT_VERDICT_UNKNOWN\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n marque/campaign/v1/segment.proto\x12\x12marque.campaign.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\'marque/campaign/v1/campaign_types.proto\x1a\x1fmarque/options/v1/options.proto\"\xa2\x02\n\x07Segment\x12#\n\nsegment_id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x03\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12\x1a\n\x04name\x18\x02 \x01(\tB\x0c\xe2\x41\x01\x02\xbaH\x05r\x03\x18\xc8\x01\x12\"\n\tdealer_id\x18\x03 \x01(\tB\x0f\xe2\x41\x01\x05\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12\x1a\n\x04rule\x18\x04 \x01(\tB\x0c\xe2\x41\x01\x02\xbaH\x05r\x03\x18\xd0\x0f\x12\x10\n\x08\x61rchived\x18\x05 \x01(\x08\x12\x35\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0bupdate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x16\n\x04\x65tag\x18\x08 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\"Q\n\x10SegmentRuleFault\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0c\n\x04line\x18\x02 \x01(\x05\x12\x0e\n\x06\x63olumn\x18\x03 \x01(\x05\x12\x0f\n\x07message\x18\x04 \x01(\t\"|\n\x10SegmentAttribute\x12\x0e\n\x06\x65ntity\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04type\x18\x03 \x01(\t\x12\x15\n\renglish_label\x18\x04 \x01(\t\x12\x15\n\rchinese_label\x18\x05 \x01(\t\x12\x0e\n\x06values\x18\x06 \x03(\t\"\xb0\x01\n\rSegmentPerson\x12\x13\n\x0b\x63ustomer_id\x18\x01 \x01(\t\x12\x10\n\x08language\x18\x02 \x01(\t\x12\x14\n\x06region\x18\x03 \x01(\tB\x04\xb8\xbb\x18\x02\x12\x19\n\x0b\x62irth_month\x18\x04 \x01(\x05\x42\x04\xb8\xbb\x18\x01\x12\r\n\x05stage\x18\x05 \x01(\t\x12\x0c\n\x04tier\x18\x06 \x01(\t\x12\x13\n\x0bvisit_count\x18\x07 \x01(\x05\x12\x15\n\rmasked_fields\x18\x08 \x03(\t\"b\n\rSegmentClause\x12\x0e\n\x06\x63lause\x18\x01 \x01(\t\x12\x0c\n\x04line\x18\x02 \x01(\x05\x12\x33\n\x07verdict\x18\x03 \x01(\x0e\x32\".marque.campaign.v1.SegmentVerdict\"\x87\x02\n\x0fSuppressionRule\x12\x32\n\x04\x63ode\x18\x01 \x01(\tB$\xe2\x41\x01\x02\xbaH\x1dr\x1b\x32\x19^([A-Z][A-Z0-9_]{0,49})?$\x12\x1a\n\x04rule\x18\x02 \x01(\tB\x0c\xe2\x41\x01\x02\xbaH\x05r\x03\x18\xd0\x0f\x12\x44\n\x05kinds\x18\x03 \x03(\x0e\x32 .marque.campaign.v1.CampaignKindB\x13\xbaH\x10\x92\x01\r\x10\x14\x18\x01\"\x07\x82\x01\x04\x10\x01 \x00\x12\x0f\n\x07\x65nabled\x18\x04 \x01(\x08\x12\x35\n\x0bupdate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x16\n\x04\x65tag\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01*\x9e\x01\n\x12SegmentCountMethod\x12$\n SEGMENT_COUNT_METHOD_UNSPECIFIED\x10\x00\x12\x1e\n\x1aSEGMENT_COUNT_METHOD_EXACT\x10\x01\x12 \n\x1cSEGMENT_COUNT_METHOD_SAMPLED\x10\x02\x12 \n\x1cSEGMENT_COUNT_METHOD_PLANNED\x10\x03*\x83\x01\n\x0eSegmentVerdict\x12\x1f\n\x1bSEGMENT_VERDICT_UNSPECIFIED\x10\x00\x12\x18\n\x14SEGMENT_VERDICT_TRUE\x10\x01\x12\x19\n\x15SEGMENT_VERDICT_FALSE\x10\x02\x12\x1b\n\x17SEGMENT_VERDICT_UNKNOWN\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -53,18 +54,30 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SEGMENTPERSON'].fields_by_name['region']._serialized_options = b'\270\273\030\002'
   _globals['_SEGMENTPERSON'].fields_by_name['birth_month']._loaded_options = None
   _globals['_SEGMENTPERSON'].fields_by_name['birth_month']._serialized_options = b'\270\273\030\001'
-  _globals['_SEGMENTCOUNTMETHOD']._serialized_start=966
-  _globals['_SEGMENTCOUNTMETHOD']._serialized_end=1124
-  _globals['_SEGMENTVERDICT']._serialized_start=1127
-  _globals['_SEGMENTVERDICT']._serialized_end=1258
-  _globals['_SEGMENT']._serialized_start=185
-  _globals['_SEGMENT']._serialized_end=475
-  _globals['_SEGMENTRULEFAULT']._serialized_start=477
-  _globals['_SEGMENTRULEFAULT']._serialized_end=558
-  _globals['_SEGMENTATTRIBUTE']._serialized_start=560
-  _globals['_SEGMENTATTRIBUTE']._serialized_end=684
-  _globals['_SEGMENTPERSON']._serialized_start=687
-  _globals['_SEGMENTPERSON']._serialized_end=863
-  _globals['_SEGMENTCLAUSE']._serialized_start=865
-  _globals['_SEGMENTCLAUSE']._serialized_end=963
+  _globals['_SUPPRESSIONRULE'].fields_by_name['code']._loaded_options = None
+  _globals['_SUPPRESSIONRULE'].fields_by_name['code']._serialized_options = b'\342A\001\002\272H\035r\0332\031^([A-Z][A-Z0-9_]{0,49})?$'
+  _globals['_SUPPRESSIONRULE'].fields_by_name['rule']._loaded_options = None
+  _globals['_SUPPRESSIONRULE'].fields_by_name['rule']._serialized_options = b'\342A\001\002\272H\005r\003\030\320\017'
+  _globals['_SUPPRESSIONRULE'].fields_by_name['kinds']._loaded_options = None
+  _globals['_SUPPRESSIONRULE'].fields_by_name['kinds']._serialized_options = b'\272H\020\222\001\r\020\024\030\001\"\007\202\001\004\020\001 \000'
+  _globals['_SUPPRESSIONRULE'].fields_by_name['update_time']._loaded_options = None
+  _globals['_SUPPRESSIONRULE'].fields_by_name['update_time']._serialized_options = b'\342A\001\003'
+  _globals['_SUPPRESSIONRULE'].fields_by_name['etag']._loaded_options = None
+  _globals['_SUPPRESSIONRULE'].fields_by_name['etag']._serialized_options = b'\272H\005r\003\030\200\001'
+  _globals['_SEGMENTCOUNTMETHOD']._serialized_start=1273
+  _globals['_SEGMENTCOUNTMETHOD']._serialized_end=1431
+  _globals['_SEGMENTVERDICT']._serialized_start=1434
+  _globals['_SEGMENTVERDICT']._serialized_end=1565
+  _globals['_SEGMENT']._serialized_start=226
+  _globals['_SEGMENT']._serialized_end=516
+  _globals['_SEGMENTRULEFAULT']._serialized_start=518
+  _globals['_SEGMENTRULEFAULT']._serialized_end=599
+  _globals['_SEGMENTATTRIBUTE']._serialized_start=601
+  _globals['_SEGMENTATTRIBUTE']._serialized_end=725
+  _globals['_SEGMENTPERSON']._serialized_start=728
+  _globals['_SEGMENTPERSON']._serialized_end=904
+  _globals['_SEGMENTCLAUSE']._serialized_start=906
+  _globals['_SEGMENTCLAUSE']._serialized_end=1004
+  _globals['_SUPPRESSIONRULE']._serialized_start=1007
+  _globals['_SUPPRESSIONRULE']._serialized_end=1270
 # @@protoc_insertion_point(module_scope)

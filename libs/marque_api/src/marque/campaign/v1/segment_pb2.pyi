@@ -9,6 +9,7 @@ from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from marque.campaign.v1 import campaign_types_pb2 as _campaign_types_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -295,3 +296,49 @@ class SegmentClause(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SegmentClause: _TypeAlias = SegmentClause  # noqa: Y015
+
+@_typing.final
+class SuppressionRule(_message.Message):
+    """Whom campaigns leave out, and why."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CODE_FIELD_NUMBER: _builtins.int
+    RULE_FIELD_NUMBER: _builtins.int
+    KINDS_FIELD_NUMBER: _builtins.int
+    ENABLED_FIELD_NUMBER: _builtins.int
+    UPDATE_TIME_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    code: _builtins.str
+    """The reason that stands in the ledger, such as OPEN_COMPLAINT."""
+    rule: _builtins.str
+    """The rule, as that of a segment, but without other segments: of whom it holds is left out."""
+    enabled: _builtins.bool
+    """False for one that is kept and does nothing."""
+    etag: _builtins.str
+    """The version of the resource that the caller read; a write with another one fails with ABORTED, reason ETAG_MISMATCH."""
+    @_builtins.property
+    def kinds(self) -> _containers.RepeatedScalarFieldContainer[_campaign_types_pb2.CampaignKind.ValueType]:
+        """The kinds of campaigns that it holds for; none for all. A legal notice passes."""
+
+    @_builtins.property
+    def update_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was changed last."""
+
+    def __init__(
+        self,
+        *,
+        code: _builtins.str = ...,
+        rule: _builtins.str = ...,
+        kinds: _abc.Iterable[_campaign_types_pb2.CampaignKind.ValueType] | None = ...,
+        enabled: _builtins.bool = ...,
+        update_time: _timestamp_pb2.Timestamp | None = ...,
+        etag: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["update_time", b"update_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "enabled", b"enabled", "etag", b"etag", "kinds", b"kinds", "rule", b"rule", "update_time", b"update_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SuppressionRule: _TypeAlias = SuppressionRule  # noqa: Y015

@@ -346,3 +346,74 @@ class ExplainSegmentResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ExplainSegmentResponse: _TypeAlias = ExplainSegmentResponse  # noqa: Y015
+
+@_typing.final
+class ListSuppressionRulesRequest(_message.Message):
+    """Asks for the rules of whom campaigns leave out."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListSuppressionRulesRequest: _TypeAlias = ListSuppressionRulesRequest  # noqa: Y015
+
+@_typing.final
+class ListSuppressionRulesResponse(_message.Message):
+    """The rules of whom campaigns leave out."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUPPRESSION_RULES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def suppression_rules(self) -> _containers.RepeatedCompositeFieldContainer[_segment_pb2.SuppressionRule]:
+        """The rules, by their codes."""
+
+    def __init__(
+        self,
+        *,
+        suppression_rules: _abc.Iterable[_segment_pb2.SuppressionRule] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["suppression_rules", b"suppression_rules"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListSuppressionRulesResponse: _TypeAlias = ListSuppressionRulesResponse  # noqa: Y015
+
+@_typing.final
+class PutSuppressionRuleRequest(_message.Message):
+    """Asks to set a rule."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUPPRESSION_RULE_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """A key of the caller's choice, which makes a retry give the first answer and change nothing; over HTTP the
+    `Idempotency-Key` header. Another request under the same key is refused with REQUEST_ID_REUSED.
+    """
+    @_builtins.property
+    def suppression_rule(self) -> _segment_pb2.SuppressionRule:
+        """The rule, and in `etag` the version that the caller read."""
+
+    def __init__(
+        self,
+        *,
+        suppression_rule: _segment_pb2.SuppressionRule | None = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["suppression_rule", b"suppression_rule"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["request_id", b"request_id", "suppression_rule", b"suppression_rule"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PutSuppressionRuleRequest: _TypeAlias = PutSuppressionRuleRequest  # noqa: Y015

@@ -25,11 +25,12 @@ _sym_db = _symbol_database.Default()
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
+from marque.customer.v1 import customer_facts_pb2 as marque_dot_customer_dot_v1_dot_customer__facts__pb2
 from marque.customer.v1 import lifecycle_pb2 as marque_dot_customer_dot_v1_dot_lifecycle__pb2
 from marque.options.v1 import options_pb2 as marque_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*marque/customer/v1/lifecycle_service.proto\x12\x12marque.customer.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\"marque/customer/v1/lifecycle.proto\x1a\x1fmarque/options/v1/options.proto\"?\n\x17GetCustomerValueRequest\x12$\n\x0b\x63ustomer_id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\"\xba\x01\n\x1bListLifecycleHistoryRequest\x12$\n\x0b\x63ustomer_id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\x12\x1d\n\tpage_size\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x10\x12\x38\n\x08order_by\x18\x04 \x01(\tB&\xbaH#r!R\x00R\x10\x63reate_time descR\x0b\x63reate_time\"m\n\x1cListLifecycleHistoryResponse\x12\x34\n\x07\x63hanges\x18\x01 \x03(\x0b\x32#.marque.customer.v1.LifecycleChange\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\":\n\x18GetLifecycleRulesRequest\x12\x1e\n\x07version\x18\x01 \x01(\x05\x42\r\xbaH\n\x1a\x08\x18\xff\xff\xff\xff\x07(\x00\"v\n\x18PutLifecycleRulesRequest\x12=\n\x05rules\x18\x01 \x01(\x0b\x32\".marque.customer.v1.LifecycleRulesB\n\xe2\x41\x01\x02\xbaH\x03\xc8\x01\x01\x12\x1b\n\nrequest_id\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18@2\xe4\x05\n\x10LifecycleService\x12\xa7\x01\n\x10GetCustomerValue\x12+.marque.customer.v1.GetCustomerValueRequest\x1a!.marque.customer.v1.CustomerValue\"C\xaa\xbb\x18\x16\n\x14\x63ustomer.values.read\x82\xd3\xe4\x93\x02#\x12!/v1/customers/{customer_id}/value\x12\xd1\x01\n\x14ListLifecycleHistory\x12/.marque.customer.v1.ListLifecycleHistoryRequest\x1a\x30.marque.customer.v1.ListLifecycleHistoryResponse\"V\xaa\xbb\x18\x1e\n\x1c\x63ustomer.values.list_history\x82\xd3\xe4\x93\x02.\x12,/v1/customers/{customer_id}/lifecycleHistory\x12\xa4\x01\n\x11GetLifecycleRules\x12,.marque.customer.v1.GetLifecycleRulesRequest\x1a\".marque.customer.v1.LifecycleRules\"=\xaa\xbb\x18\x1f\n\x1d\x63ustomer.lifecycle_rules.read\x82\xd3\xe4\x93\x02\x14\x12\x12/v1/lifecycleRules\x12\xaa\x01\n\x11PutLifecycleRules\x12,.marque.customer.v1.PutLifecycleRulesRequest\x1a\".marque.customer.v1.LifecycleRules\"C\xaa\xbb\x18\x1e\n\x1c\x63ustomer.lifecycle_rules.put\x82\xd3\xe4\x93\x02\x1b\x1a\x12/v1/lifecycleRules:\x05rulesb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*marque/customer/v1/lifecycle_service.proto\x12\x12marque.customer.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\'marque/customer/v1/customer_facts.proto\x1a\"marque/customer/v1/lifecycle.proto\x1a\x1fmarque/options/v1/options.proto\"?\n\x17GetCustomerValueRequest\x12$\n\x0b\x63ustomer_id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\"\xba\x01\n\x1bListLifecycleHistoryRequest\x12$\n\x0b\x63ustomer_id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\x12\x1d\n\tpage_size\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x10\x12\x38\n\x08order_by\x18\x04 \x01(\tB&\xbaH#r!R\x00R\x10\x63reate_time descR\x0b\x63reate_time\"m\n\x1cListLifecycleHistoryResponse\x12\x34\n\x07\x63hanges\x18\x01 \x03(\x0b\x32#.marque.customer.v1.LifecycleChange\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\":\n\x18GetLifecycleRulesRequest\x12\x1e\n\x07version\x18\x01 \x01(\x05\x42\r\xbaH\n\x1a\x08\x18\xff\xff\xff\xff\x07(\x00\"v\n\x18PutLifecycleRulesRequest\x12=\n\x05rules\x18\x01 \x01(\x0b\x32\".marque.customer.v1.LifecycleRulesB\n\xe2\x41\x01\x02\xbaH\x03\xc8\x01\x01\x12\x1b\n\nrequest_id\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18@2\xeb\x06\n\x10LifecycleService\x12\xa7\x01\n\x10GetCustomerValue\x12+.marque.customer.v1.GetCustomerValueRequest\x1a!.marque.customer.v1.CustomerValue\"C\xaa\xbb\x18\x16\n\x14\x63ustomer.values.read\x82\xd3\xe4\x93\x02#\x12!/v1/customers/{customer_id}/value\x12\xd1\x01\n\x14ListLifecycleHistory\x12/.marque.customer.v1.ListLifecycleHistoryRequest\x1a\x30.marque.customer.v1.ListLifecycleHistoryResponse\"V\xaa\xbb\x18\x1e\n\x1c\x63ustomer.values.list_history\x82\xd3\xe4\x93\x02.\x12,/v1/customers/{customer_id}/lifecycleHistory\x12\x84\x01\n\x15\x42\x61tchGetCustomerFacts\x12\x30.marque.customer.v1.BatchGetCustomerFactsRequest\x1a\x31.marque.customer.v1.BatchGetCustomerFactsResponse\"\x06\xaa\xbb\x18\x02\x18\x01\x12\xa4\x01\n\x11GetLifecycleRules\x12,.marque.customer.v1.GetLifecycleRulesRequest\x1a\".marque.customer.v1.LifecycleRules\"=\xaa\xbb\x18\x1f\n\x1d\x63ustomer.lifecycle_rules.read\x82\xd3\xe4\x93\x02\x14\x12\x12/v1/lifecycleRules\x12\xaa\x01\n\x11PutLifecycleRules\x12,.marque.customer.v1.PutLifecycleRulesRequest\x1a\".marque.customer.v1.LifecycleRules\"C\xaa\xbb\x18\x1e\n\x1c\x63ustomer.lifecycle_rules.put\x82\xd3\xe4\x93\x02\x1b\x1a\x12/v1/lifecycleRules:\x05rulesb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -56,20 +57,22 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LIFECYCLESERVICE'].methods_by_name['GetCustomerValue']._serialized_options = b'\252\273\030\026\n\024customer.values.read\202\323\344\223\002#\022!/v1/customers/{customer_id}/value'
   _globals['_LIFECYCLESERVICE'].methods_by_name['ListLifecycleHistory']._loaded_options = None
   _globals['_LIFECYCLESERVICE'].methods_by_name['ListLifecycleHistory']._serialized_options = b'\252\273\030\036\n\034customer.values.list_history\202\323\344\223\002.\022,/v1/customers/{customer_id}/lifecycleHistory'
+  _globals['_LIFECYCLESERVICE'].methods_by_name['BatchGetCustomerFacts']._loaded_options = None
+  _globals['_LIFECYCLESERVICE'].methods_by_name['BatchGetCustomerFacts']._serialized_options = b'\252\273\030\002\030\001'
   _globals['_LIFECYCLESERVICE'].methods_by_name['GetLifecycleRules']._loaded_options = None
   _globals['_LIFECYCLESERVICE'].methods_by_name['GetLifecycleRules']._serialized_options = b'\252\273\030\037\n\035customer.lifecycle_rules.read\202\323\344\223\002\024\022\022/v1/lifecycleRules'
   _globals['_LIFECYCLESERVICE'].methods_by_name['PutLifecycleRules']._loaded_options = None
   _globals['_LIFECYCLESERVICE'].methods_by_name['PutLifecycleRules']._serialized_options = b'\252\273\030\036\n\034customer.lifecycle_rules.put\202\323\344\223\002\033\032\022/v1/lifecycleRules:\005rules'
-  _globals['_GETCUSTOMERVALUEREQUEST']._serialized_start=227
-  _globals['_GETCUSTOMERVALUEREQUEST']._serialized_end=290
-  _globals['_LISTLIFECYCLEHISTORYREQUEST']._serialized_start=293
-  _globals['_LISTLIFECYCLEHISTORYREQUEST']._serialized_end=479
-  _globals['_LISTLIFECYCLEHISTORYRESPONSE']._serialized_start=481
-  _globals['_LISTLIFECYCLEHISTORYRESPONSE']._serialized_end=590
-  _globals['_GETLIFECYCLERULESREQUEST']._serialized_start=592
-  _globals['_GETLIFECYCLERULESREQUEST']._serialized_end=650
-  _globals['_PUTLIFECYCLERULESREQUEST']._serialized_start=652
-  _globals['_PUTLIFECYCLERULESREQUEST']._serialized_end=770
-  _globals['_LIFECYCLESERVICE']._serialized_start=773
-  _globals['_LIFECYCLESERVICE']._serialized_end=1513
+  _globals['_GETCUSTOMERVALUEREQUEST']._serialized_start=268
+  _globals['_GETCUSTOMERVALUEREQUEST']._serialized_end=331
+  _globals['_LISTLIFECYCLEHISTORYREQUEST']._serialized_start=334
+  _globals['_LISTLIFECYCLEHISTORYREQUEST']._serialized_end=520
+  _globals['_LISTLIFECYCLEHISTORYRESPONSE']._serialized_start=522
+  _globals['_LISTLIFECYCLEHISTORYRESPONSE']._serialized_end=631
+  _globals['_GETLIFECYCLERULESREQUEST']._serialized_start=633
+  _globals['_GETLIFECYCLERULESREQUEST']._serialized_end=691
+  _globals['_PUTLIFECYCLERULESREQUEST']._serialized_start=693
+  _globals['_PUTLIFECYCLERULESREQUEST']._serialized_end=811
+  _globals['_LIFECYCLESERVICE']._serialized_start=814
+  _globals['_LIFECYCLESERVICE']._serialized_end=1689
 # @@protoc_insertion_point(module_scope)

@@ -28,9 +28,10 @@ from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior_
 from google.type import date_pb2 as google_dot_type_dot_date__pb2
 from marque.options.v1 import options_pb2 as marque_dot_options_dot_v1_dot_options__pb2
 from marque.vehicle.v1 import vehicle_exposure_pb2 as marque_dot_vehicle_dot_v1_dot_vehicle__exposure__pb2
+from marque.vehicle.v1 import vehicle_facts_pb2 as marque_dot_vehicle_dot_v1_dot_vehicle__facts__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n0marque/vehicle/v1/vehicle_exposure_service.proto\x12\x11marque.vehicle.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x16google/type/date.proto\x1a\x1fmarque/options/v1/options.proto\x1a(marque/vehicle/v1/vehicle_exposure.proto\"\x8b\x02\n\x13ListExposureRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x10\x12%\n\nmonth_from\x18\x03 \x01(\x0b\x32\x11.google.type.Date\x12#\n\x08month_to\x18\x04 \x01(\x0b\x32\x11.google.type.Date\x12\x15\n\x04make\x18\x05 \x01(\tB\x07\xbaH\x04r\x02\x18\x32\x12\x16\n\x05model\x18\x06 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12\x1e\n\nmodel_year\x18\x07 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xb4\x10(\x00\x12\x1c\n\x0bregion_code\x18\x08 \x01(\tB\x07\xbaH\x04r\x02\x18(\"f\n\x14ListExposureResponse\x12\x35\n\texposures\x18\x01 \x03(\x0b\x32\".marque.vehicle.v1.VehicleExposure\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"f\n\x14\x43ountExposureRequest\x12\x31\n\nmonth_from\x18\x01 \x01(\x0b\x32\x11.google.type.DateB\n\xe2\x41\x01\x02\xbaH\x03\xc8\x01\x01\x12\x1b\n\nrequest_id\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18@\"S\n\x15\x43ountExposureResponse\x12%\n\nmonth_from\x18\x01 \x01(\x0b\x32\x11.google.type.Date\x12\x13\n\x0bmonth_count\x18\x02 \x01(\x05\x32\xd9\x02\n\x16VehicleExposureService\x12\x97\x01\n\x0cListExposure\x12&.marque.vehicle.v1.ListExposureRequest\x1a\'.marque.vehicle.v1.ListExposureResponse\"6\xaa\xbb\x18\x17\n\x15vehicle.exposure.list\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/vehicleExposure\x12\xa4\x01\n\rCountExposure\x12\'.marque.vehicle.v1.CountExposureRequest\x1a(.marque.vehicle.v1.CountExposureResponse\"@\xaa\xbb\x18\x18\n\x16vehicle.exposure.count\x82\xd3\xe4\x93\x02\x1e\"\x19/v1/vehicleExposure:count:\x01*b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n0marque/vehicle/v1/vehicle_exposure_service.proto\x12\x11marque.vehicle.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x16google/type/date.proto\x1a\x1fmarque/options/v1/options.proto\x1a(marque/vehicle/v1/vehicle_exposure.proto\x1a%marque/vehicle/v1/vehicle_facts.proto\"\x8b\x02\n\x13ListExposureRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x10\x12%\n\nmonth_from\x18\x03 \x01(\x0b\x32\x11.google.type.Date\x12#\n\x08month_to\x18\x04 \x01(\x0b\x32\x11.google.type.Date\x12\x15\n\x04make\x18\x05 \x01(\tB\x07\xbaH\x04r\x02\x18\x32\x12\x16\n\x05model\x18\x06 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12\x1e\n\nmodel_year\x18\x07 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xb4\x10(\x00\x12\x1c\n\x0bregion_code\x18\x08 \x01(\tB\x07\xbaH\x04r\x02\x18(\"f\n\x14ListExposureResponse\x12\x35\n\texposures\x18\x01 \x03(\x0b\x32\".marque.vehicle.v1.VehicleExposure\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"f\n\x14\x43ountExposureRequest\x12\x31\n\nmonth_from\x18\x01 \x01(\x0b\x32\x11.google.type.DateB\n\xe2\x41\x01\x02\xbaH\x03\xc8\x01\x01\x12\x1b\n\nrequest_id\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18@\"S\n\x15\x43ountExposureResponse\x12%\n\nmonth_from\x18\x01 \x01(\x0b\x32\x11.google.type.Date\x12\x13\n\x0bmonth_count\x18\x02 \x01(\x05\x32\xda\x03\n\x16VehicleExposureService\x12\x97\x01\n\x0cListExposure\x12&.marque.vehicle.v1.ListExposureRequest\x1a\'.marque.vehicle.v1.ListExposureResponse\"6\xaa\xbb\x18\x17\n\x15vehicle.exposure.list\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/vehicleExposure\x12\xa4\x01\n\rCountExposure\x12\'.marque.vehicle.v1.CountExposureRequest\x1a(.marque.vehicle.v1.CountExposureResponse\"@\xaa\xbb\x18\x18\n\x16vehicle.exposure.count\x82\xd3\xe4\x93\x02\x1e\"\x19/v1/vehicleExposure:count:\x01*\x12\x7f\n\x14\x42\x61tchGetVehicleFacts\x12..marque.vehicle.v1.BatchGetVehicleFactsRequest\x1a/.marque.vehicle.v1.BatchGetVehicleFactsResponse\"\x06\xaa\xbb\x18\x02\x18\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -57,14 +58,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_VEHICLEEXPOSURESERVICE'].methods_by_name['ListExposure']._serialized_options = b'\252\273\030\027\n\025vehicle.exposure.list\202\323\344\223\002\025\022\023/v1/vehicleExposure'
   _globals['_VEHICLEEXPOSURESERVICE'].methods_by_name['CountExposure']._loaded_options = None
   _globals['_VEHICLEEXPOSURESERVICE'].methods_by_name['CountExposure']._serialized_options = b'\252\273\030\030\n\026vehicle.exposure.count\202\323\344\223\002\036\"\031/v1/vehicleExposure:count:\001*'
-  _globals['_LISTEXPOSUREREQUEST']._serialized_start=263
-  _globals['_LISTEXPOSUREREQUEST']._serialized_end=530
-  _globals['_LISTEXPOSURERESPONSE']._serialized_start=532
-  _globals['_LISTEXPOSURERESPONSE']._serialized_end=634
-  _globals['_COUNTEXPOSUREREQUEST']._serialized_start=636
-  _globals['_COUNTEXPOSUREREQUEST']._serialized_end=738
-  _globals['_COUNTEXPOSURERESPONSE']._serialized_start=740
-  _globals['_COUNTEXPOSURERESPONSE']._serialized_end=823
-  _globals['_VEHICLEEXPOSURESERVICE']._serialized_start=826
-  _globals['_VEHICLEEXPOSURESERVICE']._serialized_end=1171
+  _globals['_VEHICLEEXPOSURESERVICE'].methods_by_name['BatchGetVehicleFacts']._loaded_options = None
+  _globals['_VEHICLEEXPOSURESERVICE'].methods_by_name['BatchGetVehicleFacts']._serialized_options = b'\252\273\030\002\030\001'
+  _globals['_LISTEXPOSUREREQUEST']._serialized_start=302
+  _globals['_LISTEXPOSUREREQUEST']._serialized_end=569
+  _globals['_LISTEXPOSURERESPONSE']._serialized_start=571
+  _globals['_LISTEXPOSURERESPONSE']._serialized_end=673
+  _globals['_COUNTEXPOSUREREQUEST']._serialized_start=675
+  _globals['_COUNTEXPOSUREREQUEST']._serialized_end=777
+  _globals['_COUNTEXPOSURERESPONSE']._serialized_start=779
+  _globals['_COUNTEXPOSURERESPONSE']._serialized_end=862
+  _globals['_VEHICLEEXPOSURESERVICE']._serialized_start=865
+  _globals['_VEHICLEEXPOSURESERVICE']._serialized_end=1339
 # @@protoc_insertion_point(module_scope)

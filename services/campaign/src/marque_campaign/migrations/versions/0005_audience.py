@@ -15,7 +15,7 @@ STATEMENTS = [
         restricted boolean NOT NULL DEFAULT false, last_activity_date date, spend integer,
         visit_count integer NOT NULL DEFAULT 0, last_visit_date date, purchase_count integer NOT NULL DEFAULT 0, last_purchase_date date,
         open_cases integer NOT NULL DEFAULT 0, last_score double precision, last_score_date date,
-        recency_score integer, frequency_score integer, money_score integer, dealer_ids uuid[] NOT NULL DEFAULT '{}',
+        dealer_ids uuid[] NOT NULL DEFAULT '{}',
         CONSTRAINT pk_audience_people PRIMARY KEY (customer_id))
     """,
     "CREATE INDEX ix_audience_people_dealers ON audience_people USING gin (dealer_ids)",
@@ -46,11 +46,13 @@ STATEMENTS = [
         version bigint NOT NULL, CONSTRAINT pk_audience_scores PRIMARY KEY (invitation_id))
     """,
     "CREATE INDEX ix_audience_scores_customer ON audience_scores (customer_id)",
+    # Each change adds a row of its own, so that nobody who marks waits for another.
     """
     CREATE TABLE audience_stale (
-        kind integer NOT NULL, key text NOT NULL, since timestamptz NOT NULL, CONSTRAINT pk_audience_stale PRIMARY KEY (kind, key))
+        mark_id bigint GENERATED ALWAYS AS IDENTITY, kind integer NOT NULL, key text NOT NULL, since timestamptz NOT NULL DEFAULT now(),
+        CONSTRAINT pk_audience_stale PRIMARY KEY (mark_id))
     """,
-    "CREATE INDEX ix_audience_stale_since ON audience_stale (kind, since)",
+    "CREATE INDEX ix_audience_stale_kind ON audience_stale (kind, mark_id)",
     f"""
     CREATE TABLE segments (
         segment_id uuid NOT NULL, {AGGREGATE}, name text NOT NULL, dealer_id uuid, rule text NOT NULL,

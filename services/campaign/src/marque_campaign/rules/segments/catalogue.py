@@ -19,7 +19,9 @@ ENERGIES = (
     "PETROL", "DIESEL", "HYBRID", "PLUG_IN_HYBRID", "RANGE_EXTENDED", "ELECTRIC", "FUEL_CELL", "GAS",
 )  # fmt: skip
 USES = ("PRIVATE", "COMPANY", "RENTAL", "TAXI", "DEMONSTRATION", "PUBLIC_SERVICE")
-HOLDINGS = ("FINANCE", "LEASE", "INSURANCE", "WARRANTY_EXTENSION", "SERVICE_CONTRACT", "MEMBERSHIP", "OTHER")
+HOLDINGS = (
+    "LOAN", "LEASE", "INSURANCE", "EXTENDED_WARRANTY", "SERVICE_PACKAGE", "ACCESSORY", "CLUB", "PARTNER_OFFER",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +73,15 @@ PERSON = _entity(
     _A("purchase_count", INT, "purchase_count", "Cars bought", "购车次数"),
     _A("last_purchase_date", DATE, "last_purchase_date", "Last car bought", "最近购车日期"),
     _A("days_since_purchase", INT, "last_purchase_date", "Days since the last purchase", "距上次购车天数", days=1),
-    _A("days_since_activity", INT, "last_activity_date", "Days since the last activity", "距上次活动天数", days=1),
+    _A(
+        "days_since_activity",
+        INT,
+        "last_activity_date",
+        "Days since the last visit or purchase",
+        "距上次进厂或购车天数",
+        days=1,
+    ),
     _A("spend", INT, "spend", "Spent so far, in whole units", "累计消费（元）"),
-    _A("recency_score", INT, "recency_score", "RFM recency, 1 to 5", "RFM 近度（1–5）"),
-    _A("frequency_score", INT, "frequency_score", "RFM frequency, 1 to 5", "RFM 频度（1–5）"),
-    _A("money_score", INT, "money_score", "RFM money, 1 to 5", "RFM 额度（1–5）"),
     _A("open_cases", INT, "open_cases", "Open complaints", "未结投诉"),
     _A("last_score", DOUBLE, "last_score", "Last survey score", "最近调查得分"),
     _A("days_since_survey", INT, "last_score_date", "Days since the last survey answer", "距上次调查天数", days=1),
@@ -100,7 +106,7 @@ CAR = _entity(
 )
 HOLDING = _entity(
     "holdings",
-    _A("kind", STRING, "kind", "Kind", "类型"),
+    _A("kind", STRING, "kind", "Kind", "类型", HOLDINGS),
     _A("vin", STRING, "vin", "VIN", "车架号"),
     _A("end_date", DATE, "end_date", "Ends on", "到期日"),
     _A("days_left", INT, "end_date", "Days left", "剩余天数", days=-1),

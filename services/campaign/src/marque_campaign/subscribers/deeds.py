@@ -1,4 +1,4 @@
-"""What the campaign service hears from others: who is who, and what people did after they were written to."""
+"""What people did after they were written to."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from marque.customer.v1 import interaction_pb2, test_drive_pb2
-from servicekit import aliases, dealers, staff
 from servicekit.db.uow import UnitOfWork
 from servicekit.messaging.consumer import Subscription
 from servicekit.messaging.envelope import Event
@@ -89,28 +88,6 @@ async def _undid(uow: UnitOfWork, key: str, data: Any) -> None:
     await responding.taken_back(uow, key=key)
     if person := getattr(data, "customer_id", ""):  # a visit that is taken back names nobody
         await triggering.undone(uow, key=key, customer_id=uuid.UUID(person))
-
-
-def subscriptions() -> list[Subscription]:
-    """Returns the streams that this service listens to."""
-    return [
-        Subscription(
-            "campaign_network",
-            "network",
-            {**dealers.handlers(), **staff.handlers()},
-            CONSTRAINTS,
-            rebuilds={**dealers.REBUILDS, **staff.REBUILDS},
-        ),
-        Subscription(
-            "campaign_customer",
-            "customer",
-            aliases.handlers(),
-            CONSTRAINTS,
-            lane=aliases.LANE,
-            rebuilds=aliases.REBUILDS,
-        ),
-        *responses(),
-    ]
 
 
 def responses() -> list[Subscription]:

@@ -3,8 +3,8 @@
 from alembic import op
 from servicekit.db.migrate import build_indexes
 
-revision = "0009"
-down_revision = "0008"
+revision = "0008"
+down_revision = "0007"
 
 STATEMENTS = [
     "ALTER TABLE campaigns ADD COLUMN IF NOT EXISTS trigger integer NOT NULL DEFAULT 0",

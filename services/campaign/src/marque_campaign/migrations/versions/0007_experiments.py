@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "0008"
-down_revision = "0007"
+revision = "0007"
+down_revision = "0006"
 
 STATEMENTS = [
     "ALTER TABLE campaigns ADD COLUMN IF NOT EXISTS variants jsonb NOT NULL DEFAULT '[]'",

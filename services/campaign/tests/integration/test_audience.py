@@ -1,0 +1,175 @@
+"""The read model of people and cars: fed by what their owners say, on real services."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest_asyncio
+from google.protobuf import json_format
+from google.type import date_pb2
+from marque.type.v1 import personal_data_pb2
+from marque.vehicle.v1 import ownership_service_pb2, sale_pb2, vehicle_service_pb2
+from marque.vehicle.v1.sale_events_pb2 import SaleSnapshot
+from marque_campaign import subscribers
+from servicekit import aliases
+from servicekit.db.base import now
+from servicekit.db.engine import Database
+from servicekit.db.uow import UnitOfWork
+from servicekit.messaging.envelope import Event
+from servicekit.messaging.inbox import SYSTEM
+from servicekit.rpc.call import Call
+from servicekit.testing.platform import Platform, until
+
+VIN = "1M8GDM9AXKP042788"
+
+
+class Trade:
+    """Campaign, customer and vehicle side by side."""
+
+    def __init__(self, platform: Platform, post: Any) -> None:
+        self.platform = platform
+        self.post = post
+
+    async def settled(self) -> None:
+        """Waits until every change that was heard is taken over."""
+
+        async def quiet() -> bool:
+            (row,) = await self.platform.sql("campaign", "SELECT count(*) AS n FROM audience_stale")
+            return row["n"] == 0
+
+        await until(quiet, 30, "changes are still to be taken over")
+
+    async def known(self, customer: str, check: Any) -> dict[str, Any]:
+        """Waits until what is known of somebody passes a check."""
+
+        async def there() -> Any:
+            rows = await self.platform.sql("campaign", "SELECT * FROM audience_people WHERE customer_id = $1", customer)
+            return dict(rows[0]) if rows and check(rows[0]) else None
+
+        found: dict[str, Any] = await until(there, 30, "the read model does not know it")
+        return found
+
+    async def mark(self, *customers: str) -> None:
+        """Marks people as an event about them does."""
+        sql = "INSERT INTO audience_stale (kind, key) SELECT 1, unnest($1::text[])"
+        await self.platform.sql("campaign", sql, list(customers))
+
+    async def visit(self, customer: str, dealer: str, moment: str) -> None:
+        """A visit as it would have been heard."""
+        sql = (
+            "INSERT INTO audience_deeds (kind, deed_id, customer_id, vin, dealer_id, moment, standing, version) "
+            "VALUES (3, gen_random_uuid(), $1, $2, $3, $4, true, 1)"
+        )
+        await self.platform.sql("campaign", sql, customer, VIN, dealer, datetime.fromisoformat(moment))
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def trade(platform: Platform, make_post: Any) -> AsyncIterator[Trade]:
+    """Each service knows those that were started before it."""
+    for name in ("customer", "vehicle", "campaign"):
+        await platform.start(name)
+    yield Trade(platform, make_post(platform, None))
+
+
+class TestHearing:
+    async def test_who_is_written_is_known_with_what_they_agreed_to_until_they_withdraw(self, trade: Trade) -> None:
+        born = date_pb2.Date(year=1980, month=2, day=29)
+        who = await trade.post.person(language="zh-CN", birth_date=born, interests=["travel"])
+        row = await trade.known(who, lambda row: row["consents"] == ["MARKETING:EMAIL"])
+        assert (row["kind"], row["language"], row["birth_month"], row["birth_day"]) == ("PERSON", "zh-CN", 2, 29)
+        assert (row["stage"], row["interests"], row["restricted"]) == ("PROSPECT", ["travel"], False)
+
+        await trade.post.say("Withdraw", who)
+        assert (await trade.known(who, lambda row: not row["consents"]))["consents"] == []
+
+    async def test_a_car_is_its_owners_with_what_is_known_of_it(self, trade: Trade) -> None:
+        who = await trade.post.person(agreed=False)
+        manager, agent = (trade.platform.client("vehicle", role) for role in ("oem.manager", "oem.agent"))
+        car = {
+            "vin": VIN,
+            "make": "Marque",
+            "model": "M1",
+            "model_year": 2024,
+            "market": "CN",
+            "energy": "VEHICLE_ENERGY_ELECTRIC",
+        }
+        request = json_format.ParseDict({"vehicle": car}, vehicle_service_pb2.RegisterVehicleRequest())
+        await manager.call("vehicle.v1.VehicleService/RegisterVehicle", request)
+        owned = {
+            "vin": VIN,
+            "customer_id": who,
+            "role": "OWNERSHIP_ROLE_OWNER",
+            "source": "registry",
+            "valid_start_time": "2025-01-01T00:00:00Z",
+        }
+        started = json_format.ParseDict({"ownership": owned}, ownership_service_pb2.StartOwnershipRequest())
+        await agent.call("vehicle.v1.OwnershipService/StartOwnership", started)
+
+        async def mine() -> Any:
+            rows = await trade.platform.sql("campaign", "SELECT * FROM audience_cars WHERE person_id = $1", who)
+            return rows[0] if rows else None
+
+        row = await until(mine, 30, "nobody has the car")
+        assert (row["vin"], row["model"], row["model_year"], row["energy"]) == (VIN, "M1", 2024, "ELECTRIC")
+        assert (row["open_recalls"], row["warranty_end_date"], row["sold_date"]) == (0, None, None)
+
+
+class TestMerged:
+    async def test_the_survivor_has_what_both_did_by_the_days_of_the_market(self, trade: Trade) -> None:
+        one, two = await trade.post.person(agreed=False), await trade.post.person(agreed=False)
+        here, there = str(uuid.uuid4()), str(uuid.uuid4())
+        await trade.visit(one, here, "2026-01-05T10:00:00+00:00")
+        await trade.visit(two, there, "2026-01-31T17:00:00+00:00")  # one o'clock of the next day in Shanghai
+        database = Database(trade.platform.databases["campaign"])
+        async with UnitOfWork(database, Call(SYSTEM, "merge")) as uow:
+            await aliases.begin(uow.session, uuid.UUID(two), uuid.UUID(one), now(), 2)
+        await trade.mark(two)
+        row = await trade.known(one, lambda row: row["visit_count"] == 2)
+        assert row["last_visit_date"].isoformat() == "2026-02-01"
+        assert {str(dealer) for dealer in row["dealer_ids"]} == {here, there}
+        assert not await trade.platform.sql("campaign", "SELECT 1 FROM audience_people WHERE customer_id = $1", two)
+
+        async with UnitOfWork(database, Call(SYSTEM, "merge")) as uow:
+            await aliases.end(uow.session, uuid.UUID(two), uuid.UUID(one), now(), 3)
+        await trade.mark(one, two)
+        await trade.known(two, lambda row: row["visit_count"] == 1)
+        assert (await trade.known(one, lambda row: row["visit_count"] == 1))["dealer_ids"] == [uuid.UUID(here)]
+        await database.engine.dispose()
+
+
+class TestErased:
+    async def test_an_erasure_leaves_deeds_and_cars_of_nobody(self, trade: Trade) -> None:
+        who = await trade.post.person(agreed=False)
+        await trade.known(who, lambda row: True)
+        await trade.visit(who, str(uuid.uuid4()), "2026-01-05T10:00:00+00:00")
+        client = trade.platform.client("campaign", "service")
+        request = personal_data_pb2.ErasePersonalDataRequest(customer_id=who, erasure_id=str(uuid.uuid4()))
+        done = await client.call("campaign.v1.CampaignPersonalDataService/ErasePersonalData", request)
+        assert done.erased_counts["campaign.audience_person"] == 2
+        for table in ("audience_people", "audience_deeds"):
+            rows = await trade.platform.sql("campaign", f"SELECT 1 FROM {table} WHERE customer_id = $1", who)
+            assert rows == []
+
+
+class TestVersions:
+    async def test_a_deed_heard_late_does_not_undo_what_is_newer(self, trade: Trade) -> None:
+        sale, who, dealer = str(uuid.uuid4()), str(uuid.uuid4()), str(uuid.uuid4())
+        database = Database(trade.platform.databases["campaign"])
+        for version, state in ((3, sale_pb2.SALE_STATE_REVERSED), (1, sale_pb2.SALE_STATE_RECORDED)):
+            data = SaleSnapshot(
+                sale_id=sale, vin=VIN, dealer_id=dealer, customer_id=who, state=state, aggregate_version=version,
+                invoice_date=date_pb2.Date(year=2026, month=1, day=2),
+            )  # fmt: skip
+            async with UnitOfWork(database, Call(SYSTEM, "test")) as uow:
+                await subscribers.on_sale(
+                    uow, Event(uuid.uuid4(), data.DESCRIPTOR.full_name, sale, version, now(), data)
+                )
+        rows = await trade.platform.sql("campaign", "SELECT * FROM audience_deeds WHERE deed_id = $1", sale)
+        assert [(row["standing"], row["version"], row["moment"]) for row in rows] == [
+            (False, 3, datetime(2026, 1, 2, 12, tzinfo=UTC))
+        ]
+        await database.engine.dispose()
+        await trade.settled()
