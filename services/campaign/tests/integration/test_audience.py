@@ -60,7 +60,7 @@ class Trade:
     async def visit(self, customer: str, dealer: str, moment: str) -> None:
         """A visit as it would have been heard."""
         sql = (
-            "INSERT INTO audience_deeds (kind, deed_id, customer_id, vin, dealer_id, moment, standing, version) "
+            "INSERT INTO audience_deeds (kind, deed_id, customer_id, vin, dealer_id, moment, standing, heard_version) "
             "VALUES (3, gen_random_uuid(), $1, $2, $3, $4, true, 1)"
         )
         await self.platform.sql("campaign", sql, customer, VIN, dealer, datetime.fromisoformat(moment))

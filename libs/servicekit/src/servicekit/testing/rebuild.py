@@ -25,6 +25,9 @@ TRAFFIC = frozenset(
     | {"audit_records", "audit_links", "audit_anchors", "audit_chain"}
 )
 _MOVING = ("xid8",)  # types of columns that say when a row was written, not what is known
+_HEARD = (
+    "heard_version",
+)  # the version of the last event heard, of an aggregate whose other events are not heard: a snapshot's is newer
 _SPY = """
 CREATE TABLE spied (transaction xid8 NOT NULL, told text NOT NULL, PRIMARY KEY (transaction, told));
 CREATE FUNCTION spy() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -131,7 +134,7 @@ async def rows(platform: Platform, service: str, table: str) -> list[str]:
     """Returns the rows of a table as sorted text, every column of each that says what is known."""
     query = f"SELECT (to_jsonb(t) - $1::text[])::text AS row FROM {table} t ORDER BY 1"  # noqa: S608 - our own names
     moving = await platform.sql(service, _COLUMNS, table, list(_MOVING))
-    return [row["row"] for row in await platform.sql(service, query, [name for (name,) in moving])]
+    return [row["row"] for row in await platform.sql(service, query, [*_HEARD, *(name for (name,) in moving)])]
 
 
 async def kept(platform: Platform, known: Mapping[str, Service]) -> dict[str, Contents]:

@@ -87,7 +87,7 @@ class AudienceDeed(Model):
     dealer_id: Mapped[uuid.UUID | None]
     moment: Mapped[datetime | None]
     standing: Mapped[bool]
-    version: Mapped[int] = mapped_column(BigInteger)
+    heard_version: Mapped[int] = mapped_column(BigInteger)
 
 
 class AudienceScore(Model):

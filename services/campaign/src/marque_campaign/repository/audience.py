@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
+from servicekit.db.tables import erasures
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -87,16 +88,24 @@ async def mark_recalled(session: AsyncSession) -> None:
     await session.execute(_RECALLED)
 
 
+async def erased(session: AsyncSession, ids: Iterable[uuid.UUID]) -> set[uuid.UUID]:
+    """Returns who of some people was erased here: they are not written down again, whoever still knows them."""
+    c = erasures.c
+    return set(await session.scalars(sa.select(c.customer_id).where(c.customer_id.in_(set(ids)))))
+
+
 async def put_deed(session: AsyncSession, values: dict[str, Any]) -> set[str]:
     """Writes what was heard of a deed, unless something newer is known; returns whom it is about, before and after."""
+    if values["customer_id"] and await erased(session, [values["customer_id"]]):
+        values = {**values, "customer_id": None}
     found = sa.select(_DEEDS).where(_DEEDS.c.kind == values["kind"], _DEEDS.c.deed_id == values["deed_id"])
     before = (await session.execute(found.with_for_update())).one_or_none()
     statement = insert(_DEEDS).values(**values)
-    told = {name: statement.excluded[name] for name in ("standing", "version")}
+    told = {name: statement.excluded[name] for name in ("standing", "heard_version")}
     # What an event does not tell stays: a visit that is taken back does not say whose it was.
     for name in ("customer_id", "dealer_id", "moment"):
         told[name] = sa.func.coalesce(statement.excluded[name], _DEEDS.c[name])
-    newer = _DEEDS.c.version < statement.excluded.version
+    newer = _DEEDS.c.heard_version < statement.excluded.heard_version
     await session.execute(statement.on_conflict_do_update(index_elements=["kind", "deed_id"], set_=told, where=newer))
     people = {values["customer_id"], before.customer_id if before else None}
     return {str(one) for one in people if one is not None}

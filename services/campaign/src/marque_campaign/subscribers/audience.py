@@ -120,7 +120,7 @@ async def _note(
         "vin": data.vin,
         "moment": moment,
         "standing": standing,
-        "version": event.version,
+        "heard_version": event.version,
         **ids,
     }
     await audience.note_deed(uow=uow, values=values, also=also)

@@ -62,9 +62,10 @@ class Audience:
             marks = await repository.waiting(session, PERSON, AT_ONCE)
             asked = {uuid.UUID(key) for _, key in marks}
             now = await repository.survivors(session, asked) if asked else {}
+            gone = await repository.erased(session, now.values())
         if not marks:
             return False
-        told = await self._owners.people(sorted(set(now.values())))
+        told = await self._owners.people(sorted(set(now.values()) - gone))
         people = [mapping.person(one) for one in told]
         holdings = [mapping.holding(one, it) for one in told for it in one.holdings]
         found = {row["customer_id"] for row in people}

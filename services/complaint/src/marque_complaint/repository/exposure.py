@@ -27,7 +27,8 @@ WHERE (known_deeds.month IS NULL AND EXCLUDED.month IS NOT NULL) OR (EXCLUDED.vo
 _CARS = """
 INSERT INTO known_cars (vin, make, model, model_year)
 SELECT DISTINCT ON (vin) vin, make, model, model_year
-FROM jsonb_to_recordset(CAST(:rows AS jsonb)) WITH ORDINALITY AS r(vin text, make text, model text, model_year integer, place bigint)
+FROM ROWS FROM (jsonb_to_recordset(CAST(:rows AS jsonb)) AS (vin text, make text, model text, model_year integer))
+    WITH ORDINALITY AS r(vin, make, model, model_year, place)
 ORDER BY vin, place DESC
 ON CONFLICT (vin) DO UPDATE SET make = EXCLUDED.make, model = EXCLUDED.model, model_year = EXCLUDED.model_year"""
 _STAGE = """

@@ -35,7 +35,7 @@ STATEMENTS = [
     """
     CREATE TABLE audience_deeds (
         kind integer NOT NULL, deed_id uuid NOT NULL, customer_id uuid, vin text NOT NULL, dealer_id uuid, moment timestamptz,
-        standing boolean NOT NULL, version bigint NOT NULL,
+        standing boolean NOT NULL, heard_version bigint NOT NULL,
         CONSTRAINT pk_audience_deeds PRIMARY KEY (kind, deed_id))
     """,
     "CREATE INDEX ix_audience_deeds_customer ON audience_deeds (customer_id)",
