@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 
 from bench.benches import (
+    cases,
     contacts,
     events,
     growth,
@@ -39,6 +40,7 @@ ON_WORLD: Mapping[str, Bench] = {
     "events": events.events,
     "contacts": contacts.contacts,
     "growth": growth.growth,
+    "cases": cases.cases,
     "repair-orders": repair_orders.repair_orders,
     "vehicle-life": vehicle_life.vehicle_life,
     "lemon": lemon.lemon,
