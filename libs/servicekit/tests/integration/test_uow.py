@@ -342,8 +342,9 @@ class TestMany:
                 uow.emit(CustomerCreated(customer_id=one, aggregate_version=7))
                 uow.audit("create", "thing", one, ("name", "\u540d"))
         outbox = await world.rows(
-            "SELECT event_type, aggregate_version, traceparent, create_time = :now, length(payload), publish_time FROM outbox_messages "
-            "WHERE aggregate_id LIKE :mine || '/%' ORDER BY position",
+            "SELECT event_type, aggregate_version, traceparent, create_time = :now, "
+            "position(convert_to(aggregate_id, 'UTF8') IN payload) > 0, publish_time "
+            "FROM outbox_messages WHERE aggregate_id LIKE :mine || '/%' ORDER BY position",
             mine=world.subject, now=uow.now,
         )  # fmt: skip
         order = await world.rows(

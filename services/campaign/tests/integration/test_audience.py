@@ -13,7 +13,7 @@ from google.type import date_pb2
 from marque.type.v1 import personal_data_pb2
 from marque.vehicle.v1 import ownership_service_pb2, sale_pb2, vehicle_service_pb2
 from marque.vehicle.v1.sale_events_pb2 import SaleSnapshot
-from marque_campaign import subscribers
+from marque_campaign.subscribers import audience
 from servicekit import aliases
 from servicekit.db.base import now
 from servicekit.db.engine import Database
@@ -164,11 +164,9 @@ class TestVersions:
                 invoice_date=date_pb2.Date(year=2026, month=1, day=2),
             )  # fmt: skip
             async with UnitOfWork(database, Call(SYSTEM, "test")) as uow:
-                await subscribers.on_sale(
-                    uow, Event(uuid.uuid4(), data.DESCRIPTOR.full_name, sale, version, now(), data)
-                )
+                await audience.on_sale(uow, Event(uuid.uuid4(), data.DESCRIPTOR.full_name, sale, version, now(), data))
         rows = await trade.platform.sql("campaign", "SELECT * FROM audience_deeds WHERE deed_id = $1", sale)
-        assert [(row["standing"], row["version"], row["moment"]) for row in rows] == [
+        assert [(row["standing"], row["heard_version"], row["moment"]) for row in rows] == [
             (False, 3, datetime(2026, 1, 2, 12, tzinfo=UTC))
         ]
         await database.engine.dispose()
