@@ -163,6 +163,9 @@ _OTHERWISE = {
     "2020-01-02T00:00:00Z": "2020-01-03T00:00:00Z",
     "1": "2",
     "Noise": "Noises",
+    "SUITE_PRESS": "SUITE_PUSH",
+    "Mine": "My own",
+    "person.days_since_purchase < 30": "person.days_since_purchase < 31",
     "PROFILE_FIELD_NAME": "PROFILE_FIELD_EMAIL",
     "Spring": "Autumn",
 }

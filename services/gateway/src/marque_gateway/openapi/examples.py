@@ -66,6 +66,7 @@ _CANDIDATES = (
     "text.example",
     "a1b2c3d4" * 8,
     "123456",
+    "P0420",  # a code of a car's on-board diagnosis
 )
 _MAX_DEPTH = 4
 
