@@ -228,9 +228,10 @@ async def _wind(connection: asyncpg.Connection, wanted: list[tuple[uuid.UUID, ti
     began = {case_id: moment - _FIRST_RESPONSE for case_id, moment in due.items()}
     await connection.copy_records_to_table(
         "cases",
-        records=[(one, 1, begin, begin, f"CLOCK{one.hex[-12:]}{one.hex[:6]}", 1, 1, 1, 1, begin, due[one]) for one, begin in began.items()],
+        records=[(one, 1, begin, begin, f"CLOCK{one.hex[-12:]}{one.hex[:6]}", 1, 1, 1, 1, 1, begin, due[one])
+            for one, begin in began.items()],
         columns=("case_id", "version", "create_time", "update_time", "tracking_code", "kind", "channel", "state", "policy_version",
-            "receive_time", "due_time"),
+            "entry_count", "receive_time", "due_time"),
     )  # fmt: skip
     await connection.copy_records_to_table(
         "case_entries",
