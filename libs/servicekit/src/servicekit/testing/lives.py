@@ -9,6 +9,7 @@ from typing import Any
 import asyncpg
 from marque.type.v1 import personal_data_pb2
 
+from servicekit.testing import rebuild
 from servicekit.testing.platform import until
 from servicekit.testing.world import World
 
@@ -31,6 +32,7 @@ PASSED = frozenset(
             "customer_merges",
             "customer_standings",
             "alembic_version",
+            "known_stages",  # who never moved has no line, who moved and came back has one
             "dead_letters",
             "staff_loads",
             "lifecycle_changes",
@@ -215,7 +217,7 @@ def _erasure(request: dict[str, str]) -> Any:
 
 
 async def heard(world: World) -> None:
-    """Returns when every service knows the aliases that the customer service has."""
+    """Returns when every service knows the aliases that the customer service has, and what follows from them."""
     wanted = [tuple(row) for row in await world.platform.sql("customer", ALIASES)]
     for service in SERVICES[1:]:
 
@@ -224,6 +226,12 @@ async def heard(world: World) -> None:
 
         await until(same, 30, f"{service} knows other aliases")
     await judged(world)
+    await rebuild.quiet(world.platform, SERVICES)  # what was judged is told, and heard
+
+    async def taken_over() -> bool:
+        return not (await world.platform.sql("campaign", "SELECT count(*) FROM audience_stale"))[0][0]
+
+    await until(taken_over, 30, "what segments ask of people is still to be asked for")
 
 
 async def judged(world: World) -> None:
