@@ -12,12 +12,14 @@ from bench.benches import (
     imports,
     leads,
     lemon,
+    likeness,
     linking,
     reads,
     recall,
     repair_orders,
     search_growth,
     segments,
+    sends,
     standing,
     survey_results,
     surveys,
@@ -53,6 +55,8 @@ ALONE: Mapping[str, Callable[[bool], Awaitable[list[Figure]]]] = {
     "linking-growth": linking.linking_growth,
     "search-growth": search_growth.search_growth,
     "survey-results": survey_results.survey_results,
+    "lookalikes": likeness.lookalikes,
     "segments": segments.segments,
+    "sends": sends.sends,
 }
 NAMES = (*ON_WORLD, *ALONE)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import tempfile
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -85,9 +86,9 @@ RULES: Sequence[tuple[str, str, str]] = (
 )  # fmt: skip
 
 
-async def segments(quick: bool) -> list[Figure]:
-    """Fills the read model by SQL, then asks both ways in turn; the figure is the median of rounds."""
-    count, rounds = (QUICK_PEOPLE, QUICK_ROUNDS) if quick else (PEOPLE_COUNT, ROUNDS)
+@asynccontextmanager
+async def filled(count: int) -> AsyncIterator[Database]:
+    """A read model of so many people, made by SQL, on a PostgreSQL of its own."""
     with tempfile.TemporaryDirectory(prefix="marque-segments-", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o711)
         postgres = EmbeddedPostgres(Path(folder) / "data", settings={"shared_buffers": "512MB"})
@@ -97,22 +98,27 @@ async def segments(quick: bool) -> list[Figure]:
             database = Database(url, pool_size=1, command_timeout=None)
             await migrate.upgrade(database, Path(marque_campaign.__file__).parent / "migrations")
             try:
-                return await _measured(database, count, rounds)
+                async with database.engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+                    await connection.execute(sa.text("SET statement_timeout = 0"))
+                    for statement in _FILL:
+                        await connection.execute(sa.text(statement), {"count": count})
+                    await connection.execute(sa.text("VACUUM ANALYZE audience_people, audience_cars"))
+                yield database
             finally:
                 await database.engine.dispose()
         finally:
             postgres.stop()
 
 
-async def _measured(database: Database, count: int, rounds: int) -> list[Figure]:
-    async with database.engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
-        await connection.execute(sa.text("SET statement_timeout = 0"))
-        for statement in _FILL:
-            await connection.execute(sa.text(statement), {"count": count})
-        await connection.execute(sa.text("VACUUM ANALYZE audience_people, audience_cars"))
-        found = [await _one(connection, name, rule, by_hand, rounds) for name, rule, by_hand in RULES]
-    async with AsyncSession(database.engine) as session:
-        return [*found, *await _launch(session, count)]
+async def segments(quick: bool) -> list[Figure]:
+    """Fills the read model by SQL, then asks both ways in turn; the figure is the median of rounds."""
+    count, rounds = (QUICK_PEOPLE, QUICK_ROUNDS) if quick else (PEOPLE_COUNT, ROUNDS)
+    async with filled(count) as database:
+        async with database.engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+            await connection.execute(sa.text("SET statement_timeout = 0"))
+            found = [await _one(connection, name, rule, by_hand, rounds) for name, rule, by_hand in RULES]
+        async with AsyncSession(database.engine) as session:
+            return [*found, *await _launch(session, count)]
 
 
 async def _one(connection: Any, name: str, rule: str, by_hand: str, rounds: int) -> Figure:

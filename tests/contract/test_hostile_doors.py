@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import gzip
 import io
 import zipfile
@@ -322,5 +323,12 @@ async def test_a_body_that_never_ends_is_cut_off(cast: Cast, bearer: dict[str, s
 
     for path in ("/v1/customers", "/v1/dealers"):
         headers = {**bearer, "content-type": "application/json"}
-        answer = await cast.http.post(path, content=endless(), headers=headers)
+        answer = None
+        for _ in range(
+            5
+        ):  # who still sends while the door closes may lose the answer to a reset (RFC 9112, 9.6), never get another
+            with contextlib.suppress(httpx.ReadError, httpx.WriteError):
+                answer = await cast.http.post(path, content=endless(), headers=headers)
+                break
+        assert answer is not None
         assert (answer.status_code, problem(answer)["reason"]) == (413, "BODY_TOO_LARGE")

@@ -38,7 +38,7 @@ from servicekit.testing.world import World
 pytestmark = pytest.mark.slow
 
 SERVICES = rebuild.services()
-MANY = 700  # rows of each aggregate: two steps of a republication (servicekit.republish.STEP)
+MANY = 520  # rows of each aggregate: two steps of a republication (servicekit.republish.STEP)
 UNLIMITED = 10_000_000
 
 

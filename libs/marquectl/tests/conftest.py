@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from aiosmtpd.controller import Controller
+from devstack.ports import free_port
+from devstack.post_app import Inbox, Shelf
 from marquectl.addresses import Addresses
 from marquectl.door import Door
 from servicekit.testing.platform import Platform
@@ -25,18 +28,29 @@ async def services(platform: Platform) -> Platform:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def all_services(services: Platform) -> Platform:
-    """The same with vehicle and complaint."""
+async def all_services(services: Platform) -> AsyncIterator[Platform]:
+    """The same with all others and the gateway, and a post office."""
     await services.start("vehicle")
     await services.start("complaint")
     await services.start("survey")
-    return services
+    # Campaigns: mails go to the post office of `make run`, links lead through the gateway.
+    inbox = Controller(Inbox(Shelf(services.folder / "post")), hostname="127.0.0.1", port=free_port())
+    inbox.start()
+    doors = free_port()
+    told = {"smtp_host": "127.0.0.1", "smtp_port": inbox.port, "public_url": f"http://127.0.0.1:{doors}"}
+    await services.start("campaign", **told)
+    await services.open_gateway(http_port=doors)
+    yield services
+    inbox.stop()
 
 
 @pytest.fixture
 def addresses(platform: Platform, tmp_path: Path) -> Addresses:
-    """Addresses of the test platform, with a state folder of its own."""
-    return Addresses(issuer=platform.issuer.url, state=tmp_path / "state")
+    """Addresses of the test platform, with a state folder of its own, in which the platform's post lies."""
+    state = tmp_path / "state"
+    state.mkdir()
+    (state / "post").symlink_to(platform.folder / "post")
+    return Addresses(issuer=platform.issuer.url, state=state)
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -18,6 +18,8 @@ def text(layout: Layout) -> str:
         rows += [("HTTP door", addresses["http"]), ("API documents", f"{addresses['http']}/docs")]
     if addresses.get("traces"):
         rows.append(("traces", f"{addresses['traces']} (with {_marquectl()} token --role ops)"))
+    if addresses.get("post"):
+        rows.append(("post", f"{addresses['post']} (mails and text messages that were sent: to nobody)"))
     rows += [("gRPC door", addresses.get("grpc")), ("token issuer", addresses.get("issuer"))]
     rows += [("PostgreSQL", addresses.get("postgres")), ("NATS", addresses.get("nats")), ("logs", layout.logs)]
     people = layout.people()
@@ -30,7 +32,7 @@ def text(layout: Layout) -> str:
     try_file = layout.run / "try.txt"
     if try_file.exists():
         lines.append("Try:")
-        lines += [f"  {line}" for line in try_file.read_text(encoding="utf-8").splitlines()[:3]]
+        lines += [f"  {line}" for line in try_file.read_text(encoding="utf-8").splitlines()[:4]]
     return "\n".join(lines)
 
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from devstack import banner, launch, ports, traces
+from devstack import banner, launch, ports, post, traces
 from devstack.binaries import MissingProgram
 from devstack.contract import has_module
 from devstack.layout import Layout, PortTaken
@@ -67,6 +67,7 @@ def run(layout: Layout, environ: Mapping[str, str]) -> int:
             http_port=options.http_port,
             grpc_port=options.grpc_port,
             traces=traces.wanted(environ),
+            post=post.wanted(environ),
         )
         return asyncio.run(_live(stack))
     except AlreadyRunning as error:

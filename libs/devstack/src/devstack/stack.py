@@ -12,6 +12,7 @@ from devstack import ports
 from devstack.contract import DATABASE_OVERRIDE, GATEWAY, Addresses, clean_environment, discovered_services, has_module
 from devstack.layout import Layout, PortBook
 from devstack.nats import EmbeddedNats
+from devstack.post import POST, SENDERS, PostOffice
 from devstack.postgres import EmbeddedPostgres
 from devstack.processes import Pause, ProcessSpec, Supervisor
 from devstack.readiness import http_ready
@@ -29,8 +30,8 @@ class DevStack:
     `environ` uses that database; PostgreSQL starts only for the rest. MARQUE_NATS_URL and MARQUE_ISSUER_URL replace
     the embedded ones likewise. `workers` names services of which another process runs the loops beside the serving
     one, as a second replica would. `postgres_settings` are added to the embedded PostgreSQL's, `pause` is the
-    supervisor's. `traces` keeps what the doors were asked for in a store, for `/ops/traces`. Raises ValueError
-    outside development, PortTaken for a given door that is in use.
+    supervisor's. `traces` keeps what the doors were asked for in a store, for `/ops/traces`; `post` takes what is
+    sent to people and keeps it. Raises ValueError outside development, PortTaken for a given door that is in use.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class DevStack:
         postgres_settings: Mapping[str, str] | None = None,
         pause: Pause | None = None,
         traces: bool = False,
+        post: bool = False,
     ) -> None:
         if environ.get("MARQUE_ENVIRONMENT", "development") != "development":
             raise ValueError(f"devstack is for development, but MARQUE_ENVIRONMENT is {environ['MARQUE_ENVIRONMENT']}")
@@ -58,6 +60,7 @@ class DevStack:
         self._postgres_settings = postgres_settings
         self._book = PortBook(layout)
         self._traces = TraceStore(layout, self._book) if traces and TraceStore.installed() else None
+        self._post = PostOffice(layout, self._book) if post and set(SENDERS) & set(self.services) else None
         self.postgres = self._make_postgres()
         self.nats = self._make_nats()
         self.issuer_port = None if environ.get("MARQUE_ISSUER_URL") else self._book.port("issuer")
@@ -86,6 +89,7 @@ class DevStack:
             "grpc": self.addresses.grpc_address,
             "issuer": self.addresses.issuer_url,
             "traces": f"{self.addresses.http_url}/ops/traces" if self._traces and self.addresses.http_url else None,
+            "post": self._post.url if self._post else None,
             "nats": self.addresses.nats_url if self.nats is not None else "given by MARQUE_NATS_URL",
             "postgres": f"{ports.LOOPBACK}:{self.postgres.port}"
             if self.postgres is not None
@@ -153,7 +157,7 @@ class DevStack:
 
     def _specs(self) -> list[ProcessSpec]:
         specs = self._infrastructure()
-        infrastructure = tuple(spec.name for spec in specs if spec.name != TRACES)  # nobody waits for those
+        infrastructure = tuple(spec.name for spec in specs if spec.name not in (TRACES, POST))  # nobody waits for those
         for name in self._with_database():
             specs += self._service(name, infrastructure)
         if GATEWAY in self.services:
@@ -192,6 +196,8 @@ class DevStack:
             )
         if self._traces is not None:
             specs.append(self._traces.spec(clean_environment(self._environ)))
+        if self._post is not None:
+            specs.append(self._post.spec(clean_environment(self._environ)))
         return specs
 
     def _service(self, name: str, infrastructure: tuple[str, ...]) -> list[ProcessSpec]:
@@ -233,4 +239,6 @@ class DevStack:
     def _environment(self, name: str) -> dict[str, str]:
         folder = str(self.layout.root / "objects")  # files that people send
         told = {"PYTHONUNBUFFERED": "1", "MARQUE_OBJECTS_FOLDER": folder, **self.addresses.for_service(name)}
+        if self._post is not None:
+            told |= self._post.for_sender(name, self.addresses.http_url)
         return {**clean_environment(self._environ), **told}

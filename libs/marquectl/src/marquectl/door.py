@@ -27,6 +27,8 @@ _OPTIONS = [
 ]
 # Nothing was decided; the same call may go again. An exhausted rate limit asks for just that, later.
 PASSING = frozenset({"UNAVAILABLE", "RESOURCE_EXHAUSTED"})
+# Two writers met and this one changed nothing; unlike a stale etag, the same call may well succeed the next time.
+MET = "CONCURRENT_CHANGE"
 # A stream that was cut by a dying server may end in these as well; its rows have natural keys, so it is sent again.
 CUT = PASSING | {"ABORTED", "CANCELLED", "INTERNAL", "UNKNOWN", "DEADLINE_EXCEEDED"}
 
@@ -118,7 +120,8 @@ class Door:
                 return await call(request, timeout=timeout, metadata=await self._metadata())
             except grpc.aio.AioRpcError as error:
                 failure = DoorError(method.path, error)
-                if failure.code not in PASSING or not repeatable or attempt + 1 == self.attempts:
+                passing = failure.code in PASSING or failure.reason == MET
+                if not passing or not repeatable or attempt + 1 == self.attempts:
                     raise failure from None
             await asyncio.sleep(pause(attempt))
         raise AssertionError("unreachable")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable
+from pathlib import Path
 from typing import Any
 
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from marquectl.belonging import Belonging, Belongings
+from marquectl.campaigning import Campaigns
 from marquectl.complaining import Cases
 from marquectl.contract import KINDS, method
 from marquectl.diaries import Diaries
@@ -24,7 +26,7 @@ from marquectl.partnering import Partners
 from marquectl.recalling import Recalls
 from marquectl.surveying import Surveys
 from marquectl.upkeeping import Upkeep
-from marquectl.world import World
+from marquectl.world import World, mailings
 from marquectl.world.cars import Transfer
 from marquectl.world.make import SOURCE
 from marquectl.world.network import STATIONS, calendar_of, subject_of
@@ -38,17 +40,23 @@ AGENT = Caller(roles="oem.agent", sub=subject_of("", "H002"))
 
 
 class Loader:
-    """Loads one world. After `load`, `dealer_ids` (by code) and `customer_ids` (by source key, those that were needed) are known."""
+    """Loads one world; `mails` is where the post office of the platform keeps mails. After `load`, `dealer_ids` (by code),
+    `customer_ids` (by source key, those that were needed) and `finished_campaign` are known.
+    """
 
-    def __init__(self, door: Door, world: World, watch: Watch = lambda kind, done, counts: None) -> None:
+    def __init__(
+        self, door: Door, world: World, watch: Watch = lambda kind, done, counts: None, mails: Path = Path("mails")
+    ) -> None:
         self._door = door
         self._agent = door.acting_as(AGENT)
         self._world = world
         self._watch = watch
+        self._mails = mails
         self._busy = asyncio.Semaphore(AT_ONCE)
         self.counts: dict[str, Counts] = {}
         self.dealer_ids: dict[str, str] = {}
         self.customer_ids: dict[str, str] = {}
+        self.finished_campaign = ""
 
     async def load(self) -> None:
         """Loads everything. Raises CommandError where the platform refuses a row or a call."""
@@ -82,6 +90,9 @@ class Loader:
         await cases.look_for_defects()
         surveys = Surveys(self._door, self.dealer_ids, self.customer_ids, self._request)
         await self._all(surveys.works(await surveys.begin()))
+        campaigns = Campaigns(self._door, self.customer_ids, self._request, self._mails)
+        await campaigns.bring(mailings.reached(self._world.customers), self._all)
+        self.finished_campaign = campaigns.finished
 
     async def _rows(self, kind: str) -> None:
         rows = self._world.rows[kind]
@@ -145,7 +156,7 @@ class Loader:
         needed = {one.customer_key for one in world.consents} | {one.customer_key for one in world.interactions}
         needed |= {key for transfer in world.transfers for key in (transfer.from_key, transfer.to_key)}
         needed |= {made.row.source_key for made in world.customers[:2]} | {one.customer_key for one in world.leads}
-        needed |= Belongings.of(world.customers).keys
+        needed |= Belongings.of(world.customers).keys | {*mailings.reached(world.customers)}
         name = "customer.v1.CustomerService/ListCustomers"
         async for found in self._door.pages(
             name, "customers", method(name).input(page_size=1000, order_by="create_time")

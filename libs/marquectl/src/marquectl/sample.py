@@ -56,7 +56,7 @@ async def make_sample(
             return None
     Note(seed, size, finished=False).write(addresses.run)
     world = make_world(seed, size)
-    loader = Loader(door, world, watch)
+    loader = Loader(door, world, watch, addresses.state / "post" / "mails")
     await loader.load()
     _tell(addresses, world, loader)
     Note(seed, size, finished=True).write(addresses.run)
@@ -84,6 +84,7 @@ def _tell(addresses: Addresses, world: World, loader: Loader) -> None:
         addresses.grpc,
         loader.customer_ids[world.customers[0].row.source_key],
         vin,
+        loader.finished_campaign,
     )
     _replace(addresses.run / "try.txt", "\n".join(lines) + "\n")
 

@@ -151,7 +151,7 @@ class TestExport:
         assert written == len(text.splitlines()) - (ending == "csv")
         assert "EXP-1" in text
         assert "一号" in text
-        assert sorted(found.name for found in tmp_path.iterdir()) == ["dealers.jsonl", out.name]
+        assert sorted(found.name for found in tmp_path.iterdir() if found.is_file()) == ["dealers.jsonl", out.name]
 
 
 class TestKilledService:

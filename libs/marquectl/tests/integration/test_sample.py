@@ -2,18 +2,23 @@ from __future__ import annotations
 
 import asyncio
 import json
+from typing import Any
 
 import pytest
+from marque.campaign.v1 import campaign_report_service_pb2 as reports
+from marque.campaign.v1 import campaign_service_pb2 as pages
 from marquectl.addresses import Addresses
 from marquectl.door import Door
 from marquectl.doubling import DOUBLES
 from marquectl.importing import Counts
 from marquectl.sample import Note, make_sample
 from marquectl.surveying import CALLED
-from marquectl.world import make_world
+from marquectl.world import mailings, make_world
 from servicekit.testing.platform import Platform, until
 
 SEED, SIZE = 11, 40
+RUNNING, FINISHED = 5, 7
+CLICK, VISIT = 2, 5
 
 # The tests of this class tell one story on one platform, in their order.
 
@@ -45,6 +50,10 @@ async def totals(services: Platform) -> dict[str, int]:
         "responses": ("survey", "survey_answers"),
         "alarms": ("survey", "survey_alarms"),
         "calls": ("survey", "survey_calls"),
+        "campaigns": ("campaign", "campaigns"),
+        "segments": ("campaign", "segments"),
+        "mails": ("campaign", "campaign_sends WHERE hand_time IS NOT NULL AND channel = 3 AND occurrence = ''"),
+        "visits": ("customer", "interactions WHERE kind = 2"),
         "cases": ("complaint", "cases WHERE source = ''"),
     }
     return {
@@ -88,7 +97,9 @@ class TestMakeSample:
         assert before["pairs"] >= DOUBLES
         assert before["sales"] == len(world.cars)
         assert before["orders"] == len(world.rows["repair-orders"])
-        assert before["consents"] == len(world.consents) + CALLED
+        assert before["consents"] == len(world.consents) + CALLED + len(mailings.AGREED) * len(
+            mailings.reached(world.customers)
+        )
         assert before["appointments"] > 0
         assert before["recalled cars"] > 0
         assert before["car orders"] == len(world.orders)
@@ -108,6 +119,8 @@ class TestMakeSample:
         assert before["surveys"] == 1
         assert min(before["responses"], before["alarms"]) > 0
         assert before["calls"] == CALLED
+        assert (before["campaigns"], before["segments"]) == (3, 5)
+        assert min(before["mails"], before["visits"]) > 0
 
         async def warned() -> list[str]:
             rows = await all_services.sql("complaint", "SELECT model, system FROM defect_signals")
@@ -169,4 +182,51 @@ class TestMakeSample:
             return sum(one.subject_key.startswith("sale") for one in line.interactions) >= 2
 
         await until(sold, 20, "the sales of the sample are not on the owner's time line")
-        assert len((addresses.run / "try.txt").read_text(encoding="utf-8").splitlines()) == 3
+        assert len((addresses.run / "try.txt").read_text(encoding="utf-8").splitlines()) == 4
+
+    async def test_a_campaign_is_over_and_was_answered_one_sends_and_one_writes_to_who_comes(
+        self, door: Door, all_services: Platform
+    ) -> None:
+        desk = all_services.client("campaign", "oem.marketing")
+        listed = await desk.call("campaign.v1.CampaignService/ListCampaigns", pages.ListCampaignsRequest())
+        found = {one.name: one for one in listed.campaigns}
+        sent, live, answering = (found[name] for name in (mailings.SENT, mailings.LIVE, mailings.ANSWERING))
+        assert [one.state for one in (sent, live, answering)] == [FINISHED, RUNNING, RUNNING]
+        held = await all_services.sql(
+            "campaign",
+            "SELECT count(*) AS n FROM campaign_sends WHERE reason = 'HOLDOUT' AND campaign_id = $1",
+            sent.campaign_id,
+        )
+
+        async def report() -> Any:
+            request = reports.GetCampaignReportRequest(campaign_id=sent.campaign_id)
+            return await desk.call("campaign.v1.CampaignReportService/GetCampaignReport", request)
+
+        async def answered() -> bool:
+            return any(one.kind == VISIT and one.drawn_response_count for one in (await report()).lifts)
+
+        await until(answered, 30, "nobody who was written to came")
+        told = await report()
+        (lift,) = [one for one in told.lifts if one.kind == VISIT]
+        assert lift.holdout_count == held[0]["n"] > 0
+        assert -1 <= lift.lift_low < lift.lift < lift.lift_high <= 1
+        assert sum(one.sent_count for one in told.variants) > 0
+        assert {one.code for one in told.variants if one.sent_count} == {"", "B"}
+        assert told.HasField("return_on_investment")
+        clicked = {one.kind: one.count for one in told.responses}[CLICK]
+        mails = [path.read_text("utf-8", "replace") for path in (all_services.folder / "post" / "mails").glob("*.eml")]
+        assert 0 < clicked < len(mails)
+
+        async def thanked() -> bool:
+            rows = await all_services.sql(
+                "campaign",
+                "SELECT 1 FROM campaign_sends WHERE campaign_id = $1 AND state IN (4, 5)",
+                answering.campaign_id,
+            )
+            return bool(rows)
+
+        await until(thanked, 30, "nobody who came was thanked")
+        rows = await all_services.sql(
+            "campaign", "SELECT 1 FROM campaign_sends WHERE campaign_id = $1", live.campaign_id
+        )
+        assert len(rows) == len(mailings.reached(make_world(SEED, SIZE).customers))

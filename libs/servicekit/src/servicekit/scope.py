@@ -9,6 +9,7 @@ import uuid
 from dataclasses import dataclass
 from typing import TypeVar
 
+from servicekit.db import families
 from servicekit.db.engine import Reader
 from servicekit.ids import is_uuid
 from servicekit.rpc.principal import Principal
@@ -17,18 +18,7 @@ _DEALERS = """
 SELECT dealer_id FROM known_dealers
 WHERE ($1 <> '' AND group_code = $1) OR ($2 <> '' AND region_code = $2)
 """
-# Up to who survived, then down to all who were merged. A circle can stand until all its events are heard, so the way up has an end.
-_FAMILY = """
-WITH RECURSIVE up AS (
-    SELECT $1::uuid AS customer_id, 0 AS depth
-    UNION ALL SELECT a.to_customer_id, u.depth + 1 FROM up u JOIN customer_aliases a ON a.from_customer_id = u.customer_id
-    WHERE a.known_until IS NULL AND u.depth < 32),
-family AS (
-    SELECT customer_id FROM (SELECT customer_id FROM up ORDER BY depth DESC LIMIT 1) top
-    UNION SELECT a.from_customer_id FROM customer_aliases a JOIN family f ON a.to_customer_id = f.customer_id
-    WHERE a.known_until IS NULL)
-SELECT customer_id FROM family
-"""
+_FAMILY = f"WITH RECURSIVE {families.family('$1::uuid')} SELECT customer_id FROM family"  # noqa: S608 - our own words
 
 
 @dataclass(frozen=True, slots=True)

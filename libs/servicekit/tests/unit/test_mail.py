@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import email
 import email.policy
 from email.message import EmailMessage
@@ -10,14 +9,11 @@ from email.mime.multipart import MIMEMultipart
 from email.mime.text import MIMEText
 from html.parser import HTMLParser
 
-import dkim
 import pytest
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
 from servicekit.mail import bounces, plain
-from servicekit.mail.letters import Letter, Signer, Unmailable, compose
+from servicekit.mail.letters import Letter, Unmailable, compose
 
 
 def letter(**fields: str) -> Letter:
@@ -50,15 +46,41 @@ class TestCompose:
         with pytest.raises(Unmailable):
             compose(letter(**{field: "x@example.com\r\nBcc: all@example.com"}))
 
-    def test_a_signature_holds_and_covers_where_to_unsubscribe(self) -> None:
-        key = rsa.generate_private_key(65537, 1024)
-        private = key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
-        public = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-        record = b"v=DKIM1; k=rsa; p=" + base64.b64encode(public)
-        signed = Signer(private, "s1", "marque.example").sign(compose(letter(unsubscribe="https://m.example/p/x/stop")))
+    @given(
+        st.text(st.characters(exclude_categories=["C", "Zl", "Zp"]), max_size=60).map(str.strip),
+        st.text(st.characters(exclude_categories=["Cs"]), max_size=120),
+        st.text(st.sampled_from("a <b>=.你\t\n\r\x0c\u2028é "), max_size=120),
+    )
+    def test_another_reader_finds_the_same_words_in_short_lines(self, subject: str, text: str, html: str) -> None:
+        raw = compose(letter(subject=subject, text=text, html=html, message_id=f"{'A' * 60}@marque.example"))
+        found = email.message_from_bytes(raw, policy=email.policy.default)
+        parts = [part for part in found.walk() if not part.is_multipart()]
+        told = [part.get_payload(decode=True).decode() for part in parts]
 
-        assert dkim.verify(signed, dnsfunc=lambda name, timeout=5: record)
-        assert not dkim.verify(signed.replace(b"/x/stop", b"/y/stop"), dnsfunc=lambda name, timeout=5: record)
+        assert found["Subject"] == " ".join(subject.split()) or found["Subject"] == subject
+        assert found["Message-ID"] == f"<{'A' * 60}@marque.example>"
+        assert [_normal(one) for one in told] == [_normal(one) for one in ((text, html) if html else (text,))]
+        assert raw.isascii()
+        assert max(map(len, raw.split(b"\r\n"))) < 90
+        assert b"\n" not in raw.replace(b"\r\n", b"")
+
+    @pytest.mark.parametrize(
+        "address",
+        ["wáng@example.com", "a b@example.com", "x@", '"a b"@example.com', "<a@b.example>", "a@b.example, c@d.example"],
+    )
+    def test_an_odd_address_is_written_by_the_library_or_refused_and_never_more_than_one_line(
+        self, address: str
+    ) -> None:
+        try:
+            raw = compose(letter(address=address))
+        except Unmailable:
+            return
+        assert raw.count(b"\r\nTo:") == 1
+        assert b"\r\nBcc" not in raw
+
+
+def _normal(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n").rstrip("\n")
 
 
 class TestPlain:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from servicekit.db.uow import Constraints
-from servicekit.errors import Aborted, FailedPrecondition, NotFound
+from servicekit.errors import Aborted, FailedPrecondition, NotFound, ResourceExhausted, Unavailable
 
 
 class CampaignNotFound(NotFound):
@@ -76,6 +76,13 @@ class AudienceListFull(FailedPrecondition):
     message = "The list would hold more than {most} people."
 
 
+class BlueprintNotFound(NotFound):
+    """No such kind that is ready to use."""
+
+    reason = "BLUEPRINT_NOT_FOUND"
+    message = "There is no such kind of campaign to begin with."
+
+
 class SegmentNotFound(NotFound):
     """No such segment in the caller's sight."""
 
@@ -118,4 +125,147 @@ class MessageLinkUnknown(NotFound):
     message = "The link is not complete, or does not exist."
 
 
+class MarketingPlanNotFound(NotFound):
+    """No such plan in the caller's sight."""
+
+    reason = "MARKETING_PLAN_NOT_FOUND"
+    message = "There is no such plan, or you may not see it."
+
+
+class RespondersTooFew(FailedPrecondition):
+    """Too few people, who may be profiled, responded or did not: nothing can be learned from them."""
+
+    reason = "RESPONDERS_TOO_FEW"
+    message = "{responders} of {people} people who agreed to profiling responded: {fewest} who did and {fewest} who did not are needed."
+
+
+class ProfilingNotAllowed(FailedPrecondition):
+    """It is not known whether people agreed that this controller profiles them."""
+
+    reason = "PROFILING_NOT_ALLOWED"
+    message = "People agreed to profiling by the maker, not by the dealer: there is no profile of a dealer's campaign."
+
+
+class LearningUnavailable(Unavailable):
+    """The process that learns ended without an answer, or another asks it at the moment."""
+
+    reason = "LEARNING_UNAVAILABLE"
+    message = "What people have in common cannot be learned now: try again later."
+
+
+class TestMessageNotPossible(FailedPrecondition):
+    """Only mails are tested so, and only where mails are sent."""
+
+    reason = "TEST_NOT_POSSIBLE"
+    message = "Only an e-mail can be tested so, where the platform sends mails."
+
+
+class TestMessageNotTaken(FailedPrecondition):
+    """The mail server did not take it, or nobody knows."""
+
+    reason = "TEST_MESSAGE_NOT_TAKEN"
+    message = "The test message was not taken: {why}."
+
+
+class TestMessageLimit(ResourceExhausted):
+    """So many are enough to see how a template arrives."""
+
+    reason = "TEST_MESSAGE_LIMIT"
+    message = "You sent {most} test messages within an hour: wait."
+
+
 CONSTRAINTS: Constraints = {}
+
+
+class MarketingEventNotFound(NotFound):
+    """No such event in the caller's sight."""
+
+    reason = "MARKETING_EVENT_NOT_FOUND"
+    message = "There is no such event, or you may not see it."
+
+
+class EventSessionNotFound(NotFound):
+    """The event has no such session."""
+
+    reason = "EVENT_SESSION_NOT_FOUND"
+    message = "The event has no such session."
+
+
+class EventRegistrationNotFound(NotFound):
+    """No such registration in the caller's sight."""
+
+    reason = "EVENT_REGISTRATION_NOT_FOUND"
+    message = "There is no such registration, or you may not see it."
+
+
+class EventLinkUnknown(NotFound):
+    """A link that was not made here, or of an event that is not there for people."""
+
+    reason = "EVENT_LINK_UNKNOWN"
+    message = "The link is not complete, or does not exist."
+
+
+class MarketingEventStateNotAllowed(FailedPrecondition):
+    """The event does not stand where that is possible."""
+
+    reason = "MARKETING_EVENT_STATE"
+    message = "The event is {state}: that is not possible there."
+
+
+class MarketingEventIncomplete(FailedPrecondition):
+    """Something that people need to register is missing."""
+
+    reason = "MARKETING_EVENT_INCOMPLETE"
+    message = "The event still lacks {fields}."
+
+
+class EventSessionTaken(FailedPrecondition):
+    """More people are registered for a session than it would hold."""
+
+    reason = "EVENT_SESSION_TAKEN"
+    message = "People are registered for the session: it cannot go, or hold fewer than {taken}."
+
+
+class EventSessionFull(FailedPrecondition):
+    """Whoever has a place keeps it, rather than to wait elsewhere."""
+
+    reason = "EVENT_SESSION_FULL"
+    message = "There are not enough seats: the registration stays as it was."
+
+
+class EventRegistrationClosed(FailedPrecondition):
+    """Nobody can register for the session now."""
+
+    reason = "EVENT_REGISTRATION_CLOSED"
+    message = "Nobody can register for this now: {why}."
+
+
+class EventRegistrationStateNotAllowed(FailedPrecondition):
+    """The registration does not stand where that is possible, or it is too early or too late for it."""
+
+    reason = "EVENT_REGISTRATION_STATE"
+    message = "The registration is {state}: that is not possible there or now."
+
+
+class EventRegistrationKnown(FailedPrecondition):
+    """Somebody with this address is registered; whoever has merely typed the address learns and changes no more."""
+
+    reason = "EVENT_REGISTRATION_KNOWN"
+    message = "This cannot be done by this link. Use the link of the registration or of the message."
+
+
+class OfferCodeNotFound(NotFound):
+    """No such code that the caller may redeem."""
+
+    reason = "OFFER_CODE_NOT_FOUND"
+    message = "There is no such code, or it is not for your dealers."
+
+
+class OfferCodeStateNotAllowed(FailedPrecondition):
+    """The code cannot be redeemed."""
+
+    reason = "OFFER_CODE_STATE"
+    message = "The code cannot be redeemed: it is {state}."
+
+
+CONSTRAINTS: Constraints = {"ck_event_sessions_seats": EventSessionFull}

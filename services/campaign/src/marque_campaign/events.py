@@ -6,9 +6,11 @@ from typing import Any
 
 from google.protobuf.message import Message
 from marque.campaign.v1 import campaign_events_pb2 as told
+from marque.campaign.v1 import event_registration_events_pb2 as registered
 
-from marque_campaign.models import Campaign
+from marque_campaign.models import Campaign, EventRegistration, MarketingEvent
 from marque_campaign.rules import ledger
+from marque_campaign.rules.events import ATTENDED
 
 
 def _facts(row: Campaign) -> dict[str, Any]:
@@ -23,6 +25,11 @@ def _facts(row: Campaign) -> dict[str, Any]:
 def campaign_launched(row: Campaign) -> told.CampaignLaunched:
     """Tells that a campaign began to send."""
     return told.CampaignLaunched(**_facts(row))
+
+
+def campaign_halted(row: Campaign) -> told.CampaignHalted:
+    """Tells that a campaign paused by itself."""
+    return told.CampaignHalted(**_facts(row), reason=row.pause_reason)
 
 
 def campaign_finished(row: Campaign) -> told.CampaignFinished:
@@ -52,7 +59,17 @@ def message_suppressed(row: Any, state: int, reason: str) -> told.MessageSuppres
 
 def message_bounced(row: Any, reason: str) -> told.MessageBounced:
     """Tells that an address can get nothing any more, by the line whose message it was."""
-    return told.MessageBounced(**_line(row), reason=reason)
+    return told.MessageBounced(**_line(row), reason=reason, occurrence_key=occurrence_key(row))
+
+
+def message_bounce_lifted(row: Any) -> told.MessageBounceLifted:
+    """Tells that a message arrived after all at an address of which it was told that it can get nothing."""
+    return told.MessageBounceLifted(**_line(row), occurrence_key=occurrence_key(row))
+
+
+def occurrence_key(row: Any) -> str:
+    """Returns the key of the contact permit of a line: the same for every attempt."""
+    return f"campaign:{row.campaign_id}:{row.step}:{row.occurrence}"
 
 
 def _line(row: Any) -> dict[str, Any]:
@@ -62,4 +79,33 @@ def _line(row: Any) -> dict[str, Any]:
         "campaign_id": str(row.campaign_id),
         "customer_id": str(row.customer_id),
         "channel": row.channel,
+    }
+
+
+def event_registered(event: MarketingEvent, row: EventRegistration) -> registered.EventRegistered:
+    """Tells that somebody has a place at an event."""
+    told_of = {**_registration(event, row), "campaign_id": str(row.campaign_id or "")}
+    return registered.EventRegistered(**told_of, seat_count=row.seats)
+
+
+def event_registration_cancelled(
+    event: MarketingEvent, row: EventRegistration
+) -> registered.EventRegistrationCancelled:
+    """Tells that a registration was taken back."""
+    return registered.EventRegistrationCancelled(**_registration(event, row))
+
+
+def event_attendance_recorded(event: MarketingEvent, row: EventRegistration) -> registered.EventAttendanceRecorded:
+    """Tells whether somebody who had a place came."""
+    return registered.EventAttendanceRecorded(**_registration(event, row), attended=row.state == ATTENDED)
+
+
+def _registration(event: MarketingEvent, row: EventRegistration) -> dict[str, Any]:
+    return {
+        "registration_id": str(row.registration_id),
+        "marketing_event_id": str(row.marketing_event_id),
+        "session_id": str(row.session_id),
+        "customer_id": str(row.customer_id),
+        "dealer_id": str(event.dealer_id or ""),
+        "kind": event.kind,
     }

@@ -16,11 +16,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from marque_campaign import events
 from marque_campaign.errors import SendUnderWay
 from marque_campaign.repository import audience_personal as audience
-from marque_campaign.repository import bounces
+from marque_campaign.repository import bounces, events_personal
 from marque_campaign.repository import personal as repository
+from marque_campaign.repository import runs_personal as runs
+from marque_campaign.usecases import registering
 
 MEMBERSHIP, SEND, BOUNCED = "campaign.audience_list_member", "campaign.send", "campaign.bounced_address"
 KNOWN = "campaign.audience_person"
+REGISTRATION, CODE = "campaign.event_registration", "campaign.offer_code"
+RUN = "campaign.run"
 
 
 class CampaignPersonalData:
@@ -28,7 +32,14 @@ class CampaignPersonalData:
 
     async def export(self, session: AsyncSession, customer_ids: Sequence[uuid.UUID]) -> AsyncIterator[PersonalRecord]:
         """Yields everything held of the person."""
-        for kind, read in ((MEMBERSHIP, repository.memberships), (SEND, repository.sends), (KNOWN, audience.known)):
+        for kind, read in (
+            (MEMBERSHIP, repository.memberships),
+            (SEND, repository.sends),
+            (KNOWN, audience.known),
+            (REGISTRATION, events_personal.registrations),
+            (CODE, events_personal.codes),
+            (RUN, runs.of_people),
+        ):
             async for key, fields in read(session, customer_ids):
                 yield PersonalRecord(kind, key, fields)
 
@@ -40,6 +51,8 @@ class CampaignPersonalData:
         Even under a hold nothing more is sent: a hold keeps what is known, it does not contact anybody.
         """
         done = Erasure()
+        # Runs first: one that is just being gone on with is waited for, so that the message that it plans is seen and ended.
+        await runs.stop(uow.session, customer_ids, uow.now)
         for row in await repository.stop_sends(uow.session, customer_ids, uow.now):
             uow.emit(events.message_suppressed(row, row.state, row.reason))
         if held_kinds & {MEMBERSHIP, "*"}:
@@ -52,6 +65,12 @@ class CampaignPersonalData:
                 done.retained.append(Retained(KNOWN, count, LEGAL_HOLD))
         elif count := await audience.forget(uow.session, customer_ids):
             done.erased[KNOWN] = count
+        await _of_events(uow, customer_ids, held_kinds, done)
+        if held_kinds & {RUN, "*"}:
+            if count := await runs.count(uow.session, customer_ids):
+                done.retained.append(Retained(RUN, count, LEGAL_HOLD))
+        elif count := await runs.unname(uow.session, customer_ids):
+            done.erased[RUN] = count
         held = bool(held_kinds & {SEND, "*"})
         if not held and (count := await bounces.forget(uow.session, customer_ids)):
             done.erased[BOUNCED] = count
@@ -62,3 +81,20 @@ class CampaignPersonalData:
                 raise SendUnderWay()  # whoever erases asks again, and then its end is known
             done.retained.append(Retained(SEND, count, LEGAL_HOLD))
         return done
+
+
+async def _of_events(
+    uow: UnitOfWork, customer_ids: Sequence[uuid.UUID], held_kinds: frozenset[str], done: Erasure
+) -> None:
+    """Takes the person out of events and offers. Whoever is erased comes to no event, so the place goes to whoever waits."""
+    await registering.leave(uow, customer_ids)
+    registered, given = await events_personal.count(uow.session, customer_ids)
+    kinds = (
+        (REGISTRATION, registered, events_personal.unname_registrations),
+        (CODE, given, events_personal.unname_codes),
+    )
+    for kind, count, unname in kinds:
+        if count and held_kinds & {kind, "*"}:
+            done.retained.append(Retained(kind, count, LEGAL_HOLD))
+        elif count:
+            done.erased[kind] = await unname(uow.session, customer_ids)

@@ -17,14 +17,25 @@ from marque_campaign import due
 from marque_campaign.api import (
     AudienceListApi,
     CampaignApi,
+    CampaignBlueprintApi,
+    CampaignInsightApi,
     CampaignReportApi,
     CampaignSendApi,
+    EventPageApi,
+    EventRegistrationApi,
+    MarketingEventApi,
+    MarketingPlanApi,
     MessagePageApi,
     MessageTemplateApi,
+    OfferCodeApi,
     SegmentApi,
 )
 from marque_campaign.clients import Customers, Owners, Provider, http_provider
+from marque_campaign.clients.calls import CallTasks
+from marque_campaign.clients.learner import Learner
 from marque_campaign.clients.mail import MailProvider
+from marque_campaign.clients.recalls import Recalls
+from marque_campaign.clients.visitors import Visitors
 from marque_campaign.errors import CONSTRAINTS
 from marque_campaign.handover import CampaignHandOver
 from marque_campaign.personal import CampaignPersonalData
@@ -33,6 +44,9 @@ from marque_campaign.rules.dressing import Dresser
 from marque_campaign.settings import Settings
 from marque_campaign.subscribers import subscriptions
 from marque_campaign.usecases.audience import Audience
+from marque_campaign.usecases.carrying import Carrier
+from marque_campaign.usecases.journeys import Journeys
+from marque_campaign.usecases.recalls import Waves
 from marque_campaign.usecases.segments import Days
 from marque_campaign.usecases.sending import Sender
 from marque_campaign.usecases.snapshots import READERS
@@ -45,6 +59,7 @@ def build(kit: Kit) -> Service:
     """Returns the service on the given parts."""
     work = Work(kit.database, kit.committed, CONSTRAINTS)
     customers, carriers = Customers(_peer(kit, "customer")), _providers(kit)
+    visitors = Visitors(_peer(kit, "customer"))
     heard = subscriptions()
     sweeps: dict[str, Sweep] = {}
     if isinstance(kit.settings, Settings) and "customer" in kit.settings.peers:
@@ -53,11 +68,25 @@ def build(kit: Kit) -> Service:
         if isinstance(carriers.get("EMAIL"), MailProvider):
             dresser = Dresser(told.public_url, domain_of(told.mail_sender), kit.sealer.digest)
         wording = Wording(customers, dresser, kit.sealer.digest, kit.sealer.digests)
-        sender = Sender(work, customers, wording, carriers, batch=told.send_batch, at_once=told.hand_over_at_once)
+        carrier = Carrier(work, told.public_url, kit.sealer.digest)
+        sender = Sender(
+            work,
+            customers,
+            wording,
+            carrier,
+            carriers,
+            batch=told.send_batch,
+            at_once=told.hand_over_at_once,
+            days=_days(kit),
+        )
         sweeps["campaign-sends"] = sender.sweep
+    sweeps["campaign-runs"] = Journeys(work, _days(kit).zone).sweep
     owners = _owners(kit)
     if owners is not None:
-        sweeps["campaign-audience"] = Audience(work, owners, _days(kit).zone).sweep
+        sweeps["campaign-audience"] = Audience(work, owners, _days(kit)).sweep
+    recalls = Recalls(vehicle) if (vehicle := _peer(kit, "vehicle")) else None
+    if recalls is not None:
+        sweeps["campaign-recalls"] = Waves(work, recalls).sweep
     return Service(
         name="campaign",
         migrations=MIGRATIONS,
@@ -65,10 +94,17 @@ def build(kit: Kit) -> Service:
             CampaignApi(work),
             CampaignSendApi(work, kit.sealer.digests),
             CampaignReportApi(work),
+            CampaignInsightApi(work, Learner(), _days(kit)),
+            MarketingPlanApi(work, _days(kit)),
+            CampaignBlueprintApi(work),
             MessagePageApi(work, kit.sealer.digests, customers),
-            MessageTemplateApi(work),
+            MessageTemplateApi(work, carriers.get("EMAIL"), _test_domains(kit)),
             AudienceListApi(work),
             SegmentApi(work, _days(kit)),
+            MarketingEventApi(work, kit.sealer.digest),
+            EventRegistrationApi(work),
+            OfferCodeApi(work),
+            EventPageApi(work, kit.sealer.digest, kit.sealer.digests, visitors),
             PersonalDataApi("campaign", work, CampaignPersonalData()),
             HandOverApi("campaign", work, CampaignHandOver()),
             OperationsApi("campaign", work, READERS, heard, kit=kit),
@@ -78,7 +114,7 @@ def build(kit: Kit) -> Service:
         snapshots=READERS,
         figures=figures.ALL,
         sweeps=sweeps,
-        closing=[customers, *carriers.values(), *([owners] if owners else [])],
+        closing=[customers, visitors, *carriers.values(), *(one for one in (owners, recalls) if one is not None)],
     )
 
 
@@ -92,6 +128,11 @@ def _days(kit: Kit) -> Days:
     return Days(told.market_zone, told.count_timeout_ms) if isinstance(told, Settings) else Days()
 
 
+def _test_domains(kit: Kit) -> list[str]:
+    told = kit.settings
+    return [domain_of(told.mail_sender), *told.test_domains] if isinstance(told, Settings) else []
+
+
 def _peer(kit: Kit, name: str) -> Peer | None:
     address = kit.settings.peers.get(name)
     return Peer(name, address, kit.identity) if address else None
@@ -103,4 +144,6 @@ def _providers(kit: Kit) -> dict[str, Provider]:
     found: dict[str, Provider] = {"EMAIL": MailProvider(kit.settings)} if kit.settings.smtp_host else {}
     for channel, one in kit.settings.providers.items():
         found[channel] = http_provider(one.url, one.secret_file, repeatable=one.repeatable)
+    if (customer := _peer(kit, "customer")) is not None:
+        found["PHONE"] = CallTasks(customer)
     return found

@@ -30,6 +30,8 @@ class Settings(MailSettings):
 
     mail_sender: str = "news@marque.invalid"
 
+    # To whose addresses test messages may go beside the domain of the sender: the maker's own.
+    test_domains: list[str] = Field(default_factory=list)
     providers: dict[str, ProviderSettings] = Field(default_factory=dict)
     send_batch: int = Field(64, ge=1, le=500)
     hand_over_at_once: int = Field(16, ge=1, le=100)

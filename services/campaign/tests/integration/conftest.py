@@ -31,6 +31,7 @@ from servicekit.testing.provider import RecordingProvider
 
 _numbers = itertools.count(100_000)
 SERVICES = (
+    "CampaignBlueprintService",
     "CampaignReportService",
     "CampaignService",
     "MessageTemplateService",
@@ -146,15 +147,19 @@ class Post(Office):
             request = contact_rule_service_pb2.PutContactRuleRequest(contact_rule=rule)
             await manager.call("customer.v1.ContactRuleService/PutContactRule", request)
 
-    async def person(self, *, agreed: bool = True, **fields: Any) -> str:
+    async def person(self, *, agreed: bool = True, address: str = "", zone: str = "", **fields: Any) -> str:
         """Somebody with an e-mail address who agreed to marketing by it."""
         agent = self.platform.client("customer", "oem.agent")
         point = contact_point_pb2.ContactPoint(
-            kind=contact_point_pb2.CONTACT_POINT_KIND_EMAIL, value=f"{uuid.uuid4().hex}@example.com"
+            kind=contact_point_pb2.CONTACT_POINT_KIND_EMAIL, value=address or f"{uuid.uuid4().hex}@example.com"
         )
         name = person_name_pb2.PersonName(full_name="王小明")
         person = customer_pb2.Customer(
-            kind=customer_pb2.CUSTOMER_KIND_PERSON, name=name, contact_points=[point], time_zone=noon(), **fields
+            kind=customer_pb2.CUSTOMER_KIND_PERSON,
+            name=name,
+            contact_points=[point],
+            time_zone=zone or noon(),
+            **fields,
         )
         request = customer_service_pb2.CreateCustomerRequest(customer=person)
         made = await agent.call("customer.v1.CustomerService/CreateCustomer", request, timeout=60)
@@ -227,7 +232,7 @@ def settings_of(platform: Platform, provider: RecordingProvider) -> dict[str, An
     return {"providers": {"EMAIL": given}}
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def provider_settings() -> Callable[[Platform, RecordingProvider], dict[str, Any]]:
     """Makes the settings by which mail goes to a recording provider."""
     return settings_of

@@ -1,4 +1,4 @@
-"""A campaign to a segment: who gets a line of its ledger, and who gets one with a reason."""
+"""A campaign to a segment: who gets a line of its ledger."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from servicekit.testing.client import RpcFailure
 from servicekit.testing.platform import until
 
-PLANNED, SUPPRESSED = 1, 9
+PLANNED = 1
 
 
 async def person(office: Any, **columns: Any) -> str:
@@ -56,49 +56,6 @@ class TestLaunch:
         after = await office.call("GetCampaign", campaign_id=made.campaign_id)
         assert after.audience_list_id not in ("", plain.audience_list_id)
         assert (await office.call("GetAudienceList", audience_list_id=after.audience_list_id)).member_count == 4
-
-    async def test_whom_a_rule_keeps_out_has_a_line_that_says_why(self, office: Any) -> None:
-        tier = uuid.uuid4().hex
-        plain, angry = await person(office, tier=tier), await person(office, tier=tier, open_cases=1)
-        recalled = await person(office, tier=tier)
-        await office.sql(
-            "INSERT INTO audience_cars (vin, person_id, open_recalls) VALUES ($1, $2, 1)", tier[:17], recalled
-        )
-        key = await segment(office, f'person.tier == "{tier}"')
-        made = await office.approved(segment_id=key, audience_list_id="")
-        await office.do("Schedule", made)
-
-        assert await planned(office, made) == {
-            plain: (PLANNED, ""),
-            angry: (SUPPRESSED, "OPEN_COMPLAINT"),
-            recalled: (SUPPRESSED, "RECALL_PENDING"),
-        }
-
-    async def test_a_rule_that_was_set_keeps_out_from_then_on_and_its_kinds_pass(self, office: Any) -> None:
-        tier = uuid.uuid4().hex
-        who = await person(office, tier=tier)
-        rule = {
-            "code": "TIER",
-            "rule": f'person.tier == "{tier}"',
-            "kinds": ["CAMPAIGN_KIND_NEWSLETTER"],
-            "enabled": True,
-        }
-        await office.call("PutSuppressionRule", suppression_rule=rule)
-        key = await segment(office, f'person.tier == "{tier}"')
-        news, birthday = [
-            await office.approved(segment_id=key, audience_list_id="", kind=f"CAMPAIGN_KIND_{kind}")
-            for kind in ("NEWSLETTER", "BIRTHDAY")
-        ]
-        for made in (news, birthday):
-            await office.do("Schedule", made)
-        assert await planned(office, news) == {who: (SUPPRESSED, "TIER")}
-        assert await planned(office, birthday) == {who: (PLANNED, "")}
-        codes = [one.code for one in (await office.call("ListSuppressionRules")).suppression_rules]
-        assert codes == sorted(codes)
-        assert {"JUST_BOUGHT", "OPEN_COMPLAINT", "RECALL_PENDING", "TIER"} == set(codes)
-        with pytest.raises(RpcFailure) as refused:
-            await office.call("PutSuppressionRule", suppression_rule={**rule, "rule": f'"{key}" in segments'})
-        assert "CEL_OUTSIDE" in refused.value.fields.values()
 
     async def test_a_segment_of_somebody_else_is_not_there(self, office: Any) -> None:
         dealer = await office.make_dealer()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import uuid
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -10,9 +11,10 @@ from typing import Any
 import pytest_asyncio
 from google.protobuf import json_format
 from google.type import date_pb2
+from marque.survey.v1.survey_events_pb2 import SurveyScored
 from marque.type.v1 import personal_data_pb2
 from marque.vehicle.v1 import ownership_service_pb2, sale_pb2, vehicle_service_pb2
-from marque.vehicle.v1.sale_events_pb2 import SaleSnapshot
+from marque.vehicle.v1.sale_events_pb2 import SaleReversed, SaleSnapshot
 from marque_campaign.subscribers import audience
 from servicekit import aliases
 from servicekit.db.base import now
@@ -164,10 +166,56 @@ class TestVersions:
                 invoice_date=date_pb2.Date(year=2026, month=1, day=2),
             )  # fmt: skip
             async with UnitOfWork(database, Call(SYSTEM, "test")) as uow:
-                await audience.on_sale(uow, Event(uuid.uuid4(), data.DESCRIPTOR.full_name, sale, version, now(), data))
+                event = Event(uuid.uuid4(), data.DESCRIPTOR.full_name, sale, version, now(), data)
+                await audience.on_deeds(uow, [event])
         rows = await trade.platform.sql("campaign", "SELECT * FROM audience_deeds WHERE deed_id = $1", sale)
         assert [(row["standing"], row["heard_version"], row["moment"]) for row in rows] == [
             (False, 3, datetime(2026, 1, 2, 12, tzinfo=UTC))
         ]
+        await database.engine.dispose()
+        await trade.settled()
+
+    async def test_many_at_once_leave_what_one_by_one_leaves(self, trade: Trade) -> None:
+        rng = random.Random(20261122)
+        people = [str(uuid.uuid4()) for _ in range(3)]
+        told = [
+            (rng.randrange(4), rng.randint(1, 6), rng.choice(people), rng.randint(1, 28), rng.random() < 0.3)
+            for _ in range(60)
+        ]
+
+        async def heard(size: int) -> list[tuple[Any, ...]]:
+            sales = [str(uuid.uuid4()) for _ in range(4)]
+            events = []
+            for place, version, who, day, reversed_ in told:
+                if reversed_:
+                    data: Any = SaleReversed(sale_id=sales[place], vin=VIN, aggregate_version=version)
+                else:
+                    data = SaleSnapshot(sale_id=sales[place], vin=VIN, customer_id=who, aggregate_version=version,
+                        state=sale_pb2.SALE_STATE_RECORDED, invoice_date=date_pb2.Date(year=2026, month=1, day=day))  # fmt: skip
+                events.append(Event(uuid.uuid4(), data.DESCRIPTOR.full_name, sales[place], version, now(), data))
+            database = Database(trade.platform.databases["campaign"])
+            for start in range(0, len(events), size):
+                async with UnitOfWork(database, Call(SYSTEM, "test")) as uow:
+                    await audience.on_deeds(uow, events[start : start + size])
+            await database.engine.dispose()
+            sql = "SELECT * FROM audience_deeds WHERE deed_id = ANY($1::uuid[])"
+            rows = {str(row["deed_id"]): row for row in await trade.platform.sql("campaign", sql, sales)}
+            names = ("customer_id", "moment", "standing", "heard_version")
+            return [tuple(rows[sale][name] for name in names) for sale in sales]
+
+        assert await heard(60) == await heard(7) == await heard(1)
+        await trade.settled()
+
+    async def test_an_index_by_new_weights_does_not_take_the_place_of_the_first_measure(self, trade: Trade) -> None:
+        database, key, who = Database(trade.platform.databases["campaign"]), str(uuid.uuid4()), str(uuid.uuid4())
+        told = [(1, [(1, 9.0), (4, 80.0)]), (2, [(4, 70.0)])]
+        for version, scores in told:
+            data = SurveyScored(invitation_id=key, customer_id=who, aggregate_version=version)
+            for measure, score in scores:
+                data.scores.add(measure=measure, value=score)
+            async with UnitOfWork(database, Call(SYSTEM, "test")) as uow:
+                await audience.on_scored(uow, Event(uuid.uuid4(), data.DESCRIPTOR.full_name, key, version, now(), data))
+        rows = await trade.platform.sql("campaign", "SELECT score FROM audience_scores WHERE invitation_id = $1", key)
+        assert [row["score"] for row in rows] == [9.0]
         await database.engine.dispose()
         await trade.settled()

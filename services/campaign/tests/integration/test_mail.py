@@ -58,6 +58,10 @@ class Inbox:
         return email.message_from_bytes(content, policy=email.policy.default)
 
 
+# What nobody writes to any more: as this service knows it at once, and as the customer service heard it.
+NOT_THERE = ((SUPPRESSED, "ADDRESS_GONE"), (SUPPRESSED, "ADDRESS_UNREACHABLE"))
+
+
 class Letters:
     """The campaign service beside customers, the mail server and the gateway."""
 
@@ -67,11 +71,8 @@ class Letters:
         self.record = record
 
     async def person(self, word: str = "p") -> tuple[str, str]:
-        person = await self.office.person()
         address = f"{word}-{uuid.uuid4().hex[:12]}@example.com"
-        request = {"customer_id": person, "contact_point": {"kind": 2, "value": address, "primary": True}}
-        await self.office.customer("customer.v1.ContactPointService/AddContactPoint", request)
-        return person, address
+        return await self.office.person(address=address), address
 
     async def sent(self, *people: str, **fields: Any) -> tuple[Any, dict[str, tuple[int, str]]]:
         template = await self.office.make_template(contents=WORDS)
@@ -189,7 +190,7 @@ class TestBadServer:
         _, second = await letters.sent(gone)
 
         assert ended == {lost: (UNKNOWN, "BROKEN_OFF"), later: (ACCEPTED, ""), gone: (FAILED, "SMTP_550")}
-        assert second == {gone: (SUPPRESSED, "ADDRESS_GONE")}
+        assert second[gone] in NOT_THERE
         assert (letters.inbox.begun.count(lost_at), letters.inbox.begun.count(later_at)) == (1, 2)
 
 
@@ -213,7 +214,7 @@ class TestBounces:
         assert (forged.json(), unsigned.status_code) == ({"changedCount": 0, "unknownCount": 1}, 401)
         assert [one.json()["changedCount"] for one in taken] == [1, 0]
         assert lines == {person: (BOUNCED, "BOUNCE_5.1.1")}
-        assert second == {person: (SUPPRESSED, "ADDRESS_GONE")}
+        assert second[person] in NOT_THERE
         assert told[0]["n"] == 1
 
 

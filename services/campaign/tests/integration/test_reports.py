@@ -134,6 +134,27 @@ class TestTrigger:
         assert (running.state, await _states(post, elsewhere)) == (5, [])
         assert set(ended.values()) == {(SUPPRESSED, "CANCELLED")}
 
+    async def test_it_leaves_out_whom_a_rule_keeps_out_then(self, post: Any) -> None:
+        fine, angry = await post.people(2)
+        await post.sql("INSERT INTO audience_people (customer_id, open_cases) VALUES ($1, 0), ($2, 1)", fine, angry)
+        listed = await post.make_list(fine, angry)
+        campaign = await post.launch(trigger=VISIT, audience_list_id=listed.audience_list_id)
+
+        async def running() -> bool:
+            return bool((await post.call("GetCampaign", campaign_id=campaign.campaign_id)).state == 5)
+
+        await until(running, 20, "it is not launched")
+        for who in (fine, angry):
+            await visit(post, who)
+
+        async def ended() -> bool:
+            return sorted((await post.lines(campaign)).items()) == sorted(
+                [(fine, (ACCEPTED, "")), (angry, (9, "OPEN_COMPLAINT"))]
+            )
+
+        await until(ended, 20, "they have no end, or another")
+        await post.do("Cancel", campaign)
+
 
 async def _states(post: Any, campaign: Any) -> list[tuple[str, int]]:
     rows = await post.sql(

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from datetime import date, timedelta
 from typing import Any
 
+import pytest
 import pytest_asyncio
 import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
@@ -201,6 +202,16 @@ def rules(draw: Any, scope: dict[str, Any] | None = None, depth: int = 3) -> str
 
 
 class TestEqual:
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "person.birth_month == person.birth_month || !(cars.exists(v1, person.birth_month in [0]))",
+            "!(cars.all(v1, !(person.birth_month in [0, 1])))",
+        ],
+    )
+    async def test_a_negation_in_a_loop_of_what_is_not_known_decides_nothing(self, world: World, text: str) -> None:
+        await agree(world, text)
+
     @settings(
         max_examples=int(os.environ.get("MARQUE_SEGMENT_RULES", "120")),
         deadline=None,

@@ -6,8 +6,11 @@ import uuid
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from google.protobuf import json_format
+from marque.campaign.v1 import segment_pb2
 from marque.campaign.v1 import segment_service_pb2 as messages
+from marque_campaign.repository import segments as repository
 from servicekit.testing.client import RpcFailure
 
 
@@ -113,3 +116,45 @@ class TestAsking:
         found = await ask(office, "PreviewSegment", manager, segment_id=segment.segment_id, sample_size=5)
         assert [one.customer_id for one in found.people] == [mine]
         assert found.count == 1
+
+
+class TestHowItWasCounted:
+    """What is too much to count is an estimate, and the answer says which."""
+
+    async def test_a_count_that_takes_too_long_is_told_as_sampled_and_then_as_planned(
+        self, office: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        tier = uuid.uuid4().hex
+        for _ in range(3):
+            await person(office, tier=tier)
+        segment = await write(office, f'person.tier == "{tier}"')
+        methods, counts = [], []
+        for slow in ((), ("count",), ("count", "sampled")):
+            with monkeypatch.context() as patch:
+                for name in slow:
+                    _let_it_last(patch, name)
+                found = await ask(office, "PreviewSegment", segment_id=segment.segment_id)
+            methods.append(segment_pb2.SegmentCountMethod.Name(found.method).removeprefix("SEGMENT_COUNT_METHOD_"))
+            counts.append(found.count)
+
+        assert methods == ["EXACT", "SAMPLED", "PLANNED"]
+        assert counts[:2] == [3, 3]  # so few are all in the sample
+        assert counts[2] >= 0
+
+
+def _let_it_last(patch: pytest.MonkeyPatch, name: str) -> None:
+    """Lets the database really take too long over a count: it sleeps beside it, until its own limit cancels the statement."""
+    statement = getattr(repository, name)
+
+    async def slow(session: Any, condition: Any, asked: Any, dealer: Any, timeout_ms: int) -> int | None:
+        counted = repository._counted
+
+        async def sleeping(session: Any, query: Any, timeout_ms: int) -> int | None:
+            return await counted(session, query.where(sa.func.pg_sleep(5).is_not(None)), timeout_ms)
+
+        with pytest.MonkeyPatch.context() as inner:
+            inner.setattr(repository, "_counted", sleeping)
+            found: int | None = await statement(session, condition, asked, dealer, 20)
+            return found
+
+    patch.setattr(repository, name, slow)

@@ -7,8 +7,10 @@ import uuid
 from typing import Any
 
 import orjson
+import pytest
 from marque.customer.v1 import identity_service_pb2
 from marque_campaign.clients import signature
+from servicekit.testing.client import RpcFailure
 from servicekit.testing.figures import counted
 from servicekit.testing.platform import until
 from servicekit.testing.provider import BUSY, DROP, FAIL, FAIL_AFTER, REFUSE, TAKE
@@ -76,6 +78,79 @@ class TestEverybodyEnds:
         ended = await post.ended(campaign)
 
         assert sorted(ended.values()) == [(ACCEPTED, ""), (SUPPRESSED, "SAME_PERSON")]
+
+
+class TestKeptOut:
+    """Suppression rules are asked when a line is claimed: what happened since the launch counts."""
+
+    async def test_what_happens_between_the_launch_and_the_message_counts(self, post: Any) -> None:
+        people = await post.people(5)
+        campaign = await post.launch(*people, rate_per_minute=1)
+
+        async def one_is_sent() -> bool:
+            return (ACCEPTED, "") in (await post.lines(campaign)).values()
+
+        await until(one_is_sent, 30, "nothing is sent")
+        first = next(one for one, (state, _) in (await post.lines(campaign)).items() if state == ACCEPTED)
+        fine, angry, recalled, merged = [one for one in people if one != first]
+        survivor = str(uuid.uuid4())
+        await post.sql("INSERT INTO audience_people (customer_id, open_cases) VALUES ($1, 1), ($2, 2)", angry, survivor)
+        await post.sql("INSERT INTO audience_people (customer_id) VALUES ($1), ($2)", recalled, fine)
+        await post.sql(
+            "INSERT INTO audience_cars (vin, person_id, open_recalls) VALUES ($1, $2, 1)", fine[:17], recalled
+        )
+        await post.sql(
+            "INSERT INTO customer_aliases (from_customer_id, known_from, to_customer_id, version) VALUES ($1, now(), $2, 1)",
+            merged,
+            survivor,
+        )
+        await post.sql("UPDATE campaigns SET rate_per_minute = 0 WHERE campaign_id = $1", campaign.campaign_id)
+
+        assert await post.ended(campaign) == {
+            first: (ACCEPTED, ""),
+            fine: (ACCEPTED, ""),
+            angry: (SUPPRESSED, "OPEN_COMPLAINT"),
+            recalled: (SUPPRESSED, "RECALL_PENDING"),
+            merged: (SUPPRESSED, "OPEN_COMPLAINT"),
+        }
+
+    async def test_a_rule_that_was_set_keeps_out_from_then_on_and_its_kinds_pass(self, post: Any) -> None:
+        who, tier = await post.person(), uuid.uuid4().hex
+        await post.sql("INSERT INTO audience_people (customer_id, tier) VALUES ($1, $2)", who, tier)
+        rule = {
+            "code": "TIER",
+            "rule": f'person.tier == "{tier}"',
+            "kinds": ["CAMPAIGN_KIND_NEWSLETTER"],
+            "enabled": True,
+        }
+        await post.call("PutSuppressionRule", suppression_rule=rule)
+        news, birthday = [await post.launch(who, kind=f"CAMPAIGN_KIND_{kind}") for kind in ("NEWSLETTER", "BIRTHDAY")]
+        ended = [await post.ended(one) for one in (news, birthday)]
+        codes = [one.code for one in (await post.call("ListSuppressionRules")).suppression_rules]
+        with pytest.raises(RpcFailure) as refused:
+            await post.call("PutSuppressionRule", suppression_rule={**rule, "rule": f'"{uuid.uuid4()}" in segments'})
+
+        assert ended == [{who: (SUPPRESSED, "TIER")}, {who: (ACCEPTED, "")}]
+        assert codes == sorted(codes)
+        assert {"JUST_BOUGHT", "OPEN_COMPLAINT", "RECALL_PENDING", "TIER"} == set(codes)
+        assert "CEL_OUTSIDE" in refused.value.fields.values()
+
+    async def test_a_legal_notice_passes_every_rule(self, post: Any) -> None:
+        angry = await post.person()
+        await post.sql("INSERT INTO audience_people (customer_id, open_cases) VALUES ($1, 1)", angry)
+        campaign = await post.launch(angry, kind="CAMPAIGN_KIND_RECALL_NOTICE", legal_notice=True, purpose=0)
+
+        assert await post.ended(campaign) == {angry: (ACCEPTED, "")}
+
+    async def test_who_is_restricted_after_the_launch_gets_nothing(self, post: Any) -> None:
+        people = await post.people(2)
+        approved = await post.approved(*people)
+        await post.customer(
+            "customer.v1.ErasureService/RestrictProcessing", {"customer_id": people[0], "reason": "OBJECTION"}
+        )
+        await post.do("Schedule", approved)
+
+        assert await post.ended(approved) == {people[0]: (SUPPRESSED, "RESTRICTED"), people[1]: (ACCEPTED, "")}
 
 
 class TestBadProvider:
@@ -155,6 +230,46 @@ class TestPauseAndCancel:
         assert sorted((await post.ended(campaign)).values()) == [(ACCEPTED, ""), *[(SUPPRESSED, "CANCELLED")] * 3]
 
 
+class TestStorm:
+    async def test_a_campaign_that_fails_for_many_pauses_tells_and_counts_anew_when_resumed(self, post: Any) -> None:
+        people = await post.people(3)
+        campaign = await post.launch(*people, rate_per_minute=1)
+
+        async def state() -> tuple[int, str]:
+            found = await post.call("GetCampaign", campaign_id=campaign.campaign_id)
+            return found.state, found.pause_reason
+
+        async def one_is_sent() -> bool:
+            return (ACCEPTED, "") in (await post.lines(campaign)).values()
+
+        await until(one_is_sent, 30, "nothing is sent")
+        await post.sql(
+            "INSERT INTO campaign_sends (send_id, campaign_id, customer_id, channel, state, reason, claim_time, hand_time, create_time, "
+            "update_time) SELECT gen_random_uuid(), $1, gen_random_uuid(), 2, 6 + n % 3, 'TEST', now(), now(), now(), now() "
+            "FROM generate_series(1, 50) n",
+            campaign.campaign_id,
+        )
+        await post.sql("UPDATE campaigns SET rate_per_minute = 0 WHERE campaign_id = $1", campaign.campaign_id)
+
+        async def paused() -> bool:
+            return (await state())[0] == 6
+
+        await until(paused, 20, "it goes on")
+        lines = await post.lines(campaign)
+        told = await post.sql(
+            "SELECT count(*) AS n FROM outbox_messages WHERE event_type = 'marque.campaign.v1.CampaignHalted' AND aggregate_id = $1",
+            campaign.campaign_id,
+        )
+        halted = await state()
+        await post.do("Resume", campaign)
+        ended = await post.ended(campaign)
+
+        assert sorted(lines[one] for one in people) == [(1, ""), (1, ""), (ACCEPTED, "")]
+        assert (halted, told[0]["n"]) == ((6, "FAILURES"), 1)
+        assert {ended[one] for one in people} == {(ACCEPTED, "")}
+        assert await state() == (7, "")
+
+
 class TestWhyNot:
     async def test_somebody_who_is_not_in_the_audience_is_told_so(self, post: Any) -> None:
         draft = await post.make()
@@ -164,3 +279,36 @@ class TestWhyNot:
         late = await post.call("ExplainCampaignSend", campaign_id=campaign.campaign_id, customer_id=str(uuid.uuid4()))
 
         assert (early.reason, late.reason) == ("NOT_LAUNCHED", "NOT_IN_AUDIENCE")
+
+
+class TestTestMessages:
+    async def test_it_arrives_once_marked_and_is_of_no_ledger(self, post: Any) -> None:
+        template = await post.make_template()
+        lines = await post.sql("SELECT count(*) AS n FROM campaign_sends")
+        request = {"template_id": template.template_id, "address": "me@marque.invalid", "values": ["name=王"]}
+        sent = await post.call("SendTestMessage", **request, request_id="one-test")
+        again = await post.call("SendTestMessage", **request, request_id="one-test")
+        message = [one for one in post.provider.messages if one.get("messageId") == sent.test_message_id]
+
+        assert again == sent
+        assert [(one["address"], one["subject"], one["text"]) for one in message] == [
+            ("me@marque.invalid", "[TEST] News", "Dear 王, news.")
+        ]
+        assert await post.sql("SELECT count(*) AS n FROM campaign_sends") == lines
+
+    async def test_it_goes_to_nobody_else_by_no_other_channel_and_not_without_end(self, post: Any) -> None:
+        template = await post.make_template()
+        text = await post.make_template(channel="CHANNEL_SMS", contents=[{"language": "en", "text": "News"}])
+        me, own = post.client("oem.marketing", subject=str(uuid.uuid4())), {"address": "me@marque.invalid"}
+
+        async def reason(**request: Any) -> str:
+            try:
+                await post.call("SendTestMessage", me, **request)
+            except RpcFailure as failure:
+                return next(iter(failure.fields.values()), failure.reason)
+            return ""
+
+        assert await reason(template_id=template.template_id, address="me@elsewhere.example") == "TEST_ADDRESS_FOREIGN"
+        assert await reason(template_id=text.template_id, **own) == "TEST_NOT_POSSIBLE"
+        asked = [reason(template_id=template.template_id, **own) for _ in range(23)]
+        assert sorted(await asyncio.gather(*asked)) == [""] * 20 + ["TEST_MESSAGE_LIMIT"] * 3

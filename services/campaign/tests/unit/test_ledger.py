@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from marque_campaign.rules import ledger
@@ -17,7 +16,6 @@ from marque_campaign.rules.ledger import (
     SUPPRESSED,
     TAKEN,
     UNKNOWN,
-    may_come_from,
     may_follow,
     of_delay,
     of_done,
@@ -45,10 +43,6 @@ class TestWays:
 
     def test_a_line_that_was_suppressed_or_refused_was_never_taken(self) -> None:
         assert not [after for after in TAKEN for before in (SUPPRESSED, ledger.FAILED) if may_follow(before, after)]
-
-    @pytest.mark.parametrize("after", STATES)
-    def test_where_it_may_come_from_is_where_it_may_go(self, after: int) -> None:
-        assert may_come_from(after) == [before for before in STATES if may_follow(before, after)]
 
 
 class TestVerdicts:

@@ -59,6 +59,24 @@ class TestTasks:
         assert (done.state, done.outcome) == (task_pb2.TASK_STATE_DONE, "好")
         assert again.value.reason == "TASK_ENDED"
 
+    async def test_an_outcome_of_a_call_is_for_the_call_of_a_campaign_which_needs_one(self, desk: Any) -> None:
+        call = task_pb2.CampaignCall(send_id=str(uuid.uuid4()), campaign_id=str(uuid.uuid4()))
+        plain = await create(desk.agent)
+        made = await create(desk.service, kind=task_pb2.TASK_KIND_CAMPAIGN_CALL, campaign_call=call)
+        again = await create(desk.service, kind=task_pb2.TASK_KIND_CAMPAIGN_CALL, campaign_call=call)
+        told = [
+            rpc.CompleteTaskRequest(task_id=plain.task_id, call_outcome=1),
+            rpc.CompleteTaskRequest(task_id=made.task_id),
+        ]
+        found = []
+        for request in told:
+            with pytest.raises(desk.failure) as refused:
+                await desk.agent.call(f"{TASKS}/CompleteTask", request)
+            found.append(refused.value.fields)
+
+        assert found == [{"call_outcome": "CALL_OUTCOME_NOT_USED"}, {"call_outcome": "CALL_OUTCOME_MISSING"}]
+        assert again.task_id == made.task_id
+
     @pytest.mark.parametrize(
         ("fields", "wrong"),
         [

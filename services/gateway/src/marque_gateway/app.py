@@ -19,7 +19,7 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
-from marque_gateway import adf, attachments, described, downloads, mail, messages, scim, survey
+from marque_gateway import adf, attachments, described, downloads, events, mail, messages, scim, survey
 from marque_gateway.admission import Admission
 from marque_gateway.answers import language, problem_for, problem_response
 from marque_gateway.binding import bindings_of
@@ -88,6 +88,9 @@ def make_app(
     app.add_route(messages.STOP, letters.stop, methods=["GET", "POST"])
     app.add_route(messages.LINK, letters.link, methods=["GET"])
     app.add_route(messages.PICTURE, letters.picture, methods=["GET"])
+    doorman = events.EventDoor(upstreams)
+    app.add_route(events.PAGE, doorman.page, methods=["GET", "POST"])
+    app.add_route(events.CALENDAR, doorman.calendar, methods=["GET"])
     files = attachments.Attachments(upstreams)
     app.add_route(attachments.UPLOAD, files.upload, methods=["POST"])
     app.add_route(attachments.CONTENT, files.download, methods=["GET"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 
 from hypothesis import given, settings
@@ -27,6 +28,15 @@ class TestLinks:
         assert links.make(invitation, 3, new.digest) != token
         assert links.read(token, new.digests) == links.read(token, old.digests) == (invitation, 3)
         assert len(token) == links.LENGTH
+
+    def test_a_link_that_was_sent_by_an_older_version_still_opens(self) -> None:
+        def digest(body: str, purpose: str) -> str:
+            return f"k1:{hashlib.sha256(f'{purpose} {body}'.encode()).hexdigest()}"
+
+        sent = "AAAAAAAAAAAAAAAAAAAABwADa4e40a7e5b00090bff5661"
+
+        assert links.make(uuid.UUID(int=7), 3, digest) == sent
+        assert links.read(sent, lambda body, purpose: [digest(body, purpose)]) == (uuid.UUID(int=7), 3)
 
     @settings(max_examples=50)
     @given(st.integers(0, links.LENGTH - 1), st.characters(codec="utf-8"))

@@ -1,4 +1,4 @@
-"""The demo people of a sample world, as the development issuer and the banner read them, and three commands to try."""
+"""The demo people of a sample world, as the development issuer and the banner read them, and four commands to try."""
 
 from __future__ import annotations
 
@@ -64,8 +64,10 @@ def _person(sub: str, role: str, en: str, zh: str) -> dict[str, Any]:
     return {"sub": sub, "roles": [role], "title": {"en": en, "zh": zh}}
 
 
-def commands(marquectl: str, buf: str, http: str, grpc: str, customer_id: str, vin: str) -> list[str]:
-    """Three commands that work as printed: an overview, a search for a Chinese name, and a dealer system's reading by reflection."""
+def commands(marquectl: str, buf: str, http: str, grpc: str, customer_id: str, vin: str, campaign_id: str) -> list[str]:
+    """Four commands that work as printed: an overview, a search for a Chinese name, a dealer system's reading by reflection, and what a
+    campaign brought.
+    """
 
     def bearer(persona: str) -> str:
         return f'-H "Authorization: Bearer $({marquectl} token {persona})"'
@@ -75,4 +77,5 @@ def commands(marquectl: str, buf: str, http: str, grpc: str, customer_id: str, v
         f"curl -sw '\\n' -G {bearer('agent')} --data-urlencode query=王秀英 {http}/v1/customers:search",
         f"{buf} curl --http2-prior-knowledge --protocol grpc {bearer('dms-detroit')} "
         f'-d \'{{"vin": "{vin}"}}\' http://{grpc}/marque.vehicle.v1.VehicleService/GetVehicleHistory',
+        f"curl -sw '\\n' {bearer('marketing')} {http}/v1/campaigns/{campaign_id}/report",
     ]

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from servicekit.mail.letters import Signer, domain_of
+from servicekit.mail.letters import domain_of
+from servicekit.mail.signing import Signer
 from servicekit.mail.smtp import DomainLimit, Postman, Server
 from servicekit.settings import ServiceSettings
 
@@ -36,7 +37,7 @@ class MailSettings(ServiceSettings):
     """By domain of the address, `*` for all others: JSON such as `{"example.com": {"at_once": 2, "per_minute": 60}}`."""
     mail_sender: str = ""
     dkim_key_file: Path | None = None
-    """The private key (PEM, RSA) by which mails are signed for the sender's domain; without it they leave unsigned."""
+    """The private key (PEM, RSA or Ed25519) by which mails are signed for the sender's domain; without it they leave unsigned."""
     dkim_selector: str = Field("marque", pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$", max_length=63)
     """Under which name of the domain the public key stands: `<selector>._domainkey.<domain>`."""
 

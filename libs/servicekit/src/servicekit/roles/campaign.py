@@ -33,12 +33,40 @@ SEGMENT_WORK = SEGMENT_LOOK + "\ncampaign.segments: create update explain"
 SUPPRESSION_LOOK = "campaign.suppression_rules: list"
 SUPPRESSION_WORK = SUPPRESSION_LOOK + "\ncampaign.suppression_rules: put"
 
-_ALL = (CAMPAIGNS_ALL, REPORTS, SEGMENT_WORK, SUPPRESSION_LOOK)
-_MAKER = (*_ALL, SUPPRESSION_WORK)
+# Who responds, and who resembles them: of the maker's campaigns alone, because people agree to profiling by the maker.
+INSIGHT = "campaign.insights: read find"
+
+# Plans of marketing and what was spent: managers plan, who writes campaigns looks.
+PLAN_LOOK = "campaign.marketing_plans: read list report"
+PLAN_WORK = PLAN_LOOK + "\ncampaign.marketing_plans: create update\ncampaign.outside_spends: record"
+
+# Events that people register for, and codes of offers: who receives people registers them, lets them in and redeems.
+EVENT_LOOK = """
+campaign.marketing_events: read list
+campaign.event_registrations: list
+"""
+EVENT_DESK = (
+    EVENT_LOOK
+    + """
+campaign.event_registrations: create settle
+campaign.offer_codes: read redeem
+"""
+)
+EVENT_WORK = EVENT_DESK + "\ncampaign.marketing_events: create update advance\n"
+
+# Kinds of campaigns that are ready to use: whoever writes campaigns may begin with one.
+BLUEPRINTS = "campaign.blueprints: list use"
+
+# Templates sent to addresses of the maker's own, to see how they arrive: its own people do that.
+TESTS = "campaign.templates: send_test"
+
+_ALL = (CAMPAIGNS_ALL, REPORTS, SEGMENT_WORK, SUPPRESSION_LOOK, PLAN_WORK, EVENT_WORK, BLUEPRINTS)
+_MAKER = (*_ALL, SUPPRESSION_WORK, INSIGHT, TESTS)
 HELD: dict[str, tuple[str, ...]] = {
-    "dealer.care": (CAMPAIGN_WORK, REPORTS, SEGMENT_WORK, SUPPRESSION_LOOK),
+    "dealer.care": (CAMPAIGN_WORK, REPORTS, SEGMENT_WORK, SUPPRESSION_LOOK, PLAN_LOOK, EVENT_WORK, BLUEPRINTS),
+    "dealer.sales": (EVENT_DESK,),
     "dealer.manager": _ALL,
-    "oem.region": (CAMPAIGN_LOOK, REPORTS, SEGMENT_LOOK, SUPPRESSION_LOOK),
+    "oem.region": (CAMPAIGN_LOOK, REPORTS, SEGMENT_LOOK, SUPPRESSION_LOOK, PLAN_LOOK, EVENT_LOOK),
     "oem.marketing": _MAKER,
     "oem.manager": _MAKER,
     "oem.admin": _MAKER,

@@ -13,8 +13,8 @@ from servicekit.rpc.call import Call
 from marque_campaign.api.scoping import owner_of, page_of_rows, seen
 from marque_campaign.errors import CampaignNotFound
 from marque_campaign.mapping import campaigns as mapping
-from marque_campaign.mapping import sends
-from marque_campaign.repository import ledger
+from marque_campaign.mapping import journeys, sends
+from marque_campaign.repository import ledger, runs
 from marque_campaign.repository import lists as repository
 from marque_campaign.repository import scope as scopes
 from marque_campaign.usecases import campaigns as usecases
@@ -37,7 +37,8 @@ class CampaignApi:
     async def GetCampaign(self, request: Any, call: Call) -> Any:
         row = await seen(self._work, call, repository.CAMPAIGNS, request.campaign_id, CampaignNotFound)
         counts = await ledger.counts(self._work.reader, row["campaign_id"])
-        return sends.add_counts(mapping.campaign_message(row), counts)
+        message = sends.add_counts(mapping.campaign_message(row), counts)
+        return journeys.add_run_counts(message, row, await runs.counts(self._work.reader, row["campaign_id"]))
 
     async def ListCampaigns(self, request: Any, call: Call) -> Any:
         filters = {"state": request.state, "kind": request.kind}

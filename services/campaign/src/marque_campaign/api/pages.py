@@ -8,6 +8,7 @@ from typing import Any
 from marque.campaign.v1 import message_page_service_pb2 as messages
 from servicekit.db.uow import Work
 from servicekit.rpc.call import Call
+from servicekit.sealing.tokens import Digests
 
 from marque_campaign.clients import Customers
 from marque_campaign.errors import MessageLinkUnknown
@@ -20,7 +21,7 @@ class MessagePageApi:
 
     service = "marque.campaign.v1.MessagePageService"
 
-    def __init__(self, work: Work, digests: links.Digests, customers: Customers) -> None:
+    def __init__(self, work: Work, digests: Digests, customers: Customers) -> None:
         self._work = work
         self._digests = digests
         self._customers = customers
@@ -44,7 +45,7 @@ class MessagePageApi:
 
     async def TouchMessage(self, request: Any, call: Call) -> Any:
         send_id = self._read(links.LINK if request.url else links.PICTURE, request.token, request.url)
-        uow = self._work(_unnamed(call), lambda made: made)
+        uow = self._work(unnamed(call), lambda made: made)
         await choosing.touch(uow=uow, reader=self._work.reader, send_id=send_id, url=request.url)
         return messages.TouchMessageResponse()
 
@@ -55,7 +56,7 @@ class MessagePageApi:
         return found
 
 
-def _unnamed(call: Call) -> Call:
+def unnamed(call: Call) -> Call:
     """The call without its request id: all who are not signed in are one principal, so one's key could meet another's."""
     return Call(call.principal, call.method, correlation_id=call.correlation_id, language=call.language)
 

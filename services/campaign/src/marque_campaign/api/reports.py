@@ -10,7 +10,8 @@ from servicekit.rpc.call import Call
 from marque_campaign.api.scoping import seen
 from marque_campaign.errors import CampaignNotFound
 from marque_campaign.mapping import experiments as mapping
-from marque_campaign.repository import lists
+from marque_campaign.mapping import invitations
+from marque_campaign.repository import lists, offers
 from marque_campaign.repository import reports as repository
 
 
@@ -28,4 +29,7 @@ class CampaignReportApi:
         arms = await repository.arms(reader, key)
         groups = sum(one["drawn"] for one in arms), await repository.held_out(reader, key)
         trial = await repository.trial(reader, key)
-        return mapping.report(row, arms, await repository.responses(reader, key), trial, groups)
+        made = mapping.report(row, arms, await repository.responses(reader, key), trial, groups)
+        if invitations.document(row["offer"]) is not None:
+            invitations.add_offer(made, row, *await offers.counts(reader, key))
+        return made

@@ -9,14 +9,15 @@ from marque.campaign.v1 import campaign_send_service_pb2 as messages
 from servicekit.db.uow import Work
 from servicekit.paging import page_key, page_of
 from servicekit.rpc.call import Call
+from servicekit.sealing.tokens import Digests
 
 from marque_campaign.api.scoping import seen
 from marque_campaign.errors import CampaignNotFound
+from marque_campaign.mapping import journeys
 from marque_campaign.mapping import sends as mapping
 from marque_campaign.repository import ledger as repository
-from marque_campaign.repository import lists
+from marque_campaign.repository import lists, runs
 from marque_campaign.repository import scope as scopes
-from marque_campaign.rules import links
 from marque_campaign.usecases import ledger as usecases
 
 
@@ -25,7 +26,7 @@ class CampaignSendApi:
 
     service = "marque.campaign.v1.CampaignSendService"
 
-    def __init__(self, work: Work, digests: links.Digests) -> None:
+    def __init__(self, work: Work, digests: Digests) -> None:
         self._work = work
         self._digests = digests
 
@@ -41,10 +42,13 @@ class CampaignSendApi:
     async def ExplainCampaignSend(self, request: Any, call: Call) -> Any:
         row, person = await self._seen(request, call), uuid.UUID(request.customer_id)
         rows = await repository.of_person(self._work.reader, row["campaign_id"], person)
-        reason = "" if rows else "NOT_IN_AUDIENCE" if row["plan_time"] is not None else "NOT_LAUNCHED"
+        walks = await runs.of_person(self._work.reader, row["campaign_id"], person)
+        reason = "" if rows or walks else "NOT_IN_AUDIENCE" if row["plan_time"] is not None else "NOT_LAUNCHED"
         listed = await repository.is_listed(self._work.reader, row["audience_list_id"], person)
         found = [mapping.send_message(line) for line in rows]
-        return messages.ExplainCampaignSendResponse(reason=reason, listed=listed, sends=found)
+        codes = journeys.codes_of(row)
+        told = [journeys.run_message(one, codes) for one in walks]
+        return messages.ExplainCampaignSendResponse(reason=reason, listed=listed, sends=found, runs=told)
 
     async def SettleCampaignSend(self, request: Any, call: Call) -> Any:
         uow = self._work(call, lambda made: mapping.send_message(made._mapping))

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from marque.campaign.v1 import message_template_service_pb2 as messages
 from servicekit import fields
 from servicekit.db.uow import UnitOfWork, Work
+from servicekit.errors import InvalidArgument
 from servicekit.rpc.call import Call
 
 from marque_campaign.api.scoping import owner_of, page_of_rows, seen
-from marque_campaign.errors import MessageTooLong, TemplateNotFound, TemplateValueMissing
+from marque_campaign.clients import Provider
+from marque_campaign.errors import MessageTooLong, TemplateNotFound, TemplateValueMissing, TestMessageNotPossible
 from marque_campaign.mapping import templates as mapping
 from marque_campaign.models import templates as models
 from marque_campaign.repository import lists as repository
 from marque_campaign.repository import scope as scopes
 from marque_campaign.rules import templates as rules
+from marque_campaign.rules.kinds import EMAIL
+from marque_campaign.rules.trials import is_own
 from marque_campaign.usecases import templates as usecases
+from marque_campaign.usecases import trials
 
 
 class MessageTemplateApi:
@@ -24,8 +30,10 @@ class MessageTemplateApi:
 
     service = "marque.campaign.v1.MessageTemplateService"
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, work: Work, mail: Provider | None = None, test_domains: Collection[str] = ()) -> None:
         self._work = work
+        self._mail = mail
+        self._test_domains = test_domains
 
     async def CreateMessageTemplate(self, request: Any, call: Call) -> Any:
         scope = await scopes.visible_to(self._work.reader, call.principal)
@@ -55,21 +63,38 @@ class MessageTemplateApi:
         )
 
     async def PreviewMessageTemplate(self, request: Any, call: Call) -> Any:
-        template = models.frozen_template(_columns(await self._seen(request.template_id, call)))
-        values = dict(one.split("=", 1) for one in request.values)
-        fallbacks = {one.name: one.fallback for one in template.variables if one.fallback}
-        try:
-            return mapping.preview(template.render(request.language, {**fallbacks, **values}))
-        except rules.Unrenderable as refused:
-            if refused.reason == rules.TOO_LONG:
-                raise MessageTooLong(part=refused.what) from None
-            raise TemplateValueMissing(name=refused.what) from None
+        return mapping.preview(_rendered(await self._seen(request.template_id, call), request))
+
+    async def SendTestMessage(self, request: Any, call: Call) -> Any:
+        row = await self._seen(request.template_id, call)
+        if not is_own(request.address, self._test_domains):
+            raise InvalidArgument.of("address", "TEST_ADDRESS_FOREIGN", "Name an address of the maker's own domains.")
+        if row["channel"] != EMAIL or self._mail is None:
+            raise TestMessageNotPossible()
+        message = _rendered(row, request)
+        uow = self._work(call, lambda made: mapping.test_message(fields.row_of(made)))
+        test_id, answer = await trials.begin(uow=uow, template_id=row["template_id"])
+        await trials.send(self._mail, test_id, "EMAIL", request.address, message)
+        return answer
 
     async def _seen(self, template_id: str, call: Call) -> Any:
         return await seen(self._work, call, repository.TEMPLATES, template_id, TemplateNotFound)
 
     def _write(self, call: Call) -> UnitOfWork:
         return self._work(call, lambda made: mapping.template_message(fields.row_of(made)))
+
+
+def _rendered(row: Any, request: Any) -> rules.Message:
+    """Returns a template with the values of a request. Raises MessageTooLong, TemplateValueMissing."""
+    template = models.frozen_template(_columns(row))
+    values = dict(one.split("=", 1) for one in request.values)
+    fallbacks = {one.name: one.fallback for one in template.variables if one.fallback}
+    try:
+        return template.render(request.language, {**fallbacks, **values})
+    except rules.Unrenderable as refused:
+        if refused.reason == rules.TOO_LONG:
+            raise MessageTooLong(part=refused.what) from None
+        raise TemplateValueMissing(name=refused.what) from None
 
 
 def _columns(row: Any) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from servicekit.errors import Unavailable
 from servicekit.permits import ContactPermits
 from servicekit.rpc.client import Peer
 
+from marque_campaign.rules.again import CallOrder
 from marque_campaign.rules.kinds import FAMILY_NAME, FULL_NAME, GIVEN_NAME
 from marque_campaign.rules.templates import Message
 
@@ -135,7 +136,7 @@ class Outgoing:
     """A message to one person, with the key by which it is taken once.
 
     `begin` is called directly before the first byte leaves, and raises where its time is over. For a mail: the address of the one click,
-    and the id by which it is known when it comes back.
+    and the id by which it is known when it comes back. For a call: what its task needs.
     """
 
     send_id: str
@@ -146,6 +147,7 @@ class Outgoing:
     begin: Callable[[], object] = lambda: None
     unsubscribe: str = ""
     message_id: str = ""
+    call: CallOrder | None = None
 
 
 class NotHanded(Exception):

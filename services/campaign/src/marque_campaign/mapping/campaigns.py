@@ -13,12 +13,22 @@ from servicekit import fields
 from servicekit.db.base import etag_of
 from servicekit.errors import FieldViolation, InvalidArgument
 
-from marque_campaign.mapping import experiments
+from marque_campaign.mapping import channels, experiments, invitations, journeys
 
-_PLAIN = ("kind", "channel", "purpose", "legal_notice", "rate_per_minute", "track_opens")
-_IDS = ("template_id", "audience_list_id", "segment_id")
-_MOMENTS = ("start_time", "launch_time", "finish_time", "create_time", "update_time")
-WRITABLE = ("name", *_PLAIN, *_IDS, "values", "exclude_segment_ids", *experiments.WRITABLE)
+_PLAIN = ("kind", "channel", "purpose", "legal_notice", "rate_per_minute", "track_opens", "pause_above_percent")
+_IDS = ("template_id", "audience_list_id", "segment_id", "recall_id")
+_MOMENTS = ("owners_time", "start_time", "launch_time", "finish_time", "create_time", "update_time")
+_ELSEWHERE = (channels, experiments, invitations, journeys)
+"""Those who read and write the rest of a campaign's fields."""
+WRITABLE = (
+    "name",
+    *_PLAIN,
+    *_IDS,
+    "owners_time",
+    "values",
+    "exclude_segment_ids",
+    *(name for one in _ELSEWHERE for name in one.WRITABLE),
+)
 
 
 def new_campaign(message: campaign_pb2.Campaign) -> dict[str, Any]:
@@ -39,13 +49,16 @@ def _columns(message: campaign_pb2.Campaign, paths: Iterable[str]) -> dict[str, 
     found: dict[str, Any] = {}
     experiments.currency_of(message, [path for path in experiments.PRICES if path in set(paths)])
     for path in paths:
-        found |= experiments.column(message, path) if path in experiments.WRITABLE else dict([_column(message, path)])
+        elsewhere = next((one for one in _ELSEWHERE if path in one.WRITABLE), None)
+        found |= elsewhere.column(message, path) if elsewhere is not None else dict([_column(message, path)])
     return found
 
 
 def _column(message: campaign_pb2.Campaign, path: str) -> tuple[str, Any]:
     if path == "values":
         return "given", _given(message)
+    if path == "owners_time":
+        return path, fields.as_moment(message, path, f"campaign.{path}")
     value = getattr(message, path)
     if path == "exclude_segment_ids":
         return path, [uuid.UUID(one) for one in value]
@@ -70,6 +83,7 @@ def campaign_message(row: fields.Row) -> campaign_pb2.Campaign:
         name=row["name"],
         state=row["state"],
         template_version=row["template_version"],
+        pause_reason=row["pause_reason"],
         **{name: row[name] for name in _PLAIN},
         **ids,
         exclude_segment_ids=[str(one) for one in row["exclude_segment_ids"]],
@@ -78,7 +92,8 @@ def campaign_message(row: fields.Row) -> campaign_pb2.Campaign:
     given = row["given"] if isinstance(row["given"], dict) else orjson.loads(row["given"])
     for name, value in given.items():
         message.values.add(name=name, value=value)
-    experiments.show(message, row)
+    for one in _ELSEWHERE:
+        one.show(message, row)
     for name in _MOMENTS:
         fields.set_moment(message, name, row[name])
     return message

@@ -9,10 +9,11 @@ from typing import Any
 from marque.campaign.v1 import campaign_pb2, campaign_send_pb2
 from servicekit import fields
 from servicekit.mail import bounces
+from servicekit.sealing.tokens import Digests
 
 from marque_campaign.rules import ledger, links
 
-_PLAIN = ("channel", "state", "reason", "language", "attempts")
+_PLAIN = ("channel", "state", "reason", "language", "attempts", "step")
 
 
 def send_message(row: Any) -> campaign_send_pb2.CampaignSend:
@@ -31,7 +32,7 @@ def add_counts(message: campaign_pb2.Campaign, rows: Iterable[Any]) -> campaign_
     return message
 
 
-def report_of(mail: bytes, digests: links.Digests) -> tuple[uuid.UUID, int, str, bool] | None:
+def report_of(mail: bytes, digests: Digests) -> tuple[uuid.UUID, int, str, bool] | None:
     """Returns what a mail tells of one of ours: line, state, reason, whether the address is gone; None where it tells nothing.
 
     A mail that says to return one of ours, but does not know the id that we gave it, is not believed.

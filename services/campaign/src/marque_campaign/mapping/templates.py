@@ -40,7 +40,13 @@ def changes(message: message_template_pb2.MessageTemplate, mask: field_mask_pb2.
 def _column(message: message_template_pb2.MessageTemplate, path: str) -> Any:
     if path == "variables":
         return [
-            {"name": o.name, "person_field": int(o.person_field), "fallback": o.fallback} for o in message.variables
+            {
+                "name": one.name,
+                "person_field": int(one.person_field),
+                "fallback": one.fallback,
+                "campaign_fact": int(one.campaign_fact),
+            }
+            for one in message.variables
         ]
     if path == "contents":
         names = ("language", "subject", "text", "html")
@@ -110,6 +116,13 @@ def preview(message: templates.Message) -> message_template_service_pb2.PreviewM
     return message_template_service_pb2.PreviewMessageTemplateResponse(
         language=message.language, subject=message.subject, text=message.text, html=message.html
     )
+
+
+def test_message(row: fields.Row) -> message_template_service_pb2.SendTestMessageResponse:
+    """Returns a test message that was sent."""
+    message = message_template_service_pb2.SendTestMessageResponse(test_message_id=str(row["test_message_id"]))
+    fields.set_moment(message, "create_time", row["create_time"])
+    return message
 
 
 def list_message(row: fields.Row) -> audience_list_pb2.AudienceList:

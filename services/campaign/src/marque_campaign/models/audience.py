@@ -41,6 +41,11 @@ class AudiencePerson(Model):
     last_score: Mapped[float | None] = mapped_column(Double)
     last_score_date: Mapped[date | None]
     dealer_ids: Mapped[list[uuid.UUID]] = mapped_column(ARRAY(Uuid), default=list)
+    first_activity_date: Mapped[date | None]
+    active_days: Mapped[int] = mapped_column(default=0)
+    rfm_recency: Mapped[int | None]
+    rfm_frequency: Mapped[int | None]
+    rfm_monetary: Mapped[int | None]
 
 
 class AudienceCar(Model):

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from servicekit.db.base import Aggregate
+from servicekit.db.base import now as this_moment
 from servicekit.ids import new_uuid
 from sqlalchemy import ARRAY, BigInteger, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
@@ -15,7 +16,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from marque_campaign.errors import CampaignIncomplete, CampaignSamePerson, CampaignStateNotAllowed
 from marque_campaign.models.base import Model
 from marque_campaign.models.templates import frozen_template
-from marque_campaign.rules import budget, experiment, kinds, states
+from marque_campaign.rules import budget, experiment, kinds, states, templates
 from marque_campaign.rules.templates import Template
 
 
@@ -64,6 +65,24 @@ class Campaign(Aggregate, Model):
     response_days: Mapped[int] = mapped_column(default=0)
     trigger: Mapped[int] = mapped_column(default=0)
     trigger_delay_hours: Mapped[int] = mapped_column(default=0)
+    marketing_event_id: Mapped[uuid.UUID | None]
+    event_notice: Mapped[int] = mapped_column(default=0)
+    offer: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    pause_above_percent: Mapped[int] = mapped_column(default=0)
+    pause_reason: Mapped[str] = mapped_column(default="")
+    watch_time: Mapped[datetime | None]
+    steps: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, default=list)
+    exit_rule: Mapped[str] = mapped_column(default="")
+    subject_kind: Mapped[int] = mapped_column(default=0)
+    due_date: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    recurrence: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    time_zone: Mapped[str] = mapped_column(default="")
+    recall_id: Mapped[uuid.UUID | None]
+    owners_time: Mapped[datetime | None]
+    recall_cursor: Mapped[str] = mapped_column(default="")
+    call_days: Mapped[int] = mapped_column(default=0)
+    most_calls: Mapped[int] = mapped_column(default=0)
+    fallbacks: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, default=list)
 
     def standing(self, *, settled: bool = False) -> states.Standing:
         """What decides about verbs."""
@@ -72,7 +91,16 @@ class Campaign(Aggregate, Model):
             purpose=self.purpose,
             legal_notice=self.legal_notice,
             template=self.template_id is not None,
-            audience=bool(self.audience_list_id or self.segment_id or self.trigger),
+            audience=any(
+                (
+                    self.audience_list_id,
+                    self.segment_id,
+                    self.trigger,
+                    self.due_date,
+                    self.event_notice,
+                    self.recall_id,
+                )
+            ),
         )
         return states.Standing(self.state, lacks, frozenset({self.author, self.submitter}), settled)
 
@@ -90,6 +118,8 @@ class Campaign(Aggregate, Model):
             if refused.reason == states.SAME_PERSON:
                 raise CampaignSamePerson() from None
             raise CampaignStateNotAllowed(verb=verb, state=kinds.STATE_NAMES[now.state]) from None
+        if verb == "resume":  # what failed before was looked at
+            self.pause_reason, self.watch_time = "", this_moment()
 
     def change(self, values: dict[str, Any]) -> list[str]:
         """Takes new values of a draft and returns the names of the fields that changed. Raises CampaignStateNotAllowed."""
@@ -104,6 +134,17 @@ class Campaign(Aggregate, Model):
         """How many messages the budget pays; None for as many as there are."""
         return budget.affordable(self.budget_minor, self.thousand_cost_minor)
 
+    @property
+    def facts(self) -> frozenset[int]:
+        """What of its event and offer its messages can carry."""
+        event = templates.EVENT_FACTS if self.marketing_event_id is not None else frozenset[int]()
+        return event | (templates.OFFER_FACTS if self.offer is not None else frozenset[int]())
+
+    def content_of(self, channel: int) -> str:
+        """Returns by what it is known that somebody got the same lately: the template of a channel."""
+        further = {one["channel"]: one["template_id"] for one in self.fallbacks}
+        return str(further.get(channel, self.template_id))
+
     def holds_out(self, customer_id: uuid.UUID) -> bool:
         """Tells whether somebody gets nothing, so that it can be seen what the campaign brought."""
         return experiment.is_held_out(self.campaign_id, customer_id, self.holdout_percent)
@@ -113,8 +154,12 @@ class Campaign(Aggregate, Model):
         arms = [experiment.Arm(one["code"], one["percent"]) for one in self.variants]
         return experiment.arm_of(self.campaign_id, customer_id, arms)
 
-    def template_of(self, variant: str = "") -> Template:
-        """The words of a variant as they were submitted; empty for the campaign's own. A draft has none: ValueError."""
+    def template_of(self, variant: str = "", channel: int = 0) -> Template:
+        """The words of a variant as they were submitted, empty for the campaign's own; or those of a further channel, which has no
+        variants. A draft has none: ValueError.
+        """
         if self.frozen is None:
             raise ValueError("nothing was submitted")
+        if channel not in (0, self.channel):
+            return frozen_template(self.frozen["fallbacks"][str(channel)])
         return frozen_template(self.frozen["variants"][variant] if variant else self.frozen)

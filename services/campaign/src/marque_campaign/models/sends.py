@@ -15,7 +15,7 @@ class CampaignSend(Model):
     """One message to one person, unique by campaign, person, step and occurrence.
 
     `lease` is the worker that has it until `lease_time`; `retry_time` is before when it is not begun; `address_hash` is the keyed hash of
-    the address to which it was handed over.
+    the address to which it was handed over; `told_state` is of what the owner of a recall was told, NULL where nobody is.
     """
 
     __tablename__ = "campaign_sends"
@@ -38,5 +38,6 @@ class CampaignSend(Model):
     hand_time: Mapped[datetime | None]
     variant: Mapped[str] = mapped_column(default="")
     address_hash: Mapped[str] = mapped_column(default="")
+    told_state: Mapped[int | None]
     create_time: Mapped[datetime]
     update_time: Mapped[datetime]

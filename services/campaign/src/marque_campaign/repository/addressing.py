@@ -1,4 +1,4 @@
-"""SQL of a campaign's audience: who is in it at one moment, and whose lines a rule ends."""
+"""SQL of a campaign's audience: who is in it at one moment, and the rules that keep people out."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from marque_campaign.models import AudienceListMember, CampaignSend, SuppressionRule
-from marque_campaign.repository.segment_sql import PEOPLE, Asked, SegmentSql
+from marque_campaign.models import AudienceListMember, SuppressionRule
+from marque_campaign.repository.segment_sql import PEOPLE, Asked, SegmentSql, proved
 from marque_campaign.repository.segments import within
-from marque_campaign.rules.ledger import PLANNED, SUPPRESSED
 from marque_campaign.rules.segments import tree
 
 # One statement sees one moment, and so many may take a while; a worker's other statements keep the short limit.
 SNAPSHOT_MS = 55_000
+# Everybody is read. Of a long rule the planner expects nobody, and would compare each person with each car by a nested loop: at 20,000
+# people that is 29 million comparisons, and grows with their square.
+_WHOLE = sa.text("SELECT set_config('statement_timeout', :most, true), set_config('enable_nestloop', :loops, true)")
 _MEMBERS: Any = AudienceListMember.__table__
-_SENDS: Any = CampaignSend.__table__
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +36,13 @@ class Audience:
     excludes: Sequence[tree.Condition]
 
 
-async def snapshot(session: AsyncSession, audience: Audience, asked: Asked, moment: datetime) -> int:
-    """Writes everybody of an audience onto its list, by the database alone; returns how many."""
-    await session.execute(sa.text("SELECT set_config('statement_timeout', :most, true)"), {"most": str(SNAPSHOT_MS)})
+async def snapshot(
+    session: AsyncSession, audience: Audience, asked: Asked, moment: datetime, most_ms: int = SNAPSHOT_MS
+) -> int:
+    """Writes everybody of an audience onto its list, by the database alone, each statement in `most_ms`; returns how many."""
+    await session.execute(_WHOLE, {"most": str(most_ms), "loops": "off"})
     made = SegmentSql(asked)
-    out = [made.where(one).is_(True) for one in audience.excludes]
+    out = [proved(made.where(one)) for one in audience.excludes]
     fixed = (sa.literal(audience.into, sa.Uuid()), sa.literal(moment, sa.DateTime(timezone=True)))
     found = 0
     if audience.rule is not None:
@@ -56,6 +59,7 @@ async def snapshot(session: AsyncSession, audience: Audience, asked: Asked, mome
             _MEMBERS.c.audience_list_id == audience.listed, ~left_out.exists()
         )
         found += await _insert(session, listed)
+    await session.execute(_WHOLE, {"most": str(most_ms), "loops": "on"})
     return found
 
 
@@ -82,35 +86,3 @@ async def lock_rule(session: AsyncSession, code: str) -> SuppressionRule | None:
     """Returns a rule for change."""
     found = sa.select(SuppressionRule).where(SuppressionRule.code == code).with_for_update()
     return (await session.scalars(found)).one_or_none()
-
-
-async def suppress(
-    session: AsyncSession,
-    campaign_id: uuid.UUID,
-    span: tuple[uuid.UUID, uuid.UUID],
-    code: str,
-    rule: tree.Condition,
-    asked: Asked,
-    moment: datetime,
-) -> list[Any]:
-    """Ends the planned lines after one person up to another of those of whom a rule holds; returns the lines."""
-    after, last = span
-    statement = (
-        sa.update(_SENDS)
-        .where(
-            _SENDS.c.campaign_id == campaign_id,
-            _SENDS.c.customer_id > after,
-            _SENDS.c.customer_id <= last,
-            _SENDS.c.state == PLANNED,
-            PEOPLE.c.customer_id == _SENDS.c.customer_id,
-            SegmentSql(asked).where(rule),
-        )
-        .values(state=SUPPRESSED, reason=code, retry_time=None, version=_SENDS.c.version + 1, update_time=moment)
-        .returning(
-            *(
-                _SENDS.c[name]
-                for name in ("send_id", "campaign_id", "customer_id", "version", "channel", "state", "reason")
-            )
-        )
-    )
-    return list((await session.execute(statement)).all())

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
+from servicekit.db import families
 from servicekit.db.tables import erasures
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -26,19 +27,9 @@ _PEOPLE: Any = AudiencePerson.__table__
 _CARS: Any = AudienceCar.__table__
 _SCORES: Any = AudienceScore.__table__
 _STALE: Any = AudienceStale.__table__
-# A circle of aliases can stand until all its events are heard, so the way up has an end.
-_UP = """
-up AS (
-    SELECT asked, asked AS customer_id, 0 AS depth FROM unnest(CAST(:ids AS uuid[])) AS asked
-    UNION ALL SELECT u.asked, a.to_customer_id, u.depth + 1 FROM up u JOIN customer_aliases a ON a.from_customer_id = u.customer_id
-    WHERE a.known_until IS NULL AND u.depth < 32),
-top AS (SELECT DISTINCT ON (asked) asked, customer_id FROM up ORDER BY asked, depth DESC)"""
-_SURVIVORS = sa.text(f"WITH RECURSIVE {_UP} SELECT asked, customer_id FROM top")  # noqa: S608 - our own words
-_FAMILY = """
-family AS (
-    SELECT root, root AS customer_id FROM unnest(CAST(:ids AS uuid[])) AS root
-    UNION SELECT f.root, a.from_customer_id FROM family f JOIN customer_aliases a ON a.to_customer_id = f.customer_id
-    WHERE a.known_until IS NULL)"""
+_IDS = "CAST(:ids AS uuid[])"
+_SURVIVORS = sa.text(f"WITH RECURSIVE {families.survivors(_IDS)} SELECT asked, customer_id FROM top")  # noqa: S608 - our own words
+_FAMILY = families.merged(f"SELECT root FROM unnest({_IDS}) AS root")  # noqa: S608 - our own words
 # What is counted of deeds is of the person with all who were merged into them.
 _COUNT = sa.text(f"""
 WITH RECURSIVE {_FAMILY},
@@ -47,6 +38,8 @@ told AS (
         count(*) FILTER (WHERE d.kind = {VISIT}) AS visits, max(d.moment) FILTER (WHERE d.kind = {VISIT}) AS visit,
         count(*) FILTER (WHERE d.kind = {SALE}) AS sales, max(d.moment) FILTER (WHERE d.kind = {SALE}) AS sale,
         count(*) FILTER (WHERE d.kind = {CASE}) AS cases,
+        min(d.moment) FILTER (WHERE d.kind IN ({SALE}, {VISIT})) AS first,
+        count(DISTINCT (d.moment AT TIME ZONE :zone)::date) FILTER (WHERE d.kind IN ({SALE}, {VISIT})) AS days,
         array_agg(DISTINCT d.dealer_id ORDER BY d.dealer_id)
             FILTER (WHERE d.dealer_id IS NOT NULL AND d.kind IN ({SALE}, {VISIT})) AS dealers
     FROM family f JOIN audience_deeds d ON d.customer_id = f.customer_id AND d.standing GROUP BY f.root),
@@ -57,6 +50,7 @@ UPDATE audience_people p SET
     visit_count = coalesce(t.visits, 0), last_visit_date = (t.visit AT TIME ZONE :zone)::date,
     purchase_count = coalesce(t.sales, 0), last_purchase_date = (t.sale AT TIME ZONE :zone)::date,
     last_activity_date = (greatest(t.visit, t.sale) AT TIME ZONE :zone)::date,
+    first_activity_date = (t.first AT TIME ZONE :zone)::date, active_days = coalesce(t.days, 0),
     open_cases = coalesce(t.cases, 0), dealer_ids = coalesce(t.dealers, '{{}}'),
     last_score = s.score, last_score_date = (s.moment AT TIME ZONE :zone)::date
 FROM unnest(CAST(:ids AS uuid[])) AS one LEFT JOIN told t ON t.root = one LEFT JOIN scored s ON s.root = one
@@ -73,14 +67,29 @@ _ASSIGN = sa.text("""
 UPDATE audience_cars c SET person_id = n.person_id
 FROM unnest(CAST(:vins AS text[]), CAST(:people AS uuid[])) AS n (vin, person_id)
 WHERE c.vin = n.vin AND c.person_id IS DISTINCT FROM n.person_id""")
+_MARK = sa.text("INSERT INTO audience_stale (kind, key) SELECT CAST(:kind AS integer), unnest(CAST(:keys AS text[]))")
+_HEARD = ("kind", "deed_id", "customer_id", "vin", "dealer_id", "moment", "standing", "heard_version")
+_BEFORE = sa.text("""
+SELECT d.customer_id FROM audience_deeds d
+JOIN unnest(CAST(:kinds AS integer[]), CAST(:deed_ids AS uuid[])) AS n (kind, deed_id) USING (kind, deed_id)
+ORDER BY d.kind, d.deed_id FOR UPDATE OF d""")
+# What an event does not tell stays: a visit that is taken back does not say whose it was.
+_PUT_DEEDS = sa.text("""
+INSERT INTO audience_deeds AS d (kind, deed_id, customer_id, vin, dealer_id, moment, standing, heard_version)
+SELECT * FROM unnest(CAST(:kinds AS integer[]), CAST(:deed_ids AS uuid[]), CAST(:customer_ids AS uuid[]), CAST(:vins AS text[]),
+    CAST(:dealer_ids AS uuid[]), CAST(:moments AS timestamptz[]), CAST(:standings AS boolean[]), CAST(:heard_versions AS bigint[]))
+    AS n (kind, deed_id, customer_id, vin, dealer_id, moment, standing, heard_version) ORDER BY kind, deed_id
+ON CONFLICT (kind, deed_id) DO UPDATE SET standing = excluded.standing, heard_version = excluded.heard_version,
+    customer_id = coalesce(excluded.customer_id, d.customer_id), dealer_id = coalesce(excluded.dealer_id, d.dealer_id),
+    moment = coalesce(excluded.moment, d.moment)
+WHERE d.heard_version < excluded.heard_version""")
 _RECALLED = sa.text("INSERT INTO audience_stale (kind, key) SELECT 2, vin FROM audience_cars WHERE open_recalls > 0")
 
 
 async def mark(session: AsyncSession, kind: int, keys: Iterable[str]) -> None:
     """Notes people or cars that are to be asked for again."""
-    rows = [{"kind": kind, "key": key} for key in sorted(set(keys)) if key]
-    if rows:
-        await session.execute(sa.insert(_STALE).values(rows))
+    if some := sorted({key for key in keys if key}):
+        await session.execute(_MARK, {"kind": kind, "keys": some})
 
 
 async def mark_recalled(session: AsyncSession) -> None:
@@ -94,26 +103,23 @@ async def erased(session: AsyncSession, ids: Iterable[uuid.UUID]) -> set[uuid.UU
     return set(await session.scalars(sa.select(c.customer_id).where(c.customer_id.in_(set(ids)))))
 
 
-async def put_deed(session: AsyncSession, values: dict[str, Any]) -> set[str]:
-    """Writes what was heard of a deed, unless something newer is known; returns whom it is about, before and after."""
-    if values["customer_id"] and await erased(session, [values["customer_id"]]):
-        values = {**values, "customer_id": None}
-    found = sa.select(_DEEDS).where(_DEEDS.c.kind == values["kind"], _DEEDS.c.deed_id == values["deed_id"])
-    before = (await session.execute(found.with_for_update())).one_or_none()
-    statement = insert(_DEEDS).values(**values)
-    told = {name: statement.excluded[name] for name in ("standing", "heard_version")}
-    # What an event does not tell stays: a visit that is taken back does not say whose it was.
-    for name in ("customer_id", "dealer_id", "moment"):
-        told[name] = sa.func.coalesce(statement.excluded[name], _DEEDS.c[name])
-    newer = _DEEDS.c.heard_version < statement.excluded.heard_version
-    await session.execute(statement.on_conflict_do_update(index_elements=["kind", "deed_id"], set_=told, where=newer))
-    people = {values["customer_id"], before.customer_id if before else None}
+async def put_deeds(session: AsyncSession, deeds: Sequence[dict[str, Any]]) -> set[str]:
+    """Writes what was heard of deeds, each one's once, unless something newer is known; returns whom they are about, before and after."""
+    gone = await erased(session, {one["customer_id"] for one in deeds if one["customer_id"]})
+    rows = [one if one["customer_id"] not in gone else {**one, "customer_id": None} for one in deeds]
+    values = {f"{name}s": [row[name] for row in rows] for name in _HEARD}
+    keys = {name: values[name] for name in ("kinds", "deed_ids")}
+    people = set((await session.execute(_BEFORE, keys)).scalars()) | {row["customer_id"] for row in rows}
+    await session.execute(_PUT_DEEDS, values)
     return {str(one) for one in people if one is not None}
 
 
-async def put_score(session: AsyncSession, values: dict[str, Any]) -> None:
-    """Writes a score, unless a newer one of the same answers is known."""
+async def put_score(session: AsyncSession, values: dict[str, Any], *, only_new: bool) -> None:
+    """Writes a score, unless a newer one of the same answers is known; `only_new`: unless any is."""
     statement = insert(_SCORES).values(**values)
+    if only_new:
+        await session.execute(statement.on_conflict_do_nothing())
+        return
     newer = _SCORES.c.version < statement.excluded.version
     told = {name: statement.excluded[name] for name in ("score", "moment", "version")}
     await session.execute(statement.on_conflict_do_update(index_elements=["invitation_id"], set_=told, where=newer))

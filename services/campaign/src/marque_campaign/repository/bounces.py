@@ -15,6 +15,10 @@ _MARK = sa.text(
     "SELECT address_hash, channel, :reason, send_id, :now FROM campaign_sends WHERE send_id = :send AND address_hash <> '' "
     "ON CONFLICT DO NOTHING"
 )
+_LIFT = sa.text(
+    "DELETE FROM bounced_addresses WHERE send_id = :send "
+    "AND address_hash = (SELECT address_hash FROM campaign_sends WHERE send_id = :send)"
+)
 _FORGET = sa.text(
     "DELETE FROM bounced_addresses WHERE address_hash IN "
     "(SELECT address_hash FROM campaign_sends WHERE customer_id = ANY(:ids) AND address_hash <> '')"
@@ -24,6 +28,11 @@ _FORGET = sa.text(
 async def mark(session: AsyncSession, send_id: uuid.UUID, reason: str, now: datetime) -> None:
     """Notes that the address of a line can get nothing any more; the first reason stays."""
     await session.execute(_MARK, {"send": send_id, "reason": reason, "now": now})
+
+
+async def lift(session: AsyncSession, send_id: uuid.UUID) -> bool:
+    """Forgets what the message of a line told of its address; tells whether it had."""
+    return bool((await session.execute(_LIFT, {"send": send_id})).rowcount)  # type: ignore[attr-defined]
 
 
 async def marked(reader: Reader, hashes: Sequence[str]) -> set[str]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import asyncpg
 import sqlalchemy as sa
+from servicekit.db import families
 from servicekit.db.engine import Reader
 from servicekit.paging import Page
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -19,16 +20,8 @@ _COUNTS = (
     "SELECT state, CASE WHEN state IN (1, 2, 3, 4, 5) THEN '' ELSE reason END AS reason, count(*) AS count "
     "FROM campaign_sends WHERE campaign_id = $1 GROUP BY 1, 2 ORDER BY 1, 2"
 )
-# Up to who survived, then down to all who were merged. A circle can stand until all its events are heard, so the way up has an end.
 _OF_PERSON = f"""
-WITH RECURSIVE up AS (
-    SELECT $2::uuid AS customer_id, 0 AS depth
-    UNION ALL SELECT a.to_customer_id, u.depth + 1 FROM up u JOIN customer_aliases a ON a.from_customer_id = u.customer_id
-    WHERE a.known_until IS NULL AND u.depth < 32),
-family AS (
-    SELECT customer_id FROM (SELECT customer_id FROM up ORDER BY depth DESC LIMIT 1) top
-    UNION SELECT a.from_customer_id FROM customer_aliases a JOIN family f ON a.to_customer_id = f.customer_id
-    WHERE a.known_until IS NULL)
+WITH RECURSIVE {families.family("$2::uuid")}
 SELECT {_NAMES} FROM campaign_sends WHERE campaign_id = $1 AND customer_id IN (SELECT customer_id FROM family) ORDER BY send_id LIMIT 100
 """  # noqa: S608 - our own words
 

@@ -3,36 +3,43 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import asyncpg
 import sqlalchemy as sa
+from servicekit.db import families
 from servicekit.db.engine import Reader
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marque_campaign.models import CampaignResponse
 
+
+class Line(NamedTuple):
+    """A line of the ledger and its campaign."""
+
+    send_id: uuid.UUID
+    campaign_id: uuid.UUID
+
+
 _responses: sa.Table = CampaignResponse.__table__  # type: ignore[assignment]
-# A year is as long as a campaign may count for; a deed is owed to nothing older. The family is all who were merged into one person.
-_TOUCHES = sa.text("""
-WITH RECURSIVE up AS (
-    SELECT CAST(:person AS uuid) AS customer_id, 0 AS depth
-    UNION ALL SELECT a.to_customer_id, u.depth + 1 FROM up u JOIN customer_aliases a ON a.from_customer_id = u.customer_id
-    WHERE a.known_until IS NULL AND u.depth < 32),
-family AS (
-    SELECT customer_id FROM (SELECT customer_id FROM up ORDER BY depth DESC LIMIT 1) top
-    UNION SELECT a.from_customer_id FROM customer_aliases a JOIN family f ON a.to_customer_id = f.customer_id
-    WHERE a.known_until IS NULL)
-SELECT s.send_id, s.campaign_id, s.create_time, s.hand_time, c.attribution, c.response_days
-FROM campaign_sends s JOIN campaigns c ON c.campaign_id = s.campaign_id
-WHERE s.customer_id IN (SELECT customer_id FROM family) AND s.create_time <= :moment
-AND (s.hand_time IS NOT NULL AND s.hand_time > :moment - interval '366 days' OR s.create_time > :moment - interval '366 days')
-ORDER BY s.send_id LIMIT 1000
-""")
+# A year is as long as a campaign may count for; a deed is owed to nothing older.
+_TOUCHES = sa.text(f"""
+WITH RECURSIVE {families.survivors("CAST(:people AS uuid[])")},{families.merged("SELECT DISTINCT customer_id AS root FROM top")}
+SELECT d.place, t.* FROM unnest(CAST(:people AS uuid[]), CAST(:moments AS timestamptz[])) WITH ORDINALITY AS d (person, moment, place)
+JOIN top ON top.asked = d.person CROSS JOIN LATERAL (
+    SELECT s.send_id, s.campaign_id, s.create_time, s.hand_time, c.attribution, c.response_days
+    FROM family f JOIN campaign_sends s ON s.customer_id = f.customer_id JOIN campaigns c ON c.campaign_id = s.campaign_id
+    WHERE f.root = top.customer_id AND s.create_time <= d.moment
+    AND (s.hand_time IS NOT NULL AND s.hand_time > d.moment - interval '366 days' OR s.create_time > d.moment - interval '366 days')
+    ORDER BY s.send_id LIMIT 1000) t
+ORDER BY d.place, t.send_id
+""")  # noqa: S608 - our own words
 _SENT = """
-SELECT s.send_id, s.campaign_id, s.customer_id, s.language, s.channel, c.dealer_id, c.purpose
+SELECT s.send_id, s.campaign_id, s.customer_id, s.language, s.channel, c.dealer_id,
+    coalesce((c.frozen->'journey'->'sends'->(s.step::text)->>'purpose')::integer, c.purpose) AS purpose
 FROM campaign_sends s JOIN campaigns c ON c.campaign_id = s.campaign_id WHERE s.send_id = $1 AND s.hand_time IS NOT NULL
 """
 
@@ -50,9 +57,13 @@ async def add(session: AsyncSession, rows: list[dict[str, Any]]) -> int:
     return len((await session.execute(statement)).all())
 
 
-async def touches(session: AsyncSession, customer_id: uuid.UUID, moment: datetime) -> list[sa.Row[Any]]:
-    """Returns the lines of a person, under whatever id they stand, that were drawn in the year before a moment."""
-    return list(await session.execute(_TOUCHES, {"person": customer_id, "moment": moment}))
+async def touches(session: AsyncSession, deeds: Sequence[tuple[uuid.UUID, datetime]]) -> dict[int, list[sa.Row[Any]]]:
+    """Returns for deeds (who, when), by their place, the lines of the person, under whatever id, drawn in the year before it."""
+    values = {"people": [who for who, _ in deeds], "moments": [moment for _, moment in deeds]}
+    found: dict[int, list[sa.Row[Any]]] = {}
+    for row in await session.execute(_TOUCHES, values):
+        found.setdefault(row.place - 1, []).append(row)
+    return found
 
 
 async def remove(session: AsyncSession, source_key: str) -> None:

@@ -14,6 +14,7 @@ from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.sql.elements import Grouping
 from tradekit.cel import BOOL, DOUBLE, INT, STRING, Kind
 
 from marque_campaign.models import AudienceCar, AudienceHolding, AudienceListMember, AudiencePerson
@@ -86,7 +87,7 @@ class SegmentSql:
         if isinstance(one, tree.Loop):
             return self._loop(one, scope, wanted=False)
         if isinstance(one, tree.Member):
-            return self._member(one).is_not(True)
+            return sa.not_(proved(self._member(one)))
         return sa.not_(self._atom(one, scope))
 
     def _if(self, one: tree.If, scope: dict[str, Any], side: Callable[[tree.Condition, dict[str, Any]], Any]) -> Any:
@@ -101,7 +102,7 @@ class SegmentSql:
             return self._exists_one(items, mine, true, false, wanted=wanted)
         if (one.name == "exists") == wanted:  # one item decides
             return self._exists(items, sa.and_(mine, true if wanted else false))
-        return sa.not_(self._exists(items, sa.and_(mine, (true if wanted else false).is_not(True))))
+        return sa.not_(self._exists(items, sa.and_(mine, sa.not_(proved(true if wanted else false)))))
 
     def _exists_one(self, items: Any, mine: Any, true: Any, false: Any, *, wanted: bool) -> Any:
         """Judged in a select of its own: an aggregate that names the person alone would belong to the statement around."""
@@ -169,6 +170,11 @@ class SegmentSql:
         inner = self._term(term.of, scope)
         many = isinstance(term.of, tree.Attr) and term.of.attribute.type != STRING
         return sa.func.cardinality(inner) if many else sa.func.char_length(inner)
+
+
+def proved(one: Any) -> Any:
+    """Whether a condition is true, and neither false nor without value. In brackets of its own: `NOT a IS TRUE` is `NOT (a IS TRUE)`."""
+    return Grouping(one).is_(True)
 
 
 def _among(one: Any, many: Any) -> Any:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from servicekit.db import families
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -21,11 +22,9 @@ from marque_campaign.rules.segments import tree
 SAMPLED_ROWS = 50_000
 _CANCELLED = "57014"
 _SHOWN = ("customer_id", "language", "region", "birth_month", "stage", "tier", "visit_count")
-# Up to the survivor of a merged customer; a circle can stand until all its events are heard, so the way up has an end.
+# Who stands for a merged customer now.
 _SURVIVOR = sa.text(
-    "WITH RECURSIVE up AS (SELECT CAST(:who AS uuid) AS customer_id, 0 AS depth UNION ALL SELECT a.to_customer_id, u.depth + 1 "
-    "FROM up u JOIN customer_aliases a ON a.from_customer_id = u.customer_id WHERE a.known_until IS NULL AND u.depth < 32) "
-    "SELECT customer_id FROM up ORDER BY depth DESC LIMIT 1"
+    f"WITH RECURSIVE {families.survivors('ARRAY[CAST(:who AS uuid)]')} SELECT customer_id FROM top"  # noqa: S608 - our own words
 )
 
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from marque_campaign.rules.ledger import CLAIMED, HANDED, OPEN, PLANNED, Verdict, may_come_from
+from marque_campaign.rules.again import BACK_WITHIN, TOLD_WITHIN
+from marque_campaign.rules.ledger import CLAIMED, HANDED, OPEN, PLANNED, STATES, Verdict, may_follow
 
 LEASE = timedelta(seconds=60)
+_WAYS = [before * 10 + after for before in STATES for after in STATES if may_follow(before, after)]
 _COLUMNS = "send_id, campaign_id, customer_id, step, occurrence, version, channel, state, attempts, create_time"
 _PLAN = sa.text(
     "WITH next AS (SELECT customer_id FROM audience_list_members WHERE audience_list_id = :list AND create_time <= :launched "
@@ -52,11 +55,19 @@ _HAND = sa.text(
     "WHERE s.send_id = g.send_id AND s.lease = :lease AND s.lease_time > :now AND s.state IN (2, 3) "
     "AND c.campaign_id = s.campaign_id AND c.state = 5 RETURNING s.send_id"
 )
+# Locked in one order, so that two who settle the same lines wait for each other and never in a circle.
 _SETTLE = sa.text(
-    "UPDATE campaign_sends SET state = :state, reason = :reason, retry_time = :retry, lease = NULL, lease_time = :until, "  # noqa: S608
-    "language = CASE WHEN :language = '' THEN language ELSE :language END, "
-    "variant = CASE WHEN :variant = '' THEN variant ELSE :variant END, version = version + 1, update_time = :now "
-    f"WHERE send_id = :send AND state = ANY(:from) AND (lease = :lease OR :truth) RETURNING {_COLUMNS}"
+    "WITH told AS (SELECT * FROM unnest(CAST(:sends AS uuid[]), CAST(:states AS integer[]), CAST(:reasons AS text[]), "  # noqa: S608
+    "CAST(:times AS timestamptz[]), CAST(:languages AS text[]), CAST(:variants AS text[]), CAST(:truths AS boolean[])) "
+    "AS t (send_id, state, reason, moment, language, variant, truth)), "
+    "mine AS (SELECT s.send_id FROM campaign_sends s JOIN told USING (send_id) ORDER BY s.send_id FOR UPDATE OF s) "
+    f"UPDATE campaign_sends s SET state = t.state, reason = t.reason, retry_time = CASE t.state WHEN {PLANNED} THEN t.moment END, "
+    f"lease = NULL, lease_time = CASE t.state WHEN {HANDED} THEN t.moment END, "
+    "language = CASE t.language WHEN '' THEN s.language ELSE t.language END, "
+    "variant = CASE t.variant WHEN '' THEN s.variant ELSE t.variant END, version = s.version + 1, update_time = :now "
+    "FROM told t JOIN mine ON mine.send_id = t.send_id "
+    "WHERE s.send_id = t.send_id AND s.state * 10 + t.state = ANY(CAST(:ways AS integer[])) AND (s.lease = :lease OR t.truth) "
+    f"RETURNING {', '.join(f's.{name}' for name in _COLUMNS.split(', '))}, s.reason"
 )
 _DRAIN = sa.text(
     "WITH gone AS (SELECT send_id FROM campaign_sends WHERE campaign_id = :campaign AND "
@@ -79,7 +90,14 @@ _EXHAUST = sa.text(
 _OPEN = sa.text("SELECT EXISTS (SELECT FROM campaign_sends WHERE campaign_id = :campaign AND state IN (1, 2, 3))")
 _DONE = sa.text(
     "SELECT campaign_id FROM campaigns c WHERE state = 5 AND plan_time IS NOT NULL AND NOT EXISTS "
-    "(SELECT FROM campaign_sends s WHERE s.campaign_id = c.campaign_id AND s.state IN (1, 2, 3)) LIMIT 100"
+    "(SELECT FROM campaign_sends s WHERE s.campaign_id = c.campaign_id AND s.state IN (1, 2, 3)) AND NOT EXISTS "
+    "(SELECT FROM campaign_runs r WHERE r.campaign_id = c.campaign_id AND r.state <> 4) "
+    # What may still make a line: a call of which nobody told what came of it, and a message that may come back (`rules.again`).
+    "AND NOT ((c.channel = 1 OR c.fallbacks <> '[]') AND EXISTS "
+    "(SELECT FROM campaign_sends s WHERE s.campaign_id = c.campaign_id AND s.state = 4 AND "
+    "((s.channel = 1 AND s.update_time > now() - CAST(:told AS interval)) OR "
+    "(c.fallbacks <> '[]' AND s.hand_time > now() - CAST(:back AS interval) "
+    "AND s.channel <> CAST(c.fallbacks -> -1 ->> 'channel' AS integer))))) LIMIT 100"
 )
 
 
@@ -123,34 +141,41 @@ async def hand(
     return set((await session.execute(_HAND, values)).scalars())
 
 
-async def settle(
-    session: AsyncSession,
-    send_id: uuid.UUID,
-    verdict: Verdict,
-    now: datetime,
-    *,
-    lease: uuid.UUID | None,
-    language: str = "",
-    variant: str = "",
-) -> sa.Row[Any] | None:
-    """Writes what became of a line, where that may follow; None where the line is not the worker's any more.
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What became of a line; `truth`: a provider says so, which counts whoever has the line. Empty words leave what stands there."""
 
-    Without a lease it is the truth of the provider, which counts whoever has the line.
-    """
+    send_id: uuid.UUID
+    verdict: Verdict
+    truth: bool = False
+    language: str = ""
+    variant: str = ""
+
+
+async def settle_all(
+    session: AsyncSession, settled: Sequence[Settled], now: datetime, *, lease: uuid.UUID | None = None
+) -> list[sa.Row[Any]]:
+    """Writes what became of lines, each once, where that may follow and the line is the worker's still; returns those of which it did."""
+    if not settled:
+        return []
     values = {
-        "send": send_id,
-        "state": verdict.state,
-        "reason": verdict.reason,
-        "retry": (verdict.retry_time or now) if verdict.state == PLANNED else None,
-        "until": (verdict.retry_time or now) if verdict.state == HANDED else None,
-        "from": may_come_from(verdict.state),
+        "sends": [one.send_id for one in settled],
+        "states": [one.verdict.state for one in settled],
+        "reasons": [one.verdict.reason for one in settled],
+        "times": [one.verdict.retry_time or now for one in settled],
+        "languages": [one.language for one in settled],
+        "variants": [one.variant for one in settled],
+        "truths": [one.truth for one in settled],
+        "ways": _WAYS,
         "lease": lease,
-        "truth": lease is None,
-        "language": language,
-        "variant": variant,
         "now": now,
     }
-    return (await session.execute(_SETTLE, values)).one_or_none()
+    return list(await session.execute(_SETTLE, values))
+
+
+async def settle(session: AsyncSession, send_id: uuid.UUID, verdict: Verdict, now: datetime) -> sa.Row[Any] | None:
+    """Writes what is the truth of a line; None where it may not follow."""
+    return next(iter(await settle_all(session, [Settled(send_id, verdict, truth=True)], now)), None)
 
 
 async def drain(session: AsyncSession, campaign_id: uuid.UUID, now: datetime, most: int) -> list[sa.Row[Any]]:
@@ -178,8 +203,8 @@ async def is_open(session: AsyncSession, campaign_id: uuid.UUID) -> bool:
 
 
 async def done(session: AsyncSession) -> list[uuid.UUID]:
-    """Returns running campaigns whose every line is final."""
-    return list((await session.execute(_DONE)).scalars())
+    """Returns running campaigns whose every line is final, and from which no further line can follow."""
+    return list((await session.execute(_DONE, {"told": TOLD_WITHIN, "back": BACK_WITHIN})).scalars())
 
 
 assert frozenset({PLANNED, CLAIMED, HANDED}) == OPEN  # the numbers in the statements above

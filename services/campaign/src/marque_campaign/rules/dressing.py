@@ -8,6 +8,7 @@ from html import escape
 from urllib.parse import quote
 
 from servicekit.mail import plain
+from servicekit.sealing.tokens import Digest
 
 from marque_campaign.rules import links
 from marque_campaign.rules.templates import Message
@@ -32,7 +33,7 @@ class Dressed:
 class Dresser:
     """Dresses mails. `public_url` is where people reach the gateway, `domain` the sender's."""
 
-    def __init__(self, public_url: str, domain: str, digest: links.Digest) -> None:
+    def __init__(self, public_url: str, domain: str, digest: Digest) -> None:
         self._base = public_url.rstrip("/")
         self._domain = domain
         self._digest = digest

@@ -7,7 +7,7 @@ STATES = range(DRAFT, CANCELLED + 1)
 OVER = frozenset({FINISHED, CANCELLED})
 STATE_NAMES = ("", "DRAFT", "SUBMITTED", "REVIEWED", "SCHEDULED", "RUNNING", "PAUSED", "FINISHED", "CANCELLED")
 
-SMS, EMAIL, MESSAGING, PUSH = 2, 3, 5, 6
+PHONE, SMS, EMAIL, MESSAGING, PUSH = 1, 2, 3, 5, 6
 WITH_SUBJECT = frozenset({EMAIL, PUSH})
 
 FROM_CAMPAIGN, FULL_NAME, GIVEN_NAME, FAMILY_NAME = range(4)
@@ -17,5 +17,6 @@ SERVICE, MARKETING, CROSS_SELLING, _SHARING, RESEARCH, PROFILING = range(1, 7)
 
 # What people do after a message: with the message itself, and what the other services tell.
 OPEN, CLICK, REPLY, REGISTRATION, VISIT, TEST_DRIVE, PURCHASE = range(1, 8)
+REDEMPTION = 70
 # Those that others tell, which somebody in a holdout can do too.
 TOLD = (REPLY, REGISTRATION, VISIT, TEST_DRIVE, PURCHASE)

@@ -48,11 +48,6 @@ def may_follow(before: int, after: int) -> bool:
     return after in _FOLLOWS[before]
 
 
-def may_come_from(after: int) -> list[int]:
-    """Returns the states from which a line may come to a state."""
-    return [state for state in STATES if after in _FOLLOWS[state]]
-
-
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What becomes of a line: the state, why, and before when it is not begun again (None for at once, or for a final state).

@@ -6,8 +6,9 @@ call, no attribute and no arithmetic, so rendering takes time in proportion to t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import jinja2
@@ -25,10 +26,17 @@ _NODES = (
     nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.Const, nodes.If, nodes.CondExpr, nodes.Compare,
     nodes.Operand, nodes.And, nodes.Or, nodes.Not, nodes.Filter, nodes.Test,
 )  # fmt: skip
+# What of a campaign's event or offer a variable stands for, as the contract numbers it.
+REGISTRATION_LINK, EVENT_NAME, EVENT_PLACE, SESSION_TIME, OFFER_NAME, OFFER_CODE = range(1, 7)
+EVENT_FACTS = frozenset({REGISTRATION_LINK, EVENT_NAME, EVENT_PLACE, SESSION_TIME})
+OFFER_FACTS = frozenset({OFFER_NAME, OFFER_CODE})
 # Characters of what leaves, by channel. A text message of 10 parts; a messenger's and a phone's usual limits; a mail that is read.
 LONGEST = {SMS: 670, EMAIL: 200_000}
 _OTHERS = 4_000
 _SUBJECT = 400
+
+
+NOTHING: Mapping[int, str] = MappingProxyType({})
 
 
 def _environment(escaped: bool) -> ImmutableSandboxedEnvironment:
@@ -55,11 +63,15 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """A variable that a template declares: what of a person it stands for (0: the campaign gives it) and what stands there without."""
+    """A variable that a template declares: what of a person it stands for (0: the campaign gives it) and what stands there without.
+
+    `campaign_fact`: what of the campaign's event or offer it stands for (0: nothing).
+    """
 
     name: str
     person_field: int = 0
     fallback: str = ""
+    campaign_fact: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,23 +123,32 @@ class Template:
             wanted = wanted.rpartition("-")[0]
         return known[self.default_language.lower()]
 
-    def values(self, person: Mapping[int, str], given: Mapping[str, str]) -> dict[str, str]:
-        """Returns the values of all variables for somebody: of the person by field, of the campaign by name, else the fallback.
+    def values(
+        self, person: Mapping[int, str], given: Mapping[str, str], carried: Mapping[int, str] = NOTHING
+    ) -> dict[str, str]:
+        """Returns the values of all variables for somebody: of the person by field, of the campaign by name or fact, else the fallback.
 
         Raises Unrenderable with VALUE_MISSING.
         """
         found = {}
         for one in self.variables:
             value = person.get(one.person_field, "") if one.person_field else given.get(one.name, "")
+            if one.campaign_fact and not one.person_field:
+                value = carried.get(one.campaign_fact, "")
             if not (value or one.fallback):
                 raise Unrenderable(VALUE_MISSING, one.name)
             found[one.name] = value or one.fallback
         return found
 
-    def lacks(self, given: Iterable[str]) -> tuple[str, ...]:
-        """Returns the variables for which the campaign gives no value and that have no fallback."""
+    def lacks(self, given: Iterable[str], facts: Collection[int] = ()) -> tuple[str, ...]:
+        """Returns the variables for which the campaign gives no value, by name or by the facts that it has, and that have no fallback."""
         names = set(given)
-        return tuple(one.name for one in self.variables if not (one.person_field or one.fallback or one.name in names))
+        return tuple(
+            one.name
+            for one in self.variables
+            if not (one.person_field or one.fallback)
+            and not (one.campaign_fact in facts if one.campaign_fact else one.name in names)
+        )
 
     def render(self, language: str, values: Mapping[str, str]) -> Message:
         """Returns the message in a language. Raises Unrenderable."""

@@ -6,10 +6,12 @@ Events tell ids and facts. What is told of a sale or visit is kept; of whom an e
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from marque.complaint.v1 import case_types_pb2
+from marque.survey.v1 import survey_answer_pb2
 from marque.vehicle.v1 import ownership_pb2, repair_order_types_pb2, sale_pb2
 from servicekit import aliases
 from servicekit.db.uow import UnitOfWork
@@ -26,16 +28,14 @@ _COMPLAINT, _SURVEY = "marque.complaint.v1.", "marque.survey.v1."
 _MARKS = frozenset({"audience_stale"})
 
 
-async def on_person(uow: UnitOfWork, event: Event) -> None:
-    """Something changed of a customer."""
-    data: Any = event.data
-    await audience.mark(uow=uow, kind=audience.PERSON, keys={data.customer_id})
+async def on_people(uow: UnitOfWork, events: Sequence[Event]) -> None:
+    """Something changed of customers."""
+    await audience.mark(uow=uow, kind=audience.PERSON, keys={_told(event).customer_id for event in events})
 
 
-async def on_car(uow: UnitOfWork, event: Event) -> None:
-    """Something changed of a car."""
-    data: Any = event.data
-    await audience.mark(uow=uow, kind=audience.CAR, keys={data.vin})
+async def on_cars(uow: UnitOfWork, events: Sequence[Event]) -> None:
+    """Something changed of cars."""
+    await audience.mark(uow=uow, kind=audience.CAR, keys={_told(event).vin for event in events})
 
 
 def _merging(handler: Handler) -> Handler:
@@ -53,44 +53,61 @@ async def on_recall_closed(uow: UnitOfWork, event: Event) -> None:
     await audience.recall_closed(uow=uow)
 
 
-async def on_ownership(uow: UnitOfWork, event: Event) -> None:
+def _ownership(event: Event) -> dict[str, Any] | None:
     """A car came to somebody, or left them; who merely drives it is no owner."""
-    data: Any = event.data
+    data = _told(event)
     if data.role not in (ownership_pb2.OWNERSHIP_ROLE_OWNER, ownership_pb2.OWNERSHIP_ROLE_LESSEE):
-        return
+        return None
     ended = (
         event.type == _VEHICLE + "OwnershipEnded" or data.HasField("valid_end_time") or getattr(data, "voided", False)
     )
     start = "valid_start_time" if event.type != _VEHICLE + "OwnershipEnded" else ""
     moment = getattr(data, start).ToDatetime(UTC) if start and data.HasField(start) else None
-    await _note(uow, event, OWNERSHIP, data.ownership_id, moment, standing=not ended)
+    return _deed(event, OWNERSHIP, data.ownership_id, moment, standing=not ended)
 
 
-async def on_sale(uow: UnitOfWork, event: Event) -> None:
+def _sale(event: Event) -> dict[str, Any]:
     """A car was sold, or a sale was taken back."""
-    data: Any = event.data
+    data = _told(event)
     reversed_ = event.type == _VEHICLE + "SaleReversed" or getattr(data, "state", 0) == sale_pb2.SALE_STATE_REVERSED
-    await _note(uow, event, SALE, data.sale_id, _noon(data), standing=not reversed_)
+    return _deed(event, SALE, data.sale_id, _noon(data), standing=not reversed_)
 
 
-async def on_visit(uow: UnitOfWork, event: Event) -> None:
+def _visit(event: Event) -> dict[str, Any]:
     """A car was checked in, or a visit was taken back."""
-    data: Any = event.data
+    data = _told(event)
     gone = event.type == _VEHICLE + "RepairOrderReversed"
     gone = gone or getattr(data, "state", 0) == repair_order_types_pb2.REPAIR_ORDER_STATE_REVERSED
     moment = data.open_time.ToDatetime(UTC) if hasattr(data, "open_time") and data.HasField("open_time") else None
-    await _note(uow, event, VISIT, data.repair_order_id, moment, standing=not gone)
+    return _deed(event, VISIT, data.repair_order_id, moment, standing=not gone)
 
 
-async def on_case(uow: UnitOfWork, event: Event) -> None:
+def _case(event: Event) -> dict[str, Any]:
     """A case was opened, closed, opened again, or found to be about somebody."""
-    data: Any = event.data
+    data = _told(event)
     closed = event.type == _COMPLAINT + "CaseClosed" or getattr(data, "state", 0) == case_types_pb2.CASE_STATE_CLOSED
     moment = (
         data.receive_time.ToDatetime(UTC) if hasattr(data, "receive_time") and data.HasField("receive_time") else None
     )
-    former = getattr(data, "former_customer_id", "")
-    await _note(uow, event, CASE, data.case_id, moment, standing=not closed, also=former)
+    return _deed(event, CASE, data.case_id, moment, standing=not closed)
+
+
+_READ: dict[str, Callable[[Event], dict[str, Any] | None]] = {
+    **dict.fromkeys((f"{_VEHICLE}Ownership{done}" for done in ("Started", "Ended", "Snapshot")), _ownership),
+    **dict.fromkeys((f"{_VEHICLE}Sale{done}" for done in ("Recorded", "Reversed", "Snapshot")), _sale),
+    **dict.fromkeys((f"{_VEHICLE}RepairOrder{done}" for done in ("Opened", "Reversed", "Snapshot")), _visit),
+    **dict.fromkeys(
+        (f"{_COMPLAINT}Case{done}" for done in ("Received", "Closed", "Reopened", "Linked", "Snapshot")), _case
+    ),
+}
+"""How what is told of a deed is read, by the type of the event; None for what is none."""
+
+
+async def on_deeds(uow: UnitOfWork, events: Sequence[Event]) -> None:
+    """Something happened: ownerships, sales, visits, cases."""
+    deeds = [deed for event in events if (deed := _READ[event.type](event)) is not None]
+    former = {getattr(event.data, "former_customer_id", "") for event in events}
+    await audience.note_deeds(uow=uow, deeds=deeds, also=former)
 
 
 async def on_scored(uow: UnitOfWork, event: Event) -> None:
@@ -104,17 +121,17 @@ async def on_scored(uow: UnitOfWork, event: Event) -> None:
             "moment": data.occur_time.ToDatetime(UTC),
             "version": event.version,
         }
-        await audience.note_score(uow=uow, values=values)
+        # When weights are added, answers of long ago are told again with an index alone, which is another scale.
+        index = all(one.measure == survey_answer_pb2.SURVEY_MEASURE_INDEX for one in data.scores)
+        await audience.note_score(uow=uow, values=values, only_new=index)
 
 
-async def _note(
-    uow: UnitOfWork, event: Event, kind: int, key: str, moment: datetime | None, *, standing: bool, also: str = ""
-) -> None:
-    data: Any = event.data
+def _deed(event: Event, kind: int, key: str, moment: datetime | None, *, standing: bool) -> dict[str, Any]:
+    data = _told(event)
     ids = {
         name: uuid.UUID(found) if (found := getattr(data, name, "")) else None for name in ("customer_id", "dealer_id")
     }
-    values = {
+    return {
         "kind": kind,
         "deed_id": uuid.UUID(key),
         "vin": data.vin,
@@ -123,7 +140,10 @@ async def _note(
         "heard_version": event.version,
         **ids,
     }
-    await audience.note_deed(uow=uow, values=values, also=also)
+
+
+def _told(event: Event) -> Any:
+    return event.data
 
 
 def _noon(data: Any) -> datetime | None:
@@ -132,10 +152,6 @@ def _noon(data: Any) -> datetime | None:
         if hasattr(data, name) and (day := getattr(data, name)).day:
             return datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
     return None
-
-
-def _of(prefix: str, handler: Handler, *names: str) -> dict[str, Handler]:
-    return {prefix + name: handler for name in names}
 
 
 def _alias_handlers() -> dict[str, Handler]:
@@ -158,9 +174,10 @@ def subscriptions() -> list[Subscription]:
         Subscription(
             "campaign_customer",
             "customer",
-            {**_alias_handlers(), **_of(_CUSTOMER, on_person, *person, *values)},
+            _alias_handlers(),
             CONSTRAINTS,
             lane=aliases.LANE,
+            groups=dict.fromkeys((_CUSTOMER + name for name in (*person, *values)), on_people),
             rebuilds={
                 **aliases.REBUILDS,
                 **dict.fromkeys(("audience_people", "audience_holdings"), _CUSTOMER + "CustomerSnapshot"),
@@ -170,15 +187,13 @@ def subscriptions() -> list[Subscription]:
         Subscription(
             "campaign_vehicle",
             "vehicle",
-            {
-                **_of(_VEHICLE, on_car, *cars),
-                **_of(_VEHICLE, on_recall_closed, "RecallClosed"),
-                **_of(_VEHICLE, on_ownership, "OwnershipStarted", "OwnershipEnded", "OwnershipSnapshot"),
-                **_of(_VEHICLE, on_sale, "SaleRecorded", "SaleReversed", "SaleSnapshot"),
-                **_of(_VEHICLE, on_visit, "RepairOrderOpened", "RepairOrderReversed", "RepairOrderSnapshot"),
-            },
+            {_VEHICLE + "RecallClosed": on_recall_closed},
             CONSTRAINTS,
             lane="vin",
+            groups={
+                **dict.fromkeys((_VEHICLE + name for name in cars), on_cars),
+                **dict.fromkeys((name for name in _READ if name.startswith(_VEHICLE)), on_deeds),
+            },
             rebuilds={
                 "audience_deeds": _VEHICLE + "SaleSnapshot",
                 "audience_cars": _VEHICLE + "VehicleSnapshot",
@@ -188,15 +203,16 @@ def subscriptions() -> list[Subscription]:
         Subscription(
             "campaign_complaint",
             "complaint",
-            _of(_COMPLAINT, on_case, "CaseReceived", "CaseClosed", "CaseReopened", "CaseLinked", "CaseSnapshot"),
+            {},
             CONSTRAINTS,
+            groups=dict.fromkeys((name for name in _READ if name.startswith(_COMPLAINT)), on_deeds),
             rebuilds={"audience_deeds": _COMPLAINT + "CaseSnapshot"},
             effects=_MARKS,
         ),
         Subscription(
             "campaign_survey",
             "survey",
-            _of(_SURVEY, on_scored, "SurveyScored"),
+            {_SURVEY + "SurveyScored": on_scored},
             CONSTRAINTS,
             effects=_MARKS | {"audience_scores"},
         ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,8 +15,9 @@ from servicekit.messaging.envelope import Event
 from marque_campaign.errors import CONSTRAINTS
 from marque_campaign.rules import kinds
 from marque_campaign.usecases import responding, triggering
+from marque_campaign.usecases.responding import Deed
 
-_EFFECTS = frozenset({"campaign_responses", "campaign_sends"})
+_EFFECTS = frozenset({"campaign_responses", "campaign_runs", "campaign_sends"})
 _REPLIES = frozenset(
     {
         interaction_pb2.INTERACTION_KIND_CALL,
@@ -26,62 +28,85 @@ _REPLIES = frozenset(
 )
 
 
-async def on_interaction_logged(uow: UnitOfWork, event: Event) -> None:
+def _interaction(data: Any) -> Deed | None:
     """Somebody wrote, called or came by: of what they did themselves."""
-    data: Any = event.data
     if data.direction != interaction_pb2.INTERACTION_DIRECTION_INBOUND:
-        return
+        return None
     visit = data.kind == interaction_pb2.INTERACTION_KIND_VISIT
-    if visit or data.kind in _REPLIES:
-        moment = (data.begin_time if data.HasField("begin_time") else data.occur_time).ToDatetime(UTC)
-        kind = kinds.VISIT if visit else kinds.REPLY
-        await _did(uow, kind, f"interaction:{data.interaction_id}", data, moment)
+    if not visit and data.kind not in _REPLIES:
+        return None
+    moment = (data.begin_time if data.HasField("begin_time") else data.occur_time).ToDatetime(UTC)
+    return _deed(kinds.VISIT if visit else kinds.REPLY, f"interaction:{data.interaction_id}", data, moment)
 
 
-async def on_lead_created(uow: UnitOfWork, event: Event) -> None:
+def _lead(data: Any) -> Deed | None:
     """Somebody became a lead."""
-    data: Any = event.data
-    await _did(uow, kinds.REGISTRATION, f"lead:{data.lead_id}", data, data.occur_time.ToDatetime(UTC))
+    return _deed(kinds.REGISTRATION, f"lead:{data.lead_id}", data, data.occur_time.ToDatetime(UTC))
 
 
-async def on_test_drive_changed(uow: UnitOfWork, event: Event) -> None:
+def _test_drive(data: Any) -> Deed | None:
     """Somebody drove a car."""
-    data: Any = event.data
-    if data.state == test_drive_pb2.TEST_DRIVE_STATE_DONE:
-        await _did(uow, kinds.TEST_DRIVE, f"test_drive:{data.test_drive_id}", data, data.occur_time.ToDatetime(UTC))
+    if data.state != test_drive_pb2.TEST_DRIVE_STATE_DONE:
+        return None
+    return _deed(kinds.TEST_DRIVE, f"test_drive:{data.test_drive_id}", data, data.occur_time.ToDatetime(UTC))
 
 
-async def on_repair_order_opened(uow: UnitOfWork, event: Event) -> None:
+def _visit(data: Any) -> Deed | None:
     """Somebody brought a car."""
-    data: Any = event.data
-    await _did(uow, kinds.VISIT, f"repair_order:{data.repair_order_id}", data, data.open_time.ToDatetime(UTC))
+    return _deed(kinds.VISIT, f"repair_order:{data.repair_order_id}", data, data.open_time.ToDatetime(UTC))
 
 
-async def on_sale_recorded(uow: UnitOfWork, event: Event) -> None:
+def _sale(data: Any) -> Deed | None:
     """Somebody bought a car: on the day of the invoice, at its end, but not after we know of it."""
-    data: Any = event.data
     told, known = data.invoice_date, data.occur_time.ToDatetime(UTC)
     moment = min(known, datetime(told.year, told.month, told.day, 23, 59, tzinfo=UTC)) if told.year else known
-    await _did(uow, kinds.PURCHASE, f"sale:{data.sale_id}", data, moment)
+    return _deed(kinds.PURCHASE, f"sale:{data.sale_id}", data, moment)
 
 
-async def on_sale_reversed(uow: UnitOfWork, event: Event) -> None:
-    """A sale was taken back."""
-    await _undid(uow, f"sale:{event.data.sale_id}", event.data)  # type: ignore[attr-defined]
-
-
-async def on_repair_order_reversed(uow: UnitOfWork, event: Event) -> None:
-    """A visit was taken back."""
-    await _undid(uow, f"repair_order:{event.data.repair_order_id}", event.data)  # type: ignore[attr-defined]
-
-
-async def _did(uow: UnitOfWork, kind: int, key: str, data: Any, moment: datetime) -> None:
+def _deed(kind: int, key: str, data: Any, moment: datetime) -> Deed | None:
     if not data.customer_id:
-        return
-    person, dealer = uuid.UUID(data.customer_id), uuid.UUID(data.dealer_id) if data.dealer_id else None
-    # First what it is owed to: what it brings about came after it.
-    await responding.responded(uow, kind=kind, key=key, customer_id=person, moment=moment)
-    await triggering.happened(uow, kind=kind, key=key, customer_id=person, dealer_id=dealer, moment=moment)
+        return None
+    dealer = uuid.UUID(data.dealer_id) if data.dealer_id else None
+    return Deed(kind, key, uuid.UUID(data.customer_id), dealer, moment)
+
+
+_OF_CUSTOMER: dict[str, Callable[[Any], Deed | None]] = {
+    "marque.customer.v1.InteractionLogged": _interaction,
+    "marque.customer.v1.LeadCreated": _lead,
+    "marque.customer.v1.TestDriveStateChanged": _test_drive,
+}
+_OF_VEHICLE: dict[str, Callable[[Any], Deed | None]] = {
+    "marque.vehicle.v1.RepairOrderOpened": _visit,
+    "marque.vehicle.v1.SaleRecorded": _sale,
+}
+_READ = {**_OF_CUSTOMER, **_OF_VEHICLE}
+_UNDONE = {
+    "marque.vehicle.v1.SaleReversed": lambda data: f"sale:{data.sale_id}",
+    "marque.vehicle.v1.RepairOrderReversed": lambda data: f"repair_order:{data.repair_order_id}",
+}
+
+
+async def on_deeds(uow: UnitOfWork, events: Sequence[Event]) -> None:
+    """People did something, or it was taken back: in their order, and as many as may be at once."""
+    waiting: dict[uuid.UUID, Deed] = {}
+    for event in events:
+        if (key := _UNDONE.get(event.type)) is not None:
+            await _did(uow, waiting)
+            await _undid(uow, key(event.data), event.data)
+        elif (deed := _READ[event.type](event.data)) is not None:
+            if deed.customer_id in waiting:  # what a deed brought about may be what the next one is owed to
+                await _did(uow, waiting)
+            waiting[deed.customer_id] = deed
+    await _did(uow, waiting)
+
+
+async def _did(uow: UnitOfWork, waiting: dict[uuid.UUID, Deed]) -> None:
+    deeds = list(waiting.values())
+    waiting.clear()
+    if deeds:
+        # First what they are owed to: what they bring about came after it.
+        await responding.responded(uow, deeds)
+        await triggering.happened(uow, deeds)
 
 
 async def _undid(uow: UnitOfWork, key: str, data: Any) -> None:
@@ -96,24 +121,17 @@ def responses() -> list[Subscription]:
         Subscription(
             "campaign_deeds",
             "customer",
-            {
-                "marque.customer.v1.InteractionLogged": on_interaction_logged,
-                "marque.customer.v1.LeadCreated": on_lead_created,
-                "marque.customer.v1.TestDriveStateChanged": on_test_drive_changed,
-            },
+            {},
             CONSTRAINTS,
+            groups=dict.fromkeys(_OF_CUSTOMER, on_deeds),
             effects=_EFFECTS,
         ),
         Subscription(
             "campaign_visits",
             "vehicle",
-            {
-                "marque.vehicle.v1.RepairOrderOpened": on_repair_order_opened,
-                "marque.vehicle.v1.RepairOrderReversed": on_repair_order_reversed,
-                "marque.vehicle.v1.SaleRecorded": on_sale_recorded,
-                "marque.vehicle.v1.SaleReversed": on_sale_reversed,
-            },
+            {},
             CONSTRAINTS,
+            groups=dict.fromkeys((*_OF_VEHICLE, *_UNDONE), on_deeds),
             effects=_EFFECTS,
         ),
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from servicekit.db.uow import UnitOfWork
@@ -56,9 +56,14 @@ async def frozen(session: AsyncSession, campaign: Campaign) -> dict[str, Any] | 
 
 async def address(uow: UnitOfWork, campaign: Campaign, today: date) -> None:
     """Writes down who is in the audience now, as a list that the campaign then has; one to a plain list keeps that."""
+    campaign.audience_list_id = await listed(uow, campaign, today, campaign.launch_time or uow.now)
+
+
+async def listed(uow: UnitOfWork, campaign: Campaign, today: date, moment: datetime) -> uuid.UUID | None:
+    """Returns the list of who is in the audience at a moment: its own, or one that is written for its rules."""
     rules = (campaign.frozen or {}).get(AUDIENCE)
     if rules is None:
-        return
+        return campaign.audience_list_id
     nested = {uuid.UUID(key): read(text).condition for key, text in rules["nested"].items()}
     made = AudienceList(name=campaign.name, dealer_id=campaign.dealer_id, member_count=0)
     uow.add(made)
@@ -73,21 +78,9 @@ async def address(uow: UnitOfWork, campaign: Campaign, today: date) -> None:
             [read(text).condition for text in rules["excludes"]],
         ),
         Asked(today, nested),
-        campaign.launch_time or uow.now,
+        moment,
     )
-    campaign.audience_list_id = made.audience_list_id
-
-
-async def suppressed(uow: UnitOfWork, campaign: Campaign, span: tuple[uuid.UUID, uuid.UUID], today: date) -> list[Any]:
-    """Ends the lines just planned of people whom a rule keeps out; returns them. A notice that the law demands passes."""
-    if campaign.legal_notice:
-        return []
-    found: list[Any] = []
-    for code, text in await repository.rules_for(uow.session, campaign.kind):
-        asked = Asked(today, {})
-        key = campaign.campaign_id
-        found += await repository.suppress(uow.session, key, span, code, read(text).condition, asked, uow.now)
-    return found
+    return made.audience_list_id
 
 
 async def put_rule(*, uow: UnitOfWork, values: dict[str, Any], etag: str) -> Any:

@@ -5,6 +5,7 @@ answer. So a mark that is seen has its cause committed, and whatever changes mea
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from servicekit.db.uow import UnitOfWork, Work
@@ -15,22 +16,28 @@ from marque_campaign.clients import Owners
 from marque_campaign.mapping import audience as mapping
 from marque_campaign.models import AudienceStale
 from marque_campaign.repository import audience as repository
+from marque_campaign.repository import value
+from marque_campaign.usecases.segments import Days
 
 AT_ONCE = 500
 PERSON, CAR = AudienceStale.PERSON, AudienceStale.CAR
 _CALL = Call(SYSTEM, "sweep:audience")
 
 
-async def note_deed(*, uow: UnitOfWork, values: dict[str, Any], also: str = "") -> None:
-    """Notes an ownership, sale, visit or case; `also`: somebody else whom it is about."""
-    people = await repository.put_deed(uow.session, values)
-    await repository.mark(uow.session, PERSON, {*people, also})
-    await repository.mark(uow.session, CAR, {values["vin"]})
+async def note_deeds(*, uow: UnitOfWork, deeds: Sequence[dict[str, Any]], also: Iterable[str] = ()) -> None:
+    """Notes ownerships, sales, visits and cases, in the order in which they were heard; `also`: who else changed."""
+    people, left = set(also), list(deeds)
+    while left:  # each deed once in a statement; almost always one turn
+        first = {(one["kind"], one["deed_id"]): one for one in reversed(left)}
+        people |= await repository.put_deeds(uow.session, list(first.values()))
+        left = [one for one in left if first[one["kind"], one["deed_id"]] is not one]
+    await repository.mark(uow.session, PERSON, people)
+    await repository.mark(uow.session, CAR, {one["vin"] for one in deeds})
 
 
-async def note_score(*, uow: UnitOfWork, values: dict[str, Any]) -> None:
-    """Notes what somebody scored in a survey."""
-    await repository.put_score(uow.session, values)
+async def note_score(*, uow: UnitOfWork, values: dict[str, Any], only_new: bool) -> None:
+    """Notes what somebody scored in a survey; `only_new`: where nothing was known of these answers."""
+    await repository.put_score(uow.session, values, only_new=only_new)
     await repository.mark(uow.session, PERSON, {str(values["customer_id"])})
 
 
@@ -47,10 +54,10 @@ async def recall_closed(*, uow: UnitOfWork) -> None:
 class Audience:
     """Takes changes over, some hundreds at a time; several may, for writing what an owner told twice changes nothing."""
 
-    def __init__(self, work: Work, owners: Owners, zone: str) -> None:
+    def __init__(self, work: Work, owners: Owners, days: Days) -> None:
         self._work = work
         self._owners = owners
-        self._zone = zone
+        self._days = days
 
     async def sweep(self) -> bool:
         """Does one step; returns whether more may be left. Raises Unavailable while an owner is away."""
@@ -72,7 +79,8 @@ class Audience:
         async with self._work(_CALL) as uow:
             await repository.drop_people(uow.session, sorted((asked | set(now.values())) - found))
             await repository.put_people(uow.session, people, holdings)
-            await repository.count_deeds(uow.session, sorted(found), self._zone)
+            await repository.count_deeds(uow.session, sorted(found), self._days.zone)
+            await value.classify(uow.session, sorted(found), self._days.day(uow.now))
             vins = await repository.owned(uow.session, sorted(set(now.values())))
             await repository.assign(uow.session, vins)
             await repository.done(uow.session, [mark_id for mark_id, _ in marks])

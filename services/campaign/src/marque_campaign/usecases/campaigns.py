@@ -12,10 +12,11 @@ from servicekit.errors import InvalidArgument
 from marque_campaign import events
 from marque_campaign.errors import AudienceListNotFound, CampaignNotFound, TemplateNotFound, TemplateValueMissing
 from marque_campaign.models import Campaign
+from marque_campaign.models.legs import JOURNEY
 from marque_campaign.repository import lists as rows
 from marque_campaign.repository.scope import Scope
 from marque_campaign.rules import kinds
-from marque_campaign.usecases import addressing
+from marque_campaign.usecases import addressing, inviting, journeys
 
 LAUNCH, DRAIN = "campaign-launch", "campaign-drain"
 
@@ -23,18 +24,23 @@ LAUNCH, DRAIN = "campaign-launch", "campaign-drain"
 async def create(*, uow: UnitOfWork, scope: Scope, values: dict[str, Any]) -> Any:
     """Writes a draft."""
     async with uow:
-        staff = uow.principal.staff_id
-        made = Campaign(
-            **values,
-            author=uow.principal.subject,
-            author_staff_id=uuid.UUID(staff) if staff else None,
-            state=kinds.DRAFT,
-        )
-        await _check(uow, scope, made)
-        uow.add(made)
-        await uow.flush()
-        uow.audit("create", "campaign", str(made.campaign_id))
-        return await uow.answer(made)
+        return await uow.answer(await draft(uow, scope, values))
+
+
+async def draft(uow: UnitOfWork, scope: Scope, values: dict[str, Any]) -> Campaign:
+    """Writes a draft within a transaction."""
+    staff = uow.principal.staff_id
+    made = Campaign(
+        **values,
+        author=uow.principal.subject,
+        author_staff_id=uuid.UUID(staff) if staff else None,
+        state=kinds.DRAFT,
+    )
+    await _check(uow, scope, made)
+    uow.add(made)
+    await uow.flush()
+    uow.audit("create", "campaign", str(made.campaign_id))
+    return made
 
 
 async def update(*, uow: UnitOfWork, scope: Scope, campaign_id: uuid.UUID, values: dict[str, Any], etag: str) -> Any:
@@ -56,17 +62,25 @@ async def submit(*, uow: UnitOfWork, scope: Scope, campaign_id: uuid.UUID, etag:
         template = await rows.used(uow.session, rows.TEMPLATES, scope, campaign.template_id, campaign.dealer_id)
         if template is None or template.channel != campaign.channel:
             raise TemplateNotFound()
-        if missing := template.template.lacks(campaign.given):
+        if missing := template.template.lacks(campaign.given, campaign.facts):
             raise TemplateValueMissing(name=missing[0])
         campaign.frozen, campaign.template_version = template.document, template.version
         campaign.frozen["variants"] = {}
         for one in campaign.variants:
             other = await _template(uow, scope, campaign, uuid.UUID(one["template_id"]))
-            if missing := other.template.lacks(campaign.given):
+            if missing := other.template.lacks(campaign.given, campaign.facts):
                 raise TemplateValueMissing(name=missing[0])
             campaign.frozen["variants"][one["code"]] = other.document
+        campaign.frozen["fallbacks"] = {}
+        for one in campaign.fallbacks:
+            further = await _template(uow, scope, campaign, uuid.UUID(one["template_id"]), one["channel"])
+            if missing := further.template.lacks(campaign.given):
+                raise TemplateValueMissing(name=missing[0])
+            campaign.frozen["fallbacks"][str(one["channel"])] = further.document
         if rules := await addressing.frozen(uow.session, campaign):
             campaign.frozen = {**campaign.frozen, addressing.AUDIENCE: rules}
+        if journey := await journeys.frozen(uow, scope, campaign):
+            campaign.frozen = {**campaign.frozen, JOURNEY: journey}
         campaign.submitter = uow.principal.subject
         uow.audit("submit", "campaign", str(campaign_id), ("state",))
         return await uow.answer(campaign)
@@ -140,10 +154,11 @@ async def _move(uow: UnitOfWork, scope: Scope, campaign_id: uuid.UUID, etag: str
         return await uow.answer(campaign)
 
 
-async def _template(uow: UnitOfWork, scope: Scope, campaign: Campaign, template_id: uuid.UUID) -> Any:
-    """Returns a template that a campaign may use. Raises TemplateNotFound."""
+async def _template(uow: UnitOfWork, scope: Scope, campaign: Campaign, template_id: uuid.UUID, channel: int = 0) -> Any:
+    """Returns a template that a campaign may use, for its own channel or a further one. Raises TemplateNotFound."""
     template = await rows.used(uow.session, rows.TEMPLATES, scope, template_id, campaign.dealer_id)
-    if template is None or (campaign.channel and template.channel != campaign.channel):
+    channel = channel or campaign.channel
+    if template is None or (channel and template.channel != channel):
         raise TemplateNotFound()
     return template
 
@@ -158,16 +173,48 @@ async def _check(uow: UnitOfWork, scope: Scope, campaign: Campaign) -> None:
         raise InvalidArgument.of(
             "campaign.holdout_percent", "HOLDOUT_NOT_ALLOWED", "What the law demands goes to everybody."
         )
+    _check_recall(uow, campaign)
     if campaign.budget_minor and not campaign.thousand_cost_minor:
         raise InvalidArgument.of("campaign.budget", "PRICE_MISSING", "A budget needs what a thousand messages cost.")
+    await inviting.check(uow, scope, campaign)
     for one in campaign.variants:
         await _template(uow, scope, campaign, uuid.UUID(one["template_id"]))
+    if campaign.fallbacks and campaign.steps:
+        raise InvalidArgument.of(
+            "campaign.fallbacks", "STEPS_HAVE_CHANNELS", "Steps branch to other channels by themselves."
+        )
+    for place, one in enumerate(campaign.fallbacks or ()):
+        if one["channel"] == campaign.channel:
+            path = f"campaign.fallbacks[{place}].channel"
+            raise InvalidArgument.of(path, "CHANNEL_DOUBLE", "It is the channel of the campaign.")
+        await _template(uow, scope, campaign, uuid.UUID(one["template_id"]), one["channel"])
     if campaign.template_id is not None:
         template = await rows.used(uow.session, rows.TEMPLATES, scope, campaign.template_id, campaign.dealer_id)
         if template is None or (campaign.channel and template.channel != campaign.channel):
             raise TemplateNotFound()
     await addressing.check(uow.session, campaign)
+    await journeys.check(uow, scope, campaign)
     if campaign.audience_list_id is not None:
         listed = await rows.used(uow.session, rows.AUDIENCE_LISTS, scope, campaign.audience_list_id, campaign.dealer_id)
         if listed is None:
             raise AudienceListNotFound()
+
+
+def _check_recall(uow: UnitOfWork, campaign: Campaign) -> None:
+    """Sees to it that a campaign of a recall is what the law demands, and goes to its owners alone. Raises InvalidArgument."""
+    if campaign.owners_time is not None and (campaign.recall_id is None or campaign.owners_time > uow.now):
+        reason = "RECALL_MISSING" if campaign.recall_id is None else "TIME_IN_FUTURE"
+        raise InvalidArgument.of("campaign.owners_time", reason, "It is an instant before now, of a recall.")
+    if campaign.recall_id is None:
+        return
+    if not campaign.legal_notice:
+        raise InvalidArgument.of(
+            "campaign.recall_id", "LEGAL_NOTICE_NEEDED", "The notice of a recall is a legal notice."
+        )
+    others = (
+        "audience_list_id", "segment_id", "exclude_segment_ids", "trigger", "steps", "due_date", "recurrence", "event_notice",
+    )  # fmt: skip
+    if named := next((name for name in others if getattr(campaign, name)), None):
+        raise InvalidArgument.of(
+            f"campaign.{named}", "RECALL_HAS_OWNERS", "The notice of a recall goes to the owners of its cars."
+        )

@@ -10,10 +10,13 @@ from servicekit.db.uow import UnitOfWork
 from marque_campaign import events
 from marque_campaign.errors import CampaignNotFound
 from marque_campaign.models import Campaign
+from marque_campaign.models.legs import goes_in_steps, subject_of
+from marque_campaign.repository import runs
 from marque_campaign.repository import sends as ledger
 from marque_campaign.repository.scope import EVERYTHING
-from marque_campaign.rules import kinds
-from marque_campaign.usecases import addressing, campaigns
+from marque_campaign.rules import kinds, steps
+from marque_campaign.rules.ledger import CANCELLED
+from marque_campaign.usecases import addressing, calendars, campaigns
 from marque_campaign.usecases.ending import ended
 from marque_campaign.usecases.segments import Days
 
@@ -25,8 +28,8 @@ _FIRST = uuid.UUID(int=0)
 async def launch(uow: UnitOfWork, key: str, days: Days = Days()) -> datetime | None:
     """Starts a campaign at its time and writes its audience into the ledger, some thousands in a transaction; None when all are there.
 
-    The audience is who was in the segment or stood on the list at the start; whom a rule keeps out has a line that says why. Whoever is
-    killed meanwhile, the cursor says where to go on, and the unique key keeps everybody once.
+    The audience is who was in the segment or stood on the list at the start; whom a rule keeps out is asked when their line is claimed
+    (`holding`). Whoever is killed meanwhile, the cursor says where to go on, and the unique key keeps everybody once.
     """
     try:
         campaign = await campaigns.found(uow, EVERYTHING, uuid.UUID(key))
@@ -37,32 +40,34 @@ async def launch(uow: UnitOfWork, key: str, days: Days = Days()) -> datetime | N
             return campaign.start_time
         campaign.do("launch")
         campaign.launch_time = uow.now
-        await addressing.address(uow, campaign, days.day(uow.now))
+        campaign.time_zone = campaign.time_zone or days.zone
+        if not await calendars.begin(uow, campaign):
+            await addressing.address(uow, campaign, days.day(uow.now))
         await uow.flush()
         uow.emit(events.campaign_launched(campaign), of=campaign)
         uow.audit("launch", "campaign", key, ("state",))
-    if campaign.trigger:  # who is written to comes by what they do (`triggering`), for as long as it runs
+    if campaign.trigger or campaign.event_notice or campaign.due_date or campaign.recurrence or campaign.recall_id:
+        # Who is written to comes by what they do (`triggering`, `registering`), by the calendar (`calendars`), or from the owner of the
+        # recall (`recalls`).
         return None
     if campaign.state not in (kinds.RUNNING, kinds.PAUSED) or campaign.plan_time is not None:
         return None
-    last = await ledger.plan(
-        uow.session,
-        {
-            "list": campaign.audience_list_id,
-            "campaign": campaign.campaign_id,
-            "channel": campaign.channel,
-            "launched": campaign.launch_time,
-            "after": campaign.plan_cursor or _FIRST,
-            "most": AT_ONCE,
-            "now": uow.now,
-        },
-    )
+    values = {
+        "list": campaign.audience_list_id,
+        "campaign": campaign.campaign_id,
+        "launched": campaign.launch_time,
+        "after": campaign.plan_cursor or _FIRST,
+        "most": AT_ONCE,
+        "now": uow.now,
+    }
+    if goes_in_steps(campaign):
+        by_car = subject_of(campaign) == steps.VIN
+        last = await runs.plan(uow.session, {**values, "occurrence": ""}, by_car=by_car)
+    else:
+        last = await ledger.plan(uow.session, {**values, "channel": campaign.channel})
     if last is None:
         campaign.plan_time = uow.now
         return None
-    span = (campaign.plan_cursor or _FIRST, last)
-    for row in await addressing.suppressed(uow, campaign, span, days.day(campaign.launch_time or uow.now)):
-        ended(uow, row, row.state, row.reason)
     campaign.plan_cursor = last
     return uow.now
 
@@ -70,6 +75,8 @@ async def launch(uow: UnitOfWork, key: str, days: Days = Days()) -> datetime | N
 async def drain(uow: UnitOfWork, key: str) -> datetime | None:
     """Ends the lines of a cancelled campaign; those that a worker still has are waited for."""
     campaign_id = uuid.UUID(key)
+    if await runs.drain(uow.session, campaign_id, CANCELLED, uow.now, DRAINED_AT_ONCE) == DRAINED_AT_ONCE:
+        return uow.now
     rows = await ledger.drain(uow.session, campaign_id, uow.now, DRAINED_AT_ONCE)
     for row in rows:
         ended(uow, row, row.state, row.reason)
@@ -79,10 +86,11 @@ async def drain(uow: UnitOfWork, key: str) -> datetime | None:
 
 
 async def finish(uow: UnitOfWork, campaign_id: uuid.UUID) -> None:
-    """Finishes a campaign whose every line is final."""
+    """Finishes a campaign whose every line is final and every run over."""
     async with uow:
         campaign: Campaign = await campaigns.found(uow, EVERYTHING, campaign_id)
         settled = campaign.plan_time is not None and not await ledger.is_open(uow.session, campaign_id)
+        settled = settled and not await runs.is_open(uow.session, campaign_id)
         if campaign.state != kinds.RUNNING or not settled:
             return
         campaign.do("finish", settled=True)

@@ -14,7 +14,7 @@ from marque_campaign.repository import sends as repository
 from marque_campaign.repository.scope import Scope
 from marque_campaign.rules import ledger as rules
 from marque_campaign.rules.ledger import Verdict
-from marque_campaign.usecases.ending import bounced, ended
+from marque_campaign.usecases.ending import arrived, bounced, ended, fall_back
 
 
 async def settle(*, uow: UnitOfWork, scope: Scope, send_id: uuid.UUID, state: int) -> Any:
@@ -25,7 +25,7 @@ async def settle(*, uow: UnitOfWork, scope: Scope, send_id: uuid.UUID, state: in
             raise SendNotFound()
         if found.state != rules.UNKNOWN:
             raise SendStateNotAllowed()
-        row = await repository.settle(uow.session, send_id, Verdict(state, "SETTLED"), uow.now, lease=None)
+        row = await repository.settle(uow.session, send_id, Verdict(state, "SETTLED"), uow.now)
         ended(uow, row, state, "SETTLED")
         uow.audit("settle", "campaign_send", str(send_id), ("state",))
         return await uow.answer(await lines.read(uow.session, send_id))
@@ -40,13 +40,23 @@ async def record(*, uow: UnitOfWork, reports: Sequence[tuple[uuid.UUID, int, str
     changed = unknown = 0
     async with uow:
         for send_id, state, reason, gone in sorted(reports):
-            row = await repository.settle(uow.session, send_id, Verdict(state, reason), uow.now, lease=None)
-            if row is not None:
+            if await reported(uow, send_id, Verdict(state, reason, address_gone=gone)):
                 changed += 1
-                if state == rules.FAILED:
-                    ended(uow, row, state, reason)
-                if gone:
-                    await bounced(uow, row, reason)
             elif not await lines.was_handed(uow.session, send_id):
                 unknown += 1
     return changed, unknown
+
+
+async def reported(uow: UnitOfWork, send_id: uuid.UUID, verdict: Verdict) -> bool:
+    """Writes down what is told of a line that was handed over, with all that follows; returns whether it changed."""
+    row = await repository.settle(uow.session, send_id, verdict, uow.now)
+    if row is None:
+        return False
+    if verdict.state == rules.FAILED:
+        ended(uow, row, verdict.state, verdict.reason)
+    if verdict.address_gone:
+        await bounced(uow, row, verdict.reason)
+    if verdict.state == rules.DELIVERED:
+        await arrived(uow, row)
+    await fall_back(uow, [(row, verdict)])
+    return True

@@ -24,15 +24,19 @@ from servicekit.rpc.call import Call
 
 from marque_campaign.clients import Customers, NotHanded, Provider, Rejected, Silent
 from marque_campaign.models import Campaign
+from marque_campaign.models.legs import legs
 from marque_campaign.repository import sends as ledger
 from marque_campaign.repository.scope import EVERYTHING
 from marque_campaign.rules import kinds
 from marque_campaign.rules import ledger as rules
-from marque_campaign.rules.experiment import HOLDOUT
 from marque_campaign.rules.ledger import Verdict
 from marque_campaign.rules.templates import Message, Unrenderable
-from marque_campaign.usecases import campaigns, launching, spending
-from marque_campaign.usecases.ending import bounced, ended
+from marque_campaign.usecases import campaigns, launching, spending, subjects
+from marque_campaign.usecases.carrying import Carrier
+from marque_campaign.usecases.ending import bounced, ended, fall_back
+from marque_campaign.usecases.halting import halted
+from marque_campaign.usecases.holding import held_back
+from marque_campaign.usecases.segments import Days
 from marque_campaign.usecases.wording import Wording, contact_of, hashes_of, is_gone
 
 _CALL = Call(SYSTEM, "sweep:campaign-sends")
@@ -71,17 +75,21 @@ class Sender:
         work: Work,
         customers: Customers,
         wording: Wording,
+        carrier: Carrier,
         providers: dict[str, Provider],
         *,
         batch: int,
         at_once: int,
+        days: Days = Days(),
     ) -> None:
         self._work = work
         self._customers = customers
         self._wording = wording
+        self._carrier = carrier
         self._providers = providers
         self._batch = batch
         self._at_once = at_once
+        self._days = days
 
     async def sweep(self) -> bool:
         """Does one batch; returns whether more may be left. Raises Unavailable while the customer service is away."""
@@ -90,13 +98,20 @@ class Sender:
         batch = await self._claim()
         if batch is None:
             return await self._finish() or bool(freed)
-        batch = await self._without_holdout(batch)
-        provider = self._providers.get(channel_pb2.Channel.Name(batch.campaign.channel).removeprefix("CHANNEL_"))  # type: ignore[arg-type]
+        batch = await self._without_held_back(batch)
+        for campaign, rows in legs(batch.campaign, batch.rows):
+            for channel in sorted({one.channel for one in rows}):
+                some = [one for one in rows if one.channel == channel]
+                await self._leg(replace(batch, campaign=campaign, rows=some), channel)
+        return True
+
+    async def _leg(self, batch: Batch, channel: int) -> None:
+        """Sends lines of one step by one channel."""
+        provider = self._providers.get(channel_pb2.Channel.Name(channel).removeprefix("CHANNEL_"))  # type: ignore[arg-type]
         if provider is None:
             await self._settle(batch, [(row, Verdict(rules.SUPPRESSED, rules.NO_PROVIDER)) for row in batch.rows])
         else:
             await self._send(batch, provider)
-        return True
 
     async def _claim(self) -> Batch | None:
         """Takes lines of some campaign, within its rate: begun in the last minute are never more than it allows."""
@@ -105,7 +120,7 @@ class Sender:
         for campaign_id in running:
             async with self._work(_CALL) as uow:
                 campaign = await campaigns.found(uow, EVERYTHING, campaign_id)
-                if campaign.state != kinds.RUNNING:
+                if campaign.state != kinds.RUNNING or await halted(uow, campaign):
                     continue
                 fresh = self._batch
                 if campaign.rate_per_minute:
@@ -118,11 +133,11 @@ class Sender:
                     return Batch(campaign, lease, rows)
         return None
 
-    async def _without_holdout(self, batch: Batch) -> Batch:
+    async def _without_held_back(self, batch: Batch) -> Batch:
         """Settles the lines of whoever gets nothing, before anything is asked about them; returns the others."""
-        held = [one for one in batch.rows if one.state == rules.CLAIMED and batch.campaign.holds_out(one.customer_id)]
-        await self._settle(batch, [(row, Verdict(rules.SUPPRESSED, HOLDOUT)) for row in held])
-        mine = {one.send_id for one in held}
+        held = await held_back(self._work, batch.campaign, batch.rows, self._days)
+        await self._settle(batch, held)
+        mine = {row.send_id for row, _ in held}
         return replace(batch, rows=[one for one in batch.rows if one.send_id not in mine])
 
     async def _finish(self) -> bool:
@@ -150,7 +165,10 @@ class Sender:
         )
         people = [str(row.customer_id) for row in batch.rows]
         names, seen = await self._customers.names(people), await self._wording.seen(batch.campaign, people)
+        about = await subjects.told(self._work.reader, batch.campaign, batch.rows)
         gone = await self._wording.gone(self._work.reader, [one for one in answers if isinstance(one, Held | Spent)])
+        taken = [row for row, one in zip(batch.rows, answers, strict=True) if isinstance(one, Held | Spent)]
+        carried = await self._carrier.carried(batch.campaign, taken)
         ready: list[Ready] = []
         settled: list[tuple[Any, Verdict]] = []
         unused: list[Held | Spent] = []
@@ -166,10 +184,10 @@ class Sender:
                 unused.append(answer)
             else:
                 try:
-                    person = names.get(str(row.customer_id), {})
-                    message = self._wording.write(
-                        batch.campaign, answer.permit.language, person, batch.campaign.arm_of(row.customer_id)
-                    )
+                    person = names.get(str(row.customer_id), {}) | about.get(row.send_id, {})
+                    arm, told = batch.campaign.arm_of(row.customer_id), carried[row.send_id]
+                    template = batch.campaign.template_of(arm, row.channel)
+                    message = self._wording.write(template, batch.campaign, answer.permit.language, person, told)
                 except Unrenderable as fault:
                     settled.append((row, Verdict(rules.UNKNOWN if handed else rules.SUPPRESSED, fault.reason)))
                     unused += [answer] if isinstance(answer, Held) else []
@@ -250,23 +268,25 @@ class Sender:
         """Writes down what became of lines, and says so, in one transaction."""
         if not settled:
             return
+        told = [
+            ledger.Settled(
+                row.send_id,
+                verdict,
+                truth=verdict.state == rules.ACCEPTED,
+                language=language[0] if language else "",
+                variant=batch.campaign.arm_of(row.customer_id),
+            )
+            for row, verdict, *language in settled
+        ]
+        by_id = {one.send_id: one.verdict for one in told}
         async with self._work(_CALL) as uow:
-            for row, verdict, *language in sorted(settled, key=lambda one: one[0].send_id):
-                lease = None if verdict.state == rules.ACCEPTED else batch.lease
-                words = language[0] if language else ""
-                found = await ledger.settle(
-                    uow.session,
-                    row.send_id,
-                    verdict,
-                    uow.now,
-                    lease=lease,
-                    language=words,
-                    variant=batch.campaign.arm_of(row.customer_id),
-                )
-                if found is not None and verdict.state in rules.FINAL:
-                    ended(uow, found, verdict.state, verdict.reason)
-                    if verdict.address_gone:
-                        await bounced(uow, found, verdict.reason)
+            for row in await ledger.settle_all(uow.session, told, uow.now, lease=batch.lease):
+                if row.state in rules.FINAL:
+                    ended(uow, row, row.state, row.reason)
+                    if by_id[row.send_id].address_gone:
+                        await bounced(uow, row, row.reason)
+            if batch.campaign.fallbacks:
+                await fall_back(uow, [(row, verdict) for row, verdict, *_ in settled])
 
 
 def _one_a_permit(ready: list[Ready]) -> list[Ready]:

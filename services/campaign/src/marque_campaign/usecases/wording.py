@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -11,13 +11,16 @@ from marque.customer.v1 import consent_pb2, contact_permit_pb2
 from marque.type.v1 import channel_pb2
 from servicekit.db.engine import Reader
 from servicekit.permits import Held, Spent
+from servicekit.sealing.tokens import Digest, Digests
 
+from marque_campaign import events
 from marque_campaign.clients import Customers, Outgoing, Provider, controller_of
 from marque_campaign.models import Campaign
 from marque_campaign.repository import bounces
-from marque_campaign.rules import kinds, links
+from marque_campaign.rules import kinds
+from marque_campaign.rules.again import CALL_DAYS, CallOrder, about_of, call_number
 from marque_campaign.rules.dressing import Dresser
-from marque_campaign.rules.templates import Message
+from marque_campaign.rules.templates import Message, Template
 
 ADDRESS = "campaign-address"
 """What the keyed hash of an address is for."""
@@ -26,18 +29,17 @@ ADDRESS = "campaign-address"
 class Wording:
     """Writes messages. Without a dresser, nothing is put into mails; `digests` are the keyed hashes of a value, the current one first."""
 
-    def __init__(
-        self, customers: Customers, dresser: Dresser | None, digest: links.Digest, digests: links.Digests
-    ) -> None:
+    def __init__(self, customers: Customers, dresser: Dresser | None, digest: Digest, digests: Digests) -> None:
         self._customers = customers
         self._dresser = dresser
         self._digest = digest
         self._digests = digests
 
-    def write(self, campaign: Campaign, language: str, person: dict[int, str], variant: str) -> Message:
-        """Returns the words of a variant for somebody. Raises Unrenderable."""
-        template = campaign.template_of(variant)
-        return template.render(language, template.values(person, campaign.given))
+    def write(
+        self, template: Template, campaign: Campaign, language: str, person: dict[int, str], carried: Mapping[int, str]
+    ) -> Message:
+        """Returns the words of a template for somebody; `carried`: what of the campaign's event and offer. Raises Unrenderable."""
+        return template.render(language, template.values(person, campaign.given, carried))
 
     async def seen(self, campaign: Campaign, customer_ids: Sequence[str]) -> set[str]:
         """Returns those of whom may be counted whether they open a mail: where the campaign asks for it and they agreed to profiling."""
@@ -49,8 +51,11 @@ class Wording:
 
     def outgoing(self, campaign: Campaign, row: Any, permit: Spent, message: Message, *, seen: bool) -> Outgoing:
         """Returns what leaves under a permit."""
-        channel, told = channel_pb2.Channel.Name(campaign.channel).removeprefix("CHANNEL_"), permit.permit  # type: ignore[arg-type]
-        if self._dresser is None or campaign.channel != kinds.EMAIL:
+        channel, told = channel_pb2.Channel.Name(row.channel).removeprefix("CHANNEL_"), permit.permit
+        if row.channel == kinds.PHONE:
+            order = _order(campaign, told.customer_id)
+            return Outgoing(str(row.send_id), channel, told.address, message, begin=permit.begin, call=order)
+        if self._dresser is None or row.channel != kinds.EMAIL:
             return Outgoing(str(row.send_id), channel, told.address, message, told.provider, begin=permit.begin)
         may_stop = not campaign.legal_notice
         made = self._dresser.dress(row.send_id, message, may_stop=may_stop, seen=seen)
@@ -81,13 +86,27 @@ def contact_of(campaign: Campaign, row: Any, provider: Provider, *, resume: bool
     consented, notice = contact_permit_pb2.CONTACT_CLASS_CONSENTED, contact_permit_pb2.CONTACT_CLASS_LEGAL_NOTICE
     return contact_permit_pb2.Contact(
         customer_id=str(row.customer_id),
-        occurrence_key=f"campaign:{campaign.campaign_id}:{row.step}:{row.occurrence}",
-        channel=campaign.channel,  # type: ignore[arg-type]
+        occurrence_key=events.occurrence_key(row),
+        channel=row.channel,
         contact_class=notice if legal else consented,
         purpose=consent_pb2.CONSENT_PURPOSE_UNSPECIFIED if legal else campaign.purpose,  # type: ignore[arg-type]
         controller=controller_of(campaign.dealer_id),
-        content_key=str(campaign.template_id),
+        # A call in vain said nothing, so the next one says nothing again.
+        content_key="" if call_number(row.occurrence) > 1 else campaign.content_of(row.channel),
+        vin=about_of(row.occurrence) if campaign.recall_id is not None else "",
         resume=resume and provider.repeatable,
+    )
+
+
+def _order(campaign: Campaign, customer_id: str) -> CallOrder:
+    """Returns what the task of a call needs; `customer_id` is who the person is now."""
+    return CallOrder(
+        customer_id=customer_id,
+        campaign_id=str(campaign.campaign_id),
+        dealer_id=str(campaign.dealer_id or ""),
+        purpose=0 if campaign.legal_notice else campaign.purpose,
+        title=campaign.name,
+        days=campaign.call_days or CALL_DAYS,
     )
 
 

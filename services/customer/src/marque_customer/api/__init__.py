@@ -292,9 +292,9 @@ class ConsentApi:
 def servicers(work: Work, windows: Windows, network: Network | None) -> list[Any]:
     """Returns the servicers of this service but those of the kit."""
     kinds = (CustomerApi, ContactPointApi, RelationApi, InteractionApi, ContactRuleApi, IdentityApi)
-    leads = (LeadApi, LeadPromiseApi, LeadRulesApi, LeadIntakeApi, InboundApi, TaskApi)
+    leads = (LeadApi, LeadPromiseApi, LeadRulesApi, LeadIntakeApi, InboundApi)
     showroom = (DemoCarApi, TestDriveApi, ReferralApi, LeadRecallApi, FleetDealApi)
-    waiting = (ConsentApi, ContactPermitApi, PreferenceApi, CallApi)
+    waiting = (ConsentApi, ContactPermitApi, PreferenceApi, CallApi, TaskApi)
     asking = [QuoteApi(work, network)]
     people = (LifecycleApi, CustomerTieApi, HoldingApi, ProfileApi, DuplicateRunApi)
     return [

@@ -12,14 +12,19 @@ from servicekit.paging import page_key, page_of
 from servicekit.rpc.call import Call
 
 from marque_customer.errors import TaskNotFound
+from marque_customer.errors.calls import campaign_call_missing, campaign_call_not_used
 from marque_customer.mapping import tasks as mapping
 from marque_customer.mapping.interactions import own_dealer, staff_of
 from marque_customer.mapping.leads import missing, optional_id
 from marque_customer.mapping.times import moment
+from marque_customer.models import Task
 from marque_customer.repository import tasks as repository
+from marque_customer.rules.permits import Windows
 from marque_customer.usecases import tasks as usecases
+from marque_customer.usecases.campaign_calls import NOT_AGAIN
+from marque_customer.usecases.settling import settles
 
-_RESERVED = (4, 5, 7, 8)  # what the platform alone makes
+_RESERVED = (4, 5, 7, 8, 9)  # what the platform alone makes
 _NOBODY = uuid.UUID(int=0)
 
 
@@ -28,8 +33,9 @@ class TaskApi:
 
     service = "marque.customer.v1.TaskService"
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, work: Work, windows: Windows) -> None:
         self._work = work
+        self._windows = windows
 
     async def CreateTask(self, request: Any, call: Call) -> Any:
         message = request.task
@@ -47,6 +53,7 @@ class TaskApi:
             "staff_id": optional_id(message.staff_id) or caller,
             "own_staff": not message.staff_id or message.staff_id == str(caller),
             "due_time": moment(message.due_time, "task.due_time"),
+            **_call_of(message),
         }
         return await usecases.create(uow=self._work(call, mapping.task_for(call)), values=values)
 
@@ -72,7 +79,15 @@ class TaskApi:
         return mapping.task_page(call, *page.cut(rows, lambda row: (row.due_time, str(row.task_id))))
 
     async def CompleteTask(self, request: Any, call: Call) -> Any:
-        return await usecases.complete(**self._one(request, call), outcome=request.outcome)
+        told = {**self._one(request, call), "outcome": request.outcome, "call_outcome": request.call_outcome}
+        if request.call_outcome != NOT_AGAIN:
+            return await usecases.complete(**told)
+        async with self._work.read() as session:
+            row = await repository.read(session, call.principal, uuid.UUID(request.task_id))
+        if row is None or row.customer_id is None:
+            return await usecases.complete(**told)
+        async with settles(self._work, row.customer_id, self._windows):
+            return await usecases.complete(**told)
 
     async def ReassignTask(self, request: Any, call: Call) -> Any:
         return await usecases.reassign(**self._one(request, call), staff_id=uuid.UUID(request.staff_id))
@@ -83,3 +98,19 @@ class TaskApi:
     def _one(self, request: Any, call: Call) -> dict[str, Any]:
         uow = self._work(call, mapping.task_for(call))
         return {"uow": uow, "task_id": uuid.UUID(request.task_id), "etag": request.etag}
+
+
+def _call_of(message: Any) -> dict[str, Any]:
+    """Returns the columns of the call that a new task is about; none for another task. Raises InvalidArgument."""
+    told = message.HasField("campaign_call")
+    if told is not (message.kind == Task.CAMPAIGN_CALL):
+        raise campaign_call_not_used() if told else campaign_call_missing()
+    if not told:
+        return {}
+    made = message.campaign_call
+    return {
+        "send_id": uuid.UUID(made.send_id),
+        "campaign_id": uuid.UUID(made.campaign_id),
+        "purpose": made.purpose,
+        "script": made.script,
+    }

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from servicekit.db.due import DueHandler
 
+from marque_customer.usecases import campaign_calls
 from marque_customer.usecases.completeness import rules as completeness
 from marque_customer.usecases.leads.clock import tick
 from marque_customer.usecases.leads.common import CLOCK
@@ -25,4 +26,5 @@ def handlers() -> Mapping[str, DueHandler]:
         RETENTION: run,
         SPREAD: spread,
         completeness.SPREAD: completeness.spread,
+        campaign_calls.OFF: campaign_calls.called_off,
     }

@@ -351,6 +351,7 @@ CONSTRAINTS: Constraints = {
     "pk_contact_rules": Aborted,
     **showroom.CONSTRAINTS,
     "uq_holdings_source_key": Aborted,
+    "uq_tasks_send_id": Aborted,
     "uq_lifecycle_changes_customer_id": Aborted,
     "pk_organisation_profiles": Aborted,
 }

@@ -101,6 +101,9 @@ def _contact_point(point: Any) -> contact_point_pb2.ContactPoint:
         verify_time=stamp(point.verify_time) if point.verify_time else None,
         verification_method=point.verification_method,
         create_time=stamp(point.create_time),
+        unreachable_time=stamp(point.unreachable_time) if point.unreachable_time else None,
+        unreachable_reason=point.unreachable_reason,
+        unreachable_source=point.unreachable_source,
     )
 
 

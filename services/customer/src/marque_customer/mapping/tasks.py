@@ -34,11 +34,24 @@ def task_for(call: Call) -> Callable[[Any], task_pb2.Task]:
             create_time=stamp(row.create_time),
             update_time=stamp(row.update_time),
             etag=etag_of(row.version),
+            campaign_call=_call_of(row),
         )
         shown: task_pb2.Task = show(call, message, "task", message.task_id, visible)
         return shown
 
     return render
+
+
+def _call_of(row: Any) -> task_pb2.CampaignCall | None:
+    if row.send_id is None:
+        return None
+    return task_pb2.CampaignCall(
+        send_id=str(row.send_id),
+        campaign_id=str(row.campaign_id),
+        purpose=row.purpose,
+        script=row.script,
+        outcome=row.call_outcome,
+    )
 
 
 def task_page(call: Call, rows: Sequence[Any], token: str) -> task_service_pb2.ListTasksResponse:

@@ -211,10 +211,14 @@ class ContactPoint(Model):
     verification_method: Mapped[int] = mapped_column(default=0)
     shared: Mapped[bool] = mapped_column(default=False)
     create_time: Mapped[datetime]
+    unreachable_time: Mapped[datetime | None]
+    unreachable_reason: Mapped[str] = mapped_column(default="")
+    unreachable_source: Mapped[str] = mapped_column(default="")
 
     def verify(self, method: int, shared: bool, moment: datetime) -> None:
-        """Records that it was shown to be the customer's, and whether others use it too."""
+        """Records that it was shown to be the customer's, and whether others use it too; so something arrives there."""
         self.verify_time, self.verification_method, self.shared = moment, method, shared
+        self.unreachable_time, self.unreachable_reason, self.unreachable_source = None, "", ""
 
 
 class SourceReference(Model):

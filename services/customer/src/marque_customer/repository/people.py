@@ -40,11 +40,14 @@ CROSS JOIN LATERAL (SELECT action, consent_entry_id FROM consent_entries c
     WHERE c.customer_id = q.customer_id AND c.purpose = q.purpose AND c.channel = q.channel AND c.controller_kind = q.kind
         AND c.controller_id = q.controller
     ORDER BY c.known_time DESC LIMIT 1) e"""
-# The first to be used of each kind: a person's own before that of one merged into it, the primary one, then a verified one, the newest.
+# The first to be used of each kind: one at which things arrive, a person's own before that of one merged into it, the primary one, then a
+# verified one, the newest.
 _POINTS = """
-SELECT DISTINCT ON (person_id, kind, app) person_id, kind, value, provider, provider = 'app' AS app
+SELECT DISTINCT ON (person_id, kind, app) person_id, kind, value, provider, provider = 'app' AS app, contact_point_id,
+    unreachable_time IS NOT NULL AS unreachable
 FROM unnest($1::uuid[], $2::uuid[]) AS f (customer_id, person_id) JOIN contact_points c USING (customer_id)
-ORDER BY person_id, kind, app, customer_id <> person_id, is_primary DESC, verify_time IS NULL, create_time DESC, contact_point_id"""
+ORDER BY person_id, kind, app, unreachable_time IS NOT NULL, customer_id <> person_id,
+    is_primary DESC, verify_time IS NULL, create_time DESC, contact_point_id"""
 _SAID = """
 SELECT customer_id, purpose, channel, controller_kind, controller_id, action, known_time, consent_entry_id FROM consent_entries
 WHERE customer_id = ANY($1)"""
@@ -145,7 +148,9 @@ async def gather(
     for row in await connection.fetch(_POINTS, list(family), list(family.values())):
         for channel, (kind, app) in _REACH.items():
             if row["kind"] == kind and row["app"] == app:
-                people[row["person_id"]].addresses[channel] = Address(row["value"], row["provider"])
+                people[row["person_id"]].addresses[channel] = Address(
+                    row["value"], row["provider"], None, row["contact_point_id"], row["unreachable"]
+                )
     contents = sorted({one.content_key for _, one in asked if one.content_key})
     long_ago = now - _LONGEST_REPEAT
     for row in await connection.fetch(_BOOKED, ids, now - rules.LONGEST_DAY, contents, long_ago):

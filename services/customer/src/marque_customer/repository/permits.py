@@ -27,17 +27,20 @@ WHERE (person_id = ANY($1) OR (customer_id = ANY($1) AND customer_id <> person_i
 ORDER BY person_id, contact_permit_id FOR UPDATE"""
 _WRITE = """
 INSERT INTO contact_permits (contact_permit_id, person_id, customer_id, occurrence_key, channel, channel_class, contact_class, purpose,
-    controller_kind, controller_id, content_key, consent_entry_id, state, holding, take_time, expire_time, spend_time)
+    controller_kind, controller_id, content_key, consent_entry_id, state, holding, take_time, expire_time,
+    contact_point_id, spend_time)
 SELECT n.*, CASE WHEN n.state = 2 THEN n.take_time END
 FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::smallint[], $6::smallint[], $7::smallint[], $8::smallint[],
-    $9::smallint[], $10::text[], $11::text[], $12::uuid[], $13::smallint[], $14::bigint[], $15::timestamptz[], $16::timestamptz[])
+    $9::smallint[], $10::text[], $11::text[], $12::uuid[], $13::smallint[], $14::bigint[], $15::timestamptz[], $16::timestamptz[],
+    $17::uuid[])
     AS n (contact_permit_id, person_id, customer_id, occurrence_key, channel, channel_class, contact_class, purpose, controller_kind,
-        controller_id, content_key, consent_entry_id, state, holding, take_time, expire_time)
+        controller_id, content_key, consent_entry_id, state, holding, take_time, expire_time, contact_point_id)
 ON CONFLICT (contact_permit_id) DO UPDATE SET customer_id = excluded.customer_id, channel = excluded.channel,
     channel_class = excluded.channel_class, contact_class = excluded.contact_class, purpose = excluded.purpose,
     controller_kind = excluded.controller_kind, controller_id = excluded.controller_id, content_key = excluded.content_key,
     consent_entry_id = excluded.consent_entry_id, state = excluded.state, holding = excluded.holding, take_time = excluded.take_time,
-    expire_time = excluded.expire_time, spend_time = excluded.spend_time, end_time = NULL, stop_time = NULL"""
+    expire_time = excluded.expire_time, contact_point_id = excluded.contact_point_id,
+    spend_time = excluded.spend_time, end_time = NULL, stop_time = NULL"""
 _HELD = """
 SELECT contact_permit_id, state, holding, expire_time, spend_time, stop_time FROM contact_permits
 WHERE contact_permit_id = ANY($1) ORDER BY person_id, contact_permit_id FOR UPDATE"""
@@ -76,6 +79,7 @@ class Written(NamedTuple):
     holding: int
     take_time: datetime
     expire_time: datetime
+    contact_point_id: uuid.UUID | None = None
 
 
 async def clock(connection: Any) -> datetime:
@@ -100,7 +104,7 @@ async def write(connection: Any, taken: Sequence[Written]) -> None:
             [one.asked.purpose for one in taken], [one.asked.controller_kind for one in taken],
             [one.asked.controller_id for one in taken], [one.asked.content_key for one in taken],
             [one.consent_entry_id for one in taken], [one.state for one in taken], [one.holding for one in taken],
-            [one.take_time for one in taken], [one.expire_time for one in taken],
+            [one.take_time for one in taken], [one.expire_time for one in taken], [one.contact_point_id for one in taken],
         )  # fmt: skip
         await connection.execute(_WRITE, *columns)
 

@@ -74,3 +74,14 @@ async def of_staff(session: AsyncSession, staff_id: uuid.UUID, limit: int) -> li
     """Returns open tasks of somebody, to change, in the order of their ids."""
     query = sa.select(Task).where(Task.staff_id == staff_id, Task.state == Task.OPEN)
     return list(await session.scalars(query.order_by(Task.task_id).limit(limit).with_for_update()))
+
+
+async def of_line(session: AsyncSession, send_id: uuid.UUID) -> Task | None:
+    """Returns the task that a line of a campaign made."""
+    return (await session.scalars(sa.select(Task).where(Task.send_id == send_id))).one_or_none()
+
+
+async def of_campaign(session: AsyncSession, campaign_id: uuid.UUID, limit: int) -> list[Task]:
+    """Returns open calls of a campaign, to change, in the order of their ids."""
+    query = sa.select(Task).where(Task.campaign_id == campaign_id, Task.state == Task.OPEN)
+    return list(await session.scalars(query.order_by(Task.task_id).limit(limit).with_for_update()))

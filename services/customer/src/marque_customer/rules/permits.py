@@ -108,11 +108,16 @@ class Booking:
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a contact goes: a contact point, or a postal address as it stands in the customer's row."""
+    """Where a contact goes: a contact point, or a postal address as it stands in the customer's row.
+
+    `unreachable`: it is known that nothing arrives there, and of its channel there is none of which that is not known.
+    """
 
     value: str = ""
     provider: str = ""
     postal: dict[str, Any] | None = None
+    contact_point_id: uuid.UUID | None = None
+    unreachable: bool = False
 
 
 @dataclass
@@ -158,7 +163,7 @@ def judge(asked: Asked, person: Person, limits: Iterable[Limit], now: datetime, 
         _standing(person)
         or _consent(asked, person)
         or (_refusal("NOT_THE_OWNER") if asked.vin and asked.vin not in person.vins else None)
-        or (_refusal("NO_ADDRESS") if asked.channel not in person.addresses else None)
+        or _address(asked, person)
         or (None if asked.contact_class == LEGAL else _held(asked, person, limits, now))
         or _hours(asked, person, limits, now, windows)
     )
@@ -179,6 +184,13 @@ def _consent(asked: Asked, person: Person) -> Refusal | None:
     if entry is None:
         return _refusal("NEVER_GRANTED")
     return None if entry[0] == consents.GRANTED else _refusal("WITHDRAWN")
+
+
+def _address(asked: Asked, person: Person) -> Refusal | None:
+    address = person.addresses.get(asked.channel)
+    if address is None:
+        return _refusal("NO_ADDRESS")
+    return _refusal("ADDRESS_UNREACHABLE") if address.unreachable else None
 
 
 def _held(asked: Asked, person: Person, limits: Sequence[Limit], now: datetime) -> Refusal | None:

@@ -71,13 +71,14 @@ async def add(*, uow: UnitOfWork, customer_id: uuid.UUID, values: dict[str, Any]
         return await uow.answer(await append(uow, place, values))
 
 
-async def begin(uow: UnitOfWork, customer_id: uuid.UUID) -> Place:
-    """Takes the ledgers of a customer and its family for writing, its own first; returns where their ends are.
+async def begin(uow: UnitOfWork, customer_id: uuid.UUID, seer: Principal | None = None) -> Place:
+    """Takes the ledgers of a customer and its family for writing, its own first; returns where their ends are. `seer`: in whose sight
+    the customer must be, where that is not the caller's.
 
     Raises CustomerNotFound, CustomerErased, Aborted.
     """
     root = (await families.roots(uow.session, [customer_id])).get(customer_id, customer_id)
-    customer = await repository.find(uow.session, uow.principal, root, lock=True)
+    customer = await repository.find(uow.session, seer or uow.principal, root, lock=True)
     if customer is None:
         raise CustomerNotFound(customer_id=customer_id)
     customer.refuse_if_gone()

@@ -38,10 +38,13 @@ class Point:
     verification_method: int
     shared: bool
     create_time: datetime
+    unreachable_time: datetime | None = None
+    unreachable_reason: str = ""
+    unreachable_source: str = ""
 
     @property
     def record(self) -> tuple[Any, ...]:
-        """The row."""
+        """The row; that nothing arrives there is no import's to say, so it is not in it."""
         return _point_record(self)
 
 

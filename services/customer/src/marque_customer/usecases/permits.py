@@ -125,6 +125,7 @@ class _Batch:
             holding=row["holding"] + 1 if row is not None else 1,
             take_time=self._now,
             expire_time=self._now + self._windows.take,
+            contact_point_id=person.addresses[asked.channel].contact_point_id,
         )
         self.written.append(taken)
         person.bookings = [one for one in person.bookings if one.key != asked.occurrence_key]

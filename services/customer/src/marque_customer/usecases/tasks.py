@@ -13,11 +13,18 @@ from marque_customer.models import Task
 from marque_customer.repository import customers, lead_work
 from marque_customer.repository import leads as lead_rows
 from marque_customer.repository import tasks as repository
+from marque_customer.usecases import campaign_calls
 
 
 async def create(*, uow: UnitOfWork, values: dict[str, Any]) -> Any:
-    """Makes a task. Raises CustomerNotFound, LeadNotFound, InvalidArgument."""
+    """Makes a task. Raises CustomerNotFound, LeadNotFound, InvalidArgument.
+
+    The line of a campaign makes one task: asked for again, also long after the answer was forgotten, it is answered with that.
+    """
     async with uow:
+        send_id = values.get("send_id")
+        if send_id is not None and (made := await repository.of_line(uow.session, send_id)) is not None:
+            return await uow.answer(made)
         lead_id, customer_id = values["lead_id"], values["customer_id"]
         if lead_id is not None:
             lead = await lead_rows.read(uow.session, uow.principal, lead_id)
@@ -39,11 +46,14 @@ async def create(*, uow: UnitOfWork, values: dict[str, Any]) -> Any:
         return await uow.answer(task)
 
 
-async def complete(*, uow: UnitOfWork, task_id: uuid.UUID, etag: str, outcome: str) -> Any:
-    """Says that a task is done. Raises TaskNotFound, TaskEnded, EtagMismatch."""
+async def complete(*, uow: UnitOfWork, task_id: uuid.UUID, etag: str, outcome: str, call_outcome: int) -> Any:
+    """Says that a task is done. Raises TaskNotFound, TaskEnded, EtagMismatch, InvalidArgument."""
     async with uow:
+        place = await campaign_calls.ledger_of(uow, task_id) if call_outcome == campaign_calls.NOT_AGAIN else None
         task = await _found(uow, task_id, etag)
+        task.end_call(call_outcome)
         task.end(Task.DONE, outcome, uow.now)
+        await campaign_calls.ended(uow, task, place)
         uow.audit("complete", "task", str(task_id))
         return await uow.answer(task)
 
@@ -53,6 +63,9 @@ async def cancel(*, uow: UnitOfWork, task_id: uuid.UUID, etag: str, reason: str)
     async with uow:
         task = await _found(uow, task_id, etag)
         task.end(Task.CANCELLED, reason, uow.now)
+        if task.send_id is not None:
+            task.end_call(campaign_calls.CANCELLED)
+            await campaign_calls.ended(uow, task, None)
         uow.audit("cancel", "task", str(task_id))
         return await uow.answer(task)
 

@@ -67,6 +67,7 @@ _CANDIDATES = (
     "a1b2c3d4" * 8,
     "123456",
     "P0420",  # a code of a car's on-board diagnosis
+    "2026-03",  # a month
 )
 _MAX_DEPTH = 4
 

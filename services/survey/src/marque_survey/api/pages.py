@@ -11,6 +11,7 @@ from servicekit import fields
 from servicekit.db.base import now
 from servicekit.db.uow import Work
 from servicekit.rpc.call import Call
+from servicekit.sealing.tokens import Digests
 
 from marque_survey.clients import Customers
 from marque_survey.errors import SurveyLinkUnknown
@@ -30,7 +31,7 @@ class SurveyPageApi:
 
     service = "marque.survey.v1.SurveyPageService"
 
-    def __init__(self, work: Work, digests: links.Digests, customers: Customers) -> None:
+    def __init__(self, work: Work, digests: Digests, customers: Customers) -> None:
         self._work = work
         self._digests = digests
         self._customers = customers

@@ -7,6 +7,7 @@ import math
 import uuid
 from datetime import datetime, timedelta
 
+from servicekit.calling import call_again
 from servicekit.rpc.principal import Principal
 
 OPEN, TAKEN, DONE, GIVEN_UP = 1, 2, 3, 4
@@ -28,8 +29,6 @@ MOST_AHEAD = timedelta(days=30)
 GRACE = timedelta(days=3)
 """A call-back near the end of a task's time moves that end so far behind it."""
 _BUSY_PAUSE = timedelta(minutes=20)
-# Another hour of the day finds other people at home: three hours on, then the next day five hours later, and so round the day.
-_PAUSES = (timedelta(hours=3), timedelta(hours=29), timedelta(hours=27))
 _Z = 1.959963984540054  # of the normal distribution, 95 % between -Z and Z
 _AGENTS = uuid.UUID("5e1f0000-0000-5000-8000-00000000a6e7")
 
@@ -43,7 +42,7 @@ def next_due(outcome: int, vain: int, now: datetime) -> datetime:
     """Returns when to call again after the `vain`th call in vain."""
     if outcome == BUSY:
         return now + _BUSY_PAUSE
-    return now + _PAUSES[(max(vain, 1) - 1) % len(_PAUSES)]
+    return call_again(vain, now)
 
 
 def is_checked(call_task_id: uuid.UUID, permille: int) -> bool:

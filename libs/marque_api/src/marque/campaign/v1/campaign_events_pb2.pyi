@@ -113,6 +113,54 @@ class CampaignLaunched(_message.Message):
 Global___CampaignLaunched: _TypeAlias = CampaignLaunched  # noqa: Y015
 
 @_typing.final
+class CampaignHalted(_message.Message):
+    """A campaign paused by itself, because too much of what it sent failed: nothing more leaves before somebody resumes it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CAMPAIGN_ID_FIELD_NUMBER: _builtins.int
+    AGGREGATE_VERSION_FIELD_NUMBER: _builtins.int
+    OCCUR_TIME_FIELD_NUMBER: _builtins.int
+    DEALER_ID_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    campaign_id: _builtins.str
+    """The campaign."""
+    aggregate_version: _builtins.int
+    """The version of the aggregate after the change; a hearer ignores what is older than it knows."""
+    dealer_id: _builtins.str
+    """The dealer whose own it is; empty for the maker."""
+    kind: _campaign_types_pb2.CampaignKind.ValueType
+    """What it is for."""
+    channel: _channel_pb2.Channel.ValueType
+    """By which channel it is sent."""
+    reason: _builtins.str
+    """Why, as a constant: FAILURES."""
+    @_builtins.property
+    def occur_time(self) -> _timestamp_pb2.Timestamp:
+        """When the change was committed."""
+
+    def __init__(
+        self,
+        *,
+        campaign_id: _builtins.str = ...,
+        aggregate_version: _builtins.int = ...,
+        occur_time: _timestamp_pb2.Timestamp | None = ...,
+        dealer_id: _builtins.str = ...,
+        kind: _campaign_types_pb2.CampaignKind.ValueType = ...,
+        channel: _channel_pb2.Channel.ValueType = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["occur_time", b"occur_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aggregate_version", b"aggregate_version", "campaign_id", b"campaign_id", "channel", b"channel", "dealer_id", b"dealer_id", "kind", b"kind", "occur_time", b"occur_time", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CampaignHalted: _TypeAlias = CampaignHalted  # noqa: Y015
+
+@_typing.final
 class CampaignFinished(_message.Message):
     """A campaign is over: everybody in its audience has a final state."""
 
@@ -271,6 +319,7 @@ class MessageBounced(_message.Message):
     CUSTOMER_ID_FIELD_NUMBER: _builtins.int
     CHANNEL_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    OCCURRENCE_KEY_FIELD_NUMBER: _builtins.int
     send_id: _builtins.str
     """The line of the ledger."""
     aggregate_version: _builtins.int
@@ -283,6 +332,8 @@ class MessageBounced(_message.Message):
     """The channel."""
     reason: _builtins.str
     """Why, as a constant such as SMTP_550 or BOUNCE_5.1.1."""
+    occurrence_key: _builtins.str
+    """The occurrence key of the contact permit under which it was handed over: by it the customer service knows to which address."""
     @_builtins.property
     def occur_time(self) -> _timestamp_pb2.Timestamp:
         """When the change was committed."""
@@ -297,11 +348,60 @@ class MessageBounced(_message.Message):
         customer_id: _builtins.str = ...,
         channel: _channel_pb2.Channel.ValueType = ...,
         reason: _builtins.str = ...,
+        occurrence_key: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["occur_time", b"occur_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["aggregate_version", b"aggregate_version", "campaign_id", b"campaign_id", "channel", b"channel", "customer_id", b"customer_id", "occur_time", b"occur_time", "reason", b"reason", "send_id", b"send_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aggregate_version", b"aggregate_version", "campaign_id", b"campaign_id", "channel", b"channel", "customer_id", b"customer_id", "occur_time", b"occur_time", "occurrence_key", b"occurrence_key", "reason", b"reason", "send_id", b"send_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___MessageBounced: _TypeAlias = MessageBounced  # noqa: Y015
+
+@_typing.final
+class MessageBounceLifted(_message.Message):
+    """A message arrived after all at an address of which it was told that it can get nothing any more."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SEND_ID_FIELD_NUMBER: _builtins.int
+    AGGREGATE_VERSION_FIELD_NUMBER: _builtins.int
+    OCCUR_TIME_FIELD_NUMBER: _builtins.int
+    CAMPAIGN_ID_FIELD_NUMBER: _builtins.int
+    CUSTOMER_ID_FIELD_NUMBER: _builtins.int
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    OCCURRENCE_KEY_FIELD_NUMBER: _builtins.int
+    send_id: _builtins.str
+    """The line of the ledger."""
+    aggregate_version: _builtins.int
+    """The version of the aggregate after the change; a hearer ignores what is older than it knows."""
+    campaign_id: _builtins.str
+    """The campaign."""
+    customer_id: _builtins.str
+    """The customer, as it stood in the audience."""
+    channel: _channel_pb2.Channel.ValueType
+    """The channel."""
+    occurrence_key: _builtins.str
+    """The occurrence key of the contact permit under which it was handed over."""
+    @_builtins.property
+    def occur_time(self) -> _timestamp_pb2.Timestamp:
+        """When the change was committed."""
+
+    def __init__(
+        self,
+        *,
+        send_id: _builtins.str = ...,
+        aggregate_version: _builtins.int = ...,
+        occur_time: _timestamp_pb2.Timestamp | None = ...,
+        campaign_id: _builtins.str = ...,
+        customer_id: _builtins.str = ...,
+        channel: _channel_pb2.Channel.ValueType = ...,
+        occurrence_key: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["occur_time", b"occur_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aggregate_version", b"aggregate_version", "campaign_id", b"campaign_id", "channel", b"channel", "customer_id", b"customer_id", "occur_time", b"occur_time", "occurrence_key", b"occurrence_key", "send_id", b"send_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MessageBounceLifted: _TypeAlias = MessageBounceLifted  # noqa: Y015

@@ -9,8 +9,11 @@ from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.type import money_pb2 as _money_pb2
+from marque.campaign.v1 import campaign_journey_pb2 as _campaign_journey_pb2
 from marque.campaign.v1 import campaign_send_pb2 as _campaign_send_pb2
 from marque.campaign.v1 import campaign_types_pb2 as _campaign_types_pb2
+from marque.campaign.v1 import marketing_event_pb2 as _marketing_event_pb2
+from marque.campaign.v1 import offer_pb2 as _offer_pb2
 from marque.customer.v1 import consent_pb2 as _consent_pb2
 from marque.type.v1 import channel_pb2 as _channel_pb2
 import builtins as _builtins
@@ -85,6 +88,32 @@ class CampaignVariant(_message.Message):
 Global___CampaignVariant: _TypeAlias = CampaignVariant  # noqa: Y015
 
 @_typing.final
+class CampaignFallback(_message.Message):
+    """The channel by which somebody gets the message who cannot get it by the one before."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    TEMPLATE_ID_FIELD_NUMBER: _builtins.int
+    channel: _channel_pb2.Channel.ValueType
+    """The channel."""
+    template_id: _builtins.str
+    """The template of its messages: of this channel, and of the same owner as the campaign, or the maker's."""
+    def __init__(
+        self,
+        *,
+        channel: _channel_pb2.Channel.ValueType = ...,
+        template_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "template_id", b"template_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CampaignFallback: _TypeAlias = CampaignFallback  # noqa: Y015
+
+@_typing.final
 class Campaign(_message.Message):
     """What is said to whom, by which channel and when: from the draft over the review by a second person to its end."""
 
@@ -123,6 +152,23 @@ class Campaign(_message.Message):
     RESPONSE_DAYS_FIELD_NUMBER: _builtins.int
     TRIGGER_FIELD_NUMBER: _builtins.int
     TRIGGER_DELAY_HOURS_FIELD_NUMBER: _builtins.int
+    MARKETING_EVENT_ID_FIELD_NUMBER: _builtins.int
+    EVENT_NOTICE_FIELD_NUMBER: _builtins.int
+    OFFER_FIELD_NUMBER: _builtins.int
+    PAUSE_ABOVE_PERCENT_FIELD_NUMBER: _builtins.int
+    PAUSE_REASON_FIELD_NUMBER: _builtins.int
+    STEPS_FIELD_NUMBER: _builtins.int
+    EXIT_RULE_FIELD_NUMBER: _builtins.int
+    SUBJECT_KIND_FIELD_NUMBER: _builtins.int
+    DUE_DATE_FIELD_NUMBER: _builtins.int
+    RECURRENCE_FIELD_NUMBER: _builtins.int
+    TIME_ZONE_FIELD_NUMBER: _builtins.int
+    RUN_COUNTS_FIELD_NUMBER: _builtins.int
+    RECALL_ID_FIELD_NUMBER: _builtins.int
+    OWNERS_TIME_FIELD_NUMBER: _builtins.int
+    CALL_DAYS_FIELD_NUMBER: _builtins.int
+    MOST_CALLS_FIELD_NUMBER: _builtins.int
+    FALLBACKS_FIELD_NUMBER: _builtins.int
     campaign_id: _builtins.str
     """The id, UUID text."""
     name: _builtins.str
@@ -132,7 +178,10 @@ class Campaign(_message.Message):
     dealer_id: _builtins.str
     """The dealer whose own it is; empty for the maker. For a dealer's staff it is their own where left out."""
     channel: _channel_pb2.Channel.ValueType
-    """By which channel it is sent, needed to submit it: e-mail, text message, messaging or push."""
+    """By which channel it is sent, needed to submit it: e-mail, text message, messaging, push, or telephone, where each message is
+    a task for whoever calls: for the dealer whose own it is, or for the maker's call centre. A campaign with calls is not over
+    before it is known what came of each, or nobody said so for 30 days.
+    """
     purpose: _consent_pb2.ConsentPurpose.ValueType
     """The purpose for which the people in the audience must have consented; needed to submit it unless it is a legal notice."""
     legal_notice: _builtins.bool
@@ -176,6 +225,38 @@ class Campaign(_message.Message):
     """
     trigger_delay_hours: _builtins.int
     """How many hours after what they did it writes to them; for a triggered campaign."""
+    marketing_event_id: _builtins.str
+    """The event that it invites to or tells of, of the same owner: its messages may carry the link by which the person registers."""
+    event_notice: _marketing_event_pb2.EventNotice.ValueType
+    """What it tells those who registered for the event, once for each time that it comes about; unspecified for an invitation. With it
+    a list is not needed, and it runs until it is cancelled.
+    """
+    pause_above_percent: _builtins.int
+    """It pauses by itself once more than so many in a hundred of the last 200 messages, of 50 at least, failed, came back, are
+    unknown or were put off by a mail server; 0 for 20, 100 for never. Somebody who resumes it begins the count anew.
+    """
+    pause_reason: _builtins.str
+    """Why it paused by itself: FAILURES; empty where it did not."""
+    exit_rule: _builtins.str
+    """Who leaves the steps before any of them, in CEL, by what a branch may ask; empty for nobody."""
+    subject_kind: _campaign_journey_pb2.CampaignSubjectKind.ValueType
+    """What goes through the steps once for each occurrence; unspecified for a person."""
+    time_zone: _builtins.str
+    """The zone of its hours and days, an IANA name such as `Europe/Berlin`; empty for the zone of the market, which stands here once
+    it is launched.
+    """
+    recall_id: _builtins.str
+    """The recall of whose cars it tells the owners, for a legal notice: then there is no list, segment or trigger. Everybody who
+    owned a car that is not remedied gets one notice of each such car, so a later campaign of the same recall is the next
+    wave. Who sold the car before the notice leaves gets none. Notices that cannot be delivered are told to the recall
+    (RecordRecallUnreachable), whose list of owners names them.
+    """
+    call_days: _builtins.int
+    """Within how many days of the hand-over a call is to be made; 0 for 3."""
+    most_calls: _builtins.int
+    """How often somebody is called at most until they are reached; 0 for 3. Each further call is a line and a task of its own, under
+    a contact permit of its own: 3, then 29, then 27 hours after the call before was made in vain, and so on.
+    """
     @_builtins.property
     def values(self) -> _containers.RepeatedCompositeFieldContainer[_campaign_types_pb2.VariableValue]:
         """The values of the template's variables that hold for the whole campaign, such as the code of an offer."""
@@ -228,6 +309,37 @@ class Campaign(_message.Message):
     def response_value(self) -> _money_pb2.Money:
         """What one response of the kind `goal` is worth, for the return on what was spent; absent where nobody says."""
 
+    @_builtins.property
+    def offer(self) -> _offer_pb2.Offer:
+        """What it gives to whom it is sent: its messages may carry the person's code."""
+
+    @_builtins.property
+    def steps(self) -> _containers.RepeatedCompositeFieldContainer[_campaign_journey_pb2.CampaignStep]:
+        """What it does one after the other; empty for one message. Frozen with the words when it is submitted."""
+
+    @_builtins.property
+    def due_date(self) -> _campaign_journey_pb2.CampaignDueDate:
+        """A date that makes it write, instead of a list; a segment or list is then asked on that day. It runs until it is cancelled."""
+
+    @_builtins.property
+    def recurrence(self) -> _campaign_journey_pb2.CampaignRecurrence:
+        """How it comes again; its `start_time` is the first occurrence. Each has its own people, of the list and the segment then."""
+
+    @_builtins.property
+    def run_counts(self) -> _containers.RepeatedCompositeFieldContainer[_campaign_journey_pb2.CampaignRunCount]:
+        """How far those are who go through its steps; only where one campaign is asked for."""
+
+    @_builtins.property
+    def owners_time(self) -> _timestamp_pb2.Timestamp:
+        """At which instant they owned the cars, not in the future; absent for when it is launched."""
+
+    @_builtins.property
+    def fallbacks(self) -> _containers.RepeatedCompositeFieldContainer[Global___CampaignFallback]:
+        """By which channels the message goes, one after the other, to whom it cannot reach by the one before: who has no address there or
+        never agreed to be contacted there, whose address can get nothing, or from whose it came back. Each is a line of its own in the
+        ledger. Such a campaign is not over before its messages could have come back: 5 days after the last, but for the last channel.
+        """
+
     def __init__(
         self,
         *,
@@ -264,10 +376,27 @@ class Campaign(_message.Message):
         response_days: _builtins.int = ...,
         trigger: _campaign_types_pb2.CampaignResponseKind.ValueType = ...,
         trigger_delay_hours: _builtins.int = ...,
+        marketing_event_id: _builtins.str = ...,
+        event_notice: _marketing_event_pb2.EventNotice.ValueType = ...,
+        offer: _offer_pb2.Offer | None = ...,
+        pause_above_percent: _builtins.int = ...,
+        pause_reason: _builtins.str = ...,
+        steps: _abc.Iterable[_campaign_journey_pb2.CampaignStep] | None = ...,
+        exit_rule: _builtins.str = ...,
+        subject_kind: _campaign_journey_pb2.CampaignSubjectKind.ValueType = ...,
+        due_date: _campaign_journey_pb2.CampaignDueDate | None = ...,
+        recurrence: _campaign_journey_pb2.CampaignRecurrence | None = ...,
+        time_zone: _builtins.str = ...,
+        run_counts: _abc.Iterable[_campaign_journey_pb2.CampaignRunCount] | None = ...,
+        recall_id: _builtins.str = ...,
+        owners_time: _timestamp_pb2.Timestamp | None = ...,
+        call_days: _builtins.int = ...,
+        most_calls: _builtins.int = ...,
+        fallbacks: _abc.Iterable[Global___CampaignFallback] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["budget", b"budget", "create_time", b"create_time", "finish_time", b"finish_time", "launch_time", b"launch_time", "response_value", b"response_value", "start_time", b"start_time", "thousand_cost", b"thousand_cost", "update_time", b"update_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["budget", b"budget", "create_time", b"create_time", "due_date", b"due_date", "finish_time", b"finish_time", "launch_time", b"launch_time", "offer", b"offer", "owners_time", b"owners_time", "recurrence", b"recurrence", "response_value", b"response_value", "start_time", b"start_time", "thousand_cost", b"thousand_cost", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attribution", b"attribution", "audience_list_id", b"audience_list_id", "budget", b"budget", "campaign_id", b"campaign_id", "channel", b"channel", "create_time", b"create_time", "dealer_id", b"dealer_id", "etag", b"etag", "exclude_segment_ids", b"exclude_segment_ids", "finish_time", b"finish_time", "goal", b"goal", "holdout_percent", b"holdout_percent", "kind", b"kind", "launch_time", b"launch_time", "legal_notice", b"legal_notice", "name", b"name", "purpose", b"purpose", "rate_per_minute", b"rate_per_minute", "response_days", b"response_days", "response_value", b"response_value", "segment_id", b"segment_id", "send_counts", b"send_counts", "start_time", b"start_time", "state", b"state", "template_id", b"template_id", "template_version", b"template_version", "thousand_cost", b"thousand_cost", "track_opens", b"track_opens", "trigger", b"trigger", "trigger_delay_hours", b"trigger_delay_hours", "update_time", b"update_time", "values", b"values", "variants", b"variants"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attribution", b"attribution", "audience_list_id", b"audience_list_id", "budget", b"budget", "call_days", b"call_days", "campaign_id", b"campaign_id", "channel", b"channel", "create_time", b"create_time", "dealer_id", b"dealer_id", "due_date", b"due_date", "etag", b"etag", "event_notice", b"event_notice", "exclude_segment_ids", b"exclude_segment_ids", "exit_rule", b"exit_rule", "fallbacks", b"fallbacks", "finish_time", b"finish_time", "goal", b"goal", "holdout_percent", b"holdout_percent", "kind", b"kind", "launch_time", b"launch_time", "legal_notice", b"legal_notice", "marketing_event_id", b"marketing_event_id", "most_calls", b"most_calls", "name", b"name", "offer", b"offer", "owners_time", b"owners_time", "pause_above_percent", b"pause_above_percent", "pause_reason", b"pause_reason", "purpose", b"purpose", "rate_per_minute", b"rate_per_minute", "recall_id", b"recall_id", "recurrence", b"recurrence", "response_days", b"response_days", "response_value", b"response_value", "run_counts", b"run_counts", "segment_id", b"segment_id", "send_counts", b"send_counts", "start_time", b"start_time", "state", b"state", "steps", b"steps", "subject_kind", b"subject_kind", "template_id", b"template_id", "template_version", b"template_version", "thousand_cost", b"thousand_cost", "time_zone", b"time_zone", "track_opens", b"track_opens", "trigger", b"trigger", "trigger_delay_hours", b"trigger_delay_hours", "update_time", b"update_time", "values", b"values", "variants", b"variants"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -159,12 +159,19 @@ class CampaignReport(_message.Message):
     REVENUE_FIELD_NUMBER: _builtins.int
     RETURN_ON_INVESTMENT_FIELD_NUMBER: _builtins.int
     AFFORDABLE_COUNT_FIELD_NUMBER: _builtins.int
+    OFFER_COST_FIELD_NUMBER: _builtins.int
+    OFFER_CODE_COUNT_FIELD_NUMBER: _builtins.int
+    OFFER_REDEEM_COUNT_FIELD_NUMBER: _builtins.int
     campaign_id: _builtins.str
     """The campaign."""
     return_on_investment: _builtins.float
     """Revenue less cost, over cost; absent where either is."""
     affordable_count: _builtins.int
     """How many messages the budget still pays; absent without a budget."""
+    offer_code_count: _builtins.int
+    """How many codes of its offer people were given."""
+    offer_redeem_count: _builtins.int
+    """How often they were redeemed."""
     @_builtins.property
     def variants(self) -> _containers.RepeatedCompositeFieldContainer[Global___CampaignVariantReport]:
         """The variants, the campaign's own words first."""
@@ -189,6 +196,10 @@ class CampaignReport(_message.Message):
     def revenue(self) -> _money_pb2.Money:
         """What the responses of the goal are worth; absent where nobody said what one is."""
 
+    @_builtins.property
+    def offer_cost(self) -> _money_pb2.Money:
+        """What the redeemed codes of its offer cost; absent where nobody says what one does."""
+
     def __init__(
         self,
         *,
@@ -201,10 +212,13 @@ class CampaignReport(_message.Message):
         revenue: _money_pb2.Money | None = ...,
         return_on_investment: _builtins.float | None = ...,
         affordable_count: _builtins.int | None = ...,
+        offer_cost: _money_pb2.Money | None = ...,
+        offer_code_count: _builtins.int = ...,
+        offer_redeem_count: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_affordable_count", b"_affordable_count", "_return_on_investment", b"_return_on_investment", "affordable_count", b"affordable_count", "cost", b"cost", "cost_per_response", b"cost_per_response", "return_on_investment", b"return_on_investment", "revenue", b"revenue"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_affordable_count", b"_affordable_count", "_return_on_investment", b"_return_on_investment", "affordable_count", b"affordable_count", "cost", b"cost", "cost_per_response", b"cost_per_response", "offer_cost", b"offer_cost", "return_on_investment", b"return_on_investment", "revenue", b"revenue"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_affordable_count", b"_affordable_count", "_return_on_investment", b"_return_on_investment", "affordable_count", b"affordable_count", "campaign_id", b"campaign_id", "cost", b"cost", "cost_per_response", b"cost_per_response", "lifts", b"lifts", "responses", b"responses", "return_on_investment", b"return_on_investment", "revenue", b"revenue", "variants", b"variants"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_affordable_count", b"_affordable_count", "_return_on_investment", b"_return_on_investment", "affordable_count", b"affordable_count", "campaign_id", b"campaign_id", "cost", b"cost", "cost_per_response", b"cost_per_response", "lifts", b"lifts", "offer_code_count", b"offer_code_count", "offer_cost", b"offer_cost", "offer_redeem_count", b"offer_redeem_count", "responses", b"responses", "return_on_investment", b"return_on_investment", "revenue", b"revenue", "variants", b"variants"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__affordable_count: _TypeAlias = _typing.Literal["affordable_count"]  # noqa: Y015
     _WhichOneofArgType__affordable_count: _TypeAlias = _typing.Literal["_affordable_count", b"_affordable_count"]  # noqa: Y015

@@ -26,15 +26,15 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from marque.type.v1 import channel_pb2 as marque_dot_type_dot_v1_dot_channel__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&marque/campaign/v1/campaign_send.proto\x12\x12marque.campaign.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cmarque/type/v1/channel.proto\"\x9e\x03\n\x0c\x43\x61mpaignSend\x12\x0f\n\x07send_id\x18\x01 \x01(\t\x12\x13\n\x0b\x63\x61mpaign_id\x18\x02 \x01(\t\x12\x13\n\x0b\x63ustomer_id\x18\x03 \x01(\t\x12(\n\x07\x63hannel\x18\x04 \x01(\x0e\x32\x17.marque.type.v1.Channel\x12\x34\n\x05state\x18\x05 \x01(\x0e\x32%.marque.campaign.v1.CampaignSendState\x12\x0e\n\x06reason\x18\x06 \x01(\t\x12\x10\n\x08language\x18\x07 \x01(\t\x12\x10\n\x08\x61ttempts\x18\x08 \x01(\x05\x12.\n\nretry_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\thand_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x63reate_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp*\xe5\x02\n\x11\x43\x61mpaignSendState\x12#\n\x1f\x43\x41MPAIGN_SEND_STATE_UNSPECIFIED\x10\x00\x12\x1f\n\x1b\x43\x41MPAIGN_SEND_STATE_PLANNED\x10\x01\x12\x1f\n\x1b\x43\x41MPAIGN_SEND_STATE_CLAIMED\x10\x02\x12\x1e\n\x1a\x43\x41MPAIGN_SEND_STATE_HANDED\x10\x03\x12 \n\x1c\x43\x41MPAIGN_SEND_STATE_ACCEPTED\x10\x04\x12!\n\x1d\x43\x41MPAIGN_SEND_STATE_DELIVERED\x10\x05\x12\x1f\n\x1b\x43\x41MPAIGN_SEND_STATE_BOUNCED\x10\x06\x12\x1e\n\x1a\x43\x41MPAIGN_SEND_STATE_FAILED\x10\x07\x12\x1f\n\x1b\x43\x41MPAIGN_SEND_STATE_UNKNOWN\x10\x08\x12\"\n\x1e\x43\x41MPAIGN_SEND_STATE_SUPPRESSED\x10\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&marque/campaign/v1/campaign_send.proto\x12\x12marque.campaign.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cmarque/type/v1/channel.proto\"\xac\x03\n\x0c\x43\x61mpaignSend\x12\x0f\n\x07send_id\x18\x01 \x01(\t\x12\x13\n\x0b\x63\x61mpaign_id\x18\x02 \x01(\t\x12\x13\n\x0b\x63ustomer_id\x18\x03 \x01(\t\x12(\n\x07\x63hannel\x18\x04 \x01(\x0e\x32\x17.marque.type.v1.Channel\x12\x34\n\x05state\x18\x05 \x01(\x0e\x32%.marque.campaign.v1.CampaignSendState\x12\x0e\n\x06reason\x18\x06 \x01(\t\x12\x10\n\x08language\x18\x07 \x01(\t\x12\x10\n\x08\x61ttempts\x18\x08 \x01(\x05\x12.\n\nretry_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\thand_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x63reate_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04step\x18\x32 \x01(\x05*\xe5\x02\n\x11\x43\x61mpaignSendState\x12#\n\x1f\x43\x41MPAIGN_SEND_STATE_UNSPECIFIED\x10\x00\x12\x1f\n\x1b\x43\x41MPAIGN_SEND_STATE_PLANNED\x10\x01\x12\x1f\n\x1b\x43\x41MPAIGN_SEND_STATE_CLAIMED\x10\x02\x12\x1e\n\x1a\x43\x41MPAIGN_SEND_STATE_HANDED\x10\x03\x12 \n\x1c\x43\x41MPAIGN_SEND_STATE_ACCEPTED\x10\x04\x12!\n\x1d\x43\x41MPAIGN_SEND_STATE_DELIVERED\x10\x05\x12\x1f\n\x1b\x43\x41MPAIGN_SEND_STATE_BOUNCED\x10\x06\x12\x1e\n\x1a\x43\x41MPAIGN_SEND_STATE_FAILED\x10\x07\x12\x1f\n\x1b\x43\x41MPAIGN_SEND_STATE_UNKNOWN\x10\x08\x12\"\n\x1e\x43\x41MPAIGN_SEND_STATE_SUPPRESSED\x10\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'marque.campaign.v1.campaign_send_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CAMPAIGNSENDSTATE']._serialized_start=543
-  _globals['_CAMPAIGNSENDSTATE']._serialized_end=900
+  _globals['_CAMPAIGNSENDSTATE']._serialized_start=557
+  _globals['_CAMPAIGNSENDSTATE']._serialized_end=914
   _globals['_CAMPAIGNSEND']._serialized_start=126
-  _globals['_CAMPAIGNSEND']._serialized_end=540
+  _globals['_CAMPAIGNSEND']._serialized_end=554
 # @@protoc_insertion_point(module_scope)

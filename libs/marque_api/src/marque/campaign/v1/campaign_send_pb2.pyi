@@ -89,6 +89,7 @@ class CampaignSend(_message.Message):
     HAND_TIME_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
+    STEP_FIELD_NUMBER: _builtins.int
     send_id: _builtins.str
     """The id, UUID text; also the key by which a provider takes it once."""
     campaign_id: _builtins.str
@@ -108,6 +109,8 @@ class CampaignSend(_message.Message):
     """The language in which it was written; empty before."""
     attempts: _builtins.int
     """How many times it was begun."""
+    step: _builtins.int
+    """Which step of the campaign it is of, from 1; 0 for a campaign without steps."""
     @_builtins.property
     def retry_time(self) -> _timestamp_pb2.Timestamp:
         """Before when it is not begun; absent for one that is final."""
@@ -139,10 +142,11 @@ class CampaignSend(_message.Message):
         hand_time: _timestamp_pb2.Timestamp | None = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
+        step: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "hand_time", b"hand_time", "retry_time", b"retry_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "campaign_id", b"campaign_id", "channel", b"channel", "create_time", b"create_time", "customer_id", b"customer_id", "hand_time", b"hand_time", "language", b"language", "reason", b"reason", "retry_time", b"retry_time", "send_id", b"send_id", "state", b"state", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "campaign_id", b"campaign_id", "channel", b"channel", "create_time", b"create_time", "customer_id", b"customer_id", "hand_time", b"hand_time", "language", b"language", "reason", b"reason", "retry_time", b"retry_time", "send_id", b"send_id", "state", b"state", "step", b"step", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

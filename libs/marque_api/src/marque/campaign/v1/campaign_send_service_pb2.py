@@ -26,11 +26,12 @@ from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from marque.campaign.v1 import campaign_journey_pb2 as marque_dot_campaign_dot_v1_dot_campaign__journey__pb2
 from marque.campaign.v1 import campaign_send_pb2 as marque_dot_campaign_dot_v1_dot_campaign__send__pb2
 from marque.options.v1 import options_pb2 as marque_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n.marque/campaign/v1/campaign_send_service.proto\x12\x12marque.campaign.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a&marque/campaign/v1/campaign_send.proto\x1a\x1fmarque/options/v1/options.proto\"\xbd\x01\n\x18ListCampaignSendsRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x10\x12$\n\x0b\x63\x61mpaign_id\x18\x03 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\x12>\n\x05state\x18\x04 \x01(\x0e\x32%.marque.campaign.v1.CampaignSendStateB\x08\xbaH\x05\x82\x01\x02\x10\x01\"e\n\x19ListCampaignSendsResponse\x12/\n\x05sends\x18\x01 \x03(\x0b\x32 .marque.campaign.v1.CampaignSend\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"h\n\x1a\x45xplainCampaignSendRequest\x12$\n\x0b\x63\x61mpaign_id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\x12$\n\x0b\x63ustomer_id\x18\x02 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\"n\n\x1b\x45xplainCampaignSendResponse\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0e\n\x06listed\x18\x02 \x01(\x08\x12/\n\x05sends\x18\x03 \x03(\x0b\x32 .marque.campaign.v1.CampaignSend\"\xa4\x01\n\x19SettleCampaignSendRequest\x12 \n\x07send_id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\x12H\n\x05state\x18\x02 \x01(\x0e\x32%.marque.campaign.v1.CampaignSendStateB\x12\xe2\x41\x01\x02\xbaH\x0b\x82\x01\x08\x18\x04\x18\x05\x18\x06\x18\x07\x12\x1b\n\nrequest_id\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18@\"\xe9\x01\n\x0e\x44\x65liveryReport\x12 \n\x07send_id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\x12\x46\n\x05state\x18\x02 \x01(\x0e\x32%.marque.campaign.v1.CampaignSendStateB\x10\xe2\x41\x01\x02\xbaH\t\x82\x01\x06\x18\x05\x18\x06\x18\x07\x12&\n\x06reason\x18\x03 \x01(\tB\x16\xbaH\x13r\x11\x18@2\r^[A-Z0-9_.]*$\x12/\n\x0breport_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0c\x61\x64\x64ress_gone\x18\x05 \x01(\x08\"d\n\x1cRecordDeliveryReportsRequest\x12\x44\n\x07reports\x18\x01 \x03(\x0b\x32\".marque.campaign.v1.DeliveryReportB\x0f\xe2\x41\x01\x02\xbaH\x08\x92\x01\x05\x08\x01\x10\xf4\x03\"M\n\x1dRecordDeliveryReportsResponse\x12\x15\n\rchanged_count\x18\x01 \x01(\x05\x12\x15\n\runknown_count\x18\x02 \x01(\x05\";\n\x17RecordBounceMailRequest\x12 \n\x07message\x18\x01 \x01(\x0c\x42\x0f\xe2\x41\x01\x02\xbaH\x08z\x06\x10\x01\x18\x80\x80@2\xc9\x06\n\x13\x43\x61mpaignSendService\x12\xb4\x01\n\x11ListCampaignSends\x12,.marque.campaign.v1.ListCampaignSendsRequest\x1a-.marque.campaign.v1.ListCampaignSendsResponse\"B\xaa\xbb\x18\x15\n\x13\x63\x61mpaign.sends.list\x82\xd3\xe4\x93\x02#\x12!/v1/campaigns/{campaign_id}/sends\x12\xc5\x01\n\x13\x45xplainCampaignSend\x12..marque.campaign.v1.ExplainCampaignSendRequest\x1a/.marque.campaign.v1.ExplainCampaignSendResponse\"M\xaa\xbb\x18\x18\n\x16\x63\x61mpaign.sends.explain\x82\xd3\xe4\x93\x02+\x12)/v1/campaigns/{campaign_id}/sends:explain\x12\xaf\x01\n\x12SettleCampaignSend\x12-.marque.campaign.v1.SettleCampaignSendRequest\x1a .marque.campaign.v1.CampaignSend\"H\xaa\xbb\x18\x17\n\x15\x63\x61mpaign.sends.settle\x82\xd3\xe4\x93\x02\'\"\"/v1/campaignSends/{send_id}:settle:\x01*\x12\x84\x01\n\x15RecordDeliveryReports\x12\x30.marque.campaign.v1.RecordDeliveryReportsRequest\x1a\x31.marque.campaign.v1.RecordDeliveryReportsResponse\"\x06\xaa\xbb\x18\x02\x18\x01\x12z\n\x10RecordBounceMail\x12+.marque.campaign.v1.RecordBounceMailRequest\x1a\x31.marque.campaign.v1.RecordDeliveryReportsResponse\"\x06\xaa\xbb\x18\x02\x18\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n.marque/campaign/v1/campaign_send_service.proto\x12\x12marque.campaign.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a)marque/campaign/v1/campaign_journey.proto\x1a&marque/campaign/v1/campaign_send.proto\x1a\x1fmarque/options/v1/options.proto\"\xbd\x01\n\x18ListCampaignSendsRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x10\x12$\n\x0b\x63\x61mpaign_id\x18\x03 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\x12>\n\x05state\x18\x04 \x01(\x0e\x32%.marque.campaign.v1.CampaignSendStateB\x08\xbaH\x05\x82\x01\x02\x10\x01\"e\n\x19ListCampaignSendsResponse\x12/\n\x05sends\x18\x01 \x03(\x0b\x32 .marque.campaign.v1.CampaignSend\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"h\n\x1a\x45xplainCampaignSendRequest\x12$\n\x0b\x63\x61mpaign_id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\x12$\n\x0b\x63ustomer_id\x18\x02 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\"\x9d\x01\n\x1b\x45xplainCampaignSendResponse\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0e\n\x06listed\x18\x02 \x01(\x08\x12/\n\x05sends\x18\x03 \x03(\x0b\x32 .marque.campaign.v1.CampaignSend\x12-\n\x04runs\x18\x32 \x03(\x0b\x32\x1f.marque.campaign.v1.CampaignRun\"\xa4\x01\n\x19SettleCampaignSendRequest\x12 \n\x07send_id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\x12H\n\x05state\x18\x02 \x01(\x0e\x32%.marque.campaign.v1.CampaignSendStateB\x12\xe2\x41\x01\x02\xbaH\x0b\x82\x01\x08\x18\x04\x18\x05\x18\x06\x18\x07\x12\x1b\n\nrequest_id\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18@\"\xe9\x01\n\x0e\x44\x65liveryReport\x12 \n\x07send_id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\x12\x46\n\x05state\x18\x02 \x01(\x0e\x32%.marque.campaign.v1.CampaignSendStateB\x10\xe2\x41\x01\x02\xbaH\t\x82\x01\x06\x18\x05\x18\x06\x18\x07\x12&\n\x06reason\x18\x03 \x01(\tB\x16\xbaH\x13r\x11\x18@2\r^[A-Z0-9_.]*$\x12/\n\x0breport_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0c\x61\x64\x64ress_gone\x18\x05 \x01(\x08\"d\n\x1cRecordDeliveryReportsRequest\x12\x44\n\x07reports\x18\x01 \x03(\x0b\x32\".marque.campaign.v1.DeliveryReportB\x0f\xe2\x41\x01\x02\xbaH\x08\x92\x01\x05\x08\x01\x10\xf4\x03\"M\n\x1dRecordDeliveryReportsResponse\x12\x15\n\rchanged_count\x18\x01 \x01(\x05\x12\x15\n\runknown_count\x18\x02 \x01(\x05\";\n\x17RecordBounceMailRequest\x12 \n\x07message\x18\x01 \x01(\x0c\x42\x0f\xe2\x41\x01\x02\xbaH\x08z\x06\x10\x01\x18\x80\x80@2\xc9\x06\n\x13\x43\x61mpaignSendService\x12\xb4\x01\n\x11ListCampaignSends\x12,.marque.campaign.v1.ListCampaignSendsRequest\x1a-.marque.campaign.v1.ListCampaignSendsResponse\"B\xaa\xbb\x18\x15\n\x13\x63\x61mpaign.sends.list\x82\xd3\xe4\x93\x02#\x12!/v1/campaigns/{campaign_id}/sends\x12\xc5\x01\n\x13\x45xplainCampaignSend\x12..marque.campaign.v1.ExplainCampaignSendRequest\x1a/.marque.campaign.v1.ExplainCampaignSendResponse\"M\xaa\xbb\x18\x18\n\x16\x63\x61mpaign.sends.explain\x82\xd3\xe4\x93\x02+\x12)/v1/campaigns/{campaign_id}/sends:explain\x12\xaf\x01\n\x12SettleCampaignSend\x12-.marque.campaign.v1.SettleCampaignSendRequest\x1a .marque.campaign.v1.CampaignSend\"H\xaa\xbb\x18\x17\n\x15\x63\x61mpaign.sends.settle\x82\xd3\xe4\x93\x02\'\"\"/v1/campaignSends/{send_id}:settle:\x01*\x12\x84\x01\n\x15RecordDeliveryReports\x12\x30.marque.campaign.v1.RecordDeliveryReportsRequest\x1a\x31.marque.campaign.v1.RecordDeliveryReportsResponse\"\x06\xaa\xbb\x18\x02\x18\x01\x12z\n\x10RecordBounceMail\x12+.marque.campaign.v1.RecordBounceMailRequest\x1a\x31.marque.campaign.v1.RecordDeliveryReportsResponse\"\x06\xaa\xbb\x18\x02\x18\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -75,24 +76,24 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CAMPAIGNSENDSERVICE'].methods_by_name['RecordDeliveryReports']._serialized_options = b'\252\273\030\002\030\001'
   _globals['_CAMPAIGNSENDSERVICE'].methods_by_name['RecordBounceMail']._loaded_options = None
   _globals['_CAMPAIGNSENDSERVICE'].methods_by_name['RecordBounceMail']._serialized_options = b'\252\273\030\002\030\001'
-  _globals['_LISTCAMPAIGNSENDSREQUEST']._serialized_start=269
-  _globals['_LISTCAMPAIGNSENDSREQUEST']._serialized_end=458
-  _globals['_LISTCAMPAIGNSENDSRESPONSE']._serialized_start=460
-  _globals['_LISTCAMPAIGNSENDSRESPONSE']._serialized_end=561
-  _globals['_EXPLAINCAMPAIGNSENDREQUEST']._serialized_start=563
-  _globals['_EXPLAINCAMPAIGNSENDREQUEST']._serialized_end=667
-  _globals['_EXPLAINCAMPAIGNSENDRESPONSE']._serialized_start=669
-  _globals['_EXPLAINCAMPAIGNSENDRESPONSE']._serialized_end=779
-  _globals['_SETTLECAMPAIGNSENDREQUEST']._serialized_start=782
-  _globals['_SETTLECAMPAIGNSENDREQUEST']._serialized_end=946
-  _globals['_DELIVERYREPORT']._serialized_start=949
-  _globals['_DELIVERYREPORT']._serialized_end=1182
-  _globals['_RECORDDELIVERYREPORTSREQUEST']._serialized_start=1184
-  _globals['_RECORDDELIVERYREPORTSREQUEST']._serialized_end=1284
-  _globals['_RECORDDELIVERYREPORTSRESPONSE']._serialized_start=1286
-  _globals['_RECORDDELIVERYREPORTSRESPONSE']._serialized_end=1363
-  _globals['_RECORDBOUNCEMAILREQUEST']._serialized_start=1365
-  _globals['_RECORDBOUNCEMAILREQUEST']._serialized_end=1424
-  _globals['_CAMPAIGNSENDSERVICE']._serialized_start=1427
-  _globals['_CAMPAIGNSENDSERVICE']._serialized_end=2268
+  _globals['_LISTCAMPAIGNSENDSREQUEST']._serialized_start=312
+  _globals['_LISTCAMPAIGNSENDSREQUEST']._serialized_end=501
+  _globals['_LISTCAMPAIGNSENDSRESPONSE']._serialized_start=503
+  _globals['_LISTCAMPAIGNSENDSRESPONSE']._serialized_end=604
+  _globals['_EXPLAINCAMPAIGNSENDREQUEST']._serialized_start=606
+  _globals['_EXPLAINCAMPAIGNSENDREQUEST']._serialized_end=710
+  _globals['_EXPLAINCAMPAIGNSENDRESPONSE']._serialized_start=713
+  _globals['_EXPLAINCAMPAIGNSENDRESPONSE']._serialized_end=870
+  _globals['_SETTLECAMPAIGNSENDREQUEST']._serialized_start=873
+  _globals['_SETTLECAMPAIGNSENDREQUEST']._serialized_end=1037
+  _globals['_DELIVERYREPORT']._serialized_start=1040
+  _globals['_DELIVERYREPORT']._serialized_end=1273
+  _globals['_RECORDDELIVERYREPORTSREQUEST']._serialized_start=1275
+  _globals['_RECORDDELIVERYREPORTSREQUEST']._serialized_end=1375
+  _globals['_RECORDDELIVERYREPORTSRESPONSE']._serialized_start=1377
+  _globals['_RECORDDELIVERYREPORTSRESPONSE']._serialized_end=1454
+  _globals['_RECORDBOUNCEMAILREQUEST']._serialized_start=1456
+  _globals['_RECORDBOUNCEMAILREQUEST']._serialized_end=1515
+  _globals['_CAMPAIGNSENDSERVICE']._serialized_start=1518
+  _globals['_CAMPAIGNSENDSERVICE']._serialized_end=2359
 # @@protoc_insertion_point(module_scope)

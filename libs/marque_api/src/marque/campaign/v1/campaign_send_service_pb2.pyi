@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from marque.campaign.v1 import campaign_journey_pb2 as _campaign_journey_pb2
 from marque.campaign.v1 import campaign_send_pb2 as _campaign_send_pb2
 import builtins as _builtins
 import sys
@@ -117,6 +118,7 @@ class ExplainCampaignSendResponse(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     LISTED_FIELD_NUMBER: _builtins.int
     SENDS_FIELD_NUMBER: _builtins.int
+    RUNS_FIELD_NUMBER: _builtins.int
     reason: _builtins.str
     """Why there is no line, as a constant: NOT_IN_AUDIENCE, or NOT_LAUNCHED for a campaign whose audience is not fixed yet; empty
     where there is a line.
@@ -127,16 +129,21 @@ class ExplainCampaignSendResponse(_message.Message):
     def sends(self) -> _containers.RepeatedCompositeFieldContainer[_campaign_send_pb2.CampaignSend]:
         """The lines of the person."""
 
+    @_builtins.property
+    def runs(self) -> _containers.RepeatedCompositeFieldContainer[_campaign_journey_pb2.CampaignRun]:
+        """Where the person stands in the steps of the campaign."""
+
     def __init__(
         self,
         *,
         reason: _builtins.str = ...,
         listed: _builtins.bool = ...,
         sends: _abc.Iterable[_campaign_send_pb2.CampaignSend] | None = ...,
+        runs: _abc.Iterable[_campaign_journey_pb2.CampaignRun] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["listed", b"listed", "reason", b"reason", "sends", b"sends"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["listed", b"listed", "reason", b"reason", "runs", b"runs", "sends", b"sends"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

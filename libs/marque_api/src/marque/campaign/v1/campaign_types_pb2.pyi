@@ -128,13 +128,15 @@ class _CampaignResponseKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_
     CAMPAIGN_RESPONSE_KIND_REPLY: _CampaignResponseKind.ValueType  # 3
     """The person called, wrote or chatted."""
     CAMPAIGN_RESPONSE_KIND_REGISTRATION: _CampaignResponseKind.ValueType  # 4
-    """The person became a lead."""
+    """The person became a lead, or registered for an event."""
     CAMPAIGN_RESPONSE_KIND_VISIT: _CampaignResponseKind.ValueType  # 5
     """The person came to a dealer, or brought a car."""
     CAMPAIGN_RESPONSE_KIND_TEST_DRIVE: _CampaignResponseKind.ValueType  # 6
     """The person drove a car."""
     CAMPAIGN_RESPONSE_KIND_PURCHASE: _CampaignResponseKind.ValueType  # 7
     """The person bought a car."""
+    CAMPAIGN_RESPONSE_KIND_REDEMPTION: _CampaignResponseKind.ValueType  # 70
+    """The person redeemed the offer's code."""
 
 class CampaignResponseKind(_CampaignResponseKind, metaclass=_CampaignResponseKindEnumTypeWrapper):
     """What people do after a message."""
@@ -148,13 +150,15 @@ CAMPAIGN_RESPONSE_KIND_CLICK: CampaignResponseKind.ValueType  # 2
 CAMPAIGN_RESPONSE_KIND_REPLY: CampaignResponseKind.ValueType  # 3
 """The person called, wrote or chatted."""
 CAMPAIGN_RESPONSE_KIND_REGISTRATION: CampaignResponseKind.ValueType  # 4
-"""The person became a lead."""
+"""The person became a lead, or registered for an event."""
 CAMPAIGN_RESPONSE_KIND_VISIT: CampaignResponseKind.ValueType  # 5
 """The person came to a dealer, or brought a car."""
 CAMPAIGN_RESPONSE_KIND_TEST_DRIVE: CampaignResponseKind.ValueType  # 6
 """The person drove a car."""
 CAMPAIGN_RESPONSE_KIND_PURCHASE: CampaignResponseKind.ValueType  # 7
 """The person bought a car."""
+CAMPAIGN_RESPONSE_KIND_REDEMPTION: CampaignResponseKind.ValueType  # 70
+"""The person redeemed the offer's code."""
 Global___CampaignResponseKind: _TypeAlias = CampaignResponseKind  # noqa: Y015
 
 class _CampaignAttribution:

@@ -28,7 +28,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from marque.type.v1 import channel_pb2 as marque_dot_type_dot_v1_dot_channel__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)marque/campaign/v1/message_template.proto\x12\x12marque.campaign.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cmarque/type/v1/channel.proto\"\xa0\x01\n\x10TemplateVariable\x12/\n\x04name\x18\x01 \x01(\tB!\xe2\x41\x01\x02\xbaH\x1ar\x15\x18(2\x11^[a-z][a-z0-9_]*$\xc8\x01\x01\x12?\n\x0cperson_field\x18\x02 \x01(\x0e\x32\x1f.marque.campaign.v1.PersonFieldB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1a\n\x08\x66\x61llback\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\"\xa5\x01\n\x0fTemplateContent\x12\x45\n\x08language\x18\x01 \x01(\tB3\xe2\x41\x01\x02\xbaH,r\'\x18#2#^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$\xc8\x01\x01\x12\x19\n\x07subject\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x90\x03\x12\x17\n\x04text\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x18\xa0\x9c\x01\x12\x17\n\x04html\x18\x04 \x01(\tB\t\xbaH\x06r\x04\x18\xa0\x8d\x06\"\xec\x03\n\x0fMessageTemplate\x12$\n\x0btemplate_id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x03\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12\x1a\n\x04name\x18\x02 \x01(\tB\x0c\xe2\x41\x01\x02\xbaH\x05r\x03\x18\xc8\x01\x12\"\n\tdealer_id\x18\x03 \x01(\tB\x0f\xe2\x41\x01\x05\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12>\n\x07\x63hannel\x18\x04 \x01(\x0e\x32\x17.marque.type.v1.ChannelB\x14\xe2\x41\x01\x02\xbaH\r\x82\x01\n\x18\x00\x18\x02\x18\x03\x18\x05\x18\x06\x12%\n\x10\x64\x65\x66\x61ult_language\x18\x05 \x01(\tB\x0b\xe2\x41\x01\x02\xbaH\x04r\x02\x18#\x12\x41\n\tvariables\x18\x06 \x03(\x0b\x32$.marque.campaign.v1.TemplateVariableB\x08\xbaH\x05\x92\x01\x02\x10\x32\x12\x43\n\x08\x63ontents\x18\x07 \x03(\x0b\x32#.marque.campaign.v1.TemplateContentB\x0c\xe2\x41\x01\x02\xbaH\x05\x92\x01\x02\x10\x1e\x12\x35\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0bupdate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x16\n\x04\x65tag\x18\n \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01*\x82\x01\n\x0bPersonField\x12\x1c\n\x18PERSON_FIELD_UNSPECIFIED\x10\x00\x12\x1a\n\x16PERSON_FIELD_FULL_NAME\x10\x01\x12\x1b\n\x17PERSON_FIELD_GIVEN_NAME\x10\x02\x12\x1c\n\x18PERSON_FIELD_FAMILY_NAME\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)marque/campaign/v1/message_template.proto\x12\x12marque.campaign.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cmarque/type/v1/channel.proto\"\xe3\x01\n\x10TemplateVariable\x12/\n\x04name\x18\x01 \x01(\tB!\xe2\x41\x01\x02\xbaH\x1ar\x15\x18(2\x11^[a-z][a-z0-9_]*$\xc8\x01\x01\x12?\n\x0cperson_field\x18\x02 \x01(\x0e\x32\x1f.marque.campaign.v1.PersonFieldB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1a\n\x08\x66\x61llback\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x41\n\rcampaign_fact\x18\x46 \x01(\x0e\x32 .marque.campaign.v1.CampaignFactB\x08\xbaH\x05\x82\x01\x02\x10\x01\"\xa5\x01\n\x0fTemplateContent\x12\x45\n\x08language\x18\x01 \x01(\tB3\xe2\x41\x01\x02\xbaH,r\'\x18#2#^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$\xc8\x01\x01\x12\x19\n\x07subject\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x90\x03\x12\x17\n\x04text\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x18\xa0\x9c\x01\x12\x17\n\x04html\x18\x04 \x01(\tB\t\xbaH\x06r\x04\x18\xa0\x8d\x06\"\xee\x03\n\x0fMessageTemplate\x12$\n\x0btemplate_id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x03\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12\x1a\n\x04name\x18\x02 \x01(\tB\x0c\xe2\x41\x01\x02\xbaH\x05r\x03\x18\xc8\x01\x12\"\n\tdealer_id\x18\x03 \x01(\tB\x0f\xe2\x41\x01\x05\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12@\n\x07\x63hannel\x18\x04 \x01(\x0e\x32\x17.marque.type.v1.ChannelB\x16\xe2\x41\x01\x02\xbaH\x0f\x82\x01\x0c\x18\x00\x18\x01\x18\x02\x18\x03\x18\x05\x18\x06\x12%\n\x10\x64\x65\x66\x61ult_language\x18\x05 \x01(\tB\x0b\xe2\x41\x01\x02\xbaH\x04r\x02\x18#\x12\x41\n\tvariables\x18\x06 \x03(\x0b\x32$.marque.campaign.v1.TemplateVariableB\x08\xbaH\x05\x92\x01\x02\x10\x32\x12\x43\n\x08\x63ontents\x18\x07 \x03(\x0b\x32#.marque.campaign.v1.TemplateContentB\x0c\xe2\x41\x01\x02\xbaH\x05\x92\x01\x02\x10\x1e\x12\x35\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0bupdate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x16\n\x04\x65tag\x18\n \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01*\xa3\x02\n\x0bPersonField\x12\x1c\n\x18PERSON_FIELD_UNSPECIFIED\x10\x00\x12\x1a\n\x16PERSON_FIELD_FULL_NAME\x10\x01\x12\x1b\n\x17PERSON_FIELD_GIVEN_NAME\x10\x02\x12\x1c\n\x18PERSON_FIELD_FAMILY_NAME\x10\x03\x12\x14\n\x10PERSON_FIELD_VIN\x10\x32\x12\x16\n\x12PERSON_FIELD_MODEL\x10\x33\x12\x1b\n\x17PERSON_FIELD_MODEL_YEAR\x10\x34\x12\x19\n\x15PERSON_FIELD_DUE_DATE\x10\x35\x12\x1a\n\x16PERSON_FIELD_DAYS_LEFT\x10\x36\x12\x1d\n\x19PERSON_FIELD_HOLDING_KIND\x10\x37*\xeb\x01\n\x0c\x43\x61mpaignFact\x12\x1d\n\x19\x43\x41MPAIGN_FACT_UNSPECIFIED\x10\x00\x12#\n\x1f\x43\x41MPAIGN_FACT_REGISTRATION_LINK\x10\x01\x12\x1c\n\x18\x43\x41MPAIGN_FACT_EVENT_NAME\x10\x02\x12\x1d\n\x19\x43\x41MPAIGN_FACT_EVENT_PLACE\x10\x03\x12\x1e\n\x1a\x43\x41MPAIGN_FACT_SESSION_TIME\x10\x04\x12\x1c\n\x18\x43\x41MPAIGN_FACT_OFFER_NAME\x10\x05\x12\x1c\n\x18\x43\x41MPAIGN_FACT_OFFER_CODE\x10\x06\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,6 +41,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TEMPLATEVARIABLE'].fields_by_name['person_field']._serialized_options = b'\272H\005\202\001\002\020\001'
   _globals['_TEMPLATEVARIABLE'].fields_by_name['fallback']._loaded_options = None
   _globals['_TEMPLATEVARIABLE'].fields_by_name['fallback']._serialized_options = b'\272H\005r\003\030\310\001'
+  _globals['_TEMPLATEVARIABLE'].fields_by_name['campaign_fact']._loaded_options = None
+  _globals['_TEMPLATEVARIABLE'].fields_by_name['campaign_fact']._serialized_options = b'\272H\005\202\001\002\020\001'
   _globals['_TEMPLATECONTENT'].fields_by_name['language']._loaded_options = None
   _globals['_TEMPLATECONTENT'].fields_by_name['language']._serialized_options = b'\342A\001\002\272H,r\'\030#2#^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$\310\001\001'
   _globals['_TEMPLATECONTENT'].fields_by_name['subject']._loaded_options = None
@@ -56,7 +58,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MESSAGETEMPLATE'].fields_by_name['dealer_id']._loaded_options = None
   _globals['_MESSAGETEMPLATE'].fields_by_name['dealer_id']._serialized_options = b'\342A\001\005\272H\010r\003\260\001\001\330\001\001'
   _globals['_MESSAGETEMPLATE'].fields_by_name['channel']._loaded_options = None
-  _globals['_MESSAGETEMPLATE'].fields_by_name['channel']._serialized_options = b'\342A\001\002\272H\r\202\001\n\030\000\030\002\030\003\030\005\030\006'
+  _globals['_MESSAGETEMPLATE'].fields_by_name['channel']._serialized_options = b'\342A\001\002\272H\017\202\001\014\030\000\030\001\030\002\030\003\030\005\030\006'
   _globals['_MESSAGETEMPLATE'].fields_by_name['default_language']._loaded_options = None
   _globals['_MESSAGETEMPLATE'].fields_by_name['default_language']._serialized_options = b'\342A\001\002\272H\004r\002\030#'
   _globals['_MESSAGETEMPLATE'].fields_by_name['variables']._loaded_options = None
@@ -69,12 +71,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MESSAGETEMPLATE'].fields_by_name['update_time']._serialized_options = b'\342A\001\003'
   _globals['_MESSAGETEMPLATE'].fields_by_name['etag']._loaded_options = None
   _globals['_MESSAGETEMPLATE'].fields_by_name['etag']._serialized_options = b'\272H\005r\003\030\200\001'
-  _globals['_PERSONFIELD']._serialized_start=1017
-  _globals['_PERSONFIELD']._serialized_end=1147
+  _globals['_PERSONFIELD']._serialized_start=1086
+  _globals['_PERSONFIELD']._serialized_end=1377
+  _globals['_CAMPAIGNFACT']._serialized_start=1380
+  _globals['_CAMPAIGNFACT']._serialized_end=1615
   _globals['_TEMPLATEVARIABLE']._serialized_start=191
-  _globals['_TEMPLATEVARIABLE']._serialized_end=351
-  _globals['_TEMPLATECONTENT']._serialized_start=354
-  _globals['_TEMPLATECONTENT']._serialized_end=519
-  _globals['_MESSAGETEMPLATE']._serialized_start=522
-  _globals['_MESSAGETEMPLATE']._serialized_end=1014
+  _globals['_TEMPLATEVARIABLE']._serialized_end=418
+  _globals['_TEMPLATECONTENT']._serialized_start=421
+  _globals['_TEMPLATECONTENT']._serialized_end=586
+  _globals['_MESSAGETEMPLATE']._serialized_start=589
+  _globals['_MESSAGETEMPLATE']._serialized_end=1083
 # @@protoc_insertion_point(module_scope)

@@ -35,9 +35,21 @@ class _PersonFieldEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_PersonFie
     """The given name."""
     PERSON_FIELD_FAMILY_NAME: _PersonField.ValueType  # 3
     """The family name."""
+    PERSON_FIELD_VIN: _PersonField.ValueType  # 50
+    """The VIN of the car that the message is about."""
+    PERSON_FIELD_MODEL: _PersonField.ValueType  # 51
+    """The model of the car."""
+    PERSON_FIELD_MODEL_YEAR: _PersonField.ValueType  # 52
+    """The model year of the car."""
+    PERSON_FIELD_DUE_DATE: _PersonField.ValueType  # 53
+    """The date that is due, as 2026-12-31."""
+    PERSON_FIELD_DAYS_LEFT: _PersonField.ValueType  # 54
+    """How many days are left until that date; none for one that is past."""
+    PERSON_FIELD_HOLDING_KIND: _PersonField.ValueType  # 55
+    """What kind of contract it is about, such as `LOAN`."""
 
 class PersonField(_PersonField, metaclass=_PersonFieldEnumTypeWrapper):
-    """What of a person a variable of a template stands for."""
+    """What of a person, or of what the message is about, a variable of a template stands for."""
 
 PERSON_FIELD_UNSPECIFIED: PersonField.ValueType  # 0
 """Nothing of a person: the campaign gives the value."""
@@ -47,7 +59,59 @@ PERSON_FIELD_GIVEN_NAME: PersonField.ValueType  # 2
 """The given name."""
 PERSON_FIELD_FAMILY_NAME: PersonField.ValueType  # 3
 """The family name."""
+PERSON_FIELD_VIN: PersonField.ValueType  # 50
+"""The VIN of the car that the message is about."""
+PERSON_FIELD_MODEL: PersonField.ValueType  # 51
+"""The model of the car."""
+PERSON_FIELD_MODEL_YEAR: PersonField.ValueType  # 52
+"""The model year of the car."""
+PERSON_FIELD_DUE_DATE: PersonField.ValueType  # 53
+"""The date that is due, as 2026-12-31."""
+PERSON_FIELD_DAYS_LEFT: PersonField.ValueType  # 54
+"""How many days are left until that date; none for one that is past."""
+PERSON_FIELD_HOLDING_KIND: PersonField.ValueType  # 55
+"""What kind of contract it is about, such as `LOAN`."""
 Global___PersonField: _TypeAlias = PersonField  # noqa: Y015
+
+class _CampaignFact:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _CampaignFactEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_CampaignFact.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CAMPAIGN_FACT_UNSPECIFIED: _CampaignFact.ValueType  # 0
+    """Nothing of them."""
+    CAMPAIGN_FACT_REGISTRATION_LINK: _CampaignFact.ValueType  # 1
+    """The address at which the person registers for the event, or sees and changes their registration."""
+    CAMPAIGN_FACT_EVENT_NAME: _CampaignFact.ValueType  # 2
+    """The event's name."""
+    CAMPAIGN_FACT_EVENT_PLACE: _CampaignFact.ValueType  # 3
+    """Where it is."""
+    CAMPAIGN_FACT_SESSION_TIME: _CampaignFact.ValueType  # 4
+    """When the person's session begins, by the clock there; in an invitation the first session."""
+    CAMPAIGN_FACT_OFFER_NAME: _CampaignFact.ValueType  # 5
+    """The offer's name."""
+    CAMPAIGN_FACT_OFFER_CODE: _CampaignFact.ValueType  # 6
+    """The person's code of the offer."""
+
+class CampaignFact(_CampaignFact, metaclass=_CampaignFactEnumTypeWrapper):
+    """What of the event or the offer of a campaign a variable of a template stands for."""
+
+CAMPAIGN_FACT_UNSPECIFIED: CampaignFact.ValueType  # 0
+"""Nothing of them."""
+CAMPAIGN_FACT_REGISTRATION_LINK: CampaignFact.ValueType  # 1
+"""The address at which the person registers for the event, or sees and changes their registration."""
+CAMPAIGN_FACT_EVENT_NAME: CampaignFact.ValueType  # 2
+"""The event's name."""
+CAMPAIGN_FACT_EVENT_PLACE: CampaignFact.ValueType  # 3
+"""Where it is."""
+CAMPAIGN_FACT_SESSION_TIME: CampaignFact.ValueType  # 4
+"""When the person's session begins, by the clock there; in an invitation the first session."""
+CAMPAIGN_FACT_OFFER_NAME: CampaignFact.ValueType  # 5
+"""The offer's name."""
+CAMPAIGN_FACT_OFFER_CODE: CampaignFact.ValueType  # 6
+"""The person's code of the offer."""
+Global___CampaignFact: _TypeAlias = CampaignFact  # noqa: Y015
 
 @_typing.final
 class TemplateVariable(_message.Message):
@@ -58,6 +122,7 @@ class TemplateVariable(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     PERSON_FIELD_FIELD_NUMBER: _builtins.int
     FALLBACK_FIELD_NUMBER: _builtins.int
+    CAMPAIGN_FACT_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """The name, as it stands between double braces."""
     person_field: Global___PersonField.ValueType
@@ -66,16 +131,21 @@ class TemplateVariable(_message.Message):
     """What stands there where nothing is known; empty: without the value somebody gets no message, with the reason
     VARIABLE_MISSING.
     """
+    campaign_fact: Global___CampaignFact.ValueType
+    """What of the campaign's event or offer it stands for; only where `person_field` says nothing. A campaign without such an event or
+    offer cannot be submitted with it, but for a fallback.
+    """
     def __init__(
         self,
         *,
         name: _builtins.str = ...,
         person_field: Global___PersonField.ValueType = ...,
         fallback: _builtins.str = ...,
+        campaign_fact: Global___CampaignFact.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["fallback", b"fallback", "name", b"name", "person_field", b"person_field"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["campaign_fact", b"campaign_fact", "fallback", b"fallback", "name", b"name", "person_field", b"person_field"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -140,7 +210,7 @@ class MessageTemplate(_message.Message):
     dealer_id: _builtins.str
     """The dealer whose own it is; empty for the maker. For a dealer's staff it is their own where left out."""
     channel: _channel_pb2.Channel.ValueType
-    """For which channel it is: e-mail, text message, messaging or push."""
+    """For which channel it is: e-mail, text message, messaging, push, or telephone, where the text is what the caller says."""
     default_language: _builtins.str
     """The language for people whose own is not there; one of the contents."""
     etag: _builtins.str

@@ -26,11 +26,12 @@ from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from marque.campaign.v1 import message_template_pb2 as marque_dot_campaign_dot_v1_dot_message__template__pb2
 from marque.options.v1 import options_pb2 as marque_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n1marque/campaign/v1/message_template_service.proto\x12\x12marque.campaign.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a)marque/campaign/v1/message_template.proto\x1a\x1fmarque/options/v1/options.proto\"\xcb\x02\n\x1c\x43reateMessageTemplateRequest\x12\x8d\x02\n\x08template\x18\x01 \x01(\x0b\x32#.marque.campaign.v1.MessageTemplateB\xd5\x01\xe2\x41\x01\x02\xbaH\xcd\x01\xba\x01\x39\n\rtemplate.name\x12\x17name: must not be empty\x1a\x0fthis.name != \'\'\xba\x01>\n\x10template.channel\x12\x17\x63hannel: must be stated\x1a\x11this.channel != 0\xba\x01J\n\x11template.contents\x12\x1b\x63ontents: must not be empty\x1a\x18this.contents.size() > 0\xc8\x01\x01\x12\x1b\n\nrequest_id\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18@\"A\n\x19GetMessageTemplateRequest\x12$\n\x0btemplate_id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\"\xb4\x01\n\x1bListMessageTemplatesRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x10\x12\x38\n\x08order_by\x18\x03 \x01(\tB&\xbaH#r!R\x00R\x10\x63reate_time descR\x0b\x63reate_time\x12\x1e\n\tdealer_id\x18\x04 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\"o\n\x1cListMessageTemplatesResponse\x12\x36\n\ttemplates\x18\x01 \x03(\x0b\x32#.marque.campaign.v1.MessageTemplate\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x81\x02\n\x1cUpdateMessageTemplateRequest\x12\x92\x01\n\x08template\x18\x01 \x01(\x0b\x32#.marque.campaign.v1.MessageTemplateB[\xe2\x41\x01\x02\xbaHT\xba\x01N\n\x14template.template_id\x12\x1etemplate_id: must not be empty\x1a\x16this.template_id != \'\'\xc8\x01\x01\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x1b\n\nrequest_id\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18@\"\x9c\x01\n\x1dPreviewMessageTemplateRequest\x12$\n\x0btemplate_id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\x12\x19\n\x08language\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18#\x12:\n\x06values\x18\x03 \x03(\tB*\xbaH\'\x92\x01$\x10\x32\" r\x1e\x18\xf9\x0f\x32\x19^[a-z][a-z0-9_]*=[\\s\\S]*$\"_\n\x1ePreviewMessageTemplateResponse\x12\x10\n\x08language\x18\x01 \x01(\t\x12\x0f\n\x07subject\x18\x02 \x01(\t\x12\x0c\n\x04text\x18\x03 \x01(\t\x12\x0c\n\x04html\x18\x04 \x01(\t2\xe0\x07\n\x16MessageTemplateService\x12\xb5\x01\n\x15\x43reateMessageTemplate\x12\x30.marque.campaign.v1.CreateMessageTemplateRequest\x1a#.marque.campaign.v1.MessageTemplate\"E\xaa\xbb\x18\x1b\n\x19\x63\x61mpaign.templates.create\x82\xd3\xe4\x93\x02 \"\x14/v1/messageTemplates:\x08template\x12\xb1\x01\n\x12GetMessageTemplate\x12-.marque.campaign.v1.GetMessageTemplateRequest\x1a#.marque.campaign.v1.MessageTemplate\"G\xaa\xbb\x18\x19\n\x17\x63\x61mpaign.templates.read\x82\xd3\xe4\x93\x02$\x12\"/v1/messageTemplates/{template_id}\x12\xb4\x01\n\x14ListMessageTemplates\x12/.marque.campaign.v1.ListMessageTemplatesRequest\x1a\x30.marque.campaign.v1.ListMessageTemplatesResponse\"9\xaa\xbb\x18\x19\n\x17\x63\x61mpaign.templates.list\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/messageTemplates\x12\xcc\x01\n\x15UpdateMessageTemplate\x12\x30.marque.campaign.v1.UpdateMessageTemplateRequest\x1a#.marque.campaign.v1.MessageTemplate\"\\\xaa\xbb\x18\x1b\n\x19\x63\x61mpaign.templates.update\x82\xd3\xe4\x93\x02\x37\x32+/v1/messageTemplates/{template.template_id}:\x08template\x12\xd3\x01\n\x16PreviewMessageTemplate\x12\x31.marque.campaign.v1.PreviewMessageTemplateRequest\x1a\x32.marque.campaign.v1.PreviewMessageTemplateResponse\"R\xaa\xbb\x18\x1c\n\x1a\x63\x61mpaign.templates.preview\x82\xd3\xe4\x93\x02,\x12*/v1/messageTemplates/{template_id}:previewb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n1marque/campaign/v1/message_template_service.proto\x12\x12marque.campaign.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a)marque/campaign/v1/message_template.proto\x1a\x1fmarque/options/v1/options.proto\"\xcb\x02\n\x1c\x43reateMessageTemplateRequest\x12\x8d\x02\n\x08template\x18\x01 \x01(\x0b\x32#.marque.campaign.v1.MessageTemplateB\xd5\x01\xe2\x41\x01\x02\xbaH\xcd\x01\xba\x01\x39\n\rtemplate.name\x12\x17name: must not be empty\x1a\x0fthis.name != \'\'\xba\x01>\n\x10template.channel\x12\x17\x63hannel: must be stated\x1a\x11this.channel != 0\xba\x01J\n\x11template.contents\x12\x1b\x63ontents: must not be empty\x1a\x18this.contents.size() > 0\xc8\x01\x01\x12\x1b\n\nrequest_id\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18@\"A\n\x19GetMessageTemplateRequest\x12$\n\x0btemplate_id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\"\xb4\x01\n\x1bListMessageTemplatesRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x10\x12\x38\n\x08order_by\x18\x03 \x01(\tB&\xbaH#r!R\x00R\x10\x63reate_time descR\x0b\x63reate_time\x12\x1e\n\tdealer_id\x18\x04 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\"o\n\x1cListMessageTemplatesResponse\x12\x36\n\ttemplates\x18\x01 \x03(\x0b\x32#.marque.campaign.v1.MessageTemplate\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x81\x02\n\x1cUpdateMessageTemplateRequest\x12\x92\x01\n\x08template\x18\x01 \x01(\x0b\x32#.marque.campaign.v1.MessageTemplateB[\xe2\x41\x01\x02\xbaHT\xba\x01N\n\x14template.template_id\x12\x1etemplate_id: must not be empty\x1a\x16this.template_id != \'\'\xc8\x01\x01\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x1b\n\nrequest_id\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18@\"\x9c\x01\n\x1dPreviewMessageTemplateRequest\x12$\n\x0btemplate_id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\x12\x19\n\x08language\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18#\x12:\n\x06values\x18\x03 \x03(\tB*\xbaH\'\x92\x01$\x10\x32\" r\x1e\x18\xf9\x0f\x32\x19^[a-z][a-z0-9_]*=[\\s\\S]*$\"_\n\x1ePreviewMessageTemplateResponse\x12\x10\n\x08language\x18\x01 \x01(\t\x12\x0f\n\x07subject\x18\x02 \x01(\t\x12\x0c\n\x04text\x18\x03 \x01(\t\x12\x0c\n\x04html\x18\x04 \x01(\t\"\xd3\x01\n\x16SendTestMessageRequest\x12$\n\x0btemplate_id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\x12\x1f\n\x07\x61\x64\x64ress\x18\x02 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x02`\x01\xc8\x01\x01\x12\x19\n\x08language\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18#\x12:\n\x06values\x18\x04 \x03(\tB*\xbaH\'\x92\x01$\x10\x32\" r\x1e\x18\xf9\x0f\x32\x19^[a-z][a-z0-9_]*=[\\s\\S]*$\x12\x1b\n\nrequest_id\x18\x05 \x01(\tB\x07\xbaH\x04r\x02\x18@\"c\n\x17SendTestMessageResponse\x12\x17\n\x0ftest_message_id\x18\x01 \x01(\t\x12/\n\x0b\x63reate_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp2\xa7\t\n\x16MessageTemplateService\x12\xb5\x01\n\x15\x43reateMessageTemplate\x12\x30.marque.campaign.v1.CreateMessageTemplateRequest\x1a#.marque.campaign.v1.MessageTemplate\"E\xaa\xbb\x18\x1b\n\x19\x63\x61mpaign.templates.create\x82\xd3\xe4\x93\x02 \"\x14/v1/messageTemplates:\x08template\x12\xb1\x01\n\x12GetMessageTemplate\x12-.marque.campaign.v1.GetMessageTemplateRequest\x1a#.marque.campaign.v1.MessageTemplate\"G\xaa\xbb\x18\x19\n\x17\x63\x61mpaign.templates.read\x82\xd3\xe4\x93\x02$\x12\"/v1/messageTemplates/{template_id}\x12\xb4\x01\n\x14ListMessageTemplates\x12/.marque.campaign.v1.ListMessageTemplatesRequest\x1a\x30.marque.campaign.v1.ListMessageTemplatesResponse\"9\xaa\xbb\x18\x19\n\x17\x63\x61mpaign.templates.list\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/messageTemplates\x12\xcc\x01\n\x15UpdateMessageTemplate\x12\x30.marque.campaign.v1.UpdateMessageTemplateRequest\x1a#.marque.campaign.v1.MessageTemplate\"\\\xaa\xbb\x18\x1b\n\x19\x63\x61mpaign.templates.update\x82\xd3\xe4\x93\x02\x37\x32+/v1/messageTemplates/{template.template_id}:\x08template\x12\xd3\x01\n\x16PreviewMessageTemplate\x12\x31.marque.campaign.v1.PreviewMessageTemplateRequest\x1a\x32.marque.campaign.v1.PreviewMessageTemplateResponse\"R\xaa\xbb\x18\x1c\n\x1a\x63\x61mpaign.templates.preview\x82\xd3\xe4\x93\x02,\x12*/v1/messageTemplates/{template_id}:preview\x12\xc4\x01\n\x0fSendTestMessage\x12*.marque.campaign.v1.SendTestMessageRequest\x1a+.marque.campaign.v1.SendTestMessageResponse\"X\xaa\xbb\x18\x1e\n\x1c\x63\x61mpaign.templates.send_test\x82\xd3\xe4\x93\x02\x30\"+/v1/messageTemplates/{template_id}:sendTest:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -61,6 +62,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PREVIEWMESSAGETEMPLATEREQUEST'].fields_by_name['language']._serialized_options = b'\272H\004r\002\030#'
   _globals['_PREVIEWMESSAGETEMPLATEREQUEST'].fields_by_name['values']._loaded_options = None
   _globals['_PREVIEWMESSAGETEMPLATEREQUEST'].fields_by_name['values']._serialized_options = b'\272H\'\222\001$\0202\" r\036\030\371\0172\031^[a-z][a-z0-9_]*=[\\s\\S]*$'
+  _globals['_SENDTESTMESSAGEREQUEST'].fields_by_name['template_id']._loaded_options = None
+  _globals['_SENDTESTMESSAGEREQUEST'].fields_by_name['template_id']._serialized_options = b'\342A\001\002\272H\010r\003\260\001\001\310\001\001'
+  _globals['_SENDTESTMESSAGEREQUEST'].fields_by_name['address']._loaded_options = None
+  _globals['_SENDTESTMESSAGEREQUEST'].fields_by_name['address']._serialized_options = b'\342A\001\002\272H\007r\002`\001\310\001\001'
+  _globals['_SENDTESTMESSAGEREQUEST'].fields_by_name['language']._loaded_options = None
+  _globals['_SENDTESTMESSAGEREQUEST'].fields_by_name['language']._serialized_options = b'\272H\004r\002\030#'
+  _globals['_SENDTESTMESSAGEREQUEST'].fields_by_name['values']._loaded_options = None
+  _globals['_SENDTESTMESSAGEREQUEST'].fields_by_name['values']._serialized_options = b'\272H\'\222\001$\0202\" r\036\030\371\0172\031^[a-z][a-z0-9_]*=[\\s\\S]*$'
+  _globals['_SENDTESTMESSAGEREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_SENDTESTMESSAGEREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\004r\002\030@'
   _globals['_MESSAGETEMPLATESERVICE'].methods_by_name['CreateMessageTemplate']._loaded_options = None
   _globals['_MESSAGETEMPLATESERVICE'].methods_by_name['CreateMessageTemplate']._serialized_options = b'\252\273\030\033\n\031campaign.templates.create\202\323\344\223\002 \"\024/v1/messageTemplates:\010template'
   _globals['_MESSAGETEMPLATESERVICE'].methods_by_name['GetMessageTemplate']._loaded_options = None
@@ -71,20 +82,26 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MESSAGETEMPLATESERVICE'].methods_by_name['UpdateMessageTemplate']._serialized_options = b'\252\273\030\033\n\031campaign.templates.update\202\323\344\223\00272+/v1/messageTemplates/{template.template_id}:\010template'
   _globals['_MESSAGETEMPLATESERVICE'].methods_by_name['PreviewMessageTemplate']._loaded_options = None
   _globals['_MESSAGETEMPLATESERVICE'].methods_by_name['PreviewMessageTemplate']._serialized_options = b'\252\273\030\034\n\032campaign.templates.preview\202\323\344\223\002,\022*/v1/messageTemplates/{template_id}:preview'
-  _globals['_CREATEMESSAGETEMPLATEREQUEST']._serialized_start=276
-  _globals['_CREATEMESSAGETEMPLATEREQUEST']._serialized_end=607
-  _globals['_GETMESSAGETEMPLATEREQUEST']._serialized_start=609
-  _globals['_GETMESSAGETEMPLATEREQUEST']._serialized_end=674
-  _globals['_LISTMESSAGETEMPLATESREQUEST']._serialized_start=677
-  _globals['_LISTMESSAGETEMPLATESREQUEST']._serialized_end=857
-  _globals['_LISTMESSAGETEMPLATESRESPONSE']._serialized_start=859
-  _globals['_LISTMESSAGETEMPLATESRESPONSE']._serialized_end=970
-  _globals['_UPDATEMESSAGETEMPLATEREQUEST']._serialized_start=973
-  _globals['_UPDATEMESSAGETEMPLATEREQUEST']._serialized_end=1230
-  _globals['_PREVIEWMESSAGETEMPLATEREQUEST']._serialized_start=1233
-  _globals['_PREVIEWMESSAGETEMPLATEREQUEST']._serialized_end=1389
-  _globals['_PREVIEWMESSAGETEMPLATERESPONSE']._serialized_start=1391
-  _globals['_PREVIEWMESSAGETEMPLATERESPONSE']._serialized_end=1486
-  _globals['_MESSAGETEMPLATESERVICE']._serialized_start=1489
-  _globals['_MESSAGETEMPLATESERVICE']._serialized_end=2481
+  _globals['_MESSAGETEMPLATESERVICE'].methods_by_name['SendTestMessage']._loaded_options = None
+  _globals['_MESSAGETEMPLATESERVICE'].methods_by_name['SendTestMessage']._serialized_options = b'\252\273\030\036\n\034campaign.templates.send_test\202\323\344\223\0020\"+/v1/messageTemplates/{template_id}:sendTest:\001*'
+  _globals['_CREATEMESSAGETEMPLATEREQUEST']._serialized_start=309
+  _globals['_CREATEMESSAGETEMPLATEREQUEST']._serialized_end=640
+  _globals['_GETMESSAGETEMPLATEREQUEST']._serialized_start=642
+  _globals['_GETMESSAGETEMPLATEREQUEST']._serialized_end=707
+  _globals['_LISTMESSAGETEMPLATESREQUEST']._serialized_start=710
+  _globals['_LISTMESSAGETEMPLATESREQUEST']._serialized_end=890
+  _globals['_LISTMESSAGETEMPLATESRESPONSE']._serialized_start=892
+  _globals['_LISTMESSAGETEMPLATESRESPONSE']._serialized_end=1003
+  _globals['_UPDATEMESSAGETEMPLATEREQUEST']._serialized_start=1006
+  _globals['_UPDATEMESSAGETEMPLATEREQUEST']._serialized_end=1263
+  _globals['_PREVIEWMESSAGETEMPLATEREQUEST']._serialized_start=1266
+  _globals['_PREVIEWMESSAGETEMPLATEREQUEST']._serialized_end=1422
+  _globals['_PREVIEWMESSAGETEMPLATERESPONSE']._serialized_start=1424
+  _globals['_PREVIEWMESSAGETEMPLATERESPONSE']._serialized_end=1519
+  _globals['_SENDTESTMESSAGEREQUEST']._serialized_start=1522
+  _globals['_SENDTESTMESSAGEREQUEST']._serialized_end=1733
+  _globals['_SENDTESTMESSAGERESPONSE']._serialized_start=1735
+  _globals['_SENDTESTMESSAGERESPONSE']._serialized_end=1834
+  _globals['_MESSAGETEMPLATESERVICE']._serialized_start=1837
+  _globals['_MESSAGETEMPLATESERVICE']._serialized_end=3028
 # @@protoc_insertion_point(module_scope)

@@ -138,6 +138,8 @@ class _ContactRefusalReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_
     """The permit was finished or given back before."""
     CONTACT_REFUSAL_REASON_NOT_SPENT: _ContactRefusalReason.ValueType  # 21
     """The permit was never spent, so nothing can have been handed over."""
+    CONTACT_REFUSAL_REASON_ADDRESS_UNREACHABLE: _ContactRefusalReason.ValueType  # 22
+    """Nothing arrives at any address that the person has for the channel."""
 
 class ContactRefusalReason(_ContactRefusalReason, metaclass=_ContactRefusalReasonEnumTypeWrapper):
     """Why somebody may not be contacted now."""
@@ -186,6 +188,8 @@ CONTACT_REFUSAL_REASON_OVER: ContactRefusalReason.ValueType  # 20
 """The permit was finished or given back before."""
 CONTACT_REFUSAL_REASON_NOT_SPENT: ContactRefusalReason.ValueType  # 21
 """The permit was never spent, so nothing can have been handed over."""
+CONTACT_REFUSAL_REASON_ADDRESS_UNREACHABLE: ContactRefusalReason.ValueType  # 22
+"""Nothing arrives at any address that the person has for the channel."""
 Global___ContactRefusalReason: _TypeAlias = ContactRefusalReason  # noqa: Y015
 
 @_typing.final

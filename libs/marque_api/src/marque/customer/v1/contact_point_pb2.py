@@ -28,7 +28,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from marque.options.v1 import options_pb2 as marque_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&marque/customer/v1/contact_point.proto\x12\x12marque.customer.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fmarque/options/v1/options.proto\"\xac\x03\n\x0c\x43ontactPoint\x12\x1e\n\x10\x63ontact_point_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x42\n\x04kind\x18\x02 \x01(\x0e\x32$.marque.customer.v1.ContactPointKindB\x0e\xe2\x41\x01\x02\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\"\n\x05value\x18\x03 \x01(\tB\x13\xe2\x41\x01\x02\xbaH\x08r\x03\x18\xfe\x01\xc8\x01\x01\xb8\xbb\x18\x02\x12\x19\n\x08provider\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18 \x12\x16\n\x05label\x18\x05 \x01(\tB\x07\xbaH\x04r\x02\x18\x32\x12\x0f\n\x07primary\x18\x06 \x01(\x08\x12\x17\n\x06source\x18\x07 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x35\n\x0bverify_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12I\n\x13verification_method\x18\t \x01(\x0e\x32&.marque.customer.v1.VerificationMethodB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03*\xb0\x01\n\x10\x43ontactPointKind\x12\"\n\x1e\x43ONTACT_POINT_KIND_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x43ONTACT_POINT_KIND_PHONE\x10\x01\x12\x1c\n\x18\x43ONTACT_POINT_KIND_EMAIL\x10\x02\x12 \n\x1c\x43ONTACT_POINT_KIND_MESSAGING\x10\x03\x12\x1a\n\x16\x43ONTACT_POINT_KIND_FAX\x10\x04*\xc2\x01\n\x12VerificationMethod\x12#\n\x1fVERIFICATION_METHOD_UNSPECIFIED\x10\x00\x12\x1c\n\x18VERIFICATION_METHOD_CODE\x10\x01\x12\x1c\n\x18VERIFICATION_METHOD_CALL\x10\x02\x12 \n\x1cVERIFICATION_METHOD_DOCUMENT\x10\x03\x12)\n%VERIFICATION_METHOD_IDENTITY_PROVIDER\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&marque/customer/v1/contact_point.proto\x12\x12marque.customer.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fmarque/options/v1/options.proto\"\xac\x04\n\x0c\x43ontactPoint\x12\x1e\n\x10\x63ontact_point_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x42\n\x04kind\x18\x02 \x01(\x0e\x32$.marque.customer.v1.ContactPointKindB\x0e\xe2\x41\x01\x02\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\"\n\x05value\x18\x03 \x01(\tB\x13\xe2\x41\x01\x02\xbaH\x08r\x03\x18\xfe\x01\xc8\x01\x01\xb8\xbb\x18\x02\x12\x19\n\x08provider\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18 \x12\x16\n\x05label\x18\x05 \x01(\tB\x07\xbaH\x04r\x02\x18\x32\x12\x0f\n\x07primary\x18\x06 \x01(\x08\x12\x17\n\x06source\x18\x07 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x35\n\x0bverify_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12I\n\x13verification_method\x18\t \x01(\x0e\x32&.marque.customer.v1.VerificationMethodB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12:\n\x10unreachable_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12 \n\x12unreachable_reason\x18\x0c \x01(\tB\x04\xe2\x41\x01\x03\x12 \n\x12unreachable_source\x18\r \x01(\tB\x04\xe2\x41\x01\x03*\xb0\x01\n\x10\x43ontactPointKind\x12\"\n\x1e\x43ONTACT_POINT_KIND_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x43ONTACT_POINT_KIND_PHONE\x10\x01\x12\x1c\n\x18\x43ONTACT_POINT_KIND_EMAIL\x10\x02\x12 \n\x1c\x43ONTACT_POINT_KIND_MESSAGING\x10\x03\x12\x1a\n\x16\x43ONTACT_POINT_KIND_FAX\x10\x04*\xc2\x01\n\x12VerificationMethod\x12#\n\x1fVERIFICATION_METHOD_UNSPECIFIED\x10\x00\x12\x1c\n\x18VERIFICATION_METHOD_CODE\x10\x01\x12\x1c\n\x18VERIFICATION_METHOD_CALL\x10\x02\x12 \n\x1cVERIFICATION_METHOD_DOCUMENT\x10\x03\x12)\n%VERIFICATION_METHOD_IDENTITY_PROVIDER\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -53,10 +53,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CONTACTPOINT'].fields_by_name['verification_method']._serialized_options = b'\342A\001\003'
   _globals['_CONTACTPOINT'].fields_by_name['create_time']._loaded_options = None
   _globals['_CONTACTPOINT'].fields_by_name['create_time']._serialized_options = b'\342A\001\003'
-  _globals['_CONTACTPOINTKIND']._serialized_start=622
-  _globals['_CONTACTPOINTKIND']._serialized_end=798
-  _globals['_VERIFICATIONMETHOD']._serialized_start=801
-  _globals['_VERIFICATIONMETHOD']._serialized_end=995
+  _globals['_CONTACTPOINT'].fields_by_name['unreachable_time']._loaded_options = None
+  _globals['_CONTACTPOINT'].fields_by_name['unreachable_time']._serialized_options = b'\342A\001\003'
+  _globals['_CONTACTPOINT'].fields_by_name['unreachable_reason']._loaded_options = None
+  _globals['_CONTACTPOINT'].fields_by_name['unreachable_reason']._serialized_options = b'\342A\001\003'
+  _globals['_CONTACTPOINT'].fields_by_name['unreachable_source']._loaded_options = None
+  _globals['_CONTACTPOINT'].fields_by_name['unreachable_source']._serialized_options = b'\342A\001\003'
+  _globals['_CONTACTPOINTKIND']._serialized_start=750
+  _globals['_CONTACTPOINTKIND']._serialized_end=926
+  _globals['_VERIFICATIONMETHOD']._serialized_start=929
+  _globals['_VERIFICATIONMETHOD']._serialized_end=1123
   _globals['_CONTACTPOINT']._serialized_start=191
-  _globals['_CONTACTPOINT']._serialized_end=619
+  _globals['_CONTACTPOINT']._serialized_end=747
 # @@protoc_insertion_point(module_scope)

@@ -98,6 +98,9 @@ class ContactPoint(_message.Message):
     VERIFY_TIME_FIELD_NUMBER: _builtins.int
     VERIFICATION_METHOD_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
+    UNREACHABLE_TIME_FIELD_NUMBER: _builtins.int
+    UNREACHABLE_REASON_FIELD_NUMBER: _builtins.int
+    UNREACHABLE_SOURCE_FIELD_NUMBER: _builtins.int
     contact_point_id: _builtins.str
     """The id, UUID text."""
     kind: Global___ContactPointKind.ValueType
@@ -117,6 +120,10 @@ class ContactPoint(_message.Message):
     """The system or person that gave it, for example `website` or `dealer-desk`."""
     verification_method: Global___VerificationMethod.ValueType
     """How it was shown to be the customer's; unspecified where never."""
+    unreachable_reason: _builtins.str
+    """Why nothing arrives, as a constant such as SMTP_550 or WRONG_NUMBER; empty where it is not known to be so."""
+    unreachable_source: _builtins.str
+    """Who told that nothing arrives: the message, as `campaign.send` and its id; empty where nobody did."""
     @_builtins.property
     def verify_time(self) -> _timestamp_pb2.Timestamp:
         """When it was last shown to be the customer's; absent where never."""
@@ -124,6 +131,12 @@ class ContactPoint(_message.Message):
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When it was added."""
+
+    @_builtins.property
+    def unreachable_time(self) -> _timestamp_pb2.Timestamp:
+        """Since when it is known that nothing arrives there; absent where it is not. Lifted when the contact point is verified, or
+        something arrives there after all. Nobody is contacted by it meanwhile.
+        """
 
     def __init__(
         self,
@@ -138,10 +151,13 @@ class ContactPoint(_message.Message):
         verify_time: _timestamp_pb2.Timestamp | None = ...,
         verification_method: Global___VerificationMethod.ValueType = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
+        unreachable_time: _timestamp_pb2.Timestamp | None = ...,
+        unreachable_reason: _builtins.str = ...,
+        unreachable_source: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "verify_time", b"verify_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "unreachable_time", b"unreachable_time", "verify_time", b"verify_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["contact_point_id", b"contact_point_id", "create_time", b"create_time", "kind", b"kind", "label", b"label", "primary", b"primary", "provider", b"provider", "source", b"source", "value", b"value", "verification_method", b"verification_method", "verify_time", b"verify_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contact_point_id", b"contact_point_id", "create_time", b"create_time", "kind", b"kind", "label", b"label", "primary", b"primary", "provider", b"provider", "source", b"source", "unreachable_reason", b"unreachable_reason", "unreachable_source", b"unreachable_source", "unreachable_time", b"unreachable_time", "value", b"value", "verification_method", b"verification_method", "verify_time", b"verify_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

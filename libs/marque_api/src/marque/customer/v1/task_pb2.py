@@ -25,16 +25,27 @@ _sym_db = _symbol_database.Default()
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from marque.customer.v1 import consent_pb2 as marque_dot_customer_dot_v1_dot_consent__pb2
 from marque.options.v1 import options_pb2 as marque_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dmarque/customer/v1/task.proto\x12\x12marque.customer.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fmarque/options/v1/options.proto\"\xe9\x04\n\x04Task\x12\x15\n\x07task_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12:\n\x04kind\x18\x02 \x01(\x0e\x32\x1c.marque.customer.v1.TaskKindB\x0e\xe2\x41\x01\x02\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x1f\n\x05title\x18\x03 \x01(\tB\x10\xe2\x41\x01\x02\xbaH\x05r\x03\x18\xac\x02\xb8\xbb\x18\x06\x12(\n\x0b\x63ustomer_id\x18\x04 \x01(\tB\x13\xe2\x41\x01\x05\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\xb8\xbb\x18\x05\x12 \n\x07lead_id\x18\x05 \x01(\tB\x0f\xe2\x41\x01\x05\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12\x1e\n\tdealer_id\x18\x06 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12!\n\x08staff_id\x18\x07 \x01(\tB\x0f\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\xb8\xbb\x18\x05\x12\x38\n\x08\x64ue_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\n\xe2\x41\x01\x02\xbaH\x03\xc8\x01\x01\x12\x32\n\x05state\x18\t \x01(\x0e\x32\x1d.marque.customer.v1.TaskStateB\x04\xe2\x41\x01\x03\x12\x19\n\x07outcome\x18\n \x01(\tB\x08\xe2\x41\x01\x03\xb8\xbb\x18\x06\x12\x32\n\x08\x65nd_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0bupdate_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x16\n\x04\x65tag\x18\x0e \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x1b\n\rmasked_fields\x18\x0f \x03(\tB\x04\xe2\x41\x01\x03*\xe0\x01\n\x08TaskKind\x12\x19\n\x15TASK_KIND_UNSPECIFIED\x10\x00\x12\x12\n\x0eTASK_KIND_CALL\x10\x01\x12\x13\n\x0fTASK_KIND_WRITE\x10\x02\x12\x12\n\x0eTASK_KIND_MEET\x10\x03\x12\x19\n\x15TASK_KIND_ANSWER_LEAD\x10\x04\x12\x14\n\x10TASK_KIND_RECALL\x10\x05\x12\x13\n\x0fTASK_KIND_OTHER\x10\x06\x12\x17\n\x13TASK_KIND_CALL_BACK\x10\x07\x12\x1d\n\x19TASK_KIND_DECIDE_DISCOUNT\x10\x08*k\n\tTaskState\x12\x1a\n\x16TASK_STATE_UNSPECIFIED\x10\x00\x12\x13\n\x0fTASK_STATE_OPEN\x10\x01\x12\x13\n\x0fTASK_STATE_DONE\x10\x02\x12\x18\n\x14TASK_STATE_CANCELLED\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dmarque/customer/v1/task.proto\x12\x12marque.customer.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a marque/customer/v1/consent.proto\x1a\x1fmarque/options/v1/options.proto\"\xf3\x01\n\x0c\x43\x61mpaignCall\x12 \n\x07send_id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\x12$\n\x0b\x63\x61mpaign_id\x18\x02 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\x12=\n\x07purpose\x18\x03 \x01(\x0e\x32\".marque.customer.v1.ConsentPurposeB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1c\n\x06script\x18\x04 \x01(\tB\x0c\xbaH\x05r\x03\x18\xa0\x1f\xb8\xbb\x18\x06\x12>\n\x07outcome\x18\x05 \x01(\x0e\x32\'.marque.customer.v1.CampaignCallOutcomeB\x04\xe2\x41\x01\x03\"\xa8\x05\n\x04Task\x12\x15\n\x07task_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12:\n\x04kind\x18\x02 \x01(\x0e\x32\x1c.marque.customer.v1.TaskKindB\x0e\xe2\x41\x01\x02\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x1f\n\x05title\x18\x03 \x01(\tB\x10\xe2\x41\x01\x02\xbaH\x05r\x03\x18\xac\x02\xb8\xbb\x18\x06\x12(\n\x0b\x63ustomer_id\x18\x04 \x01(\tB\x13\xe2\x41\x01\x05\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\xb8\xbb\x18\x05\x12 \n\x07lead_id\x18\x05 \x01(\tB\x0f\xe2\x41\x01\x05\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12\x1e\n\tdealer_id\x18\x06 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12!\n\x08staff_id\x18\x07 \x01(\tB\x0f\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\xb8\xbb\x18\x05\x12\x38\n\x08\x64ue_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\n\xe2\x41\x01\x02\xbaH\x03\xc8\x01\x01\x12\x32\n\x05state\x18\t \x01(\x0e\x32\x1d.marque.customer.v1.TaskStateB\x04\xe2\x41\x01\x03\x12\x19\n\x07outcome\x18\n \x01(\tB\x08\xe2\x41\x01\x03\xb8\xbb\x18\x06\x12\x32\n\x08\x65nd_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0bupdate_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x16\n\x04\x65tag\x18\x0e \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x1b\n\rmasked_fields\x18\x0f \x03(\tB\x04\xe2\x41\x01\x03\x12=\n\rcampaign_call\x18\x10 \x01(\x0b\x32 .marque.customer.v1.CampaignCallB\x04\xe2\x41\x01\x05*\xfd\x01\n\x08TaskKind\x12\x19\n\x15TASK_KIND_UNSPECIFIED\x10\x00\x12\x12\n\x0eTASK_KIND_CALL\x10\x01\x12\x13\n\x0fTASK_KIND_WRITE\x10\x02\x12\x12\n\x0eTASK_KIND_MEET\x10\x03\x12\x19\n\x15TASK_KIND_ANSWER_LEAD\x10\x04\x12\x14\n\x10TASK_KIND_RECALL\x10\x05\x12\x13\n\x0fTASK_KIND_OTHER\x10\x06\x12\x17\n\x13TASK_KIND_CALL_BACK\x10\x07\x12\x1d\n\x19TASK_KIND_DECIDE_DISCOUNT\x10\x08\x12\x1b\n\x17TASK_KIND_CAMPAIGN_CALL\x10\t*\xa2\x02\n\x13\x43\x61mpaignCallOutcome\x12%\n!CAMPAIGN_CALL_OUTCOME_UNSPECIFIED\x10\x00\x12!\n\x1d\x43\x41MPAIGN_CALL_OUTCOME_REACHED\x10\x01\x12%\n!CAMPAIGN_CALL_OUTCOME_NOT_REACHED\x10\x02\x12&\n\"CAMPAIGN_CALL_OUTCOME_WRONG_NUMBER\x10\x03\x12#\n\x1f\x43\x41MPAIGN_CALL_OUTCOME_NOT_AGAIN\x10\x04\x12(\n$CAMPAIGN_CALL_OUTCOME_DONE_ELSEWHERE\x10\x05\x12#\n\x1f\x43\x41MPAIGN_CALL_OUTCOME_CANCELLED\x10\x06*k\n\tTaskState\x12\x1a\n\x16TASK_STATE_UNSPECIFIED\x10\x00\x12\x13\n\x0fTASK_STATE_OPEN\x10\x01\x12\x13\n\x0fTASK_STATE_DONE\x10\x02\x12\x18\n\x14TASK_STATE_CANCELLED\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'marque.customer.v1.task_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_CAMPAIGNCALL'].fields_by_name['send_id']._loaded_options = None
+  _globals['_CAMPAIGNCALL'].fields_by_name['send_id']._serialized_options = b'\342A\001\002\272H\010r\003\260\001\001\310\001\001'
+  _globals['_CAMPAIGNCALL'].fields_by_name['campaign_id']._loaded_options = None
+  _globals['_CAMPAIGNCALL'].fields_by_name['campaign_id']._serialized_options = b'\342A\001\002\272H\010r\003\260\001\001\310\001\001'
+  _globals['_CAMPAIGNCALL'].fields_by_name['purpose']._loaded_options = None
+  _globals['_CAMPAIGNCALL'].fields_by_name['purpose']._serialized_options = b'\272H\005\202\001\002\020\001'
+  _globals['_CAMPAIGNCALL'].fields_by_name['script']._loaded_options = None
+  _globals['_CAMPAIGNCALL'].fields_by_name['script']._serialized_options = b'\272H\005r\003\030\240\037\270\273\030\006'
+  _globals['_CAMPAIGNCALL'].fields_by_name['outcome']._loaded_options = None
+  _globals['_CAMPAIGNCALL'].fields_by_name['outcome']._serialized_options = b'\342A\001\003'
   _globals['_TASK'].fields_by_name['task_id']._loaded_options = None
   _globals['_TASK'].fields_by_name['task_id']._serialized_options = b'\342A\001\003'
   _globals['_TASK'].fields_by_name['kind']._loaded_options = None
@@ -65,10 +76,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TASK'].fields_by_name['etag']._serialized_options = b'\272H\005r\003\030\200\001'
   _globals['_TASK'].fields_by_name['masked_fields']._loaded_options = None
   _globals['_TASK'].fields_by_name['masked_fields']._serialized_options = b'\342A\001\003'
-  _globals['_TASKKIND']._serialized_start=802
-  _globals['_TASKKIND']._serialized_end=1026
-  _globals['_TASKSTATE']._serialized_start=1028
-  _globals['_TASKSTATE']._serialized_end=1135
-  _globals['_TASK']._serialized_start=182
-  _globals['_TASK']._serialized_end=799
+  _globals['_TASK'].fields_by_name['campaign_call']._loaded_options = None
+  _globals['_TASK'].fields_by_name['campaign_call']._serialized_options = b'\342A\001\005'
+  _globals['_TASKKIND']._serialized_start=1145
+  _globals['_TASKKIND']._serialized_end=1398
+  _globals['_CAMPAIGNCALLOUTCOME']._serialized_start=1401
+  _globals['_CAMPAIGNCALLOUTCOME']._serialized_end=1691
+  _globals['_TASKSTATE']._serialized_start=1693
+  _globals['_TASKSTATE']._serialized_end=1800
+  _globals['_CAMPAIGNCALL']._serialized_start=216
+  _globals['_CAMPAIGNCALL']._serialized_end=459
+  _globals['_TASK']._serialized_start=462
+  _globals['_TASK']._serialized_end=1142
 # @@protoc_insertion_point(module_scope)

@@ -9,6 +9,7 @@ from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from marque.customer.v1 import consent_pb2 as _consent_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -44,6 +45,8 @@ class _TaskKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TaskKind.Val
     """To call back somebody whose call nobody answered; made by the platform."""
     TASK_KIND_DECIDE_DISCOUNT: _TaskKind.ValueType  # 8
     """To decide on a discount; made by the platform."""
+    TASK_KIND_CAMPAIGN_CALL: _TaskKind.ValueType  # 9
+    """To call somebody for a campaign; made by the platform."""
 
 class TaskKind(_TaskKind, metaclass=_TaskKindEnumTypeWrapper):
     """What is to be done."""
@@ -66,7 +69,49 @@ TASK_KIND_CALL_BACK: TaskKind.ValueType  # 7
 """To call back somebody whose call nobody answered; made by the platform."""
 TASK_KIND_DECIDE_DISCOUNT: TaskKind.ValueType  # 8
 """To decide on a discount; made by the platform."""
+TASK_KIND_CAMPAIGN_CALL: TaskKind.ValueType  # 9
+"""To call somebody for a campaign; made by the platform."""
 Global___TaskKind: _TypeAlias = TaskKind  # noqa: Y015
+
+class _CampaignCallOutcome:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _CampaignCallOutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_CampaignCallOutcome.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CAMPAIGN_CALL_OUTCOME_UNSPECIFIED: _CampaignCallOutcome.ValueType  # 0
+    """Not stated; refused where a value is needed."""
+    CAMPAIGN_CALL_OUTCOME_REACHED: _CampaignCallOutcome.ValueType  # 1
+    """The person was spoken with."""
+    CAMPAIGN_CALL_OUTCOME_NOT_REACHED: _CampaignCallOutcome.ValueType  # 2
+    """Nobody answered, or somebody else did. The campaign may have the person called again."""
+    CAMPAIGN_CALL_OUTCOME_WRONG_NUMBER: _CampaignCallOutcome.ValueType  # 3
+    """The number is not the person's: it is marked as one by which they cannot be reached."""
+    CAMPAIGN_CALL_OUTCOME_NOT_AGAIN: _CampaignCallOutcome.ValueType  # 4
+    """The person does not want to be called again: their consent to such calls is withdrawn."""
+    CAMPAIGN_CALL_OUTCOME_DONE_ELSEWHERE: _CampaignCallOutcome.ValueType  # 5
+    """What the call was for is done elsewhere, so that nobody needs to call."""
+    CAMPAIGN_CALL_OUTCOME_CANCELLED: _CampaignCallOutcome.ValueType  # 6
+    """The task was cancelled, or its campaign was: nobody called."""
+
+class CampaignCallOutcome(_CampaignCallOutcome, metaclass=_CampaignCallOutcomeEnumTypeWrapper):
+    """What came of a call for a campaign."""
+
+CAMPAIGN_CALL_OUTCOME_UNSPECIFIED: CampaignCallOutcome.ValueType  # 0
+"""Not stated; refused where a value is needed."""
+CAMPAIGN_CALL_OUTCOME_REACHED: CampaignCallOutcome.ValueType  # 1
+"""The person was spoken with."""
+CAMPAIGN_CALL_OUTCOME_NOT_REACHED: CampaignCallOutcome.ValueType  # 2
+"""Nobody answered, or somebody else did. The campaign may have the person called again."""
+CAMPAIGN_CALL_OUTCOME_WRONG_NUMBER: CampaignCallOutcome.ValueType  # 3
+"""The number is not the person's: it is marked as one by which they cannot be reached."""
+CAMPAIGN_CALL_OUTCOME_NOT_AGAIN: CampaignCallOutcome.ValueType  # 4
+"""The person does not want to be called again: their consent to such calls is withdrawn."""
+CAMPAIGN_CALL_OUTCOME_DONE_ELSEWHERE: CampaignCallOutcome.ValueType  # 5
+"""What the call was for is done elsewhere, so that nobody needs to call."""
+CAMPAIGN_CALL_OUTCOME_CANCELLED: CampaignCallOutcome.ValueType  # 6
+"""The task was cancelled, or its campaign was: nobody called."""
+Global___CampaignCallOutcome: _TypeAlias = CampaignCallOutcome  # noqa: Y015
 
 class _TaskState:
     ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -97,6 +142,46 @@ TASK_STATE_CANCELLED: TaskState.ValueType  # 3
 Global___TaskState: _TypeAlias = TaskState  # noqa: Y015
 
 @_typing.final
+class CampaignCall(_message.Message):
+    """The call of a campaign that a task is about. The number stands at the customer."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SEND_ID_FIELD_NUMBER: _builtins.int
+    CAMPAIGN_ID_FIELD_NUMBER: _builtins.int
+    PURPOSE_FIELD_NUMBER: _builtins.int
+    SCRIPT_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    send_id: _builtins.str
+    """The line of the campaign's ledger, UUID text: the same line makes one task, however often it is asked for."""
+    campaign_id: _builtins.str
+    """The campaign."""
+    purpose: _consent_pb2.ConsentPurpose.ValueType
+    """The purpose by which the person is called, which is withdrawn where they ask for it; unspecified for a notice that the law
+    demands, which nobody can decline.
+    """
+    script: _builtins.str
+    """What is to be said, in the person's language."""
+    outcome: Global___CampaignCallOutcome.ValueType
+    """What came of it; unspecified while the task is open."""
+    def __init__(
+        self,
+        *,
+        send_id: _builtins.str = ...,
+        campaign_id: _builtins.str = ...,
+        purpose: _consent_pb2.ConsentPurpose.ValueType = ...,
+        script: _builtins.str = ...,
+        outcome: Global___CampaignCallOutcome.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["campaign_id", b"campaign_id", "outcome", b"outcome", "purpose", b"purpose", "script", b"script", "send_id", b"send_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CampaignCall: _TypeAlias = CampaignCall  # noqa: Y015
+
+@_typing.final
 class Task(_message.Message):
     """What somebody promised to do, and by when."""
 
@@ -117,6 +202,7 @@ class Task(_message.Message):
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
     MASKED_FIELDS_FIELD_NUMBER: _builtins.int
+    CAMPAIGN_CALL_FIELD_NUMBER: _builtins.int
     task_id: _builtins.str
     """The id, UUID text."""
     kind: Global___TaskKind.ValueType
@@ -159,6 +245,10 @@ class Task(_message.Message):
     def masked_fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The paths of the fields that are absent because the caller may not see them."""
 
+    @_builtins.property
+    def campaign_call(self) -> Global___CampaignCall:
+        """The call that it is about; only for a task of the kind CAMPAIGN_CALL."""
+
     def __init__(
         self,
         *,
@@ -177,10 +267,11 @@ class Task(_message.Message):
         update_time: _timestamp_pb2.Timestamp | None = ...,
         etag: _builtins.str = ...,
         masked_fields: _abc.Iterable[_builtins.str] | None = ...,
+        campaign_call: Global___CampaignCall | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "due_time", b"due_time", "end_time", b"end_time", "update_time", b"update_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["campaign_call", b"campaign_call", "create_time", b"create_time", "due_time", b"due_time", "end_time", b"end_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "customer_id", b"customer_id", "dealer_id", b"dealer_id", "due_time", b"due_time", "end_time", b"end_time", "etag", b"etag", "kind", b"kind", "lead_id", b"lead_id", "masked_fields", b"masked_fields", "outcome", b"outcome", "staff_id", b"staff_id", "state", b"state", "task_id", b"task_id", "title", b"title", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["campaign_call", b"campaign_call", "create_time", b"create_time", "customer_id", b"customer_id", "dealer_id", b"dealer_id", "due_time", b"due_time", "end_time", b"end_time", "etag", b"etag", "kind", b"kind", "lead_id", b"lead_id", "masked_fields", b"masked_fields", "outcome", b"outcome", "staff_id", b"staff_id", "state", b"state", "task_id", b"task_id", "title", b"title", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -167,6 +167,7 @@ class CompleteTaskRequest(_message.Message):
     OUTCOME_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    CALL_OUTCOME_FIELD_NUMBER: _builtins.int
     task_id: _builtins.str
     """The task."""
     outcome: _builtins.str
@@ -177,6 +178,8 @@ class CompleteTaskRequest(_message.Message):
     """A key of the caller's choice, which makes a retry give the first answer and change nothing; over HTTP the
     `Idempotency-Key` header. Another request under the same key is refused with REQUEST_ID_REUSED.
     """
+    call_outcome: _task_pb2.CampaignCallOutcome.ValueType
+    """What came of the call of a campaign; only for such a task, and needed for it."""
     def __init__(
         self,
         *,
@@ -184,10 +187,11 @@ class CompleteTaskRequest(_message.Message):
         outcome: _builtins.str = ...,
         etag: _builtins.str = ...,
         request_id: _builtins.str = ...,
+        call_outcome: _task_pb2.CampaignCallOutcome.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["etag", b"etag", "outcome", b"outcome", "request_id", b"request_id", "task_id", b"task_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["call_outcome", b"call_outcome", "etag", b"etag", "outcome", b"outcome", "request_id", b"request_id", "task_id", b"task_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

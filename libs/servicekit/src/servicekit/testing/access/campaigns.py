@@ -37,6 +37,8 @@ async def make(cast: Any) -> None:
         )
         people = await cast.post("oem.manager", "/v1/audienceLists", {"name": f"People {place}", **dealer})
         segment = await cast.post("oem.manager", "/v1/segments", {"name": f"All {place}", "rule": "true", **dealer})
+        months = {"currencyCode": "CNY", "firstMonth": "2026-01", "lastMonth": "2026-12"}
+        plan = await cast.post("oem.manager", "/v1/marketingPlans", {"name": f"Year {place}", **months, **dealer})
         campaign = {
             "name": f"News {place}",
             "kind": "CAMPAIGN_KIND_NEWSLETTER",
@@ -52,6 +54,7 @@ async def make(cast: Any) -> None:
             ("message template", template["templateId"]),
             ("audience list", people["audienceListId"]),
             ("segment", segment["segmentId"]),
+            ("marketing plan", plan["marketingPlanId"]),
         ):
             cast.rows.setdefault(entity, {})[place] = Row(place, key)
     cast.rows["message template at hand"] = cast.rows["message template"]

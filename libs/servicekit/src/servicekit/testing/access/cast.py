@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 
 from servicekit.testing.access import (
+    campaign_events,
     campaigns,
     cases,
     leads,
@@ -146,6 +147,7 @@ async def make(world: World, http: httpx.AsyncClient) -> Cast:
     await cases.make(cast)
     await surveys.make(cast)
     await campaigns.make(cast)
+    await campaign_events.make(cast)
     await asyncio.gather(*(_imports(cast, service) for service in ("customer", "network", "vehicle", "complaint")))
     await _settled(cast)
     return cast

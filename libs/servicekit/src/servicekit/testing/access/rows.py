@@ -142,7 +142,15 @@ TABLE: dict[str, dict[str, Sight]] = {
             "region": _sight("own region"),
             "maker": _sight(_ALL),
         }
-        for entity in ("campaign", "audience list", "segment", "message template at hand")
+        for entity in (
+            "campaign",
+            "audience list",
+            "segment",
+            "marketing plan",
+            "message template at hand",
+            "marketing event",
+            "event registration",
+        )
     },
     "message template": {
         "dealer": _sight("own maker"),
@@ -175,6 +183,15 @@ TABLE: dict[str, dict[str, Sight]] = {
     "open survey page": dict.fromkeys(("owner", "dealer", "group", "region", "maker"), _sight(_ALL)),
     # A message of a campaign by the links that it carries: for whoever has them.
     "campaign message": dict.fromkeys(("owner", "dealer", "group", "region", "maker"), _sight(_ALL)),
+    # A code of an offer: the maker's is for every dealer.
+    "offer code": {
+        "dealer": _sight("own maker"),
+        "group": _sight("own group maker"),
+        "region": _sight("own region maker"),
+        "maker": _sight(_ALL),
+    },
+    # The page of an event, for whoever has the link.
+    "event page": dict.fromkeys(("owner", "dealer", "group", "region", "maker"), _sight(_ALL)),
     # The dealer for whom somebody is invited.
     "survey desk": {"dealer": _sight("own"), "group": _sight("own group"), "maker": _sight(_ALL)},
     # A station's diary, to book in: a person may go to any station; staff keep their own.

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import difflib
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -39,11 +39,11 @@ class Rule:
     clauses: tuple[Clause, ...]
 
 
-def read(text: str) -> Rule:
-    """Reads and checks a rule. Raises CelError with reason, place, and what is expected there."""
+def read(text: str, also: Mapping[str, Entity] | None = None) -> Rule:
+    """Reads and checks a rule; `also`: what it may ask beside the person. Raises CelError: reason, place, and what is expected there."""
     node = parse(text)
-    checker = _Checker()
-    clauses = tuple(Clause(one, checker.condition(one, {})) for one in _joined(node))
+    checker, names = _Checker(), dict(also or {})
+    clauses = tuple(Clause(one, checker.condition(one, names)) for one in _joined(node))
     found = clauses[0].condition
     for one in clauses[1:]:
         found = tree.Logic("&&", found, one.condition)

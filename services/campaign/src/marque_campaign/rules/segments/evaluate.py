@@ -33,9 +33,11 @@ class Moment:
     member: Callable[[str, uuid.UUID], bool] = lambda of, key: False
 
 
-def holds(condition: tree.Condition, person: Person, moment: Moment) -> bool | None:
-    """Tells whether a rule holds of somebody."""
-    return _Evaluation(person, moment).truth(condition, {"person": person.columns})
+def holds(
+    condition: tree.Condition, person: Person, moment: Moment, also: Mapping[str, Record] | None = None
+) -> bool | None:
+    """Tells whether a rule holds of somebody; `also`: what else it was read with."""
+    return _Evaluation(person, moment).truth(condition, {"person": person.columns, **(also or {})})
 
 
 class _Evaluation:

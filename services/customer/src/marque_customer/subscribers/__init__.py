@@ -21,6 +21,7 @@ from marque_customer.errors import CONSTRAINTS
 from marque_customer.repository.deeds import SALES, VISITS, Deed
 from marque_customer.repository.notes import Note
 from marque_customer.rules.kinds import RELATION_SALE, RELATION_VISIT
+from marque_customer.subscribers import campaigns
 from marque_customer.usecases import call_backs, cases, interactions, outreach, plates
 from marque_customer.usecases.leads import calendars
 from marque_customer.usecases.leads import clock as leads
@@ -319,6 +320,7 @@ def subscriptions() -> list[Subscription]:
             groups={_SENT: on_outreach},
             effects=frozenset({"interactions"}),
         ),
+        campaigns.subscription(),
         Subscription(
             "customer_survey",
             "survey",

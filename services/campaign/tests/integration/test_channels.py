@@ -1,0 +1,206 @@
+"""Calls of campaigns as tasks of a real customer service, and channels that come after the one that reached nobody."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from servicekit.testing.platform import until
+
+ACCEPTED, DELIVERED, BOUNCED, FAILED, SUPPRESSED = 4, 5, 6, 7, 9
+TASKS = "customer.v1.TaskService"
+WORDS = [{"language": "en", "text": "Dear {{ name }}, we call."}]
+
+
+async def caller(post: Any, *, agreed: tuple[str, ...] = ("PHONE",)) -> str:
+    """Somebody with a phone and an e-mail address, who agreed to marketing by some channels."""
+    person: str = await post.person(agreed=False)
+    point = {"kind": 1, "value": f"+86139{uuid.uuid4().int % 10**8:08d}"}
+    await post.customer(
+        "customer.v1.ContactPointService/AddContactPoint", {"customer_id": person, "contact_point": point}
+    )
+    for channel in agreed:
+        entry = {
+            "purpose": "CONSENT_PURPOSE_MARKETING",
+            "channel": f"CHANNEL_{channel}",
+            "controller": {"kind": "CONSENT_CONTROLLER_KIND_OEM"},
+            "textVersion": "t",
+            "source": "test",
+        }
+        await post.customer("customer.v1.ConsentService/GrantConsent", {"customer_id": person, "entry": entry})
+    return person
+
+
+async def calls(post: Any, *people: str, **fields: Any) -> Any:
+    template = await post.make_template(channel="CHANNEL_PHONE", contents=WORDS)
+    return await post.launch(*people, channel="CHANNEL_PHONE", template_id=template.template_id, **fields)
+
+
+async def task_of(post: Any, person: str) -> Any:
+    """The one task about somebody, once it is there."""
+    found: list[Any] = []
+
+    async def there() -> bool:
+        found[:] = (await post.customer(f"{TASKS}/ListTasks", {"customer_id": person})).tasks
+        return bool(found)
+
+    await until(there, 20, "no task")
+    (task,) = found
+    return task
+
+
+async def lines_of(post: Any, campaign: Any, person: str) -> list[tuple[int, int, str]]:
+    """The lines of somebody, in their order."""
+    query = "SELECT channel, state, reason FROM campaign_sends WHERE campaign_id = $1 AND customer_id = $2 ORDER BY occurrence"
+    rows = await post.sql(query, uuid.UUID(campaign.campaign_id), uuid.UUID(person))
+    return [(row["channel"], row["state"], row["reason"]) for row in rows]
+
+
+async def comes_to(post: Any, campaign: Any, person: str, *lines: tuple[int, int, str]) -> None:
+    async def there() -> bool:
+        return await lines_of(post, campaign, person) == list(lines)
+
+    await until(there, 20, f"the lines are not {lines}")
+
+
+async def end(post: Any, task: Any, outcome: str) -> Any:
+    request = {"task_id": task.task_id, "call_outcome": f"CAMPAIGN_CALL_OUTCOME_{outcome}"}
+    return await post.customer(f"{TASKS}/CompleteTask", request)
+
+
+async def reads(post: Any, person: str, reason: str, kind: int = 2) -> None:
+    """Waits until the customer tells why somebody's contact point of a kind gets nothing."""
+
+    async def told() -> bool:
+        found = await post.customer("customer.v1.CustomerService/GetCustomer", {"customer_id": person})
+        return [one.unreachable_reason for one in found.contact_points if one.kind == kind] == [reason]
+
+    await until(told, 20, f"{reason or 'nothing'} is not told")
+
+
+class TestCalls:
+    async def test_each_becomes_one_task_and_what_came_of_it_settles_the_line(self, post: Any) -> None:
+        reached, vain, wrong, enough = [await caller(post) for _ in range(4)]
+        never = await caller(post, agreed=())
+        campaign = await calls(post, reached, vain, wrong, enough, never)
+        tasks = {one: await task_of(post, one) for one in (reached, vain, wrong, enough)}
+        keys = await post.keys(campaign)
+        said = tasks[reached]
+        assert said.campaign_call.script == "Dear 王小明, we call."
+        assert (said.title, said.campaign_call.send_id, said.dealer_id) == ("News", keys[reached], "")
+
+        for person, outcome in (
+            (reached, "REACHED"),
+            (vain, "NOT_REACHED"),
+            (wrong, "WRONG_NUMBER"),
+            (enough, "NOT_AGAIN"),
+        ):
+            await end(post, tasks[person], outcome)
+        await comes_to(post, campaign, reached, (1, DELIVERED, ""))
+        await comes_to(post, campaign, vain, (1, FAILED, "NOT_REACHED"), (1, 1, ""))
+        await comes_to(post, campaign, wrong, (1, BOUNCED, "WRONG_NUMBER"))
+        await comes_to(post, campaign, enough, (1, DELIVERED, "NOT_AGAIN"))
+        await comes_to(post, campaign, never, (1, SUPPRESSED, "NEVER_GRANTED"))
+        (again,) = await post.sql(
+            "SELECT occurrence, retry_time - now() AS wait FROM campaign_sends WHERE campaign_id = $1 AND state = 1",
+            uuid.UUID(campaign.campaign_id),
+        )
+        assert again["occurrence"] == "~call2"
+        assert 10_000 < again["wait"].total_seconds() <= 10_800
+
+        check = {"customer_id": enough, "purpose": 2, "channel": 1, "controller_kind": 1}
+        assert not (await post.customer("customer.v1.ConsentService/CheckConsent", check)).allowed
+
+        await reads(post, wrong, "WRONG_NUMBER", kind=1)
+        other = await calls(post, wrong)
+        assert await post.ended(other) == {wrong: (SUPPRESSED, "ADDRESS_UNREACHABLE")}
+
+    async def test_those_of_a_campaign_that_is_called_off_are_not_to_be_made(self, post: Any) -> None:
+        person = await caller(post)
+        campaign = await calls(post, person)
+        task = await task_of(post, person)
+        await comes_to(post, campaign, person, (1, ACCEPTED, ""))
+        running = await post.call("GetCampaign", campaign_id=campaign.campaign_id)
+        await post.do("Cancel", running)
+        await comes_to(post, campaign, person, (1, FAILED, "CALL_CANCELLED"))
+
+        assert running.state == 5
+        assert (await post.customer(f"{TASKS}/GetTask", {"task_id": task.task_id})).state == 3
+
+    async def test_asked_for_again_a_line_has_one_task(self, post: Any) -> None:
+        person = await caller(post)
+        campaign = await calls(post, person)
+        task = await task_of(post, person)
+        await comes_to(post, campaign, person, (1, ACCEPTED, ""))
+        # Who handed it over died before it could say so, and the permit's time is over.
+        await post.sql(
+            "UPDATE campaign_sends SET state = 3, lease = gen_random_uuid(), lease_time = now() WHERE send_id = $1",
+            uuid.UUID(task.campaign_call.send_id),
+        )
+        await post.platform.sql(
+            "customer",
+            "UPDATE contact_permits SET state = 2, spend_time = now() - interval '1 minute', end_time = NULL "
+            "WHERE customer_id = $1",
+            uuid.UUID(person),
+        )
+        await comes_to(post, campaign, person, (1, ACCEPTED, ""))
+
+        assert (await task_of(post, person)).task_id == task.task_id
+
+
+class TestFurtherChannels:
+    async def test_whom_the_first_channel_cannot_reach_gets_it_by_the_next_once(self, post: Any) -> None:
+        people = [await caller(post, agreed=one) for one in (("EMAIL", "PHONE"), ("PHONE",), ("EMAIL", "PHONE"))]
+        mail, phone, back = people
+        template = await post.make_template(channel="CHANNEL_PHONE", contents=WORDS)
+        further = {"channel": "CHANNEL_PHONE", "template_id": template.template_id}
+        campaign = await post.launch(*people, fallbacks=[further])
+        await comes_to(post, campaign, mail, (3, ACCEPTED, ""))
+        await comes_to(post, campaign, phone, (3, SUPPRESSED, "NEVER_GRANTED"), (1, ACCEPTED, ""))
+        await comes_to(post, campaign, back, (3, ACCEPTED, ""))
+        report = {
+            "send_id": (await post.keys(campaign))[back],
+            "state": 6,
+            "reason": "BOX_CLOSED",
+            "address_gone": True,
+        }
+        carrier = post.platform.client("campaign", "service")
+        for _ in range(2):
+            await post.call("RecordDeliveryReports", carrier, reports=[report])
+
+        await comes_to(post, campaign, back, (3, BOUNCED, "BOX_CLOSED"), (1, ACCEPTED, ""))
+        assert (await task_of(post, back)).campaign_call.script == "Dear 王小明, we call."
+        assert (await post.call("GetCampaign", campaign_id=campaign.campaign_id)).state == 5
+
+
+class TestUnreachable:
+    async def test_what_came_back_is_marked_and_what_arrives_after_all_lifts_it(self, post: Any) -> None:
+        person, carrier = await post.person(), post.client("service")
+        campaign = await post.launch(person)
+        await post.ended(campaign)
+        report = {"send_id": (await post.keys(campaign))[person]}
+        before = await post.sql("SELECT count(*) AS n FROM bounced_addresses")
+        gone = {**report, "state": 6, "reason": "BOX_CLOSED", "address_gone": True}
+        first = await post.call("RecordDeliveryReports", carrier, reports=[gone])
+        again = await post.call("RecordDeliveryReports", carrier, reports=[gone])
+        await reads(post, person, "BOX_CLOSED")
+        other = await post.launch(person)
+
+        assert (first.changed_count, again.changed_count) == (1, 0)
+        assert (await post.sql("SELECT count(*) AS n FROM bounced_addresses"))[0]["n"] == before[0]["n"] + 1
+        assert await post.ended(other) == {person: (SUPPRESSED, "ADDRESS_UNREACHABLE")}
+        await post.call("RecordDeliveryReports", carrier, reports=[{**report, "state": 5}])
+        await reads(post, person, "")
+        assert (await post.sql("SELECT count(*) AS n FROM bounced_addresses"))[0]["n"] == before[0]["n"]
+        third = await post.launch(person)
+        assert await post.ended(third) == {person: (ACCEPTED, "")}
+
+    async def test_what_came_back_for_another_reason_says_nothing_of_the_address(self, post: Any) -> None:
+        person, carrier = await post.person(), post.client("service")
+        campaign = await post.launch(person)
+        await post.ended(campaign)
+        full = {"send_id": (await post.keys(campaign))[person], "state": 6, "reason": "BOX_FULL"}
+        await post.call("RecordDeliveryReports", carrier, reports=[full])
+        other = await post.launch(person)
+
+        assert await post.ended(other) == {person: (ACCEPTED, "")}

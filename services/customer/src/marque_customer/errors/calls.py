@@ -1,0 +1,29 @@
+"""What can be wrong with what is told of the calls of campaigns."""
+
+from __future__ import annotations
+
+from servicekit.errors import InvalidArgument
+
+
+def call_outcome_missing() -> InvalidArgument:
+    """The call of a campaign ends with an outcome, by which the campaign goes on."""
+    return InvalidArgument.of("call_outcome", "CALL_OUTCOME_MISSING", "Say what came of the call.")
+
+
+def call_outcome_not_used() -> InvalidArgument:
+    """Only the call of a campaign has one."""
+    return InvalidArgument.of("call_outcome", "CALL_OUTCOME_NOT_USED", "Only the call of a campaign has an outcome.")
+
+
+def campaign_call_missing() -> InvalidArgument:
+    """A task of the kind names its call."""
+    return InvalidArgument.of(
+        "task.campaign_call", "CAMPAIGN_CALL_MISSING", "Such a task needs the call that it is about."
+    )
+
+
+def campaign_call_not_used() -> InvalidArgument:
+    """No other task does."""
+    return InvalidArgument.of(
+        "task.campaign_call", "CAMPAIGN_CALL_NOT_USED", "Only a task of the kind CAMPAIGN_CALL is about one."
+    )

@@ -1,0 +1,79 @@
+"""Tasks that are calls of campaigns: what came of each is told to the campaign, and who does not want another has withdrawn."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+
+from marque.customer.v1 import task_events_pb2, task_pb2
+from marque.type.v1 import channel_pb2
+from servicekit.db.uow import UnitOfWork
+from servicekit.messaging.inbox import SYSTEM
+
+from marque_customer.models import Task
+from marque_customer.repository import tasks as repository
+from marque_customer.rules import consents as rules
+from marque_customer.usecases import consents
+from marque_customer.usecases.consents import Place
+
+NOT_AGAIN = task_pb2.CAMPAIGN_CALL_OUTCOME_NOT_AGAIN
+CANCELLED = task_pb2.CAMPAIGN_CALL_OUTCOME_CANCELLED
+OFF = "campaign-calls-off"
+AT_ONCE = 500
+
+
+async def ledger_of(uow: UnitOfWork, task_id: uuid.UUID) -> Place | None:
+    """Takes the consents of whom a campaign has called for writing, before the task is locked: whoever erases does so in this order.
+
+    Who sees the task may write down what its person said, whether or not they see the person: so nobody else is asked here. None where
+    the task is about no call by consent.
+    """
+    row = await repository.read(uow.session, uow.principal, task_id)
+    if row is None or row.customer_id is None or not row.purpose:
+        return None
+    return await consents.begin(uow, row.customer_id, SYSTEM)
+
+
+async def ended(uow: UnitOfWork, task: Task, place: Place | None) -> None:
+    """Tells the campaign what came of a call, and withdraws the consent by which it was made where `place` is that of its person."""
+    if task.send_id is None:
+        return
+    if place is not None and task.call_outcome == NOT_AGAIN:
+        values = {
+            "purpose": task.purpose,
+            "channel": channel_pb2.CHANNEL_PHONE,
+            "controller_kind": rules.DEALER if task.dealer_id else rules.OEM,
+            "controller_id": str(task.dealer_id or ""),
+            "action": rules.WITHDRAWN,
+            "text_version": "",
+            "source": "campaign-call",
+            "given_time": uow.now,
+            "evidence_type": "customer.task",
+            "evidence_id": str(task.task_id),
+        }
+        await consents.append(uow, place, values)
+    await uow.flush()
+    event = task_events_pb2.CampaignCallEnded(
+        task_id=str(task.task_id),
+        send_id=str(task.send_id),
+        campaign_id=str(task.campaign_id),
+        customer_id=str(task.customer_id or ""),
+        outcome=task.call_outcome,  # type: ignore[arg-type]
+    )
+    uow.emit(event, of=task)
+
+
+async def call_off(*, uow: UnitOfWork, campaign_id: uuid.UUID) -> None:
+    """Makes it due that the open calls of a campaign are cancelled."""
+    async with uow:
+        await uow.schedule(OFF, str(campaign_id), uow.now)
+
+
+async def called_off(uow: UnitOfWork, key: str) -> datetime | None:
+    """Cancels some hundreds of the open calls of a campaign; None when there is none any more."""
+    tasks = await repository.of_campaign(uow.session, uuid.UUID(key), AT_ONCE)
+    for task in tasks:
+        task.end(Task.CANCELLED, "", uow.now)
+        task.end_call(CANCELLED)
+        await ended(uow, task, None)
+    return uow.now if len(tasks) == AT_ONCE else None
