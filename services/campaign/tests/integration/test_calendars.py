@@ -124,6 +124,26 @@ class TestDueDates:
         assert first == [(people[0], days[0].isoformat())]
         assert later == sorted((people[back], days[back].isoformat()) for back in (0, 1, 7))
 
+    async def test_who_is_left_out_is_of_whom_that_is_known(self, post: Any) -> None:
+        """Of whom nothing is known that a rule asks, that rule does not hold: they are not left out by it."""
+        golden, plain, unknown = people = await post.people(3)
+        for who, tier in zip(people, ("GOLD", "BASE", None), strict=True):
+            await known(post, who, month=today().month, day=today().day)
+            await post.sql("UPDATE audience_people SET tier = $2 WHERE customer_id = $1", uuid.UUID(who), tier)
+        segment = {"name": "All but the best", "rule": '!person.tier.startsWith("G")'}
+        others = await post.call("CreateSegment", segment=segment)
+        listed = await post.make_list(*people)
+        campaign = await post.launch(
+            audience_list_id=listed.audience_list_id,
+            exclude_segment_ids=[others.segment_id],
+            due_date={"date": "CAMPAIGN_DATE_BIRTHDAY"},
+            kind="CAMPAIGN_KIND_BIRTHDAY",
+        )
+        found = await all_over(post, campaign, 2)
+        await post.do("Cancel", campaign)
+
+        assert {who for who, _ in found} == {golden, unknown}
+
 
 class TestRecurring:
     async def test_each_occurrence_has_its_own_people_and_one_too_late_is_left_out(self, post: Any) -> None:

@@ -47,6 +47,11 @@ async def codes_of(post: Any, campaign: Any) -> dict[str, str]:
     return {keys[one["messageId"]]: CODE.search(one["text"]).group(1) for one in sent}  # type: ignore[union-attr]
 
 
+async def _lines(post: Any, campaign: Any) -> set[str]:
+    sql = "SELECT send_id::text FROM campaign_sends WHERE campaign_id = $1"
+    return {row["send_id"] for row in await post.sql(sql, campaign.campaign_id)}
+
+
 class TestCodes:
     async def test_each_has_one_which_many_tills_at_once_redeem_once(self, post: Any) -> None:
         people = await post.people(3)
@@ -70,6 +75,22 @@ class TestCodes:
         assert [(one.kind, one.count) for one in report.responses] == [(REDEMPTION, 1)]
         assert (report.offer_code_count, report.offer_redeem_count, report.offer_cost.units) == (3, 1, 50)
         assert report.revenue.units == 80
+
+    async def test_further_channels_and_steps_carry_the_one_code(self, post: Any) -> None:
+        (person,) = await post.people(1)
+        words = await post.make_template(variables=VARIABLES, contents=WORDS)
+        call_words = await post.make_template(channel="CHANNEL_PHONE", variables=VARIABLES, contents=WORDS)
+        offer = {"name": "Free wash", "valid_until": (datetime.now(UTC) + timedelta(days=30)).isoformat()}
+        further = [{"channel": "CHANNEL_PHONE", "template_id": call_words.template_id}]
+        submitted = await post.approved(person, template_id=words.template_id, offer=offer, fallbacks=further)
+        steps = [{"code": code, "send": {"template_id": words.template_id}} for code in ("one", "two")]
+        campaign = await post.launch(person, offer=offer, steps=steps)
+        await post.ended(campaign)
+        texts = [one["text"] for one in post.provider.messages if one["messageId"] in await _lines(post, campaign)]
+
+        assert submitted.state == 3
+        assert len(texts) == 2
+        assert len({CODE.search(one).group(1) for one in texts}) == 1  # type: ignore[union-attr]
 
     async def test_a_retry_under_one_key_is_answered_as_before(self, post: Any) -> None:
         (person,) = await post.people(1)

@@ -18,6 +18,7 @@ class TestWhatANoticeOfARecallMayBe:
             ({"kind": "CAMPAIGN_KIND_NEWSLETTER"}, "campaign.legal_notice", "LEGAL_NOTICE_NOT_ALLOWED"),
             ({"trigger": "CAMPAIGN_RESPONSE_KIND_VISIT"}, "campaign.trigger", "RECALL_HAS_OWNERS"),
             ({"owners_time": "2036-01-01T00:00:00Z"}, "campaign.owners_time", "TIME_IN_FUTURE"),
+            ({"due_date": {"date": "CAMPAIGN_DATE_BIRTHDAY"}}, "campaign.due_date", "RECALL_HAS_OWNERS"),
             ({"recall_id": "", "owners_time": "2026-01-01T00:00:00Z"}, "campaign.owners_time", "RECALL_MISSING"),
         ],
     )

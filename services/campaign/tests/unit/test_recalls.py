@@ -32,6 +32,24 @@ class TestToldOf:
     ) -> None:
         assert told_of(state, reason, before) == expected
 
+    @pytest.mark.parametrize(
+        ("state", "reason", "expected"),
+        [
+            (ledger.ACCEPTED, "", None),
+            (ledger.SUPPRESSED, "CAPPED", UNDELIVERED),
+            (ledger.SUPPRESSED, "NOT_ASKED", UNDELIVERED),
+            (ledger.SUPPRESSED, "NO_ADDRESS", UNDELIVERED),
+            (ledger.FAILED, "NO_ANSWER", UNDELIVERED),
+            (ledger.SUPPRESSED, "NOT_THE_OWNER", None),
+            (ledger.SUPPRESSED, ledger.CANCELLED, None),
+            (ledger.SUPPRESSED, ledger.SAME_PERSON, None),
+        ],
+    )
+    def test_whom_the_last_channel_reaches_neither_is_told_of(
+        self, state: int, reason: str, expected: int | None
+    ) -> None:
+        assert told_of(state, reason, 0, further=True) == expected
+
     @given(st.sampled_from(sorted(ledger.FINAL)), st.text(max_size=20), st.sampled_from([0, *ledger.FINAL]))
     def test_only_what_this_line_said_is_taken_back(self, state: int, reason: str, before: int) -> None:
         if told_of(state, reason, before) == REACHED:

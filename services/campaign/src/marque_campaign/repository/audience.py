@@ -28,7 +28,7 @@ _CARS: Any = AudienceCar.__table__
 _SCORES: Any = AudienceScore.__table__
 _STALE: Any = AudienceStale.__table__
 _IDS = "CAST(:ids AS uuid[])"
-_SURVIVORS = sa.text(f"WITH RECURSIVE {families.survivors(_IDS)} SELECT asked, customer_id FROM top")  # noqa: S608 - our own words
+SURVIVORS = sa.text(f"WITH RECURSIVE {families.survivors(_IDS)} SELECT asked, customer_id FROM top")  # noqa: S608 - our own words
 _FAMILY = families.merged(f"SELECT root FROM unnest({_IDS}) AS root")  # noqa: S608 - our own words
 # What is counted of deeds is of the person with all who were merged into them.
 _COUNT = sa.text(f"""
@@ -140,7 +140,7 @@ async def done(session: AsyncSession, marks: Sequence[int]) -> None:
 
 async def survivors(session: AsyncSession, ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, uuid.UUID]:
     """Returns for each customer who they are now."""
-    return {row.asked: row.customer_id for row in await session.execute(_SURVIVORS, {"ids": sorted(set(ids))})}
+    return {row.asked: row.customer_id for row in await session.execute(SURVIVORS, {"ids": sorted(set(ids))})}
 
 
 async def put_people(session: AsyncSession, rows: Sequence[dict[str, Any]], holdings: Sequence[dict[str, Any]]) -> None:

@@ -19,7 +19,7 @@ from marque_campaign.models import (
     CampaignOccurrence,
     CampaignRun,
 )
-from marque_campaign.repository.segment_sql import PEOPLE, Asked, SegmentSql
+from marque_campaign.repository.segment_sql import PEOPLE, Asked, SegmentSql, proved
 from marque_campaign.repository.segments import within
 from marque_campaign.rules import dates
 from marque_campaign.rules.runs import GOING
@@ -100,7 +100,7 @@ def _froms(source: Any) -> list[Any]:
 def _for(whom: Whom) -> list[Any]:
     made = SegmentSql(whom.asked)
     found: list[Any] = [within(whom.dealer)]
-    found += [made.where(one).is_(True).is_not(True) for one in whom.excludes]
+    found += [sa.not_(proved(made.where(one))) for one in whom.excludes]
     if whom.rule is not None:
         found.append(made.where(whom.rule))
     if whom.listed is not None:

@@ -9,7 +9,6 @@ from typing import Any
 
 import asyncpg
 import sqlalchemy as sa
-from servicekit.db import families
 from servicekit.db.engine import Reader
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -19,9 +18,6 @@ from marque_campaign.repository.scope import Scope
 
 _CODES: Any = OfferCode.__table__
 _REDEMPTIONS: Any = OfferRedemption.__table__
-_SURVIVORS = sa.text(
-    f"WITH RECURSIVE {families.survivors('CAST(:ids AS uuid[])')} SELECT asked, customer_id FROM top"  # noqa: S608
-)
 _FOUND = (
     "SELECT o.code, o.campaign_id, o.customer_id, o.send_id, c.dealer_id, c.state, c.offer, r.customer_id AS redeem_customer_id, "
     "r.dealer_id AS redeem_dealer_id, r.redeem_time FROM offer_codes o JOIN campaigns c ON c.campaign_id = o.campaign_id "
@@ -31,11 +27,6 @@ _REPORT = """
 SELECT count(DISTINCT o.code) AS codes, count(r.redemption_id) AS redeemed FROM offer_codes o
 LEFT JOIN offer_redemptions r ON r.code = o.code WHERE o.campaign_id = $1
 """
-
-
-async def survivors(session: AsyncSession, ids: set[uuid.UUID]) -> dict[uuid.UUID, uuid.UUID]:
-    """Returns for each customer who they are now."""
-    return {row.asked: row.customer_id for row in await session.execute(_SURVIVORS, {"ids": sorted(ids)})}
 
 
 async def draw(

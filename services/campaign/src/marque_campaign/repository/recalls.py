@@ -24,7 +24,8 @@ ON CONFLICT DO NOTHING
 """)
 # A notice that goes on by a further channel is told of by that one's line.
 _UNTOLD = """
-SELECT s.send_id, s.state, s.reason, s.told_state, split_part(s.occurrence, '~', 1) AS vin, c.recall_id
+SELECT s.send_id, s.state, s.reason, s.told_state, split_part(s.occurrence, '~', 1) AS vin, c.recall_id,
+    s.occurrence LIKE '%~ch%' AS further
 FROM campaign_sends s JOIN campaigns c ON c.campaign_id = s.campaign_id
 WHERE s.told_state <> s.state AND s.state NOT IN (1, 2, 3) AND c.recall_id IS NOT NULL
 AND NOT EXISTS (SELECT FROM campaign_sends n WHERE n.campaign_id = s.campaign_id AND n.customer_id = s.customer_id AND n.step = s.step

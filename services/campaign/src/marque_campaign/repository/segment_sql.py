@@ -106,7 +106,9 @@ class SegmentSql:
 
     def _exists_one(self, items: Any, mine: Any, true: Any, false: Any, *, wanted: bool) -> Any:
         """Judged in a select of its own: an aggregate that names the person alone would belong to the statement around."""
-        verdicts = sa.select(true.label("fits"), sa.or_(true, false).is_not(True).label("unknown")).select_from(items)
+        verdicts = sa.select(true.label("fits"), sa.not_(proved(sa.or_(true, false))).label("unknown")).select_from(
+            items
+        )
         judged = verdicts.where(mine).correlate_except(items).subquery()
         fits, unknown = (sa.func.count().filter(judged.c[name]) for name in ("fits", "unknown"))
         counts = fits == 1 if wanted else fits != 1

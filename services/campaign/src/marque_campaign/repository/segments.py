@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from servicekit.db import families
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -16,16 +15,13 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.expression import Executable
 
 from marque_campaign.models import AudienceCar, AudienceHolding, AudienceList, AudienceListMember, Segment
+from marque_campaign.repository.audience import survivors
 from marque_campaign.repository.segment_sql import PEOPLE, Asked, SegmentSql
 from marque_campaign.rules.segments import tree
 
 SAMPLED_ROWS = 50_000
 _CANCELLED = "57014"
 _SHOWN = ("customer_id", "language", "region", "birth_month", "stage", "tier", "visit_count")
-# Who stands for a merged customer now.
-_SURVIVOR = sa.text(
-    f"WITH RECURSIVE {families.survivors('ARRAY[CAST(:who AS uuid)]')} SELECT customer_id FROM top"  # noqa: S608 - our own words
-)
 
 
 class _Explain(Executable, sa.ClauseElement):
@@ -126,7 +122,7 @@ async def person(
     session: AsyncSession, customer_id: uuid.UUID, dealer: uuid.UUID | None
 ) -> tuple[Any, dict[str, list[Any]]] | None:
     """Returns what is known of somebody, or of the survivor: the columns, and those of cars and holdings; None for nobody in sight."""
-    survivor = await session.scalar(_SURVIVOR, {"who": customer_id})
+    survivor = (await survivors(session, [customer_id]))[customer_id]
     row = (
         (await session.execute(sa.select(PEOPLE).where(PEOPLE.c.customer_id == survivor, within(dealer))))
         .mappings()

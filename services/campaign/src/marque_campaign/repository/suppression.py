@@ -6,16 +6,11 @@ import uuid
 from collections.abc import Sequence
 
 import sqlalchemy as sa
-from servicekit.db import families
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from marque_campaign.repository.audience import SURVIVORS
 from marque_campaign.repository.segment_sql import PEOPLE, Asked, SegmentSql
 from marque_campaign.rules.segments import tree
-
-# A line stands under the id of then; the read model knows who stands for it now.
-_TOP = sa.text(
-    f"WITH RECURSIVE {families.survivors('CAST(:ids AS uuid[])')} SELECT asked, customer_id FROM top"  # noqa: S608 - our own words
-)
 
 
 async def kept_out(
@@ -24,9 +19,9 @@ async def kept_out(
     """Returns the code of the first rule that holds of somebody, by the id asked with; who is not kept out, or not known, is absent."""
     if not (rules and customer_ids):
         return {}
-    top = (
-        _TOP.bindparams(ids=list(set(customer_ids))).columns(asked=sa.Uuid(), customer_id=sa.Uuid()).subquery("people")
-    )
+    # A line stands under the id of then; the read model knows who stands for it now.
+    now = SURVIVORS.bindparams(ids=list(set(customer_ids)))
+    top = now.columns(asked=sa.Uuid(), customer_id=sa.Uuid()).subquery("people")
     made = SegmentSql(asked)
     code = sa.case(*((made.where(rule), sa.literal(name)) for name, rule in rules), else_=None)
     found = sa.select(top.c.asked, code.label("code")).join_from(top, PEOPLE, PEOPLE.c.customer_id == top.c.customer_id)

@@ -10,13 +10,13 @@ from servicekit.db.uow import UnitOfWork
 from servicekit.errors import InvalidArgument
 
 from marque_campaign import events
-from marque_campaign.errors import AudienceListNotFound, CampaignNotFound, TemplateNotFound, TemplateValueMissing
+from marque_campaign.errors import AudienceListNotFound, CampaignNotFound
 from marque_campaign.models import Campaign
 from marque_campaign.models.legs import JOURNEY
 from marque_campaign.repository import lists as rows
 from marque_campaign.repository.scope import Scope
 from marque_campaign.rules import kinds
-from marque_campaign.usecases import addressing, inviting, journeys
+from marque_campaign.usecases import addressing, inviting, journeys, templates
 
 LAUNCH, DRAIN = "campaign-launch", "campaign-drain"
 
@@ -59,24 +59,16 @@ async def submit(*, uow: UnitOfWork, scope: Scope, campaign_id: uuid.UUID, etag:
         campaign = await found(uow, scope, campaign_id, etag)
         campaign.do("submit")
         assert campaign.template_id is not None  # the rules say so
-        template = await rows.used(uow.session, rows.TEMPLATES, scope, campaign.template_id, campaign.dealer_id)
-        if template is None or template.channel != campaign.channel:
-            raise TemplateNotFound()
-        if missing := template.template.lacks(campaign.given, campaign.facts):
-            raise TemplateValueMissing(name=missing[0])
-        campaign.frozen, campaign.template_version = template.document, template.version
+        template = await templates.usable(uow, scope, campaign, campaign.template_id, campaign.channel)
+        campaign.frozen, campaign.template_version = templates.finished(template, campaign), template.version
         campaign.frozen["variants"] = {}
         for one in campaign.variants:
-            other = await _template(uow, scope, campaign, uuid.UUID(one["template_id"]))
-            if missing := other.template.lacks(campaign.given, campaign.facts):
-                raise TemplateValueMissing(name=missing[0])
-            campaign.frozen["variants"][one["code"]] = other.document
+            other = await templates.usable(uow, scope, campaign, uuid.UUID(one["template_id"]), campaign.channel)
+            campaign.frozen["variants"][one["code"]] = templates.finished(other, campaign)
         campaign.frozen["fallbacks"] = {}
         for one in campaign.fallbacks:
-            further = await _template(uow, scope, campaign, uuid.UUID(one["template_id"]), one["channel"])
-            if missing := further.template.lacks(campaign.given):
-                raise TemplateValueMissing(name=missing[0])
-            campaign.frozen["fallbacks"][str(one["channel"])] = further.document
+            further = await templates.usable(uow, scope, campaign, uuid.UUID(one["template_id"]), one["channel"])
+            campaign.frozen["fallbacks"][str(one["channel"])] = templates.finished(further, campaign)
         if rules := await addressing.frozen(uow.session, campaign):
             campaign.frozen = {**campaign.frozen, addressing.AUDIENCE: rules}
         if journey := await journeys.frozen(uow, scope, campaign):
@@ -154,15 +146,6 @@ async def _move(uow: UnitOfWork, scope: Scope, campaign_id: uuid.UUID, etag: str
         return await uow.answer(campaign)
 
 
-async def _template(uow: UnitOfWork, scope: Scope, campaign: Campaign, template_id: uuid.UUID, channel: int = 0) -> Any:
-    """Returns a template that a campaign may use, for its own channel or a further one. Raises TemplateNotFound."""
-    template = await rows.used(uow.session, rows.TEMPLATES, scope, template_id, campaign.dealer_id)
-    channel = channel or campaign.channel
-    if template is None or (channel and template.channel != channel):
-        raise TemplateNotFound()
-    return template
-
-
 async def _check(uow: UnitOfWork, scope: Scope, campaign: Campaign) -> None:
     """Sees to it that what a draft names may be used by it. Raises TemplateNotFound, AudienceListNotFound, InvalidArgument."""
     if campaign.legal_notice and (campaign.kind != kinds.RECALL_NOTICE or campaign.dealer_id is not None):
@@ -178,7 +161,7 @@ async def _check(uow: UnitOfWork, scope: Scope, campaign: Campaign) -> None:
         raise InvalidArgument.of("campaign.budget", "PRICE_MISSING", "A budget needs what a thousand messages cost.")
     await inviting.check(uow, scope, campaign)
     for one in campaign.variants:
-        await _template(uow, scope, campaign, uuid.UUID(one["template_id"]))
+        await templates.usable(uow, scope, campaign, uuid.UUID(one["template_id"]), campaign.channel)
     if campaign.fallbacks and campaign.steps:
         raise InvalidArgument.of(
             "campaign.fallbacks", "STEPS_HAVE_CHANNELS", "Steps branch to other channels by themselves."
@@ -187,11 +170,9 @@ async def _check(uow: UnitOfWork, scope: Scope, campaign: Campaign) -> None:
         if one["channel"] == campaign.channel:
             path = f"campaign.fallbacks[{place}].channel"
             raise InvalidArgument.of(path, "CHANNEL_DOUBLE", "It is the channel of the campaign.")
-        await _template(uow, scope, campaign, uuid.UUID(one["template_id"]), one["channel"])
+        await templates.usable(uow, scope, campaign, uuid.UUID(one["template_id"]), one["channel"])
     if campaign.template_id is not None:
-        template = await rows.used(uow.session, rows.TEMPLATES, scope, campaign.template_id, campaign.dealer_id)
-        if template is None or (campaign.channel and template.channel != campaign.channel):
-            raise TemplateNotFound()
+        await templates.usable(uow, scope, campaign, campaign.template_id, campaign.channel)
     await addressing.check(uow.session, campaign)
     await journeys.check(uow, scope, campaign)
     if campaign.audience_list_id is not None:

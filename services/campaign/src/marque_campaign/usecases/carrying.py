@@ -12,7 +12,7 @@ from servicekit.rpc.call import Call
 from servicekit.sealing.tokens import Digest
 
 from marque_campaign.models import Campaign
-from marque_campaign.repository import events, notices, offers
+from marque_campaign.repository import audience, events, notices, offers
 from marque_campaign.rules import codes, event_links
 from marque_campaign.rules.events import clock_of
 from marque_campaign.rules.templates import (
@@ -69,7 +69,7 @@ class Carrier:
         """The codes are committed before any message is written with one, so whoever is killed has given nobody a code that is lost."""
         offer: dict[str, Any] = campaign.offer or {}
         async with self._work(_CALL) as uow:
-            now = await offers.survivors(uow.session, {row.customer_id for row in rows})
+            now = await audience.survivors(uow.session, {row.customer_id for row in rows})
             wanted: dict[uuid.UUID | None, tuple[str, uuid.UUID | None]] = {None: (codes.draw(), None)}
             if not offer["shared_code"]:
                 wanted = {now[row.customer_id]: (codes.draw(), row.send_id) for row in rows}

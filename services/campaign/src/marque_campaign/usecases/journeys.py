@@ -20,15 +20,15 @@ from servicekit.ids import new_uuid
 from servicekit.messaging.inbox import SYSTEM
 from servicekit.rpc.call import Call
 
-from marque_campaign.errors import TemplateNotFound, TemplateValueMissing
+from marque_campaign.errors import TemplateNotFound
 from marque_campaign.models import Campaign
 from marque_campaign.models import legs as models
-from marque_campaign.repository import lists as rows
 from marque_campaign.repository import runs as repository
 from marque_campaign.repository.scope import Scope
 from marque_campaign.rules import dates, kinds, runs, steps
 from marque_campaign.rules.ledger import SAME_PERSON
 from marque_campaign.rules.segments import evaluate
+from marque_campaign.usecases import templates
 
 AT_ONCE = 500
 _CALL = Call(SYSTEM, "sweep:campaign-runs")
@@ -88,9 +88,7 @@ async def frozen(uow: UnitOfWork, scope: Scope, campaign: Campaign) -> dict[str,
         told, words = one["send"], None
         if told["template_id"] or told["channel"] not in (0, campaign.channel):
             found = await _template(uow, scope, campaign, told)
-            if missing := found.template.lacks(campaign.given):
-                raise TemplateValueMissing(name=missing[0])
-            words = found.document
+            words = templates.finished(found, campaign)
         sends[str(place)] = {
             "template_id": told["template_id"],
             "channel": told["channel"] or campaign.channel,
@@ -104,12 +102,9 @@ async def _template(uow: UnitOfWork, scope: Scope, campaign: Campaign, told: Map
     """The template of a step, of the same owner and of its channel. Raises TemplateNotFound."""
     key = uuid.UUID(told["template_id"]) if told["template_id"] else campaign.template_id
     channel = told["channel"] or campaign.channel
-    found = None
-    if key is not None:
-        found = await rows.used(uow.session, rows.TEMPLATES, scope, key, campaign.dealer_id)
-    if found is None or (channel and found.channel != channel):
+    if key is None:
         raise TemplateNotFound()
-    return found
+    return await templates.usable(uow, scope, campaign, key, channel)
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,7 +96,9 @@ class Waves:
                 key = f"wave-{row['send_id']}-{row['state']}"  # type: ignore[index]
                 await self._recalls.tell(str(row["recall_id"]), row["vin"], reason, key)  # type: ignore[index]
 
-        found = [(row, rules.told_of(row["state"], row["reason"], row["told_state"])) for row in rows]
+        found = [
+            (row, rules.told_of(row["state"], row["reason"], row["told_state"], further=row["further"])) for row in rows
+        ]
         await asyncio.gather(*(tell(row, reason) for row, reason in found if reason is not None))
         async with self._work(_CALL) as uow:
             await repository.told(uow.session, sorted((row["send_id"], row["state"]) for row in rows))

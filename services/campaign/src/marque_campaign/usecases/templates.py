@@ -8,8 +8,8 @@ from typing import Any
 
 from servicekit.db.uow import UnitOfWork
 
-from marque_campaign.errors import AudienceListFull, AudienceListNotFound, TemplateNotFound
-from marque_campaign.models import AudienceList, MessageTemplate
+from marque_campaign.errors import AudienceListFull, AudienceListNotFound, TemplateNotFound, TemplateValueMissing
+from marque_campaign.models import AudienceList, Campaign, MessageTemplate
 from marque_campaign.repository import lists as rows
 from marque_campaign.repository import members
 from marque_campaign.repository.scope import Scope
@@ -42,6 +42,21 @@ async def update(
             setattr(template, name, values[name])
         uow.audit("update", "message_template", str(template_id), tuple(changed))
         return await uow.answer(template)
+
+
+async def usable(uow: UnitOfWork, scope: Scope, campaign: Campaign, template_id: uuid.UUID, channel: int) -> Any:
+    """Returns a template that a campaign may use over a channel (0: any). Raises TemplateNotFound."""
+    found = await rows.used(uow.session, rows.TEMPLATES, scope, template_id, campaign.dealer_id)
+    if found is None or (channel and found.channel != channel):
+        raise TemplateNotFound()
+    return found
+
+
+def finished(template: MessageTemplate, campaign: Campaign) -> dict[str, Any]:
+    """Returns the words of a template as they are frozen for a review, with a value for each name in them. Raises TemplateValueMissing."""
+    if missing := template.template.lacks(campaign.given, campaign.facts):
+        raise TemplateValueMissing(name=missing[0])
+    return template.document
 
 
 async def create_list(*, uow: UnitOfWork, values: dict[str, Any]) -> Any:
