@@ -126,7 +126,7 @@ class TestDueDates:
 
     async def test_who_is_left_out_is_of_whom_that_is_known(self, post: Any) -> None:
         """Of whom nothing is known that a rule asks, that rule does not hold: they are not left out by it."""
-        golden, plain, unknown = people = await post.people(3)
+        golden, _, unknown = people = await post.people(3)
         for who, tier in zip(people, ("GOLD", "BASE", None), strict=True):
             await known(post, who, month=today().month, day=today().day)
             await post.sql("UPDATE audience_people SET tier = $2 WHERE customer_id = $1", uuid.UUID(who), tier)

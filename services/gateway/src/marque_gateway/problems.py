@@ -120,7 +120,7 @@ def problem_from_rpc_error(
     taken off the field paths, because the caller never wrote it.
     """
     texts = catalogue(language)
-    parts = _details(trailing_metadata)
+    parts = unpacked(trailing_metadata)
     info, bad, retry = parts.info, parts.bad_request, parts.retry
     if info is None and code in _AWAY:
         return problem_of(grpc.StatusCode.UNAVAILABLE, language=language, retry_after=_seconds(retry) or 1)
@@ -189,15 +189,17 @@ def json_path(path: str, body_field: str | None = None) -> str:
 
 
 @dataclass
-class _Details:
+class Details:
+    """What a failed RPC says of itself, as far as we understand it (AIP-193)."""
+
     info: error_details_pb2.ErrorInfo | None = None
     bad_request: error_details_pb2.BadRequest | None = None
     retry: error_details_pb2.RetryInfo | None = None
 
 
-def _details(trailing: Iterable[tuple[str, str | bytes]] | None) -> _Details:
+def unpacked(trailing: Iterable[tuple[str, str | bytes]] | None) -> Details:
     """Unpacks what we understand of grpc-status-details-bin; what cannot be read is as if it were not there."""
-    found = _Details()
+    found = Details()
     raw = next((value for key, value in trailing or () if key == DETAILS_KEY), None)
     if not isinstance(raw, bytes):
         return found
@@ -211,7 +213,7 @@ def _details(trailing: Iterable[tuple[str, str | bytes]] | None) -> _Details:
             elif packed.Is(error_details_pb2.RetryInfo.DESCRIPTOR):
                 found.retry = error_details_pb2.RetryInfo.FromString(packed.value)
     except DecodeError:
-        return _Details()
+        return Details()
     return found
 
 

@@ -6,32 +6,24 @@ There is no cookie and nobody is signed in, so nothing that another site makes a
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from importlib import resources
 from typing import Any
-from urllib.parse import parse_qs
 from zoneinfo import ZoneInfo
 
 import grpc
 import grpc.aio
-import jinja2
-from google.rpc import error_details_pb2, status_pb2
 from marque.campaign.v1 import event_page_service_pb2 as rpc
 from servicekit.errors import Unavailable
 from starlette.requests import Request
 from starlette.responses import Response
 
+from marque_gateway import pages, problems
 from marque_gateway.events import calendar
 from marque_gateway.events.words import words
-from marque_gateway.messages.words import language_of
 from marque_gateway.upstream import Upstreams
 
 PAGE, CALENDAR = "/e/{token}", "/e/{token}/event.ics"
 _SERVICE = "/marque.campaign.v1.EventPageService"
-_POLICY = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-_QUIET = {"cache-control": "no-store", "x-robots-tag": "noindex", "referrer-policy": "no-referrer"}
-_HEADERS = {"content-security-policy": _POLICY, **_QUIET}
 _MOST_FIELDS = 20
-_MISSING = (grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT)
 # Where an event stands, and a registration, by the contract.
 _OPEN, _HELD, _CALLED_OFF = 2, 4, 5
 _CONFIRMED, _WAITING, _CANCELLED = 1, 2, 3
@@ -42,24 +34,18 @@ class EventDoor:
 
     def __init__(self, upstreams: Upstreams) -> None:
         self._upstreams = upstreams
-        source = (resources.files("marque_gateway.events") / "page.html").read_text(encoding="utf-8")
-        environment = jinja2.Environment(
-            autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
-        )
-        self._template = environment.from_string(source)
+        self._template = pages.template_of("marque_gateway.events")
 
     async def page(self, request: Request) -> Response:
         """Answers with the event and the registration, after doing what a form asked for."""
-        _name(request, PAGE)
-        token = request.path_params["token"][:200]
+        token = pages.enter(request, PAGE)
         if request.method == "POST":
             return await self._answer(request, lambda wanted: self._save(request, token, wanted))
         return await self._answer(request, lambda wanted: self._look(request, token, wanted))
 
     async def calendar(self, request: Request) -> Response:
         """Answers with the entry of a registration for a calendar."""
-        _name(request, CALENDAR)
-        token = request.path_params["token"][:200]
+        token = pages.enter(request, CALENDAR)
 
         async def made(wanted: str) -> Response:
             page = await self._get(token)
@@ -67,26 +53,23 @@ class EventDoor:
             if session is None or not page.calendar_id:
                 return self._told(wanted, "unknown", 404)
             address = str(request.url.replace(path=f"/e/{token}", query=""))
-            return Response(calendar.entry(page, session, address), headers=_QUIET, media_type=calendar.MEDIA_TYPE)
+            return Response(calendar.entry(page, session, address), headers=pages.QUIET, media_type=calendar.MEDIA_TYPE)
 
         return await self._answer(request, made)
 
     async def _answer(self, request: Request, made: Callable[[str], Awaitable[Response]]) -> Response:
-        wanted = request.headers.get("accept-language", "")[:500]
+        wanted = pages.wanted_by(request)
         try:
             return await made(wanted)
         except (grpc.aio.AioRpcError, Unavailable) as error:
-            if isinstance(error, grpc.aio.AioRpcError) and error.code() in _MISSING:
-                return self._told(wanted, "unknown", 404)
-            return self._told(wanted, "unavailable", 503)
+            return self._told(wanted, *pages.refusal(error))
 
     async def _look(self, request: Request, token: str, wanted: str) -> Response:
         notice = "saved" if request.query_params.get("saved") == "1" else ""
         return self._shown(wanted, await self._get(token), 200, notice=notice)
 
     async def _save(self, request: Request, token: str, wanted: str) -> Response:
-        body = (await request.body()).decode("utf-8", "replace")
-        form = parse_qs(body, max_num_fields=_MOST_FIELDS) if body.count("&") < _MOST_FIELDS else {}
+        form = await pages.form_of(request, _MOST_FIELDS)
         told = {name: form.get(name, [""])[0] for name in ("session", "guests", "name", "email", "phone")}
         asked = rpc.SaveEventPageRequest(token=token)
         if "cancel" not in form:
@@ -107,12 +90,12 @@ class EventDoor:
             status = 400 if error.code() is grpc.StatusCode.INVALID_ARGUMENT else 409
             return self._shown(wanted, await self._get(token), status, problem=reason, typed=told)
         # Seen again by GET, so that loading the page anew sends nothing twice; its address is the registration's own.
-        return Response(status_code=303, headers={"location": f"/e/{page.token}?saved=1", **_QUIET})
+        return Response(status_code=303, headers={"location": f"/e/{page.token}?saved=1", **pages.QUIET})
 
     def _shown(
         self, wanted: str, page: Any, status: int, *, notice: str = "", problem: str = "", typed: Any = None
     ) -> Response:
-        language = language_of(wanted)
+        language = pages.language_of(wanted)
         say = words(language)
         live = page.registration_state in (_CONFIRMED, _WAITING)
         known = bool(page.session_id) and any(one.session_id == page.session_id for one in page.sessions)
@@ -128,13 +111,13 @@ class EventDoor:
 
     def _told(self, wanted: str, notice: str, status: int) -> Response:
         """A page that says one thing."""
-        language = language_of(wanted)
+        language = pages.language_of(wanted)
         return self._rendered(language, status, title=words(language)[notice])
 
     def _rendered(self, language: str, status: int, **shown: Any) -> Response:
         nothing = {"page": None, "notice": "", "problem": "", "say": words(language)}
         html = self._template.render(**{**nothing, "language": language, **shown})
-        return Response(html, status, _HEADERS, "text/html")
+        return Response(html, status, pages.HEADERS, "text/html")
 
     async def _get(self, token: str) -> Any:
         return await self._call("GetEventPage", rpc.GetEventPageRequest(token=token))
@@ -185,20 +168,8 @@ def _number(text: str) -> int:
 
 def _reason(error: grpc.aio.AioRpcError) -> str:
     """The reason of a refusal: of its first field, else its own; empty where it gives none."""
-    found = ""
-    for name, value in error.trailing_metadata() or ():
-        if name != "grpc-status-details-bin":
-            continue
-        for detail in status_pb2.Status.FromString(bytes(value)).details:
-            info, fields = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
-            if detail.Unpack(info):
-                found = found or info.reason
-            elif detail.Unpack(fields) and fields.field_violations:
-                found = fields.field_violations[0].reason
-    return found
-
-
-def _name(request: Request, route: str) -> None:
-    """Names the request by its route: the token is as good as the person's word."""
-    request.scope["state"]["route"] = route
-    request.scope["state"]["span"].rename(f"{request.method} {route}")
+    told = problems.unpacked(error.trailing_metadata())
+    fields = told.bad_request.field_violations if told.bad_request is not None else ()
+    if fields:
+        return str(fields[0].reason)
+    return told.info.reason if told.info is not None else ""

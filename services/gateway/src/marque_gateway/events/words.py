@@ -85,5 +85,5 @@ WORDS: dict[str, dict[str, str]] = {
 
 
 def words(language: str) -> dict[str, str]:
-    """Returns the words in a language of `messages.words.language_of`."""
+    """Returns the words in a language of `pages.language_of`."""
     return WORDS["zh" if language == "zh-CN" else "en"]

@@ -54,11 +54,6 @@ WORDS: dict[str, dict[str, str]] = {
 }
 
 
-def language_of(wanted: str) -> str:
-    """Returns the language of a page, BCP 47, for what is wanted first."""
-    return "zh-CN" if wanted.lower().startswith("zh") else "en"
-
-
 def words(language: str) -> dict[str, str]:
-    """Returns the words in a language of `language_of`."""
+    """Returns the words in a language of `pages.language_of`."""
     return WORDS["zh" if language == "zh-CN" else "en"]

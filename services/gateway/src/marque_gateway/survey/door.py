@@ -6,17 +6,15 @@ import gzip
 import secrets
 from importlib import resources
 from typing import Any
-from urllib.parse import parse_qs
 
 import grpc
 import grpc.aio
-import jinja2
-from google.rpc import error_details_pb2, status_pb2
 from marque.survey.v1 import survey_page_service_pb2 as rpc
 from servicekit.errors import Unavailable
 from starlette.requests import Request
 from starlette.responses import Response
 
+from marque_gateway import pages, problems
 from marque_gateway.survey import forms
 from marque_gateway.survey.words import words
 from marque_gateway.upstream import Upstreams
@@ -35,15 +33,7 @@ _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
     "frame-ancestors 'none'"
 )
-_HEADERS = {"content-security-policy": _POLICY, "cache-control": "no-store", "x-robots-tag": "noindex"}
-
-
-def _template() -> jinja2.Template:
-    folder = resources.files("marque_gateway.survey")
-    environment = jinja2.Environment(
-        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
-    )
-    return environment.from_string((folder / "page.html").read_text(encoding="utf-8"))
+_HEADERS = {"content-security-policy": _POLICY, **pages.QUIET}
 
 
 class Look:
@@ -51,7 +41,7 @@ class Look:
 
     def __init__(self) -> None:
         folder = resources.files("marque_gateway.survey")
-        self._template = _template()
+        self._template = pages.template_of("marque_gateway.survey")
         self._assets = {f"/s/{name}": ((folder / name).read_bytes(), kind) for name, kind in ASSETS.items()}
         self._built = folder / _BUILT
         self._rules = b""
@@ -111,20 +101,15 @@ class StopDoor:
 
     async def answer(self, request: Request) -> Response:
         """Answers with the question, or with what became of it."""
-        request.scope["state"]["route"] = STOP
-        request.scope["state"]["span"].rename(f"{request.method} {STOP}")
-        wanted = request.headers.get("accept-language", "")[:500]
-        token, name = (
-            request.path_params["token"][:200],
-            "StopSurveyMails" if request.method == "POST" else "GetSurveyPage",
-        )
+        token, wanted = pages.enter(request, STOP), pages.wanted_by(request)
+        name = "StopSurveyMails" if request.method == "POST" else "GetSurveyPage"
         asked: Any = rpc.StopSurveyMailsRequest(token=token)
         if request.method != "POST":
             asked = rpc.GetSurveyPageRequest(token=token, languages=wanted)
         try:
             await self._upstreams.call(f"{_SERVICE}/{name}", asked, ())
         except (grpc.aio.AioRpcError, Unavailable) as error:
-            notice, status = _refusal(error)
+            notice, status = pages.refusal(error)
             return _told(self._look, notice if status == 404 else "not_stopped", wanted, status)
         return _told(
             self._look, "stopped" if request.method == "POST" else "stop", wanted, 200, stop=request.method != "POST"
@@ -140,34 +125,30 @@ class SurveyDoor:
 
     async def answer(self, request: Request) -> Response:
         """Answers with the page, whatever becomes of it."""
-        request.scope["state"]["route"] = PATH
-        request.scope["state"]["span"].rename(f"{request.method} {PATH}")  # the token is as good as the answers
-        wanted = request.headers.get("accept-language", "")[:500]
+        token, wanted = pages.enter(request, PATH), pages.wanted_by(request)
         try:
-            page = await self._page(request, wanted)
+            page = await self._page(token, wanted)
             faults: dict[str, str] = {}
             if request.method == "POST" and page.state == _OPEN:
-                faults, told = await self._send(request, page)
-                before, page = page, await self._page(request, wanted)
+                faults, told = await self._send(request, token, page)
+                before, page = page, await self._page(token, wanted)
                 if page.state == _FINISHED:
-                    return self._shown(page, request, "done", 200, sent=forms.summary(before, told))
+                    return self._shown(page, token, "done", 200, sent=forms.summary(before, told))
         except (grpc.aio.AioRpcError, Unavailable) as error:
-            notice, status = _refusal(error)
+            notice, status = pages.refusal(error)
             return _told(self._look, notice, wanted, status)
         if page.state != _OPEN:
-            return self._shown(page, request, *_STATES.get(page.state, ("expired", 410)))
-        return self._shown(page, request, "failed" if faults else "", 422 if faults else 200, faults)
+            return self._shown(page, token, *_STATES.get(page.state, ("expired", 410)))
+        return self._shown(page, token, "failed" if faults else "", 422 if faults else 200, faults)
 
-    async def _page(self, request: Request, wanted: str) -> Any:
-        asked = rpc.GetSurveyPageRequest(token=request.path_params["token"][:200], languages=wanted)
+    async def _page(self, token: str, wanted: str) -> Any:
+        asked = rpc.GetSurveyPageRequest(token=token, languages=wanted)
         return await self._call("GetSurveyPage", asked)
 
-    async def _send(self, request: Request, page: Any) -> tuple[dict[str, str], Any]:
+    async def _send(self, request: Request, token: str, page: Any) -> tuple[dict[str, str], Any]:
         """Keeps what a form says and ends the response; returns what stands against it, by question, and the page after the last answer."""
-        body = await request.body()
-        few = body.count(b"&") < _MOST_FIELDS
-        form = parse_qs(body.decode("utf-8", "replace"), max_num_fields=_MOST_FIELDS) if few else {}
-        token, submission, wrong, told = request.path_params["token"], secrets.token_hex(16), {}, page
+        form = await pages.form_of(request, _MOST_FIELDS)
+        submission, wrong, told = secrets.token_hex(16), {}, page
         for number, one in enumerate(forms.answers(page.document.questions, form), start=1):
             if len(one.text) > forms.LONGEST:
                 wrong[one.question_code] = "ANSWER_TOO_LONG"
@@ -196,36 +177,21 @@ class SurveyDoor:
     async def _call(self, name: str, message: Any) -> Any:
         return await self._upstreams.call(f"{_SERVICE}/{name}", message, (), deserialize=rpc.SurveyPage.FromString)
 
-    def _shown(
-        self, page: Any, request: Request, notice: str, status: int, faults: Any = None, sent: Any = ()
-    ) -> Response:
+    def _shown(self, page: Any, token: str, notice: str, status: int, faults: Any = None, sent: Any = ()) -> Response:
         said = words(page.language)
         is_open = page.state == _OPEN
         return self._look.page(
             page.language, status, **forms.face(page, faults or {}, is_open=is_open), notice=said[notice] if notice else "",
-            wrong=bool(faults), token=request.path_params["token"] if is_open else "", sent=sent, say=said,
+            wrong=bool(faults), token=token if is_open else "", sent=sent, say=said,
         )  # fmt: skip
 
 
 def _told(look: Look, notice: str, wanted: str, status: int, *, stop: bool = False) -> Response:
     """A page that says one thing, and may ask whether to stop; in the language that the browser asks for first."""
     said = words(wanted)
-    language = "zh-CN" if wanted.lower().startswith("zh") else "en"
-    return look.page(language, status, title=said[notice], say=said, stop=stop)
-
-
-def _refusal(error: Exception) -> tuple[str, int]:
-    """What a page says of a failed call: the link is none, or nobody is there."""
-    missing = (grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT)
-    known = isinstance(error, grpc.aio.AioRpcError) and error.code() in missing
-    return ("unknown", 404) if known else ("unavailable", 503)
+    return look.page(pages.language_of(wanted), status, title=said[notice], say=said, stop=stop)
 
 
 def _violations(error: grpc.aio.AioRpcError) -> dict[str, str]:
-    for key, value in error.trailing_metadata() or ():
-        if key == "grpc-status-details-bin":
-            for detail in status_pb2.Status.FromString(value).details:
-                bad = error_details_pb2.BadRequest()
-                if detail.Unpack(bad):
-                    return {one.field: one.reason for one in bad.field_violations}
-    return {}
+    bad = problems.unpacked(error.trailing_metadata()).bad_request
+    return {one.field: one.reason for one in bad.field_violations} if bad is not None else {}
