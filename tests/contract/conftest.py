@@ -64,7 +64,7 @@ async def cast(platform: Platform) -> AsyncIterator[Cast]:
     for name in SERVICES:
         await platform.start(name, trace_sample_ratio=0.0)
     await platform.open_gateway(trace_sample_ratio=0.0, principal_rate=UNLIMITED, address_rate=UNLIMITED)
-    async with web.client(platform.http_url, timeout=20) as client:
+    async with web.client(platform.http_url, timeout=60) as client:
         made = await casting.make(World(platform, InMemorySpanExporter()), client)
         with pytest.MonkeyPatch.context() as patch:
             # Six services that look for what is due each second took a quarter of these suites' time; from here on nothing becomes due.

@@ -56,7 +56,7 @@ class Browser:
 
     def close(self) -> None:
         """Ends the process."""
-        self._process.communicate(timeout=30)
+        self._process.communicate(timeout=60)
 
 
 def tagged(value: Any) -> Any:

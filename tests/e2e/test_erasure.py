@@ -97,7 +97,7 @@ async def scene(platform: Platform) -> AsyncIterator[Scene]:
     await platform.spawn_gateway(
         trace_sample_ratio=0.0, log_level="DEBUG", principal_rate=10_000.0, address_rate=10_000.0
     )
-    async with web.client(platform.http_url, timeout=30) as http:
+    async with web.client(platform.http_url, timeout=60) as http:
         made = Scene(platform, World(platform, InMemorySpanExporter()), settings, processes, http)
         await live(made)
         await exported(made)

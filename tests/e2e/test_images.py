@@ -90,7 +90,7 @@ class Fleet:
         headers = {"authorization": f"Bearer {self.platform.token('oem.admin')}"}
         if verb == "POST":
             headers["idempotency-key"] = uuid.uuid4().hex
-        async with httpx.AsyncClient(base_url=self.http_url, headers=headers, timeout=30) as http:
+        async with httpx.AsyncClient(base_url=self.http_url, headers=headers, timeout=60) as http:
             return await http.request(verb, path, json=body)
 
     async def made(self, path: str, body: Any) -> Any:

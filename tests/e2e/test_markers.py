@@ -191,7 +191,7 @@ class TestMarkers:
 
     async def test_no_metric_state_or_health_answer_holds_one(self, run: Run) -> None:
         found, admin = [], {"authorization": f"Bearer {run.caller('oem.admin').token}"}
-        async with web.client(timeout=20) as client:
+        async with web.client(timeout=60) as client:
             for name, port in run.health.items():
                 for path in ("/metrics", "/readyz", "/livez"):
                     answer = await client.get(f"http://127.0.0.1:{port}{path}")

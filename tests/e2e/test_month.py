@@ -89,7 +89,7 @@ class Month:
             service, role, **({"dealers": [self.dealer]} if role.startswith("dealer") else {})
         )
         try:
-            return await client.call(f"{service}.v1.{method}", request, timeout=30)
+            return await client.call(f"{service}.v1.{method}", request, timeout=60)
         finally:
             await client.close()
 

@@ -105,7 +105,7 @@ async def scene(platform: Platform) -> AsyncIterator[Scene]:
         await rebuild.spy(platform, name)
     processes = {name: await platform.spawn_again(name, settings[name]) for name in SERVICES}
     await platform.open_gateway(trace_sample_ratio=0.0, principal_rate=UNLIMITED, address_rate=UNLIMITED)
-    async with web.client(platform.http_url, timeout=30) as http:
+    async with web.client(platform.http_url, timeout=60) as http:
         made = Scene(platform, known, settings, processes, http)
         made.cast = await casting.make(World(platform, InMemorySpanExporter()), http)
         await happen(made)

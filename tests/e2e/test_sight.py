@@ -83,7 +83,7 @@ async def place(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Place
     dev = DevStack(layout, environ, services=services, http_port=doors[0], grpc_port=doors[1], **told)
     await dev.start()
     try:
-        async with httpx.AsyncClient(base_url=str(dev.addresses.http_url), timeout=30, trust_env=False) as client:
+        async with httpx.AsyncClient(base_url=str(dev.addresses.http_url), timeout=60, trust_env=False) as client:
             yield Place(dev, client, {})
     finally:
         await dev.stop()
@@ -241,7 +241,7 @@ def prometheus(place: Place, sale: str, tmp_path_factory: pytest.TempPathFactory
 
 class TestDashboards:
     async def test_every_query_returns_data_and_every_target_is_up(self, place: Place, prometheus: str) -> None:
-        async with httpx.AsyncClient(base_url=f"{prometheus}/api/v1", timeout=20, trust_env=False) as client:
+        async with httpx.AsyncClient(base_url=f"{prometheus}/api/v1", timeout=60, trust_env=False) as client:
             missing = {
                 (board.uid, panel.title, query.expr)
                 for board in DASHBOARDS
@@ -270,7 +270,7 @@ class TestDashboards:
             assert [one["value"][1] for one in sold] == ["1"]
 
     async def test_an_exemplar_leads_to_its_trace(self, place: Place, prometheus: str) -> None:
-        async with httpx.AsyncClient(base_url=f"{prometheus}/api/v1", timeout=20, trust_env=False) as client:
+        async with httpx.AsyncClient(base_url=f"{prometheus}/api/v1", timeout=60, trust_env=False) as client:
 
             async def found() -> Any:
                 await place.send("oem.agent", "GET", "/v1/dealers")

@@ -183,7 +183,7 @@ class Drill:
         count = (info.state.subjects or {}).get("marque.vehicle.v1.VehicleRegistered", 0)
         counted: Counter[str] = Counter()
         for _ in range(count):
-            counted[(await found.next_msg(timeout=20)).headers["ce-subject"]] += 1  # type: ignore[index]
+            counted[(await found.next_msg(timeout=60)).headers["ce-subject"]] += 1  # type: ignore[index]
         await broker.close()
         return counted
 

@@ -233,7 +233,7 @@ async def update(door: Client, kind: Kind, read: dict[str, Any], change: dict[st
     key = _KEYS[kind.resource]
     document = {kind.resource: {key: read[key], **change, "etag": etag}, "updateMask": ",".join(change)}
     try:
-        await door.call(kind.update, json_format.ParseDict(document, method.input()), timeout=20)
+        await door.call(kind.update, json_format.ParseDict(document, method.input()), timeout=60)
     except RpcFailure as failure:
         return failure.code
     return "OK"

@@ -68,7 +68,7 @@ async def home(platform: Platform) -> AsyncIterator[Home]:
         else:
             await platform.start(name, grpc_port=port, peers=peers, trace_sample_ratio=0.0)
     await platform.open_gateway(trace_sample_ratio=0.0, principal_rate=UNLIMITED, address_rate=UNLIMITED)
-    async with web.client(platform.http_url, timeout=30) as http:
+    async with web.client(platform.http_url, timeout=60) as http:
         made = Home(platform, await casting.make(World(platform, InMemorySpanExporter()), http), settings, process)
         yield made
         for way in (made.door, made.http, *made.services.values()):

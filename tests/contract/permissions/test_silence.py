@@ -79,7 +79,7 @@ async def listening(platform: Platform) -> AsyncIterator[Listening]:
         await platform.start(name, span_exporter=spans, trace_sample_ratio=1.0)
     rates = {"principal_rate": UNLIMITED, "address_rate": UNLIMITED}
     await platform.open_gateway(span_exporter=spans, trace_sample_ratio=1.0, **rates)
-    async with web.client(platform.http_url, timeout=20) as client:
+    async with web.client(platform.http_url, timeout=60) as client:
         made = Listening(await casting.make(World(platform, spans), client), spans)
         spans.clear()
         yield made

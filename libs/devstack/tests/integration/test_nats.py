@@ -76,7 +76,7 @@ class TestEmbeddedNatsCluster:
     async def test_the_loss_of_the_leader_loses_no_acknowledged_message(self, tmp_path: Path) -> None:
         with EmbeddedNatsCluster(tmp_path) as cluster:
             client = await nats.connect(cluster.urls, max_reconnect_attempts=-1, reconnect_time_wait=0.1)
-            stream = client.jetstream(timeout=30)
+            stream = client.jetstream(timeout=60)
             info = await stream.add_stream(StreamConfig(name="S", subjects=["s.>"], num_replicas=3))
             await _publish(client, "0")
             assert info.cluster is not None

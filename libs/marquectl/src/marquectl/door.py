@@ -25,12 +25,12 @@ _OPTIONS = [
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 2_000),
 ]
-# Nothing was decided; the same call may go again. An exhausted rate limit asks for just that, later.
-PASSING = frozenset({"UNAVAILABLE", "RESOURCE_EXHAUSTED"})
+# The same call may go again: it reads, or its request id makes it one. An exhausted rate limit asks for just that, later.
+PASSING = frozenset({"UNAVAILABLE", "RESOURCE_EXHAUSTED", "DEADLINE_EXCEEDED"})
 # Two writers met and this one changed nothing; unlike a stale etag, the same call may well succeed the next time.
 MET = "CONCURRENT_CHANGE"
 # A stream that was cut by a dying server may end in these as well; its rows have natural keys, so it is sent again.
-CUT = PASSING | {"ABORTED", "CANCELLED", "INTERNAL", "UNKNOWN", "DEADLINE_EXCEEDED"}
+CUT = PASSING | {"ABORTED", "CANCELLED", "INTERNAL", "UNKNOWN"}
 
 
 class DoorError(CommandError):

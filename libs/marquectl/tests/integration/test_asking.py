@@ -77,7 +77,7 @@ def filled(page: str) -> dict[str, list[str]]:
 
 async def answer(platform: Platform, path: str) -> tuple[int, httpx.Response]:
     """Answers every question of a page as a person without scripts would; returns how many there were, and what they are told."""
-    async with httpx.AsyncClient(base_url=platform.http_url, timeout=20) as web:
+    async with httpx.AsyncClient(base_url=platform.http_url, timeout=60) as web:
         page = await web.get(path)
         form = filled(page.text)
         return page.text.count("<fieldset"), await web.post(path, data=form)

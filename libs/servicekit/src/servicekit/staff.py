@@ -16,7 +16,6 @@ from datetime import UTC
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
 
 from servicekit import roles
 from servicekit.db.staff_tables import known_staff
@@ -178,19 +177,27 @@ async def _keep(uow: UnitOfWork, record: Mapping[str, Any], former: Sequence[str
     columns, key = known_staff.c, record["subject_key"]
     mine = columns.staff_id == record["staff_id"]
     await uow.session.execute(sa.delete(known_staff).where(mine, columns.subject_key.not_in([key, *former])))
-    # A subject that went from who left to somebody else is of who had it last.
-    later = sa.or_(mine, columns.status == DETACHED, columns.change_time <= record["change_time"])
-    await _write(uow, dict(record), later)
+    await uow.session.execute(_WRITE_HELD, record)
     nothing = {"status": DETACHED, "roles": [], "dealer_id": None, "region_code": "", "group_code": ""}
     for one in former:
         if one != key:
-            await _write(uow, {**record, **nothing, "subject_key": one}, mine)
+            await uow.session.execute(_WRITE_LEFT, {**record, **nothing, "subject_key": one})
 
 
-async def _write(uow: UnitOfWork, values: dict[str, Any], where: sa.ColumnElement[bool]) -> None:
-    values["changed_in"] = sa.func.pg_current_xact_id()
-    row = insert(known_staff).values(values)
-    await uow.session.execute(row.on_conflict_do_update(index_elements=["subject_key"], set_=values, where=where))
+def _write(held: str) -> sa.TextClause:
+    """The statement that keeps a record where that of the subject before was theirs, or `held`."""
+    names = [column.name for column in known_staff.columns if column.name != "changed_in"]
+    told = ", ".join(f"{name} = excluded.{name}" for name in (*names, "changed_in"))
+    return sa.text(
+        f"INSERT INTO known_staff ({', '.join(names)}, changed_in) "  # noqa: S608 - our own words
+        f"VALUES ({', '.join(f':{name}' for name in names)}, pg_current_xact_id()) "
+        f"ON CONFLICT (subject_key) DO UPDATE SET {told} WHERE known_staff.staff_id = excluded.staff_id {held}"
+    )
+
+
+# A subject that went from who left to somebody else is of who had it last.
+_WRITE_HELD = _write(f"OR known_staff.status = {DETACHED} OR known_staff.change_time <= excluded.change_time")
+_WRITE_LEFT = _write("")
 
 
 SNAPSHOT = "marque.network.v1.StaffSnapshot"

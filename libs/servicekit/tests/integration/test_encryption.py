@@ -126,7 +126,7 @@ class TestService:
         dialling = Dialling(f"127.0.0.1:{service.port}", cluster.ca, [])
         metadata = (("authorization", f"Bearer {issuer_server.issuer.person_token('o', ['ops'])}"),)
         call = dialling.channel().unary_unary(STATE, response_deserializer=operations_pb2.ServiceState.FromString)
-        state = await call(b"", metadata=metadata, timeout=30)
+        state = await call(b"", metadata=metadata, timeout=60)
         assert state.broker_reachable
         assert [one.consumer for one in state.consumers] == ["customer_vehicle"]
         await dialling.close()
@@ -227,7 +227,7 @@ class TestUsers:
         await vehicle.jetstream().publish(
             "marque.vehicle.v1.OrderLate", b"late", headers={"Nats-Msg-Id": secrets.token_hex(8)}
         )
-        while (message := await found.next_msg(timeout=20)).data != b"late":
+        while (message := await found.next_msg(timeout=60)).data != b"late":
             pass
         assert message.subject == "marque.vehicle.v1.OrderLate"
         for client in (gateway, vehicle):

@@ -65,7 +65,7 @@ async def server(conditions: Conditions) -> AsyncIterator[HealthServer]:
 
 @pytest.fixture
 async def client(server: HealthServer) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}", timeout=30, trust_env=False) as made:
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}", timeout=60, trust_env=False) as made:
         yield made
 
 

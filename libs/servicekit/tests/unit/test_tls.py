@@ -150,7 +150,7 @@ class TestDialling:
     async def test_who_speaks_plainly_is_not_answered(self, echo: Echo) -> None:
         async with grpc.aio.insecure_channel(f"127.0.0.1:{echo.port}") as channel:
             with pytest.raises(grpc.aio.AioRpcError):
-                await channel.unary_unary(METHOD)(b"word", timeout=20)
+                await channel.unary_unary(METHOD)(b"word", timeout=60)
 
     async def test_other_authorities_are_trusted_without_dropping_a_call(
         self, echo: Echo, monkeypatch: pytest.MonkeyPatch

@@ -20,7 +20,7 @@ FORM = {"content-type": "application/x-www-form-urlencoded"}
 async def door(post: Any) -> AsyncIterator[httpx.AsyncClient]:
     """A browser before the gateway, which is in front of customers and campaigns."""
     await post.platform.open_gateway()
-    async with web.client(post.platform.http_url, timeout=30) as client:
+    async with web.client(post.platform.http_url, timeout=60) as client:
         yield client
 
 

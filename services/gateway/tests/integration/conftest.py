@@ -152,7 +152,7 @@ def listen(platform: Platform) -> Listen:
         headers = {"last-event-id": last, "accept-encoding": "gzip"} if last else {}
         async with platform.http(role, **scope) as client:
             client.base_url = httpx.URL(base_url or platform.http_url)
-            async with client.stream("GET", "/v1/events", headers=headers, timeout=30) as response:
+            async with client.stream("GET", "/v1/events", headers=headers, timeout=60) as response:
                 ear.status, ear.headers = response.status_code, response.headers
                 if response.status_code != 200:
                     ear.problem = json.loads(await response.aread())

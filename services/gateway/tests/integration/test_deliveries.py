@@ -29,7 +29,7 @@ async def door(platform: Platform) -> AsyncIterator[Platform]:
 async def send(door: Platform, told: Any, *, secret: bytes = SECRET, age: int = 0, by: str = "carrier") -> Any:
     body, stamp = orjson.dumps(told), str(int(time.time()) - age)
     headers = {"x-marque-timestamp": stamp, "x-marque-signature": signature(secret, stamp, body)}
-    async with web.client(door.http_url, timeout=20) as client:
+    async with web.client(door.http_url, timeout=60) as client:
         return await client.post(f"/v1/providers/{by}/deliveryReports", content=body, headers=headers)
 
 

@@ -193,7 +193,7 @@ async def through(world: World, of: str, **peers: str) -> Any:
     await gateway.start()
     try:
         token = world.platform.token("oem.agent")
-        async with web.client(headers={"authorization": f"Bearer {token}"}, timeout=20) as client:
+        async with web.client(headers={"authorization": f"Bearer {token}"}, timeout=60) as client:
             answer = await client.get(f"http://127.0.0.1:{settings.http_port}/v1/customers/{of}/overview")
     finally:
         await gateway.stop()

@@ -55,7 +55,7 @@ class Labels(html.parser.HTMLParser):
 async def web(desk: Any) -> AsyncIterator[httpx.AsyncClient]:
     """A browser without a script, and without a token."""
     await desk.platform.open_gateway(address_rate=1_000_000)
-    async with httpx.AsyncClient(base_url=desk.platform.http_url, timeout=20) as client:
+    async with httpx.AsyncClient(base_url=desk.platform.http_url, timeout=60) as client:
         yield client
 
 

@@ -19,7 +19,6 @@ import asyncpg
 import sqlalchemy as sa
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm.exc import StaleDataError
@@ -30,7 +29,7 @@ from servicekit.db.base import Aggregate, now
 from servicekit.db.binary import Copy
 from servicekit.db.committed import SOON, Committed
 from servicekit.db.engine import Database, Reader
-from servicekit.db.tables import audit_records, due_work, idempotency_keys, outbox_messages
+from servicekit.db.tables import audit_records, idempotency_keys, outbox_messages
 from servicekit.errors import Aborted, DomainError, IdempotencyKeyReused
 from servicekit.ids import new_uuid
 from servicekit.rpc.call import Call
@@ -50,6 +49,15 @@ class Replayed(Exception):
 # After these nobody knows what the connection is doing: it is dropped, and the server undoes what it held. A rollback would only wait too.
 _BROKEN = (TimeoutError, asyncpg.InternalClientError)
 Constraints = dict[str, Callable[[], DomainError]]
+# In words, as every write says them: SQLAlchemy compiles an `INSERT … ON CONFLICT` of its own anew each time.
+_CLAIM = sa.text(
+    "INSERT INTO idempotency_keys (principal, method, request_id, request_hash) "
+    "VALUES (:principal, :method, :request_id, :request_hash) ON CONFLICT DO NOTHING"
+)
+_SCHEDULE = sa.text(
+    "INSERT INTO due_work (kind, key, due_time) VALUES (:kind, :key, :due_time) "
+    "ON CONFLICT (kind, key) DO UPDATE SET due_time = excluded.due_time, attempts = 0, failure = NULL"
+)
 
 
 class UnitOfWork:
@@ -174,12 +182,8 @@ class UnitOfWork:
         if not due_times:
             return
         self._due_now = self._due_now or min(due_times.values()) <= now() + SOON
-        row = insert(due_work)
-        row = row.on_conflict_do_update(
-            index_elements=["kind", "key"], set_={"due_time": row.excluded.due_time, "attempts": 0, "failure": None}
-        )
-        values = [{"kind": kind, "key": key, "due_time": moment, "attempts": 0} for key, moment in due_times.items()]
-        await self.session.execute(row, values)
+        values = [{"kind": kind, "key": key, "due_time": moment} for key, moment in due_times.items()]
+        await self.session.execute(_SCHEDULE, values)
 
     def mark(self) -> tuple[int, ...]:
         """Returns how much was said and noted by now, for `forget_since`."""
@@ -216,8 +220,8 @@ class UnitOfWork:
         if not self._call.request_id:
             return
         key = self._request_key()
-        claim = insert(idempotency_keys).values(**key, request_hash=self._call.request_hash).on_conflict_do_nothing()
-        if (await self.session.execute(claim)).rowcount:  # type: ignore[attr-defined]
+        claimed: Any = await self.session.execute(_CLAIM, {**key, "request_hash": self._call.request_hash})
+        if claimed.rowcount:
             self._claimed = True
             return
         found = await self.session.execute(
@@ -252,7 +256,7 @@ class UnitOfWork:
         if len(rows) >= masses.MANY:
             await many(rows).send(await masses.driver_of(self.session))
         elif rows:
-            await self.session.execute(insert(table), rows)
+            await self.session.execute(sa.insert(table), rows)
 
     def _outbox_row(self, event: Message, of: Aggregate | None, traceparent: str | None) -> dict[str, Any]:
         kind = contract.event(event.DESCRIPTOR)

@@ -50,7 +50,7 @@ class Client:
         return grpc.aio.insecure_channel(self._address, options=[("grpc.use_local_subchannel_pool", 1)])
 
     async def call(
-        self, name: str, request: Message, *, timeout: float = 10.0, metadata: Iterable[tuple[str, str]] = ()
+        self, name: str, request: Message, *, timeout: float = 60.0, metadata: Iterable[tuple[str, str]] = ()
     ) -> Any:
         """Calls a unary method, for example `customer.v1.CustomerService/GetCustomer`. Raises RpcFailure."""
         method = _method(name)

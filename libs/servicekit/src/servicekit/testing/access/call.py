@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
@@ -21,6 +22,8 @@ from servicekit.testing import web
 
 _FAULTS = frozenset({"INTERNAL", "UNKNOWN", "UNIMPLEMENTED", "UNAVAILABLE", "DEADLINE_EXCEEDED", "DATA_LOSS"})
 REFUSED = frozenset({"PERMISSION_DENIED", "UNAUTHENTICATED"})
+# What the doors say while the machine has no time for a service; they are asked again after so many seconds.
+_AWAY, _PATIENCE = frozenset({"DEPENDENCY_UNAVAILABLE", "UNAVAILABLE"}), (0.2, 1.0, 5.0)
 # What this client library itself says where a server refuses a stream before the client has written all of it. No server said it.
 _LOST_RACE = b"INTERNAL Internal error from Core "
 _SNAKE = re.compile(r"_([a-z0-9])")
@@ -82,16 +85,20 @@ class Wire:
     async def call(self, method: Method, data: list[bytes], token: str, *extra: tuple[str, str]) -> Told:
         """Calls a method of any kind."""
         metadata = [*([("authorization", f"Bearer {token}")] if token else []), *extra]
-        while (told := await self._call(method, data, metadata)).error == _LOST_RACE:
-            continue
+        for pause in _PATIENCE:
+            while (told := await self._call(method, data, metadata)).error == _LOST_RACE:
+                continue
+            if told.reason not in _AWAY:
+                break
+            await asyncio.sleep(pause)
         return told
 
     async def _call(self, method: Method, data: list[bytes], metadata: list[tuple[str, str]]) -> Told:
         try:
             if not (method.client_streaming or method.server_streaming):
-                answer = await self._channel.unary_unary(method.path)(data[0], metadata=metadata, timeout=20)
+                answer = await self._channel.unary_unary(method.path)(data[0], metadata=metadata, timeout=60)
                 return Told("OK", messages=[method.output.FromString(answer)])
-            call = self._channel.stream_stream(method.path)(_each(data), metadata=metadata, timeout=20)
+            call = self._channel.stream_stream(method.path)(_each(data), metadata=metadata, timeout=60)
             return Told("OK", messages=[method.output.FromString(part) async for part in call])
         except grpc.aio.AioRpcError as error:
             return _told(error)
@@ -120,7 +127,7 @@ class Door:
 
     def __init__(self, url: str) -> None:
         # Of many connections the client looks through all at every request.
-        self.client = web.client(url, timeout=20, limits=httpx.Limits(max_connections=8))
+        self.client = web.client(url, timeout=60, limits=httpx.Limits(max_connections=8))
 
     async def close(self) -> None:
         """Closes the connections."""
@@ -145,11 +152,15 @@ class Door:
         headers = {"authorization": f"Bearer {token}"} if token else {}
         if content is not None:
             headers["content-type"] = "application/json"
-        answer = await self.client.request(verb, path, params=params, content=content, headers=headers)
-        if answer.status_code < 300:
-            read = [] if method is None else [json_format.Parse(answer.content, method.output())]
-            return Told(str(answer.status_code), messages=read)
-        problem = orjson.loads(answer.content)
+        for pause in _PATIENCE:
+            answer = await self.client.request(verb, path, params=params, content=content, headers=headers)
+            if answer.status_code < 300:
+                read = [] if method is None else [json_format.Parse(answer.content, method.output())]
+                return Told(str(answer.status_code), messages=read)
+            problem = orjson.loads(answer.content)
+            if problem.get("reason", "") not in _AWAY:
+                break
+            await asyncio.sleep(pause)
         kept = {name: value for name, value in problem.items() if name not in ("instance", "traceId", "requestId")}
         return Told(str(answer.status_code), orjson.dumps(kept, option=orjson.OPT_SORT_KEYS), problem.get("reason", ""))
 
