@@ -133,14 +133,14 @@ class Cases:
         case.kind, case.channel = story.kind, story.channel  # type: ignore[assignment]
         told: dict[str, Any] = {"case": case, "description": story.text}
         if story.days:
-            told["receive_time"] = datetime.now(UTC) - timedelta(days=story.days)
+            told["receive_time"] = _morning(-story.days)
         made = await self._write(f"{_CASES}/CreateCase", f"case-{person}", **told)
         for step in story.way:
             verb, fields = _STEPS[step]
             await self._write(f"{_CASES}/{verb}", f"case-{person}-{step}", case_id=made.case_id, **fields)
         for days, (purpose, department) in enumerate(story.tasks, 1):
             task = {"case_id": made.case_id, "kind": 1, "purpose": purpose, "department": department}
-            task["due_time"] = datetime.now(UTC) + timedelta(days=days)
+            task["due_time"] = _morning(days)
             await self._write(f"{_TASKS}/AddCaseTask", f"task-{person}-{purpose}", task=task)
 
     async def _ask(self, name: str, **fields: Any) -> Any:
@@ -148,3 +148,8 @@ class Cases:
 
     async def _write(self, name: str, key: str, **fields: Any) -> Any:
         return await self._door.call(name, self._request(name, key, **fields))
+
+
+def _morning(days: int) -> datetime:
+    """The first moment of a day from today, UTC: whoever goes on where another run was killed asks for the very same."""
+    return datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=days)
