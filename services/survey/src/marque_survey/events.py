@@ -8,6 +8,7 @@ from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
 from marque.survey.v1 import survey_events_pb2 as told
+from marque.survey.v1.survey_answer_pb2 import SurveyScore
 from tradekit import vin as vins
 
 from marque_survey.models import Invitation
@@ -50,10 +51,21 @@ def survey_answered(row: Invitation) -> told.SurveyAnswered:
 
 def survey_scored(row: Invitation, scores: Mapping[tuple[int, str], float]) -> told.SurveyScored:
     """Tells how it scores."""
-    made = told.SurveyScored(**_facts(row))
-    for (measure, weights), value in sorted(scores.items()):
-        made.scores.add(measure=measure, weight_set_id="" if weights == NO_SET else weights, value=value)
+    return told.SurveyScored(**_facts(row), scores=_scores(scores))
+
+
+def survey_score_snapshot(row: Invitation, scores: Mapping[tuple[int, str], float]) -> told.SurveyScoreSnapshot:
+    """Tells again how it scores."""
+    made = told.SurveyScoreSnapshot(**_facts(row), scores=_scores(scores), finish_time=_moment(row.finish_time))
+    made.aggregate_version = row.version
     return made
+
+
+def _scores(scores: Mapping[tuple[int, str], float]) -> list[SurveyScore]:
+    return [
+        SurveyScore(measure=measure, weight_set_id="" if weights == NO_SET else weights, value=value)  # type: ignore[arg-type]
+        for (measure, weights), value in sorted(scores.items())
+    ]
 
 
 def survey_alarmed(row: Invitation) -> told.SurveyAlarmed:

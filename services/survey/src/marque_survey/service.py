@@ -33,6 +33,7 @@ from marque_survey.rules import links
 from marque_survey.settings import Settings
 from marque_survey.subscribers import subscriptions
 from marque_survey.usecases import lapsing, queueing, sending
+from marque_survey.usecases.snapshots import READERS
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -67,10 +68,11 @@ def build(kit: Kit) -> Service:
             SurveyResultApi(work),
             PersonalDataApi("survey", work, SurveyPersonalData()),
             HandOverApi("survey", work, SurveyHandOver()),
-            OperationsApi("survey", work, {}, heard, kit=kit),
+            OperationsApi("survey", work, READERS, heard, kit=kit),
         ],
         due=due.handlers(),
         subscriptions=heard,
+        snapshots=READERS,
         sweeps=sweeps,
         closing=closing,
     )

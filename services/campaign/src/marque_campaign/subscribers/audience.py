@@ -24,6 +24,7 @@ from marque_campaign.usecases import audience
 
 _CUSTOMER, _VEHICLE = "marque.customer.v1.", "marque.vehicle.v1."
 _COMPLAINT, _SURVEY = "marque.complaint.v1.", "marque.survey.v1."
+_SCORES = _SURVEY + "SurveyScoreSnapshot"
 # Whom the owners are to be asked about again: at rest there is nobody.
 _MARKS = frozenset({"audience_stale"})
 
@@ -118,7 +119,7 @@ async def on_scored(uow: UnitOfWork, event: Event) -> None:
             "invitation_id": uuid.UUID(data.invitation_id),
             "customer_id": uuid.UUID(data.customer_id),
             "score": data.scores[0].value,
-            "moment": data.occur_time.ToDatetime(UTC),
+            "moment": (data.finish_time if event.type == _SCORES else data.occur_time).ToDatetime(UTC),
             "version": event.version,
         }
         # When weights are added, answers of long ago are told again with an index alone, which is another scale.
@@ -212,8 +213,9 @@ def subscriptions() -> list[Subscription]:
         Subscription(
             "campaign_survey",
             "survey",
-            {_SURVEY + "SurveyScored": on_scored},
+            dict.fromkeys((_SURVEY + "SurveyScored", _SCORES), on_scored),
             CONSTRAINTS,
-            effects=_MARKS | {"audience_scores"},
+            rebuilds={"audience_scores": _SCORES},
+            effects=_MARKS,
         ),
     ]

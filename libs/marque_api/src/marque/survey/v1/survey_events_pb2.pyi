@@ -212,6 +212,74 @@ class SurveyScored(_message.Message):
 Global___SurveyScored: _TypeAlias = SurveyScored  # noqa: Y015
 
 @_typing.final
+class SurveyScoreSnapshot(_message.Message):
+    """What a response scored, said again for a read model that is rebuilt. Triggers never act on it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INVITATION_ID_FIELD_NUMBER: _builtins.int
+    AGGREGATE_VERSION_FIELD_NUMBER: _builtins.int
+    OCCUR_TIME_FIELD_NUMBER: _builtins.int
+    CUSTOMER_ID_FIELD_NUMBER: _builtins.int
+    DEALER_ID_FIELD_NUMBER: _builtins.int
+    QUESTIONNAIRE_ID_FIELD_NUMBER: _builtins.int
+    QUESTIONNAIRE_NUMBER_FIELD_NUMBER: _builtins.int
+    PLAN_ID_FIELD_NUMBER: _builtins.int
+    TRIGGER_FIELD_NUMBER: _builtins.int
+    SCORES_FIELD_NUMBER: _builtins.int
+    FINISH_TIME_FIELD_NUMBER: _builtins.int
+    invitation_id: _builtins.str
+    """The invitation."""
+    aggregate_version: _builtins.int
+    """The version of the aggregate after the change; a hearer ignores what is older than it knows."""
+    customer_id: _builtins.str
+    """Who was asked; empty where people were promised that dealers do not learn it, or after an erasure."""
+    dealer_id: _builtins.str
+    """The dealer whom it is about; empty for the maker."""
+    questionnaire_id: _builtins.str
+    """The questionnaire."""
+    questionnaire_number: _builtins.int
+    """Its version."""
+    plan_id: _builtins.str
+    """The plan; empty where a person invited."""
+    trigger: _survey_plan_pb2.SurveyTrigger.ValueType
+    """What made them be asked."""
+    @_builtins.property
+    def occur_time(self) -> _timestamp_pb2.Timestamp:
+        """When the change was committed."""
+
+    @_builtins.property
+    def scores(self) -> _containers.RepeatedCompositeFieldContainer[_survey_answer_pb2.SurveyScore]:
+        """Its scores, an index by each set of weights."""
+
+    @_builtins.property
+    def finish_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was answered to the end."""
+
+    def __init__(
+        self,
+        *,
+        invitation_id: _builtins.str = ...,
+        aggregate_version: _builtins.int = ...,
+        occur_time: _timestamp_pb2.Timestamp | None = ...,
+        customer_id: _builtins.str = ...,
+        dealer_id: _builtins.str = ...,
+        questionnaire_id: _builtins.str = ...,
+        questionnaire_number: _builtins.int = ...,
+        plan_id: _builtins.str = ...,
+        trigger: _survey_plan_pb2.SurveyTrigger.ValueType = ...,
+        scores: _abc.Iterable[_survey_answer_pb2.SurveyScore] | None = ...,
+        finish_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["finish_time", b"finish_time", "occur_time", b"occur_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aggregate_version", b"aggregate_version", "customer_id", b"customer_id", "dealer_id", b"dealer_id", "finish_time", b"finish_time", "invitation_id", b"invitation_id", "occur_time", b"occur_time", "plan_id", b"plan_id", "questionnaire_id", b"questionnaire_id", "questionnaire_number", b"questionnaire_number", "scores", b"scores", "trigger", b"trigger"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SurveyScoreSnapshot: _TypeAlias = SurveyScoreSnapshot  # noqa: Y015
+
+@_typing.final
 class SurveyAlarmed(_message.Message):
     """A response at which somebody looks at once. Told once for each invitation."""
 

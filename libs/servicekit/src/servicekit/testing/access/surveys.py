@@ -10,7 +10,15 @@ _PLACES = ("own", "desk", "group", "region", "other", "maker")
 _DOCUMENT = {
     "languages": ["en"],
     "titles": {"en": "After the visit"},
-    "questions": [{"code": "nps", "kind": "QUESTION_KIND_RATING", "texts": {"en": "Would you?"}, "scaleMax": 10}],
+    "questions": [
+        {
+            "code": "nps",
+            "kind": "QUESTION_KIND_RATING",
+            "texts": {"en": "Would you?"},
+            "scaleMax": 10,
+            "measure": "QUESTION_MEASURE_NPS",
+        }
+    ],
     "alarmRules": [{"code": "LOW", "condition": "answers.nps <= 6"}],
 }
 
