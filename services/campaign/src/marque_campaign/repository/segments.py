@@ -54,7 +54,9 @@ async def rules_of(session: AsyncSession, ids: Iterable[uuid.UUID], dealer: uuid
 async def lists_of(session: AsyncSession, ids: Iterable[uuid.UUID], dealer: uuid.UUID | None) -> set[uuid.UUID]:
     """Returns those of some static lists that are of an owner."""
     own = AudienceList.dealer_id.is_(None) if dealer is None else AudienceList.dealer_id == dealer
-    query = sa.select(AudienceList.audience_list_id).where(AudienceList.audience_list_id.in_(sorted(ids)), own)
+    query = sa.select(AudienceList.audience_list_id).where(
+        AudienceList.audience_list_id.in_(sorted(ids)), AudienceList.delete_time.is_(None), own
+    )
     return set(await session.scalars(query))
 
 
