@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from servicekit import aliases
 from servicekit.db import families
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import DBAPIError
@@ -145,9 +146,9 @@ async def person(
 
 
 async def lists_with(session: AsyncSession, customer_id: uuid.UUID, lists: Iterable[uuid.UUID]) -> set[uuid.UUID]:
-    """Returns on which of some lists somebody stands."""
-    members = AudienceListMember
+    """Returns on which of some lists somebody stands, under whatever id."""
+    members, ids = AudienceListMember, await aliases.family(session, customer_id)
     query = sa.select(members.audience_list_id).where(
-        members.customer_id == customer_id, members.audience_list_id.in_(sorted(lists))
+        members.customer_id.in_(ids), members.audience_list_id.in_(sorted(lists))
     )
     return set(await session.scalars(query))

@@ -74,19 +74,18 @@ async def change_members(
     removed: Sequence[uuid.UUID],
     etag: str,
 ) -> Any:
-    """Puts people on a list and takes others off, by whatever id of theirs. Who was erased does not come back. Raises
-    AudienceListNotFound, AudienceListFull, EtagMismatch.
+    """Puts people on a list and takes others off: those also who stand there under an id of before they were merged. Who was erased does
+    not come back. Raises AudienceListNotFound, AudienceListFull, EtagMismatch.
     """
     async with uow:
         await members.hold(uow.session)
         found = await _found(uow, scope, list_id, etag)
-        people = await audience.survivors(uow.session, {*added, *removed})
-        known = await members.known(uow.session, list_id, people)
-        gone = {people[one] for one in removed}
-        erased = await audience.erased(uow.session, people.values())
-        coming = {people[one] for one in added} - known.keys() - erased
-        leaving = {one for person in gone & known.keys() for one in known[person]}
-        await write(uow, found, coming - gone, leaving, Origin(uow.principal.subject))
+        erased = await audience.erased(uow.session, added)
+        leaving = set(removed)
+        if removed:
+            people = await audience.survivors(uow.session, removed)
+            leaving |= {one for ids in (await members.known(uow.session, list_id, people)).values() for one in ids}
+        await write(uow, found, set(added) - erased - leaving, leaving, Origin(uow.principal.subject))
         if found.member_count > MOST_MEMBERS:
             raise AudienceListFull(most=MOST_MEMBERS)
         uow.audit("change_members", "audience_list", str(list_id), ("members",))
