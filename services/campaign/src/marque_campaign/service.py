@@ -122,7 +122,13 @@ def build(kit: Kit) -> Service:
         snapshots=READERS,
         figures=figures.ALL,
         sweeps=sweeps,
-        closing=[customers, visitors, people, *carriers.values(), *(one for one in (owners, recalls) if one is not None)],
+        closing=[
+            customers,
+            visitors,
+            people,
+            *carriers.values(),
+            *(one for one in (owners, recalls) if one is not None),
+        ],
     )
 
 

@@ -191,7 +191,10 @@ class TestNames:
 
     async def test_who_leases_a_car_is_meant_before_its_owner_and_an_owner_before_a_keeper(self, desk: Desk) -> None:
         bank, driver, keeper = [await desk.person() for _ in range(3)]
-        leased, owned = await desk.car(owner=bank, lessee=driver, keeper=keeper), await desk.car(owner=bank, keeper=keeper)
+        leased, owned = (
+            await desk.car(owner=bank, lessee=driver, keeper=keeper),
+            await desk.car(owner=bank, keeper=keeper),
+        )
         kept, made = await desk.car(keeper=keeper), await desk.make()
         for vin, who in ((leased, driver), (owned, bank), (kept, keeper)):
             assert await desk.send([{"audience_list_id": made, "vin": vin}]) == ([1, 0, 0, 0], [])
@@ -258,7 +261,9 @@ class TestBadRows:
         client = desk.post.client("dealer.care", dealers=[home])
         made, foreign = await desk.make(client=client), await desk.make()
         names = ("customer_id", "phone", "email", "vin")
-        told = zip(names, (mine, numbers[0], addresses[0], cars[0]), (stranger, numbers[1], addresses[1], cars[1]), strict=True)
+        told = zip(
+            names, (mine, numbers[0], addresses[0], cars[0]), (stranger, numbers[1], addresses[1], cars[1]), strict=True
+        )
         rows = []
         for name, own, other in told:
             rows += [{"audience_list_id": made, name: own}, {"audience_list_id": made, name: other}]
@@ -350,10 +355,10 @@ class TestRenameAndDelete:
             ({"name": " "}, "name", "FIELD_REQUIRED"),
             ({"dealer_id": str(uuid.uuid4())}, "dealerId", "FIELD_NOT_WRITABLE"),
         ):
+            listed = {"audience_list_id": made, **given}
             with pytest.raises(RpcFailure) as refused:
-                listed = {"audience_list_id": made, **given}
                 await desk.post.call("UpdateAudienceList", audience_list=listed, update_mask=mask)
-            assert refused.value.reason == reason or reason in refused.value.fields.values()
+            assert [*refused.value.fields.values()] == [reason]
 
     async def test_a_list_that_is_needed_stays_and_another_goes_with_its_people(self, desk: Desk) -> None:
         who = str(uuid.uuid4())
@@ -419,7 +424,9 @@ class TestCount:
             await desk.send(rows)
 
         await asyncio.gather(
-            *(change() for _ in range(8)), *(bring() for _ in range(6)), *(desk.erase(one) for one in (*people[:3], known[0]))
+            *(change() for _ in range(8)),
+            *(bring() for _ in range(6)),
+            *(desk.erase(one) for one in (*people[:3], known[0])),
         )
 
         count, rows = await desk.counted(made)
@@ -443,7 +450,10 @@ class TestCount:
 
         told = await asyncio.gather(*(add() for _ in range(2)))
         row = {"audience_list_id": made}
-        sent = [desk.send([{**row, "customer_id": one} for one in people[:2]]), desk.send([{**row, "customer_id": people[2]}])]
+        sent = [
+            desk.send([{**row, "customer_id": one} for one in people[:2]]),
+            desk.send([{**row, "customer_id": people[2]}]),
+        ]
         brought = await asyncio.gather(*sent)
         told += [await add()]
 

@@ -34,8 +34,8 @@ class People:
                 await peer.close()
 
     async def named(self, names: Iterable[Name], source: str, dealer: uuid.UUID | None) -> dict[Name, Found]:
-        """Returns who is meant by at most 1,000 names: nobody erased, of merged people who they are now. For a dealer only those who have to
-        do with it are there, for None everybody. `source` is the system whose keys are meant. Raises Unavailable.
+        """Returns who is meant by at most 1,000 names: nobody erased, of merged people who they are now. For a dealer only those who have
+        to do with it are there, for None everybody. `source` is the system whose keys are meant. Raises Unavailable.
         """
         dealers = [str(dealer)] if dealer is not None else []
         texts = {field: sorted({name.text for name in names if name.field == field}) for field in _FIELDS}

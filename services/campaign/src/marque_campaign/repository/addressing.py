@@ -57,9 +57,15 @@ async def snapshot(
             PEOPLE.c.customer_id == _MEMBERS.c.customer_id, sa.or_(sa.false(), *out)
         )
         was = merged(audience.listed).subquery()
-        merged_out = sa.select(was.c.asked).join(PEOPLE, PEOPLE.c.customer_id == was.c.customer_id).where(sa.or_(sa.false(), *out))
+        merged_out = (
+            sa.select(was.c.asked)
+            .join(PEOPLE, PEOPLE.c.customer_id == was.c.customer_id)
+            .where(sa.or_(sa.false(), *out))
+        )
         listed = sa.select(fixed[0], _MEMBERS.c.customer_id, fixed[1]).where(
-            _MEMBERS.c.audience_list_id == audience.listed, ~left_out.exists(), _MEMBERS.c.customer_id.not_in(merged_out)
+            _MEMBERS.c.audience_list_id == audience.listed,
+            ~left_out.exists(),
+            _MEMBERS.c.customer_id.not_in(merged_out),
         )
         found += await _insert(session, listed)
     await session.execute(_WHOLE, {"most": str(most_ms), "loops": "on"})

@@ -67,7 +67,11 @@ async def hold_alone(session: AsyncSession) -> None:
 
 
 async def add(
-    session: AsyncSession, list_id: uuid.UUID, customers: Iterable[uuid.UUID], moment: datetime, origin: Origin = Origin()
+    session: AsyncSession,
+    list_id: uuid.UUID,
+    customers: Iterable[uuid.UUID],
+    moment: datetime,
+    origin: Origin = Origin(),
 ) -> int:
     """Puts people on a list that the caller has locked; returns how many were not on it."""
     ids = list(customers)

@@ -126,7 +126,7 @@ class Change(NamedTuple):
 
 def follow(readings: Sequence[Reading], known: Mapping[uuid.UUID, Iterable[uuid.UUID]], room: int) -> Change:
     """Follows good rows of one list in their order. `known`: who stands on it, under which ids; `room`: how many more it can hold."""
-    now = {person: True for person in known}
+    now = dict.fromkeys(known, True)
     outcomes = []
     for one in readings:
         assert one.person is not None

@@ -85,9 +85,7 @@ class CustomerApi:
 
     async def MatchContactPoints(self, request: Any, call: Call) -> Any:
         sight = sight_of_dealers(request.dealer_ids)
-        return await finding.match(
-            reader=self._work.reader, sight=sight, phones=request.phones, emails=request.emails
-        )
+        return await finding.match(reader=self._work.reader, sight=sight, phones=request.phones, emails=request.emails)
 
     async def ListCustomers(self, request: Any, call: Call) -> Any:
         page = page_of(request)
