@@ -471,10 +471,26 @@ class TestMerged:
         segment = await desk.post.call("CreateSegment", segment={"name": "On it", "rule": rule})
         await desk.merge(one, other)
 
-        async def inside() -> bool:
-            found = await desk.post.call("PreviewSegment", segment_id=segment.segment_id)
-            return bool(found.count == 1)
+        async def known() -> bool:
+            sql = "SELECT customer_id::text AS who FROM audience_people WHERE customer_id = ANY($1::uuid[])"
+            return [row["who"] for row in await desk.sql(sql, [one, other])] == [one]
 
-        await until(inside, 30, "the survivor is not on the list")
-        told = await desk.post.call("ExplainSegment", segment_id=segment.segment_id, customer_id=other)
-        assert told.included
+        await until(known, 30, "the read model does not know the survivor alone")
+        found = await desk.post.call("PreviewSegment", segment_id=segment.segment_id)
+        assert found.count == 1
+        for who in (one, other):
+            told = await desk.post.call("ExplainSegment", segment_id=segment.segment_id, customer_id=who)
+            assert told.included
+
+        campaign = await desk.post.approved(audience_list_id=made, exclude_segment_ids=[segment.segment_id])
+        told = await desk.post.call("ExplainCampaignSend", campaign_id=campaign.campaign_id, customer_id=one)
+        assert told.listed
+        await desk.post.do("Schedule", campaign)
+
+        async def launched() -> Any:
+            return (await desk.post.call("GetCampaign", campaign_id=campaign.campaign_id)).HasField("launch_time")
+
+        await until(launched, 30, "the campaign does not start")
+        begun = await desk.post.call("GetCampaign", campaign_id=campaign.campaign_id)
+        assert begun.audience_list_id != made
+        assert await desk.counted(begun.audience_list_id) == (0, 0)
