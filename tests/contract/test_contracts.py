@@ -30,7 +30,7 @@ class TestMethods:
     def test_it_has_an_http_form_exactly_when_it_must(self, method: Method) -> None:
         verb, _ = binding(method)
 
-        assert bool(verb) is not (method.internal or method.client_streaming)
+        assert bool(verb) is not (method.internal or method.client_streaming or method.server_streaming)
 
     def test_a_write_over_http_takes_a_request_id(self, method: Method) -> None:
         verb, _ = binding(method)

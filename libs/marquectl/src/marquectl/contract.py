@@ -153,6 +153,13 @@ KINDS = {
             order_by="receive_time",
         ),
         Kind(
+            "audience-list-members",
+            "campaign.v1.CampaignImportService/ImportAudienceListMembers",
+            "",  # the people of a list are listed by it only
+            "members",
+            ("audience_list_id", "customer_id", "customer_source_key", "vin", "phone", "email"),
+        ),
+        Kind(
             "kpi-values",
             "network.v1.NetworkImportService/ImportKpiValues",
             "network.v1.DealerScorecardService/ListKpiValues",

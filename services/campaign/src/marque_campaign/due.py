@@ -1,4 +1,4 @@
-"""Work that time makes due at the campaign service: campaigns that start, and the rest of those that were cancelled."""
+"""Work that time makes due at the campaign service: campaigns that start, the rest of those that were cancelled, and lists that go."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import partial
 
 from servicekit.db.due import DueHandler
 
-from marque_campaign.usecases import calendars, launching, marketing_events, value
+from marque_campaign.usecases import calendars, launching, lists, marketing_events, value
 from marque_campaign.usecases.segments import Days
 
 
@@ -16,6 +16,7 @@ def handlers(days: Days = Days()) -> Mapping[str, DueHandler]:
     return {
         launching.LAUNCH: partial(launching.launch, days=days),
         launching.DRAIN: launching.drain,
+        lists.EMPTYING: lists.empty,
         value.WORK: partial(value.renew, days=days),
         marketing_events.REMINDER: marketing_events.remind,
         marketing_events.CALL_OFF: marketing_events.call_off,

@@ -76,6 +76,13 @@ class AudienceListFull(FailedPrecondition):
     message = "The list would hold more than {most} people."
 
 
+class AudienceListInUse(FailedPrecondition):
+    """A campaign that is not over goes to the list, or a segment names it."""
+
+    reason = "AUDIENCE_LIST_IN_USE"
+    message = "A campaign that is not over goes to the list, or a segment names it: end or change that first."
+
+
 class BlueprintNotFound(NotFound):
     """No such kind that is ready to use."""
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from servicekit.bulk.api import ImportApi
+from servicekit.bulk.rows import Importer
+from servicekit.bulk.worker import import_due
 from servicekit.db.uow import Work
 from servicekit.handover import HandOverApi
 from servicekit.mail.letters import domain_of
@@ -34,6 +37,7 @@ from marque_campaign.clients import Customers, Owners, Provider, http_provider
 from marque_campaign.clients.calls import CallTasks
 from marque_campaign.clients.learner import Learner
 from marque_campaign.clients.mail import MailProvider
+from marque_campaign.clients.people import People
 from marque_campaign.clients.recalls import Recalls
 from marque_campaign.clients.visitors import Visitors
 from marque_campaign.errors import CONSTRAINTS
@@ -45,6 +49,7 @@ from marque_campaign.settings import Settings
 from marque_campaign.subscribers import subscriptions
 from marque_campaign.usecases.audience import Audience
 from marque_campaign.usecases.carrying import Carrier
+from marque_campaign.usecases.importing import MemberImporter
 from marque_campaign.usecases.journeys import Journeys
 from marque_campaign.usecases.recalls import Waves
 from marque_campaign.usecases.segments import Days
@@ -60,6 +65,8 @@ def build(kit: Kit) -> Service:
     work = Work(kit.database, kit.committed, CONSTRAINTS)
     customers, carriers = Customers(_peer(kit, "customer")), _providers(kit)
     visitors = Visitors(_peer(kit, "customer"))
+    people = People(_peer(kit, "customer"), _peer(kit, "vehicle"))
+    importers: dict[str, Importer] = {"ImportAudienceListMembers": MemberImporter(work, people)}
     heard = subscriptions()
     sweeps: dict[str, Sweep] = {}
     if isinstance(kit.settings, Settings) and "customer" in kit.settings.peers:
@@ -105,16 +112,23 @@ def build(kit: Kit) -> Service:
             EventRegistrationApi(work),
             OfferCodeApi(work),
             EventPageApi(work, kit.sealer.digest, kit.sealer.digests, visitors),
+            ImportApi("campaign", work, importers),
             PersonalDataApi("campaign", work, CampaignPersonalData()),
             HandOverApi("campaign", work, CampaignHandOver()),
             OperationsApi("campaign", work, READERS, heard, kit=kit),
         ],
-        due=due.handlers(_days(kit)),
+        due={**import_due(work, importers), **due.handlers(_days(kit))},
         subscriptions=heard,
         snapshots=READERS,
         figures=figures.ALL,
         sweeps=sweeps,
-        closing=[customers, visitors, *carriers.values(), *(one for one in (owners, recalls) if one is not None)],
+        closing=[
+            customers,
+            visitors,
+            people,
+            *carriers.values(),
+            *(one for one in (owners, recalls) if one is not None),
+        ],
     )
 
 

@@ -6,9 +6,10 @@ import itertools
 import uuid
 
 import pytest
-from marque.customer.v1 import customer_pb2, customer_service_pb2
+from marque.customer.v1 import customer_look_up_pb2, customer_pb2, customer_service_pb2
 from servicekit.testing.client import RpcFailure
 
+MATCH = "customer.v1.CustomerService/MatchContactPoints"
 BATCH = "customer.v1.CustomerService/BatchGetCustomers"
 
 
@@ -92,3 +93,43 @@ class TestBatchBySourceReference:
         with pytest.raises(RpcFailure) as failure:
             await ask(desk.platform.client("customer", "oem.admin"), [reference("dms-a", "k")])
         assert failure.value.code == "PERMISSION_DENIED"
+
+
+async def matched(client, phones=(), emails=(), dealers=()):
+    """Whose phones and addresses are, in the order asked; None for what is no such thing."""
+    request = customer_look_up_pb2.MatchContactPointsRequest(phones=phones, emails=emails, dealer_ids=dealers)
+    answer = await client.call(MATCH, request)
+    return [
+        [None if one.malformed else list(one.customer_ids) for one in told] for told in (answer.phones, answer.emails)
+    ]
+
+
+class TestMatchContactPoints:
+    async def test_each_is_answered_in_its_place_by_people_in_the_dealers_sight(self, desk):
+        mark, home = uuid.uuid4().hex, await desk.known_dealer()
+        phone, email, shared = f"+86136{int(mark[:6], 16):08}", f"{mark}@example.com", f"s{mark}@example.com"
+        mine = (await desk.create(phones=[phone], emails=[shared], dealer_id=home)).customer_id
+        other = (await desk.create(emails=[email, shared])).customer_id
+        asked = [phone.removeprefix("+86"), "12", phone], [email.upper(), "a@", f"n{mark}@example.com", shared]
+
+        assert await matched(desk.service, *asked) == [
+            [[mine], None, [mine]],
+            [[other], None, [], sorted([mine, other])],
+        ]
+        assert await matched(desk.service, *asked, [home]) == [[[mine], None, [mine]], [[], None, [], [mine]]]
+
+    async def test_of_merged_people_the_survivor_has_it_and_nobody_who_was_erased(self, desk):
+        emails = [f"{uuid.uuid4().hex}@example.com" for _ in range(4)]
+        people = [(await desk.create(emails=[email])).customer_id for email in emails]
+        for loser, winner in itertools.pairwise(people[:3]):
+            await desk.platform.sql(
+                "customer", "UPDATE customers SET status = 2, merged_into = $2 WHERE customer_id = $1",
+                uuid.UUID(loser), uuid.UUID(winner),
+            )  # fmt: skip
+        await desk.platform.sql(
+            "customer", "UPDATE customers SET status = 3 WHERE customer_id = $1", uuid.UUID(people[3])
+        )
+
+        _, found = await matched(desk.service, emails=emails)
+
+        assert found == [[people[2]]] * 3 + [[]]

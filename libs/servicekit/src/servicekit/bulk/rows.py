@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -18,11 +19,12 @@ CHUNK = 1000
 
 @dataclass(frozen=True, slots=True)
 class ImportOptions:
-    """How an import is done: the source system's name, whether only to try, and for whom."""
+    """How an import is done: the source system's name, whether only to try, and for whom; of a file its id, None for a stream of rows."""
 
     source: str
     dry_run: bool
     principal: Principal
+    import_id: uuid.UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -185,4 +185,5 @@ def claims_of(principal: Principal) -> dict[str, Any]:
 
 def options_of(row: Any) -> ImportOptions:
     """Returns how a stored import is done. The permissions are those that its roles give today."""
-    return ImportOptions(row.options["source"], row.options["dry_run"], Principal.from_claims(row.claims))
+    principal = Principal.from_claims(row.claims)
+    return ImportOptions(row.options["source"], row.options["dry_run"], principal, row.import_id)

@@ -124,7 +124,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "oem.admin": _permissions(*_ALL, _OPERATIONS, _AUDIT, network.GROUP_MAPPING),
     "ops": _permissions(
         _OPERATIONS, "customer.imports: read list", "vehicle.imports: read list", "network.imports: read list",
-        "complaint.imports: read list",
+        "complaint.imports: read list", "campaign.imports: read list",
     ),
     "plant": _permissions(
         "vehicle.vehicles: register read list update import", "vehicle.vins: check",

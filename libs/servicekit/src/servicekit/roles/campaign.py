@@ -14,7 +14,8 @@ CAMPAIGN_WORK = (
     + """
 campaign.campaigns: create update submit
 campaign.templates: create update
-campaign.audience_lists: create change
+campaign.audience_lists: create update delete change import list_members export_members
+campaign.imports: upload read list cancel
 """
 )
 # What campaigns cost and brought.

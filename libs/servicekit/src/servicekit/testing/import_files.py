@@ -67,10 +67,21 @@ class Desk:
         made = self.kind.good(self.cast, self.mark, self._number)
         if self.name == "sales" and not spoilt.keys() & {"vin"}:
             await self.cast.world.vehicle(vin=made["vin"])
+        if self.name == "audience-list-members" and not spoilt.keys() & {"phone"}:
+            await self._known(made["phone"])
         if self.name == "kpi-values":
             await self.cast.send("PUT", f"/v1/kpis/rows_{self.mark}", "oem.manager", {}, json=KPI_BODY)
         text = {self.kind.text: made.get(self.kind.text, "")} if self.kind.text else {}
         return {**made, **text, **spoilt}
+
+    async def _known(self, phone: str) -> None:
+        """Somebody with a phone, whom the dealer of the list knows."""
+        person = {
+            "kind": "CUSTOMER_KIND_PERSON",
+            "name": {"fullName": "诸葛甲"},
+            "contactPoints": [{"kind": "CONTACT_POINT_KIND_PHONE", "value": phone}],
+        }
+        await self.cast.post("oem.agent", f"/v1/customers?dealerId={self.cast.row('dealer', 'own').id}", person)
 
     async def send(self, content: bytes, form: str = "csv", source: str = "", **query: str) -> dict[str, Any]:
         """Uploads a file and waits for its end."""

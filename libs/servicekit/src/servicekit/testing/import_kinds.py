@@ -175,6 +175,15 @@ def _case(cast: Cast, mark: str, number: int) -> Row:
     }
 
 
+def _member(cast: Cast, mark: str, number: int) -> Row:
+    """Everybody is put on the same list by the desk, which makes the person of each row."""
+    return {
+        "audience_list_id": cast.row("audience list", "own").id,
+        "phone": _phone("137", mark, number),
+        "action": "add",
+    }
+
+
 KINDS = {
     "customers": Kind(
         "customer",
@@ -369,6 +378,21 @@ KINDS = {
         },
         "defect",
         "recall_code",
+        {},
+    ),
+    "audience-list-members": Kind(
+        "campaign",
+        _member,
+        {
+            ("phone", "12"): "CONTACT_POINT_INVALID",
+            ("phone", FORMULA[:60]): "CONTACT_POINT_INVALID",
+            ("phone", "+8613700000000"): "CUSTOMER_NOT_FOUND",
+            ("action", "juggle"): "WORD_UNKNOWN",
+            ("audience_list_id", "somebody"): "STRING_UUID",
+            ("audience_list_id", str(uuid.UUID(int=7))): "AUDIENCE_LIST_NOT_FOUND",
+        },
+        "",
+        "audience_list_id",
         {},
     ),
     "plant-stages": Kind("vehicle", plant_said, PLANT_BAD, "station", "message_id", {}),

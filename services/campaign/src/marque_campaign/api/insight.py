@@ -12,7 +12,7 @@ from marque_campaign.api.scoping import seen
 from marque_campaign.clients.learner import Learner
 from marque_campaign.errors import CampaignNotFound
 from marque_campaign.mapping import insight as mapping
-from marque_campaign.mapping import templates
+from marque_campaign.mapping import lists as list_mapping
 from marque_campaign.repository import lists
 from marque_campaign.usecases import likeness as usecases
 from marque_campaign.usecases.segments import Days
@@ -37,7 +37,7 @@ class CampaignInsightApi:
         consent = mapping.consent_of(campaign["purpose"], campaign["channel"])
         people = await usecases.alike(self._work, found, consent, self._days, request.people_count)
         name = request.name.strip() or campaign["name"]
-        write = self._work(call, lambda made: templates.list_message(fields.row_of(made)))
+        write = self._work(call, lambda made: list_mapping.list_message(fields.row_of(made)))
         return await usecases.keep(uow=write, name=name, campaign_id=found.campaign_id, people=people)
 
     async def _profile(self, request: Any, call: Call) -> tuple[Any, usecases.Profile]:

@@ -1,4 +1,4 @@
-"""Between templates, lists of people, and their messages."""
+"""Between templates and their messages."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 from google.protobuf import field_mask_pb2
-from marque.campaign.v1 import audience_list_pb2, message_template_pb2, message_template_service_pb2
+from marque.campaign.v1 import message_template_pb2, message_template_service_pb2
 from servicekit import fields
 from servicekit.db.base import etag_of
 from servicekit.errors import FieldViolation, InvalidArgument
@@ -122,18 +122,4 @@ def test_message(row: fields.Row) -> message_template_service_pb2.SendTestMessag
     """Returns a test message that was sent."""
     message = message_template_service_pb2.SendTestMessageResponse(test_message_id=str(row["test_message_id"]))
     fields.set_moment(message, "create_time", row["create_time"])
-    return message
-
-
-def list_message(row: fields.Row) -> audience_list_pb2.AudienceList:
-    """Returns a list of people, without them."""
-    message = audience_list_pb2.AudienceList(
-        audience_list_id=str(row["audience_list_id"]),
-        dealer_id=fields.text(row["dealer_id"]),
-        name=row["name"],
-        member_count=row["member_count"],
-        etag=etag_of(row["version"]),
-    )
-    for name in ("create_time", "update_time"):
-        fields.set_moment(message, name, row[name])
     return message

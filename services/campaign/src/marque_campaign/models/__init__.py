@@ -13,12 +13,13 @@ from marque_campaign.models.audience import (
 from marque_campaign.models.base import Model
 from marque_campaign.models.campaigns import Campaign
 from marque_campaign.models.events import EventRegistration, EventSession, MarketingEvent
+from marque_campaign.models.lists import AudienceList, AudienceListMember
 from marque_campaign.models.offers import OfferCode, OfferRedemption
 from marque_campaign.models.plan import MarketingPlan, OutsideSpend
 from marque_campaign.models.responses import BouncedAddress, CampaignResponse
 from marque_campaign.models.runs import CampaignOccurrence, CampaignRun
 from marque_campaign.models.sends import CampaignSend
-from marque_campaign.models.templates import AudienceList, AudienceListMember, MessageTemplate
+from marque_campaign.models.templates import MessageTemplate
 from marque_campaign.models.trials import SentTest
 from marque_campaign.models.value import ValueClass
 

@@ -1,9 +1,8 @@
-"""Templates of messages, and lists of people."""
+"""Templates of messages."""
 
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
 from typing import Any
 
 from servicekit.db.base import Aggregate
@@ -48,24 +47,3 @@ def frozen_template(document: dict[str, Any]) -> Template:
         tuple(Variable(**one) for one in document["variables"]),
         tuple(Content(**one) for one in document["contents"]),
     )
-
-
-class AudienceList(Aggregate, Model):
-    """A list of people that somebody put together."""
-
-    __tablename__ = "audience_lists"
-
-    audience_list_id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_uuid)
-    name: Mapped[str]
-    dealer_id: Mapped[uuid.UUID | None]
-    member_count: Mapped[int] = mapped_column(default=0)
-
-
-class AudienceListMember(Model):
-    """Somebody on a list."""
-
-    __tablename__ = "audience_list_members"
-
-    audience_list_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
-    customer_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
-    create_time: Mapped[datetime]

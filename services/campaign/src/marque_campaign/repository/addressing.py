@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marque_campaign.models import AudienceListMember, SuppressionRule
+from marque_campaign.repository.merged_members import merged
 from marque_campaign.repository.segment_sql import PEOPLE, Asked, SegmentSql, proved
 from marque_campaign.repository.segments import within
 from marque_campaign.rules.segments import tree
@@ -55,8 +56,16 @@ async def snapshot(
         left_out = sa.select(PEOPLE.c.customer_id).where(
             PEOPLE.c.customer_id == _MEMBERS.c.customer_id, sa.or_(sa.false(), *out)
         )
+        was = merged(audience.listed).subquery()
+        merged_out = (
+            sa.select(was.c.asked)
+            .join(PEOPLE, PEOPLE.c.customer_id == was.c.customer_id)
+            .where(sa.or_(sa.false(), *out))
+        )
         listed = sa.select(fixed[0], _MEMBERS.c.customer_id, fixed[1]).where(
-            _MEMBERS.c.audience_list_id == audience.listed, ~left_out.exists()
+            _MEMBERS.c.audience_list_id == audience.listed,
+            ~left_out.exists(),
+            _MEMBERS.c.customer_id.not_in(merged_out),
         )
         found += await _insert(session, listed)
     await session.execute(_WHOLE, {"most": str(most_ms), "loops": "on"})

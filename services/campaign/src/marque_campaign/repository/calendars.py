@@ -19,6 +19,7 @@ from marque_campaign.models import (
     CampaignOccurrence,
     CampaignRun,
 )
+from marque_campaign.repository.merged_members import survivors
 from marque_campaign.repository.segment_sql import PEOPLE, Asked, SegmentSql, proved
 from marque_campaign.repository.segments import within
 from marque_campaign.rules import dates
@@ -107,7 +108,8 @@ def _for(whom: Whom) -> list[Any]:
         mine: Any = sa.select(sa.literal_column("1")).where(
             _MEMBERS.c.audience_list_id == whom.listed, _MEMBERS.c.customer_id == PEOPLE.c.customer_id
         )
-        found.append(mine.correlate(PEOPLE).exists())
+        merged = PEOPLE.c.customer_id.in_(survivors(whom.listed))
+        found.append(sa.or_(mine.correlate(PEOPLE).exists(), merged))
     return found
 
 

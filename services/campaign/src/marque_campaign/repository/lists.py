@@ -19,11 +19,14 @@ from marque_campaign.repository.scope import Scope
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of rows: its table, its key, and whether those of the maker are in every dealer's sight."""
+    """A kind of rows: its table, its key, whether those of the maker are in every dealer's sight, and whether rows that were deleted stand
+    there still (`delete_time`): those are there for nobody.
+    """
 
     model: Any
     key: str
     shared: bool = False
+    deleted: bool = False
 
     @property
     def table(self) -> str:
@@ -35,10 +38,20 @@ class Kind:
         """All columns, as words of SQL."""
         return ", ".join(column.name for column in self.model.__table__.columns)
 
+    def narrow(self, conditions: query.Conditions) -> None:
+        """Leaves out of a read what was deleted."""
+        if self.deleted:
+            conditions.add("delete_time IS NULL")
+
+    @property
+    def there(self) -> sa.ColumnElement[bool]:
+        """The condition that a row was not deleted, for statements of the unit of work."""
+        return self.model.delete_time.is_(None) if self.deleted else sa.true()
+
 
 CAMPAIGNS = Kind(Campaign, "campaign_id")
 TEMPLATES = Kind(MessageTemplate, "template_id", shared=True)
-AUDIENCE_LISTS = Kind(AudienceList, "audience_list_id")
+AUDIENCE_LISTS = Kind(AudienceList, "audience_list_id", deleted=True)
 SEGMENTS = Kind(Segment, "segment_id")
 MARKETING_PLANS = Kind(MarketingPlan, "marketing_plan_id")
 
@@ -47,6 +60,7 @@ async def get(reader: Reader, kind: Kind, scope: Scope, key: uuid.UUID) -> async
     """Returns a row in the caller's sight."""
     conditions = query.Conditions()
     conditions.add(f"{kind.key} = {{}}", key)
+    kind.narrow(conditions)
     scope.narrow(conditions, shared=kind.shared)
     sql = f"SELECT {kind.columns} FROM {kind.table} WHERE {conditions.sql}"  # noqa: S608 - our own words
     return await reader.fetchrow(sql, *conditions.arguments)
@@ -63,6 +77,7 @@ async def page(
 ) -> list[asyncpg.Record]:
     """Returns a page of rows in the caller's sight and one more; `filters` are columns and the values that they must have, if any."""
     conditions = query.Conditions()
+    kind.narrow(conditions)
     scope.narrow(conditions, shared=kind.shared)
     dealer = filters.get("dealer_id")
     for name, value in filters.items():
@@ -79,16 +94,19 @@ async def page(
 
 async def lock(session: AsyncSession, kind: Kind, scope: Scope, key: uuid.UUID) -> Any:
     """Returns a row in the caller's own sight for change, or None. What is merely shared is not there to be changed."""
-    found = sa.select(kind.model).where(getattr(kind.model, kind.key) == key, scope.clause(kind.model.dealer_id))
+    mine = scope.clause(kind.model.dealer_id)
+    found = sa.select(kind.model).where(getattr(kind.model, kind.key) == key, kind.there, mine)
     return (await session.scalars(found.with_for_update())).one_or_none()
 
 
 async def used(session: AsyncSession, kind: Kind, scope: Scope, key: uuid.UUID, dealer: uuid.UUID | None) -> Any:
-    """Returns a row that something of `dealer` (None: of the maker) may use, or None: its owner's own, and what is shared."""
+    """Returns a row that something of `dealer` (None: of the maker) may use, or None: its owner's own, and what is shared. What may be
+    deleted is not until this transaction ends.
+    """
     model = kind.model
     own = model.dealer_id.is_(None) if dealer is None else model.dealer_id == dealer
     fits = sa.or_(own, model.dealer_id.is_(None)) if kind.shared else own
     found = sa.select(model).where(
-        getattr(model, kind.key) == key, fits, scope.clause(model.dealer_id, shared=kind.shared)
+        getattr(model, kind.key) == key, kind.there, fits, scope.clause(model.dealer_id, shared=kind.shared)
     )
-    return (await session.scalars(found)).one_or_none()
+    return (await session.scalars(found.with_for_update(read=True) if kind.deleted else found)).one_or_none()

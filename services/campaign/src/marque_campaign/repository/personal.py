@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marque_campaign.models import AudienceListMember, Campaign, CampaignSend
+from marque_campaign.repository import members
 from marque_campaign.rules.kinds import OVER
 
 Ids = Sequence[uuid.UUID]
@@ -48,7 +49,8 @@ async def count_memberships(session: AsyncSession, ids: Ids) -> int:
 
 
 async def take_off_lists(session: AsyncSession, ids: Ids) -> int:
-    """Takes the person off every list; returns how many there were."""
+    """Takes the person off every list, and lets nobody put them back meanwhile; returns on how many they stood."""
+    await members.hold_alone(session)
     return int(await session.scalar(_OFF_THE_LISTS, {"ids": list(ids)}) or 0)
 
 

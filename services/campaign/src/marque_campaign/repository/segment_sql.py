@@ -18,6 +18,7 @@ from sqlalchemy.sql.elements import Grouping
 from tradekit.cel import BOOL, DOUBLE, INT, STRING, Kind
 
 from marque_campaign.models import AudienceCar, AudienceHolding, AudienceListMember, AudiencePerson
+from marque_campaign.repository.merged_members import survivors
 from marque_campaign.rules.segments import tree
 from marque_campaign.rules.segments.catalogue import DATE, SEGMENTS
 
@@ -128,7 +129,8 @@ class SegmentSql:
             listed.c.audience_list_id == sa.literal(one.key, sa.Uuid()),
             listed.c.customer_id == self._people.c.customer_id,
         )
-        return self._exists(listed, here)
+        # Who was merged stands on a list under the id of then.
+        return sa.or_(self._exists(listed, here), self._people.c.customer_id.in_(survivors(one.key)))
 
     def _atom(self, one: Any, scope: dict[str, Any]) -> Any:
         """A condition whose SQL is true, false or NULL as the condition is true, false or without value."""

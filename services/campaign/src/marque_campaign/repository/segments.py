@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from servicekit import aliases
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -50,7 +51,9 @@ async def rules_of(session: AsyncSession, ids: Iterable[uuid.UUID], dealer: uuid
 async def lists_of(session: AsyncSession, ids: Iterable[uuid.UUID], dealer: uuid.UUID | None) -> set[uuid.UUID]:
     """Returns those of some static lists that are of an owner."""
     own = AudienceList.dealer_id.is_(None) if dealer is None else AudienceList.dealer_id == dealer
-    query = sa.select(AudienceList.audience_list_id).where(AudienceList.audience_list_id.in_(sorted(ids)), own)
+    query = sa.select(AudienceList.audience_list_id).where(
+        AudienceList.audience_list_id.in_(sorted(ids)), AudienceList.delete_time.is_(None), own
+    )
     return set(await session.scalars(query))
 
 
@@ -139,9 +142,9 @@ async def person(
 
 
 async def lists_with(session: AsyncSession, customer_id: uuid.UUID, lists: Iterable[uuid.UUID]) -> set[uuid.UUID]:
-    """Returns on which of some lists somebody stands."""
-    members = AudienceListMember
+    """Returns on which of some lists somebody stands, under whatever id."""
+    members, ids = AudienceListMember, await aliases.family(session, customer_id)
     query = sa.select(members.audience_list_id).where(
-        members.customer_id == customer_id, members.audience_list_id.in_(sorted(lists))
+        members.customer_id.in_(ids), members.audience_list_id.in_(sorted(lists))
     )
     return set(await session.scalars(query))

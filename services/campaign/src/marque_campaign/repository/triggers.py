@@ -7,16 +7,18 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from servicekit.db import families
 from sqlalchemy.ext.asyncio import AsyncSession
 
 # A paused campaign plans on, as one to a list does, and sends when it goes on. The line counts from when it is due.
-_WAITING = """
+_WAITING = f"""
 FROM campaigns c, LATERAL (SELECT greatest(:now, CAST(:moment AS timestamptz) + c.trigger_delay_hours * interval '1 hour') AS due) d
 WHERE c.trigger = :kind AND c.trigger <> 0 AND c.state IN (5, 6) AND c.launch_time <= :moment
 AND (c.dealer_id IS NULL OR c.dealer_id = CAST(:dealer AS uuid))
 AND (c.audience_list_id IS NULL OR EXISTS (SELECT FROM audience_list_members m
-     WHERE m.audience_list_id = c.audience_list_id AND m.customer_id = CAST(:person AS uuid)))
-"""
+     WHERE m.audience_list_id = c.audience_list_id AND m.customer_id IN (
+         WITH RECURSIVE {families.family("CAST(:person AS uuid)")} SELECT customer_id FROM family)))
+"""  # noqa: S608 - our own words
 _PLAN = sa.text(f"""
 INSERT INTO campaign_sends (send_id, campaign_id, customer_id, occurrence, channel, state, retry_time, create_time, update_time)
 SELECT gen_random_uuid(), c.campaign_id, CAST(:person AS uuid), CAST(:key AS text), c.channel, 1, d.due, d.due, CAST(:now AS timestamptz)

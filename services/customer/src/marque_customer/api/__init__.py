@@ -83,6 +83,10 @@ class CustomerApi:
         rows = await reads.batch(self._work.reader, sight_of_dealers(request.dealer_ids), sorted(asked), references)
         return mapping.batch(call, asked, references, rows)
 
+    async def MatchContactPoints(self, request: Any, call: Call) -> Any:
+        sight = sight_of_dealers(request.dealer_ids)
+        return await finding.match(reader=self._work.reader, sight=sight, phones=request.phones, emails=request.emails)
+
     async def ListCustomers(self, request: Any, call: Call) -> Any:
         page = page_of(request)
         after = page_key(page, token_moment, uuid.UUID)

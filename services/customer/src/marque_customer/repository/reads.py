@@ -41,6 +41,18 @@ chain AS (
     JOIN customers n ON n.customer_id = chain.merged_into WHERE depth < 1000)
 SELECT chain.asked, chain.place, c.customer_id, c.status, c.card FROM chain JOIN customers c USING (customer_id)
 WHERE chain.merged_into IS NULL AND {rule(4)}"""  # noqa: S608
+# What a merged customer has, its survivor has. One number of a switchboard is not followed to all who are behind it.
+_MATCH = f"""
+WITH RECURSIVE asked AS (
+    SELECT n.place, p.customer_id FROM unnest($1::smallint[], $2::text[]) WITH ORDINALITY AS n (kind, match_key, place)
+    CROSS JOIN LATERAL (SELECT DISTINCT customer_id FROM contact_points WHERE kind = n.kind AND match_key = n.match_key
+        ORDER BY customer_id LIMIT 1000) p),
+chain AS (
+    SELECT a.place, c.customer_id, c.merged_into, 0 AS depth FROM asked a JOIN customers c USING (customer_id)
+    UNION ALL SELECT place, n.customer_id, n.merged_into, depth + 1 FROM chain
+    JOIN customers n ON n.customer_id = chain.merged_into WHERE depth < 1000)
+SELECT DISTINCT chain.place, c.customer_id FROM chain JOIN customers c USING (customer_id)
+WHERE chain.merged_into IS NULL AND c.status = ANY($3) AND {rule(4)} ORDER BY 1, 2"""  # noqa: S608
 _EXPORT = """
 SELECT customer_id, update_time, card FROM customers
 WHERE (update_time, customer_id) > ($1, $2) AND status = ANY($3) ORDER BY update_time, customer_id LIMIT $4"""
@@ -67,6 +79,17 @@ async def batch(
     """
     sources, keys = [source for source, _ in references], [key for _, key in references]
     found: list[asyncpg.Record] = await reader.fetch(_BATCH, customer_ids, sources, keys, *sight.values)
+    return found
+
+
+async def match(reader: Reader, sight: Sight, contacts: Sequence[tuple[int, str]]) -> dict[int, list[uuid.UUID]]:
+    """Returns who in sight has each contact point, given as kind and match key, by its place in the sequence: nobody erased, of merged
+    customers the survivor. Places that nobody has are absent.
+    """
+    kinds, keys = [kind for kind, _ in contacts], [key for _, key in contacts]
+    found: dict[int, list[uuid.UUID]] = {}
+    for row in await reader.fetch(_MATCH, kinds, keys, list(LISTED), *sight.values):
+        found.setdefault(row["place"] - 1, []).append(row["customer_id"])
     return found
 
 

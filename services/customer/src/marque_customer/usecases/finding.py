@@ -1,13 +1,13 @@
-"""Search, and the export of all customers: reads of many rows in few statements."""
+"""Search, whose contact points are, and the export of all customers: reads of many rows in few statements."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from marque.customer.v1 import customer_pb2, customer_service_pb2
+from marque.customer.v1 import customer_look_up_pb2, customer_pb2, customer_service_pb2
 from servicekit.db.engine import Reader
 from servicekit.errors import InvalidArgument
 from servicekit.paging import Page, moment, page_key
@@ -19,12 +19,14 @@ from marque_customer.mapping import customers as mapping
 from marque_customer.mapping.times import moment as moment_of
 from marque_customer.repository import reads
 from marque_customer.repository import search as repository
-from marque_customer.repository.sight import sight_of
-from marque_customer.rules import matching
-from marque_customer.rules.kinds import LISTED
+from marque_customer.repository.sight import Sight, sight_of
+from marque_customer.rules import contacts, matching
+from marque_customer.rules.kinds import EMAIL, LISTED, PHONE
+from marque_customer.usecases.look_up import HOME_REGION
 
 DEFAULT_RESULTS = 20
 EXPORT_PART = 500
+MOST_MATCHES = 10
 _BEGINNING = (datetime(1970, 1, 1, tzinfo=UTC), uuid.UUID(int=0))
 
 
@@ -55,6 +57,26 @@ async def search(*, reader: Reader, call: Call, request: Any) -> customer_servic
             score=score,
             matched_fields=[name for name in matched if name not in hidden],
         )
+    return answer
+
+
+async def match(
+    *, reader: Reader, sight: Sight, phones: Sequence[str], emails: Sequence[str]
+) -> customer_look_up_pb2.MatchContactPointsResponse:
+    """Returns whose phone numbers and e-mail addresses are, of those in sight, in the order asked; one statement whatever their number."""
+    answer = customer_look_up_pb2.MatchContactPointsResponse()
+    told: list[Any] = []
+    keys: list[tuple[int, str]] = []
+    for kind, texts, answers in ((PHONE, phones, answer.phones), (EMAIL, emails, answer.emails)):
+        for text in texts:
+            one = answers.add()
+            try:
+                keys.append((kind, contacts.normalise(kind, text, region=HOME_REGION).match_key))
+                told.append(one)
+            except contacts.ContactError:
+                one.malformed = True
+    for place, people in (await reads.match(reader, sight, keys)).items():
+        told[place].customer_ids.extend(str(one) for one in people[:MOST_MATCHES])
     return answer
 
 

@@ -129,3 +129,7 @@ class OwnershipApi:
         answer.valid_time.FromDatetime(valid)
         answer.known_time.FromDatetime(known)
         return answer
+
+    async def BatchGetHolders(self, request: Any, call: Call) -> Any:
+        wanted = sorted({vins.tidy(vin) for vin in request.vins})
+        return mapping.holders(await repository.holders(self._work.reader, wanted, now()))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import groupby
 from typing import Any
 
-from marque.vehicle.v1 import ownership_pb2
+from marque.vehicle.v1 import ownership_pb2, ownership_service_pb2
 from servicekit import fields
 from servicekit.db.base import etag_of
 from servicekit.masking import show
@@ -13,6 +14,8 @@ from servicekit.roles import PERSON, visible_classes
 from servicekit.rpc.call import Call
 
 from marque_vehicle.models import Ownership
+
+MOST_HOLDERS = 10
 
 
 def ownership_for(call: Call) -> Callable[..., ownership_pb2.Ownership]:
@@ -64,3 +67,11 @@ def ownership_values(message: ownership_pb2.Ownership) -> dict[str, Any]:
         "valid_from": fields.as_moment(message, "valid_start_time", "ownership.valid_start_time"),
         "source": message.source,
     }
+
+
+def holders(rows: Iterable[fields.Row]) -> ownership_service_pb2.BatchGetHoldersResponse:
+    """Returns who holds cars, of rows sorted by `vin`."""
+    answer = ownership_service_pb2.BatchGetHoldersResponse()
+    for vin, people in groupby(rows, key=lambda row: row["vin"]):
+        answer.holders.add(vin=vin, customer_ids=[str(row["customer_id"]) for row in people][:MOST_HOLDERS])
+    return answer

@@ -22,6 +22,13 @@ COLUMNS = "ownership_id, version, vin, customer_id, role, valid_from, valid_unti
 # that have taken an earlier time, so that an answer once given for (valid, known) never changes. The locks are few, so that a bulk
 # of any size can hold them all, and are always taken in order.
 _LOCKS, _LOCK_SPACE = 256, 0x4F57
+# Who leases a car has it rather than who owns it, and who owns it rather than who is merely registered as its keeper.
+_HOLDERS = """
+SELECT vin, customer_id FROM (
+    SELECT vin, customer_id, role, min(array_position(ARRAY[2, 1, 4], role)) OVER (PARTITION BY vin) AS nearest FROM ownerships
+    WHERE vin = ANY($1) AND role IN (1, 2, 4) AND customer_id IS NOT NULL AND known_until IS NULL AND valid_from <= $2
+        AND (valid_until IS NULL OR valid_until > $2)) o
+WHERE array_position(ARRAY[2, 1, 4], role) = nearest GROUP BY vin, customer_id ORDER BY vin, customer_id"""
 
 
 async def lock(session: AsyncSession, vins: Sequence[str]) -> datetime:
@@ -161,6 +168,11 @@ async def owners_at(
         rows = list(await connection.fetch(sql, *conditions.arguments))
     assert known_at is not None
     return rows, known_at
+
+
+async def holders(reader: Reader, vins: Sequence[str], moment: datetime) -> list[asyncpg.Record]:
+    """Returns `vin, customer_id` of who holds cars at a moment, as known now."""
+    return list(await reader.fetch(_HOLDERS, vins, moment))
 
 
 async def vin_of(reader: Reader, scope: Scope, ownership_id: uuid.UUID) -> str | None:

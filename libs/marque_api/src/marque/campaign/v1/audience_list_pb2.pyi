@@ -66,3 +66,41 @@ class AudienceList(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___AudienceList: _TypeAlias = AudienceList  # noqa: Y015
+
+@_typing.final
+class AudienceListMember(_message.Message):
+    """Somebody on a list."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CUSTOMER_ID_FIELD_NUMBER: _builtins.int
+    CREATE_TIME_FIELD_NUMBER: _builtins.int
+    IMPORT_ID_FIELD_NUMBER: _builtins.int
+    ADDED_BY_FIELD_NUMBER: _builtins.int
+    customer_id: _builtins.str
+    """The customer, under the id by which they came on the list; one who was merged since is written to as the survivor."""
+    import_id: _builtins.str
+    """The import of a file that put them there; empty where none did."""
+    added_by: _builtins.str
+    """Who put them there, or sent the rows or the file: the subject of their sign-in. Empty where the platform did, for example at a
+    launch.
+    """
+    @_builtins.property
+    def create_time(self) -> _timestamp_pb2.Timestamp:
+        """When they came on the list."""
+
+    def __init__(
+        self,
+        *,
+        customer_id: _builtins.str = ...,
+        create_time: _timestamp_pb2.Timestamp | None = ...,
+        import_id: _builtins.str = ...,
+        added_by: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["added_by", b"added_by", "create_time", b"create_time", "customer_id", b"customer_id", "import_id", b"import_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AudienceListMember: _TypeAlias = AudienceListMember  # noqa: Y015

@@ -25,11 +25,12 @@ _sym_db = _symbol_database.Default()
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
+from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
 from marque.campaign.v1 import audience_list_pb2 as marque_dot_campaign_dot_v1_dot_audience__list__pb2
 from marque.options.v1 import options_pb2 as marque_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n.marque/campaign/v1/audience_list_service.proto\x12\x12marque.campaign.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a&marque/campaign/v1/audience_list.proto\x1a\x1fmarque/options/v1/options.proto\"\xbf\x01\n\x19\x43reateAudienceListRequest\x12\x84\x01\n\raudience_list\x18\x01 \x01(\x0b\x32 .marque.campaign.v1.AudienceListBK\xe2\x41\x01\x02\xbaHD\xba\x01>\n\x12\x61udience_list.name\x12\x17name: must not be empty\x1a\x0fthis.name != \'\'\xc8\x01\x01\x12\x1b\n\nrequest_id\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18@\"C\n\x16GetAudienceListRequest\x12)\n\x10\x61udience_list_id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\"\xb1\x01\n\x18ListAudienceListsRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x10\x12\x38\n\x08order_by\x18\x03 \x01(\tB&\xbaH#r!R\x00R\x10\x63reate_time descR\x0b\x63reate_time\x12\x1e\n\tdealer_id\x18\x04 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\"n\n\x19ListAudienceListsResponse\x12\x38\n\x0e\x61udience_lists\x18\x01 \x03(\x0b\x32 .marque.campaign.v1.AudienceList\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xdd\x01\n ChangeAudienceListMembersRequest\x12)\n\x10\x61udience_list_id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\x12*\n\x10\x61\x64\x64_customer_ids\x18\x02 \x03(\tB\x10\xbaH\r\x92\x01\n\x10\xe8\x07\"\x05r\x03\xb0\x01\x01\x12-\n\x13remove_customer_ids\x18\x03 \x03(\tB\x10\xbaH\r\x92\x01\n\x10\xe8\x07\"\x05r\x03\xb0\x01\x01\x12\x16\n\x04\x65tag\x18\x08 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x1b\n\nrequest_id\x18\t \x01(\tB\x07\xbaH\x04r\x02\x18@2\x86\x06\n\x13\x41udienceListService\x12\xb3\x01\n\x12\x43reateAudienceList\x12-.marque.campaign.v1.CreateAudienceListRequest\x1a .marque.campaign.v1.AudienceList\"L\xaa\xbb\x18 \n\x1e\x63\x61mpaign.audience_lists.create\x82\xd3\xe4\x93\x02\"\"\x11/v1/audienceLists:\raudience_list\x12\xaf\x01\n\x0fGetAudienceList\x12*.marque.campaign.v1.GetAudienceListRequest\x1a .marque.campaign.v1.AudienceList\"N\xaa\xbb\x18\x1e\n\x1c\x63\x61mpaign.audience_lists.read\x82\xd3\xe4\x93\x02&\x12$/v1/audienceLists/{audience_list_id}\x12\xad\x01\n\x11ListAudienceLists\x12,.marque.campaign.v1.ListAudienceListsRequest\x1a-.marque.campaign.v1.ListAudienceListsResponse\";\xaa\xbb\x18\x1e\n\x1c\x63\x61mpaign.audience_lists.list\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/audienceLists\x12\xd6\x01\n\x19\x43hangeAudienceListMembers\x12\x34.marque.campaign.v1.ChangeAudienceListMembersRequest\x1a .marque.campaign.v1.AudienceList\"a\xaa\xbb\x18 \n\x1e\x63\x61mpaign.audience_lists.change\x82\xd3\xe4\x93\x02\x37\"2/v1/audienceLists/{audience_list_id}:changeMembers:\x01*b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n.marque/campaign/v1/audience_list_service.proto\x12\x12marque.campaign.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a&marque/campaign/v1/audience_list.proto\x1a\x1fmarque/options/v1/options.proto\"\xbf\x01\n\x19\x43reateAudienceListRequest\x12\x84\x01\n\raudience_list\x18\x01 \x01(\x0b\x32 .marque.campaign.v1.AudienceListBK\xe2\x41\x01\x02\xbaHD\xba\x01>\n\x12\x61udience_list.name\x12\x17name: must not be empty\x1a\x0fthis.name != \'\'\xc8\x01\x01\x12\x1b\n\nrequest_id\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18@\"C\n\x16GetAudienceListRequest\x12)\n\x10\x61udience_list_id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\"\xb1\x01\n\x18ListAudienceListsRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x10\x12\x38\n\x08order_by\x18\x03 \x01(\tB&\xbaH#r!R\x00R\x10\x63reate_time descR\x0b\x63reate_time\x12\x1e\n\tdealer_id\x18\x04 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\"n\n\x19ListAudienceListsResponse\x12\x38\n\x0e\x61udience_lists\x18\x01 \x03(\x0b\x32 .marque.campaign.v1.AudienceList\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xdd\x01\n ChangeAudienceListMembersRequest\x12)\n\x10\x61udience_list_id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\x12*\n\x10\x61\x64\x64_customer_ids\x18\x02 \x03(\tB\x10\xbaH\r\x92\x01\n\x10\xe8\x07\"\x05r\x03\xb0\x01\x01\x12-\n\x13remove_customer_ids\x18\x03 \x03(\tB\x10\xbaH\r\x92\x01\n\x10\xe8\x07\"\x05r\x03\xb0\x01\x01\x12\x16\n\x04\x65tag\x18\x08 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x1b\n\nrequest_id\x18\t \x01(\tB\x07\xbaH\x04r\x02\x18@\"\x94\x02\n\x19UpdateAudienceListRequest\x12\xa8\x01\n\raudience_list\x18\x01 \x01(\x0b\x32 .marque.campaign.v1.AudienceListBo\xe2\x41\x01\x02\xbaHh\xba\x01\x62\n\x1e\x61udience_list.audience_list_id\x12#audience_list_id: must not be empty\x1a\x1bthis.audience_list_id != \'\'\xc8\x01\x01\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x1b\n\nrequest_id\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18@\"{\n\x19\x44\x65leteAudienceListRequest\x12)\n\x10\x61udience_list_id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\x12\x16\n\x04\x65tag\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x1b\n\nrequest_id\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18@\"\xa8\x01\n\x1eListAudienceListMembersRequest\x12)\n\x10\x61udience_list_id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\x12\x1d\n\tpage_size\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x10\x12\x1e\n\timport_id\x18\x04 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\"s\n\x1fListAudienceListMembersResponse\x12\x37\n\x07members\x18\x01 \x03(\x0b\x32&.marque.campaign.v1.AudienceListMember\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"j\n ExportAudienceListMembersRequest\x12)\n\x10\x61udience_list_id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\x12\x1b\n\x06\x63ursor\x18\x02 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\"l\n!ExportAudienceListMembersResponse\x12\x37\n\x07members\x18\x01 \x03(\x0b\x32&.marque.campaign.v1.AudienceListMember\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\t2\xb7\x0c\n\x13\x41udienceListService\x12\xb3\x01\n\x12\x43reateAudienceList\x12-.marque.campaign.v1.CreateAudienceListRequest\x1a .marque.campaign.v1.AudienceList\"L\xaa\xbb\x18 \n\x1e\x63\x61mpaign.audience_lists.create\x82\xd3\xe4\x93\x02\"\"\x11/v1/audienceLists:\raudience_list\x12\xaf\x01\n\x0fGetAudienceList\x12*.marque.campaign.v1.GetAudienceListRequest\x1a .marque.campaign.v1.AudienceList\"N\xaa\xbb\x18\x1e\n\x1c\x63\x61mpaign.audience_lists.read\x82\xd3\xe4\x93\x02&\x12$/v1/audienceLists/{audience_list_id}\x12\xad\x01\n\x11ListAudienceLists\x12,.marque.campaign.v1.ListAudienceListsRequest\x1a-.marque.campaign.v1.ListAudienceListsResponse\";\xaa\xbb\x18\x1e\n\x1c\x63\x61mpaign.audience_lists.list\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/audienceLists\x12\xd4\x01\n\x12UpdateAudienceList\x12-.marque.campaign.v1.UpdateAudienceListRequest\x1a .marque.campaign.v1.AudienceList\"m\xaa\xbb\x18 \n\x1e\x63\x61mpaign.audience_lists.update\x82\xd3\xe4\x93\x02\x43\x32\x32/v1/audienceLists/{audience_list.audience_list_id}:\raudience_list\x12\xb7\x01\n\x12\x44\x65leteAudienceList\x12-.marque.campaign.v1.DeleteAudienceListRequest\x1a .marque.campaign.v1.AudienceList\"P\xaa\xbb\x18 \n\x1e\x63\x61mpaign.audience_lists.delete\x82\xd3\xe4\x93\x02&*$/v1/audienceLists/{audience_list_id}\x12\xe2\x01\n\x17ListAudienceListMembers\x12\x32.marque.campaign.v1.ListAudienceListMembersRequest\x1a\x33.marque.campaign.v1.ListAudienceListMembersResponse\"^\xaa\xbb\x18&\n$campaign.audience_lists.list_members\x82\xd3\xe4\x93\x02.\x12,/v1/audienceLists/{audience_list_id}/members\x12\xb8\x01\n\x19\x45xportAudienceListMembers\x12\x34.marque.campaign.v1.ExportAudienceListMembersRequest\x1a\x35.marque.campaign.v1.ExportAudienceListMembersResponse\",\xaa\xbb\x18(\n&campaign.audience_lists.export_members0\x01\x12\xd6\x01\n\x19\x43hangeAudienceListMembers\x12\x34.marque.campaign.v1.ChangeAudienceListMembersRequest\x1a .marque.campaign.v1.AudienceList\"a\xaa\xbb\x18 \n\x1e\x63\x61mpaign.audience_lists.change\x82\xd3\xe4\x93\x02\x37\"2/v1/audienceLists/{audience_list_id}:changeMembers:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -60,24 +61,66 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CHANGEAUDIENCELISTMEMBERSREQUEST'].fields_by_name['etag']._serialized_options = b'\272H\005r\003\030\200\001'
   _globals['_CHANGEAUDIENCELISTMEMBERSREQUEST'].fields_by_name['request_id']._loaded_options = None
   _globals['_CHANGEAUDIENCELISTMEMBERSREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\004r\002\030@'
+  _globals['_UPDATEAUDIENCELISTREQUEST'].fields_by_name['audience_list']._loaded_options = None
+  _globals['_UPDATEAUDIENCELISTREQUEST'].fields_by_name['audience_list']._serialized_options = b'\342A\001\002\272Hh\272\001b\n\036audience_list.audience_list_id\022#audience_list_id: must not be empty\032\033this.audience_list_id != \'\'\310\001\001'
+  _globals['_UPDATEAUDIENCELISTREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_UPDATEAUDIENCELISTREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\004r\002\030@'
+  _globals['_DELETEAUDIENCELISTREQUEST'].fields_by_name['audience_list_id']._loaded_options = None
+  _globals['_DELETEAUDIENCELISTREQUEST'].fields_by_name['audience_list_id']._serialized_options = b'\342A\001\002\272H\010r\003\260\001\001\310\001\001'
+  _globals['_DELETEAUDIENCELISTREQUEST'].fields_by_name['etag']._loaded_options = None
+  _globals['_DELETEAUDIENCELISTREQUEST'].fields_by_name['etag']._serialized_options = b'\272H\005r\003\030\200\001'
+  _globals['_DELETEAUDIENCELISTREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_DELETEAUDIENCELISTREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\004r\002\030@'
+  _globals['_LISTAUDIENCELISTMEMBERSREQUEST'].fields_by_name['audience_list_id']._loaded_options = None
+  _globals['_LISTAUDIENCELISTMEMBERSREQUEST'].fields_by_name['audience_list_id']._serialized_options = b'\342A\001\002\272H\010r\003\260\001\001\310\001\001'
+  _globals['_LISTAUDIENCELISTMEMBERSREQUEST'].fields_by_name['page_size']._loaded_options = None
+  _globals['_LISTAUDIENCELISTMEMBERSREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\007\032\005\030\350\007(\000'
+  _globals['_LISTAUDIENCELISTMEMBERSREQUEST'].fields_by_name['page_token']._loaded_options = None
+  _globals['_LISTAUDIENCELISTMEMBERSREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\005r\003\030\200\020'
+  _globals['_LISTAUDIENCELISTMEMBERSREQUEST'].fields_by_name['import_id']._loaded_options = None
+  _globals['_LISTAUDIENCELISTMEMBERSREQUEST'].fields_by_name['import_id']._serialized_options = b'\272H\010r\003\260\001\001\330\001\001'
+  _globals['_EXPORTAUDIENCELISTMEMBERSREQUEST'].fields_by_name['audience_list_id']._loaded_options = None
+  _globals['_EXPORTAUDIENCELISTMEMBERSREQUEST'].fields_by_name['audience_list_id']._serialized_options = b'\342A\001\002\272H\010r\003\260\001\001\310\001\001'
+  _globals['_EXPORTAUDIENCELISTMEMBERSREQUEST'].fields_by_name['cursor']._loaded_options = None
+  _globals['_EXPORTAUDIENCELISTMEMBERSREQUEST'].fields_by_name['cursor']._serialized_options = b'\272H\010r\003\260\001\001\330\001\001'
   _globals['_AUDIENCELISTSERVICE'].methods_by_name['CreateAudienceList']._loaded_options = None
   _globals['_AUDIENCELISTSERVICE'].methods_by_name['CreateAudienceList']._serialized_options = b'\252\273\030 \n\036campaign.audience_lists.create\202\323\344\223\002\"\"\021/v1/audienceLists:\raudience_list'
   _globals['_AUDIENCELISTSERVICE'].methods_by_name['GetAudienceList']._loaded_options = None
   _globals['_AUDIENCELISTSERVICE'].methods_by_name['GetAudienceList']._serialized_options = b'\252\273\030\036\n\034campaign.audience_lists.read\202\323\344\223\002&\022$/v1/audienceLists/{audience_list_id}'
   _globals['_AUDIENCELISTSERVICE'].methods_by_name['ListAudienceLists']._loaded_options = None
   _globals['_AUDIENCELISTSERVICE'].methods_by_name['ListAudienceLists']._serialized_options = b'\252\273\030\036\n\034campaign.audience_lists.list\202\323\344\223\002\023\022\021/v1/audienceLists'
+  _globals['_AUDIENCELISTSERVICE'].methods_by_name['UpdateAudienceList']._loaded_options = None
+  _globals['_AUDIENCELISTSERVICE'].methods_by_name['UpdateAudienceList']._serialized_options = b'\252\273\030 \n\036campaign.audience_lists.update\202\323\344\223\002C22/v1/audienceLists/{audience_list.audience_list_id}:\raudience_list'
+  _globals['_AUDIENCELISTSERVICE'].methods_by_name['DeleteAudienceList']._loaded_options = None
+  _globals['_AUDIENCELISTSERVICE'].methods_by_name['DeleteAudienceList']._serialized_options = b'\252\273\030 \n\036campaign.audience_lists.delete\202\323\344\223\002&*$/v1/audienceLists/{audience_list_id}'
+  _globals['_AUDIENCELISTSERVICE'].methods_by_name['ListAudienceListMembers']._loaded_options = None
+  _globals['_AUDIENCELISTSERVICE'].methods_by_name['ListAudienceListMembers']._serialized_options = b'\252\273\030&\n$campaign.audience_lists.list_members\202\323\344\223\002.\022,/v1/audienceLists/{audience_list_id}/members'
+  _globals['_AUDIENCELISTSERVICE'].methods_by_name['ExportAudienceListMembers']._loaded_options = None
+  _globals['_AUDIENCELISTSERVICE'].methods_by_name['ExportAudienceListMembers']._serialized_options = b'\252\273\030(\n&campaign.audience_lists.export_members'
   _globals['_AUDIENCELISTSERVICE'].methods_by_name['ChangeAudienceListMembers']._loaded_options = None
   _globals['_AUDIENCELISTSERVICE'].methods_by_name['ChangeAudienceListMembers']._serialized_options = b'\252\273\030 \n\036campaign.audience_lists.change\202\323\344\223\0027\"2/v1/audienceLists/{audience_list_id}:changeMembers:\001*'
-  _globals['_CREATEAUDIENCELISTREQUEST']._serialized_start=236
-  _globals['_CREATEAUDIENCELISTREQUEST']._serialized_end=427
-  _globals['_GETAUDIENCELISTREQUEST']._serialized_start=429
-  _globals['_GETAUDIENCELISTREQUEST']._serialized_end=496
-  _globals['_LISTAUDIENCELISTSREQUEST']._serialized_start=499
-  _globals['_LISTAUDIENCELISTSREQUEST']._serialized_end=676
-  _globals['_LISTAUDIENCELISTSRESPONSE']._serialized_start=678
-  _globals['_LISTAUDIENCELISTSRESPONSE']._serialized_end=788
-  _globals['_CHANGEAUDIENCELISTMEMBERSREQUEST']._serialized_start=791
-  _globals['_CHANGEAUDIENCELISTMEMBERSREQUEST']._serialized_end=1012
-  _globals['_AUDIENCELISTSERVICE']._serialized_start=1015
-  _globals['_AUDIENCELISTSERVICE']._serialized_end=1789
+  _globals['_CREATEAUDIENCELISTREQUEST']._serialized_start=270
+  _globals['_CREATEAUDIENCELISTREQUEST']._serialized_end=461
+  _globals['_GETAUDIENCELISTREQUEST']._serialized_start=463
+  _globals['_GETAUDIENCELISTREQUEST']._serialized_end=530
+  _globals['_LISTAUDIENCELISTSREQUEST']._serialized_start=533
+  _globals['_LISTAUDIENCELISTSREQUEST']._serialized_end=710
+  _globals['_LISTAUDIENCELISTSRESPONSE']._serialized_start=712
+  _globals['_LISTAUDIENCELISTSRESPONSE']._serialized_end=822
+  _globals['_CHANGEAUDIENCELISTMEMBERSREQUEST']._serialized_start=825
+  _globals['_CHANGEAUDIENCELISTMEMBERSREQUEST']._serialized_end=1046
+  _globals['_UPDATEAUDIENCELISTREQUEST']._serialized_start=1049
+  _globals['_UPDATEAUDIENCELISTREQUEST']._serialized_end=1325
+  _globals['_DELETEAUDIENCELISTREQUEST']._serialized_start=1327
+  _globals['_DELETEAUDIENCELISTREQUEST']._serialized_end=1450
+  _globals['_LISTAUDIENCELISTMEMBERSREQUEST']._serialized_start=1453
+  _globals['_LISTAUDIENCELISTMEMBERSREQUEST']._serialized_end=1621
+  _globals['_LISTAUDIENCELISTMEMBERSRESPONSE']._serialized_start=1623
+  _globals['_LISTAUDIENCELISTMEMBERSRESPONSE']._serialized_end=1738
+  _globals['_EXPORTAUDIENCELISTMEMBERSREQUEST']._serialized_start=1740
+  _globals['_EXPORTAUDIENCELISTMEMBERSREQUEST']._serialized_end=1846
+  _globals['_EXPORTAUDIENCELISTMEMBERSRESPONSE']._serialized_start=1848
+  _globals['_EXPORTAUDIENCELISTMEMBERSRESPONSE']._serialized_end=1956
+  _globals['_AUDIENCELISTSERVICE']._serialized_start=1959
+  _globals['_AUDIENCELISTSERVICE']._serialized_end=3550
 # @@protoc_insertion_point(module_scope)

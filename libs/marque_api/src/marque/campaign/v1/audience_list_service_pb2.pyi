@@ -5,6 +5,7 @@ isort:skip_file
 
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from marque.campaign.v1 import audience_list_pb2 as _audience_list_pb2
@@ -178,3 +179,191 @@ class ChangeAudienceListMembersRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ChangeAudienceListMembersRequest: _TypeAlias = ChangeAudienceListMembersRequest  # noqa: Y015
+
+@_typing.final
+class UpdateAudienceListRequest(_message.Message):
+    """Asks to rename a list."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AUDIENCE_LIST_FIELD_NUMBER: _builtins.int
+    UPDATE_MASK_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """A key of the caller's choice, which makes a retry give the first answer and change nothing; over HTTP the
+    `Idempotency-Key` header. Another request under the same key is refused with REQUEST_ID_REUSED.
+    """
+    @_builtins.property
+    def audience_list(self) -> _audience_list_pb2.AudienceList:
+        """The list with its id, the new name, and in `etag` the version that the caller read."""
+
+    @_builtins.property
+    def update_mask(self) -> _field_mask_pb2.FieldMask:
+        """The fields to change. Without it, over HTTP, the keys present in the body; over gRPC, every field that is set. An
+        unknown, output-only or masked field is refused.
+        """
+
+    def __init__(
+        self,
+        *,
+        audience_list: _audience_list_pb2.AudienceList | None = ...,
+        update_mask: _field_mask_pb2.FieldMask | None = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["audience_list", b"audience_list", "update_mask", b"update_mask"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audience_list", b"audience_list", "request_id", b"request_id", "update_mask", b"update_mask"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateAudienceListRequest: _TypeAlias = UpdateAudienceListRequest  # noqa: Y015
+
+@_typing.final
+class DeleteAudienceListRequest(_message.Message):
+    """Asks to delete a list."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AUDIENCE_LIST_ID_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    audience_list_id: _builtins.str
+    """The list."""
+    etag: _builtins.str
+    """The etag that the caller read, over HTTP the `If-Match` header; when given and no longer current, the call is
+    refused with ABORTED, reason ETAG_MISMATCH.
+    """
+    request_id: _builtins.str
+    """A key of the caller's choice, which makes a retry give the first answer and change nothing; over HTTP the
+    `Idempotency-Key` header. Another request under the same key is refused with REQUEST_ID_REUSED.
+    """
+    def __init__(
+        self,
+        *,
+        audience_list_id: _builtins.str = ...,
+        etag: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audience_list_id", b"audience_list_id", "etag", b"etag", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteAudienceListRequest: _TypeAlias = DeleteAudienceListRequest  # noqa: Y015
+
+@_typing.final
+class ListAudienceListMembersRequest(_message.Message):
+    """Asks who is on a list."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AUDIENCE_LIST_ID_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    IMPORT_ID_FIELD_NUMBER: _builtins.int
+    audience_list_id: _builtins.str
+    """The list."""
+    page_size: _builtins.int
+    """How many rows the answer holds at most; 0 means 50."""
+    page_token: _builtins.str
+    """The `next_page_token` of the answer before, with the same list and import; empty for the first page."""
+    import_id: _builtins.str
+    """Only whom this import put there; empty for all."""
+    def __init__(
+        self,
+        *,
+        audience_list_id: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+        import_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audience_list_id", b"audience_list_id", "import_id", b"import_id", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListAudienceListMembersRequest: _TypeAlias = ListAudienceListMembersRequest  # noqa: Y015
+
+@_typing.final
+class ListAudienceListMembersResponse(_message.Message):
+    """A page of the people on a list."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MEMBERS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """The token for the next page; empty on the last one."""
+    @_builtins.property
+    def members(self) -> _containers.RepeatedCompositeFieldContainer[_audience_list_pb2.AudienceListMember]:
+        """The people, by customer id."""
+
+    def __init__(
+        self,
+        *,
+        members: _abc.Iterable[_audience_list_pb2.AudienceListMember] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["members", b"members", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListAudienceListMembersResponse: _TypeAlias = ListAudienceListMembersResponse  # noqa: Y015
+
+@_typing.final
+class ExportAudienceListMembersRequest(_message.Message):
+    """Asks for everybody on a list."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AUDIENCE_LIST_ID_FIELD_NUMBER: _builtins.int
+    CURSOR_FIELD_NUMBER: _builtins.int
+    audience_list_id: _builtins.str
+    """The list."""
+    cursor: _builtins.str
+    """The `cursor` of the last message that arrived, to go on after a broken stream; empty to begin."""
+    def __init__(
+        self,
+        *,
+        audience_list_id: _builtins.str = ...,
+        cursor: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audience_list_id", b"audience_list_id", "cursor", b"cursor"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExportAudienceListMembersRequest: _TypeAlias = ExportAudienceListMembersRequest  # noqa: Y015
+
+@_typing.final
+class ExportAudienceListMembersResponse(_message.Message):
+    """A part of the people on a list."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MEMBERS_FIELD_NUMBER: _builtins.int
+    CURSOR_FIELD_NUMBER: _builtins.int
+    cursor: _builtins.str
+    """Where to go on after these."""
+    @_builtins.property
+    def members(self) -> _containers.RepeatedCompositeFieldContainer[_audience_list_pb2.AudienceListMember]:
+        """Up to 1,000 people, by customer id."""
+
+    def __init__(
+        self,
+        *,
+        members: _abc.Iterable[_audience_list_pb2.AudienceListMember] | None = ...,
+        cursor: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cursor", b"cursor", "members", b"members"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExportAudienceListMembersResponse: _TypeAlias = ExportAudienceListMembersResponse  # noqa: Y015

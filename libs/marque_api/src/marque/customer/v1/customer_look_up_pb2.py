@@ -27,7 +27,7 @@ from marque.customer.v1 import customer_pb2 as marque_dot_customer_dot_v1_dot_cu
 from marque.customer.v1 import relation_pb2 as marque_dot_customer_dot_v1_dot_relation__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)marque/customer/v1/customer_look_up.proto\x12\x12marque.customer.v1\x1a\x1b\x62uf/validate/validate.proto\x1a!marque/customer/v1/customer.proto\x1a!marque/customer/v1/relation.proto\"\x98\x01\n\x15LookUpCustomerRequest\x12\x1a\n\x05phone\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x04\x18 H\x00\x12\x18\n\x03vin\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18 H\x00\x12\x1e\n\tdealer_id\x18\x03 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12\x1b\n\nrequest_id\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18@B\x0c\n\x03key\x12\x05\xbaH\x02\x08\x01\"m\n\x0bLookUpMatch\x12.\n\x08\x63ustomer\x18\x01 \x01(\x0b\x32\x1c.marque.customer.v1.Customer\x12.\n\x08relation\x18\x02 \x01(\x0b\x32\x1c.marque.customer.v1.Relation\"J\n\x16LookUpCustomerResponse\x12\x30\n\x07matches\x18\x01 \x03(\x0b\x32\x1f.marque.customer.v1.LookUpMatchb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)marque/customer/v1/customer_look_up.proto\x12\x12marque.customer.v1\x1a\x1b\x62uf/validate/validate.proto\x1a!marque/customer/v1/customer.proto\x1a!marque/customer/v1/relation.proto\"\x98\x01\n\x15LookUpCustomerRequest\x12\x1a\n\x05phone\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x04\x18 H\x00\x12\x18\n\x03vin\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18 H\x00\x12\x1e\n\tdealer_id\x18\x03 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12\x1b\n\nrequest_id\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18@B\x0c\n\x03key\x12\x05\xbaH\x02\x08\x01\"m\n\x0bLookUpMatch\x12.\n\x08\x63ustomer\x18\x01 \x01(\x0b\x32\x1c.marque.customer.v1.Customer\x12.\n\x08relation\x18\x02 \x01(\x0b\x32\x1c.marque.customer.v1.Relation\"J\n\x16LookUpCustomerResponse\x12\x30\n\x07matches\x18\x01 \x03(\x0b\x32\x1f.marque.customer.v1.LookUpMatch\"\xf7\x01\n\x19MatchContactPointsRequest\x12\x1f\n\x06phones\x18\x01 \x03(\tB\x0f\xbaH\x0c\x92\x01\t\x10\xe8\x07\"\x04r\x02\x18@\x12 \n\x06\x65mails\x18\x02 \x03(\tB\x10\xbaH\r\x92\x01\n\x10\xe8\x07\"\x05r\x03\x18\xfe\x01\x12$\n\ndealer_ids\x18\x03 \x03(\tB\x10\xbaH\r\x92\x01\n\x10\x90N\"\x05r\x03\xb0\x01\x01:q\xbaHn\x1al\n\x1amatch_contact_points.asked\x12#phones or emails: give at least one\x1a)size(this.phones) + size(this.emails) > 0\"<\n\x11\x43ontactPointMatch\x12\x11\n\tmalformed\x18\x01 \x01(\x08\x12\x14\n\x0c\x63ustomer_ids\x18\x02 \x03(\t\"\x8a\x01\n\x1aMatchContactPointsResponse\x12\x35\n\x06phones\x18\x01 \x03(\x0b\x32%.marque.customer.v1.ContactPointMatch\x12\x35\n\x06\x65mails\x18\x02 \x03(\x0b\x32%.marque.customer.v1.ContactPointMatchb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -44,10 +44,24 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LOOKUPCUSTOMERREQUEST'].fields_by_name['dealer_id']._serialized_options = b'\272H\010r\003\260\001\001\330\001\001'
   _globals['_LOOKUPCUSTOMERREQUEST'].fields_by_name['request_id']._loaded_options = None
   _globals['_LOOKUPCUSTOMERREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\004r\002\030@'
+  _globals['_MATCHCONTACTPOINTSREQUEST'].fields_by_name['phones']._loaded_options = None
+  _globals['_MATCHCONTACTPOINTSREQUEST'].fields_by_name['phones']._serialized_options = b'\272H\014\222\001\t\020\350\007\"\004r\002\030@'
+  _globals['_MATCHCONTACTPOINTSREQUEST'].fields_by_name['emails']._loaded_options = None
+  _globals['_MATCHCONTACTPOINTSREQUEST'].fields_by_name['emails']._serialized_options = b'\272H\r\222\001\n\020\350\007\"\005r\003\030\376\001'
+  _globals['_MATCHCONTACTPOINTSREQUEST'].fields_by_name['dealer_ids']._loaded_options = None
+  _globals['_MATCHCONTACTPOINTSREQUEST'].fields_by_name['dealer_ids']._serialized_options = b'\272H\r\222\001\n\020\220N\"\005r\003\260\001\001'
+  _globals['_MATCHCONTACTPOINTSREQUEST']._loaded_options = None
+  _globals['_MATCHCONTACTPOINTSREQUEST']._serialized_options = b'\272Hn\032l\n\032match_contact_points.asked\022#phones or emails: give at least one\032)size(this.phones) + size(this.emails) > 0'
   _globals['_LOOKUPCUSTOMERREQUEST']._serialized_start=165
   _globals['_LOOKUPCUSTOMERREQUEST']._serialized_end=317
   _globals['_LOOKUPMATCH']._serialized_start=319
   _globals['_LOOKUPMATCH']._serialized_end=428
   _globals['_LOOKUPCUSTOMERRESPONSE']._serialized_start=430
   _globals['_LOOKUPCUSTOMERRESPONSE']._serialized_end=504
+  _globals['_MATCHCONTACTPOINTSREQUEST']._serialized_start=507
+  _globals['_MATCHCONTACTPOINTSREQUEST']._serialized_end=754
+  _globals['_CONTACTPOINTMATCH']._serialized_start=756
+  _globals['_CONTACTPOINTMATCH']._serialized_end=816
+  _globals['_MATCHCONTACTPOINTSRESPONSE']._serialized_start=819
+  _globals['_MATCHCONTACTPOINTSRESPONSE']._serialized_end=957
 # @@protoc_insertion_point(module_scope)

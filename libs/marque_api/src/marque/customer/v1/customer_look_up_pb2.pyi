@@ -111,3 +111,101 @@ class LookUpCustomerResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___LookUpCustomerResponse: _TypeAlias = LookUpCustomerResponse  # noqa: Y015
+
+@_typing.final
+class MatchContactPointsRequest(_message.Message):
+    """Asks whose some phone numbers and e-mail addresses are."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PHONES_FIELD_NUMBER: _builtins.int
+    EMAILS_FIELD_NUMBER: _builtins.int
+    DEALER_IDS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def phones(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Whole phone numbers, in E.164 or as dialled in the platform's home market, at most 1,000."""
+
+    @_builtins.property
+    def emails(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """E-mail addresses, at most 1,000."""
+
+    @_builtins.property
+    def dealer_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Only customers who have a relation with one of these dealers are found, others as if there were none. Empty: every
+        customer.
+        """
+
+    def __init__(
+        self,
+        *,
+        phones: _abc.Iterable[_builtins.str] | None = ...,
+        emails: _abc.Iterable[_builtins.str] | None = ...,
+        dealer_ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dealer_ids", b"dealer_ids", "emails", b"emails", "phones", b"phones"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MatchContactPointsRequest: _TypeAlias = MatchContactPointsRequest  # noqa: Y015
+
+@_typing.final
+class ContactPointMatch(_message.Message):
+    """Whose a contact point is."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MALFORMED_FIELD_NUMBER: _builtins.int
+    CUSTOMER_IDS_FIELD_NUMBER: _builtins.int
+    malformed: _builtins.bool
+    """True where the text is no phone number or e-mail address at all."""
+    @_builtins.property
+    def customer_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The customers who have it and were not erased, of merged ones the survivor; sorted. Usually none or one: of more than ten,
+        ten are told.
+        """
+
+    def __init__(
+        self,
+        *,
+        malformed: _builtins.bool = ...,
+        customer_ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_ids", b"customer_ids", "malformed", b"malformed"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ContactPointMatch: _TypeAlias = ContactPointMatch  # noqa: Y015
+
+@_typing.final
+class MatchContactPointsResponse(_message.Message):
+    """Whose the contact points are."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PHONES_FIELD_NUMBER: _builtins.int
+    EMAILS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def phones(self) -> _containers.RepeatedCompositeFieldContainer[Global___ContactPointMatch]:
+        """For each phone number, in the order asked, whose it is."""
+
+    @_builtins.property
+    def emails(self) -> _containers.RepeatedCompositeFieldContainer[Global___ContactPointMatch]:
+        """For each e-mail address, in the order asked, whose it is."""
+
+    def __init__(
+        self,
+        *,
+        phones: _abc.Iterable[Global___ContactPointMatch] | None = ...,
+        emails: _abc.Iterable[Global___ContactPointMatch] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["emails", b"emails", "phones", b"phones"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MatchContactPointsResponse: _TypeAlias = MatchContactPointsResponse  # noqa: Y015

@@ -323,3 +323,81 @@ class GetOwnersAtResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetOwnersAtResponse: _TypeAlias = GetOwnersAtResponse  # noqa: Y015
+
+@_typing.final
+class BatchGetHoldersRequest(_message.Message):
+    """Asks who holds some cars."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VINS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def vins(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The VINs, at most 1,000; repeats count once."""
+
+    def __init__(
+        self,
+        *,
+        vins: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["vins", b"vins"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchGetHoldersRequest: _TypeAlias = BatchGetHoldersRequest  # noqa: Y015
+
+@_typing.final
+class VehicleHolders(_message.Message):
+    """Who holds a car."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VIN_FIELD_NUMBER: _builtins.int
+    CUSTOMER_IDS_FIELD_NUMBER: _builtins.int
+    vin: _builtins.str
+    """The VIN, as the platform writes it."""
+    @_builtins.property
+    def customer_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The customers, under the ids by which they got the car, sorted: those who lease it; where nobody does, those who own it; where nobody
+        is known to, its keepers. At most ten.
+        """
+
+    def __init__(
+        self,
+        *,
+        vin: _builtins.str = ...,
+        customer_ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_ids", b"customer_ids", "vin", b"vin"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___VehicleHolders: _TypeAlias = VehicleHolders  # noqa: Y015
+
+@_typing.final
+class BatchGetHoldersResponse(_message.Message):
+    """Who holds the cars."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HOLDERS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def holders(self) -> _containers.RepeatedCompositeFieldContainer[Global___VehicleHolders]:
+        """The cars that somebody known holds, by VIN; others are absent."""
+
+    def __init__(
+        self,
+        *,
+        holders: _abc.Iterable[Global___VehicleHolders] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["holders", b"holders"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchGetHoldersResponse: _TypeAlias = BatchGetHoldersResponse  # noqa: Y015

@@ -148,7 +148,7 @@ async def make(world: World, http: httpx.AsyncClient) -> Cast:
     await surveys.make(cast)
     await campaigns.make(cast)
     await campaign_events.make(cast)
-    await asyncio.gather(*(_imports(cast, service) for service in ("customer", "network", "vehicle", "complaint")))
+    await asyncio.gather(*(_imports(cast, service) for service in _KINDS))
     await _settled(cast)
     return cast
 
@@ -275,11 +275,20 @@ async def _visits(cast: Cast) -> None:
         cast.rows.setdefault("repair order", {})[place] = Row(place, made["repairOrderId"])
 
 
+_KINDS = {
+    "customer": "customers",
+    "network": "dealers",
+    "vehicle": "vehicles",
+    "complaint": "cases",
+    "campaign": "audience-list-members",
+}
+
+
 async def _imports(cast: Cast, service: str) -> None:
-    kind = {"customer": "customers", "network": "dealers", "vehicle": "vehicles", "complaint": "cases"}[service]
+    kind = _KINDS[service]
     rows = cast.rows.setdefault(f"import:{service}", {})
     for place, role in (("own", "dealer.system"), ("other", "oem.manager")):
-        if service == "network" and place == "own":
+        if service in ("network", "campaign") and place == "own":
             continue  # dealers' systems import nothing there
         home = {"dealers": [cast.row("dealer", "own").id]} if place == "own" else {}
         file = {"kind": kind, "source": "suite", "fileName": "rows.csv", "dryRun": "true"}
