@@ -41,7 +41,7 @@ class MemberImporter:
         readings = [listing.read(row) for row in rows]
         await self._name(scope, options, readings)
         good = [one for one in readings if not one.violations]
-        outcomes = {}
+        outcomes: dict[int, RowOutcome] = {}
         if good:
             await members.hold(uow.session)
             erased = await audience.erased(uow.session, {one.person for one in good if one.person})
