@@ -58,8 +58,8 @@ async def piece(session: AsyncSession, sealer: Sealer, file_id: uuid.UUID, numbe
 async def measure(session: AsyncSession, sealer: Sealer, file: LetterFile) -> None:
     """Writes down the size and SHA-256 of a file as it is now."""
     digest, size = hashlib.sha256(), 0
-    for piece in range(sheets.pieces(file.letter_count)):
-        content = await piece(session, sealer, file.letter_file_id, piece, mark=file.byte_order_mark)
+    for number in range(sheets.pieces(file.letter_count)):
+        content = await piece(session, sealer, file.letter_file_id, number, mark=file.byte_order_mark)
         digest.update(content)
         size += len(content)
     file.size_bytes, file.sha256 = size, digest.hexdigest()

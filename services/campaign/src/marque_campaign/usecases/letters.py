@@ -165,7 +165,7 @@ class Letters:
         if done:
             kept = [one.permit for one in going if one.row.send_id in done]
             await permits.finish([one for one in kept if isinstance(one, Spent)])
-        waits = [(one.row, Verdict(rules.PLANNED, "PAUSED")) for one in left]
+        waits = [(one.row, Verdict(rules.PLANNED)) for one in left]
         ends = [(one.row, one.verdict) for one in lost if one.verdict is not None]
         await self._settle(batch, [*((row, verdict) for row, verdict, _ in settled), *waits, *ends])
 
@@ -210,12 +210,15 @@ class Letters:
         return kept, settled, {who: told.get(kinds.FULL_NAME, "") for who, told in names.items()}
 
     async def _hand(self, file: LetterFile, batch: Batch, ready: list[Ready]) -> list[Ready]:
-        """Notes what is about to be written into which file; returns what is the worker's still and whose campaign runs."""
+        """Notes what is about to be written into which file; returns what has room, a lease and a campaign that runs."""
         if not ready:
             return []
         async with self._work(_CALL) as uow:
-            if not await repository.is_open(uow.session, file.letter_file_id):
+            row = await repository.locked(uow.session, file.letter_file_id)
+            if row is None or row.state != sheets.MAKING:
                 return []
+            room = row.most_letters - await repository.count(uow.session, file.letter_file_id)
+            ready = ready[: max(0, room)]
             mine = await ledger.hand(uow.session, batch.lease, hashes_of(self._wording, ready), uow.now)
             await repository.begin(uow.session, file.letter_file_id, sorted(mine), uow.now)
         return [one for one in ready if one.row.send_id in mine]
