@@ -57,7 +57,7 @@ class Desk:
     async def person(self, address: dict[str, Any] | None = GERMANY, *, agreed: bool = True, **fields: Any) -> str:
         """Somebody with a postal address who agreed to letters."""
         given = {"addresses": [{"address": address}]} if address else {}
-        person = str(await self.post.person(agreed=False, **_parsed({**given, **fields})))
+        person = str(await self.post.person(agreed=False, **_parsed(given), **fields))
         if agreed:
             await self.say("Grant", person)
         return person
@@ -442,16 +442,27 @@ class TestReturns:
         assert letters == {back: (BOUNCED, "ADDRESSEE_UNKNOWN"), refused: (BOUNCED, "REFUSED")}
         assert mails == dict.fromkeys((back, refused), (ACCEPTED, ""))
 
-    async def test_nothing_is_written_again_to_an_address_that_sent_a_letter_back(self, desk: Desk) -> None:
-        person = await desk.person({**GERMANY, "lines": [f"Weg {uuid.uuid4().hex[:6]}"]})
-        campaign = await desk.launch(person)
-        file = await desk.make(campaign)
-        await desk.printed(file)
-        await desk.back((await desk.post.keys(campaign))[person])
-        other = await desk.launch(person)
-        await desk.make(other)
+    async def test_the_next_letter_goes_to_another_address_and_where_there_is_none_nowhere(self, desk: Desk) -> None:
+        home, office = [{**GERMANY, "lines": [f"Weg {uuid.uuid4().hex[:6]}"]} for _ in range(2)]
+        given = _parsed({"addresses": [{"address": office}, {"address": home, "primary": True}]})
+        person = await desk.person(None, **given)
+        seen, places = [], "SELECT 1 FROM unreachable_places WHERE customer_id = $1"
+        for number in (1, 2):
+            campaign = await desk.launch(person)
+            file = await desk.make(campaign)
+            seen += [row["address_1"] for row in await desk.rows(file)]
+            await desk.printed(file)
+            await desk.back((await desk.post.keys(campaign))[person])
 
-        assert (await desk.post.lines(other))[person][1] in ("ADDRESS_UNREACHABLE", "ADDRESS_GONE")
+            async def told(many: int = number) -> bool:
+                return len(await desk.post.platform.sql("customer", places, uuid.UUID(person))) == many
+
+            await until(told, 20, "the customer service does not know")
+        last = await desk.launch(person)
+        await desk.make(last)
+
+        assert seen == [home["lines"][0], office["lines"][0]]
+        assert await desk.post.lines(last) == {person: (SUPPRESSED, "ADDRESS_UNREACHABLE")}
 
 
 class TestBadInput:
