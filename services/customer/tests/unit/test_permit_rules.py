@@ -138,7 +138,7 @@ class TestJudge:
 
     @pytest.mark.parametrize(("channel", "reason"), [(POST, ""), (SMS, "QUIET_HOURS")])
     def test_a_letter_knows_no_quiet_hours(self, channel, reason):
-        someone = person(addresses={channel: HOME})
+        someone = dataclasses.replace(person(), addresses={channel: HOME})
         night = datetime(2026, 5, 1, 18, tzinfo=UTC)  # two in the morning in Shanghai
         notice = contact(channel=channel, contact_class=permits.LEGAL)
 
