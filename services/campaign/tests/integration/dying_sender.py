@@ -50,7 +50,6 @@ STEPS: dict[str, tuple[Any, str, str]] = {
     "letter written": (Letters, "_commit", AFTER),
     "file closing": (letters, "number", AFTER),  # its transaction is open
     "file closed": (Letters, "_close", AFTER),
-    "file ending": (letters, "unended", AFTER),  # its transaction is open
 }
 _IDLE, _STUCK, _A_MOMENT = 1.0, 30.0, 0.004
 

@@ -62,6 +62,17 @@ class Desk:
             await self.say("Grant", person)
         return person
 
+    async def firm(self) -> str:
+        """An organisation that agreed to letters."""
+        given = {
+            "kind": "CUSTOMER_KIND_ORGANISATION",
+            "organisation_name": "Muster GmbH",
+            "addresses": [{"address": GERMANY}],
+        }
+        made = await self.post.customer("customer.v1.CustomerService/CreateCustomer", {"customer": given})
+        await self.say("Grant", made.customer_id)
+        return str(made.customer_id)
+
     async def people(self, count: int) -> list[str]:
         return list(await asyncio.gather(*(self.person() for _ in range(count))))
 
@@ -212,7 +223,8 @@ class TestFiles:
         chinese = await desk.person(CHINA, language="zh-CN")
         german, never = await desk.person(), await desk.person(agreed=False)
         nowhere, vague = await desk.person(None), await desk.person({"country_code": "DE", "city": "Bonn"})
-        campaign = await desk.launch(chinese, german, never, nowhere, vague)
+        firm = await desk.firm()
+        campaign = await desk.launch(chinese, german, firm, never, nowhere, vague)
         await desk.work()
         assert set((await desk.post.lines(campaign)).values()) == {(PLANNED, "")}
 
@@ -223,20 +235,22 @@ class TestFiles:
         lines = await desk.post.lines(campaign)
         other = await desk.make(campaign)
 
-        assert (file.state, file.letter_count, file.piece_count) == (READY, 2, 1)
+        assert (file.state, file.letter_count, file.piece_count) == (READY, 3, 1)
         assert (file.sha256, file.size_bytes) == (hashlib.sha256(content).hexdigest(), len(content))
         assert content.startswith(b"\xef\xbb\xbf")
         assert await desk.read(file) == content
-        assert set(rows) == {keys[chinese], keys[german]}
+        assert set(rows) == {keys[chinese], keys[german], keys[firm]}
         first, second = rows[keys[chinese]], rows[keys[german]]
         assert [first[f"address_{at}"] for at in (1, 2, 3)] == ["上海市黄浦区", "南京东路1号", ""]
         assert [second[f"address_{at}"] for at in (1, 2, 3)] == ["Marienplatz 8", "80331 München", ""]
         assert (first["language"], first["subject"], first["body"]) == ("zh", "尊敬的王小明", "您好。")
         assert (second["language"], second["name"], second["body"]) == ("en", "王小明", 'We "write",\nto you.')
+        assert rows[keys[firm]]["name"] == "Muster GmbH"
         assert {one["campaign_code"] for one in rows.values()} == {first["campaign_code"]}
         assert lines == {
             chinese: (HANDED, "LETTER_FILE"),
             german: (HANDED, "LETTER_FILE"),
+            firm: (HANDED, "LETTER_FILE"),
             never: (SUPPRESSED, "NEVER_GRANTED"),
             nowhere: (SUPPRESSED, "NO_ADDRESS"),
             vague: (SUPPRESSED, "NO_ADDRESS"),

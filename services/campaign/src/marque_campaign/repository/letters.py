@@ -55,9 +55,11 @@ _RELEASE = sa.text(
     "FROM gone WHERE s.send_id = gone.send_id"
 )
 _STILL = sa.text(
-    f"SELECT EXISTS (SELECT FROM campaigns c JOIN campaign_sends s USING (campaign_id) WHERE {_OWN} AND s.channel = 4 "  # noqa: S608
-    "AND s.create_time <= :asked AND (s.state = 2 "
-    "OR (s.state = 1 AND s.reason = ANY(CAST(:soon AS text[])) AND s.retry_time <= :patient)))"
+    f"SELECT EXISTS (SELECT FROM campaigns c WHERE {_OWN} AND ("  # noqa: S608 - our own words
+    "EXISTS (SELECT FROM campaign_sends s WHERE s.campaign_id = c.campaign_id AND s.state = 2 AND s.channel = 4 "
+    "AND s.create_time <= :asked) OR "
+    "EXISTS (SELECT FROM campaign_sends s WHERE s.campaign_id = c.campaign_id AND s.state = 1 AND s.channel = 4 "
+    "AND s.retry_time <= :patient AND s.create_time <= :asked AND s.reason = ANY(CAST(:soon AS text[])))))"
 )
 _BEGIN = sa.text(
     "INSERT INTO letters (send_id, letter_file_id, create_time) SELECT id, :file, :now FROM unnest(CAST(:ids AS uuid[])) AS id "

@@ -207,7 +207,7 @@ class Letters:
         kept = one_a_permit(ready)
         mine = {one.row.send_id for one in kept}
         settled += [(one.row, rules.of_done(handed=False), None) for one in ready if one.row.send_id not in mine]
-        return kept, settled, {who: told.get(kinds.FULL_NAME, "") for who, told in names.items()}
+        return kept, settled, {who: told.get(kinds.ADDRESSEE, "") for who, told in names.items()}
 
     async def _hand(self, file: LetterFile, batch: Batch, ready: list[Ready]) -> list[Ready]:
         """Notes what is about to be written into which file; returns what has room, a lease and a campaign that runs."""
