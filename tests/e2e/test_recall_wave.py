@@ -23,7 +23,7 @@ from servicekit.testing.platform import Platform, until
 from tradekit import vin as vins
 
 RECALLS, OWNERSHIPS = "vehicle.v1.RecallService", "vehicle.v1.OwnershipService"
-CAMPAIGNS = "campaign.v1.CampaignService"
+CAMPAIGNS, FILES = "campaign.v1.CampaignService", "campaign.v1.LetterFileService"
 NOTICE_UNDELIVERED = "NOTICE_UNDELIVERED"
 WORDS = [{"language": "en", "subject": "Recall of your {{ model }}", "text": "Your car {{ vin }} is recalled."}]
 VARIABLES = [
@@ -69,9 +69,9 @@ class Maker:
         message = json_format.ParseDict(request, contract.methods(f"marque.{service}")[rpc].input())
         return await self.platform.client(service.split(".")[0], role).call(f"{service}/{rpc}", message, timeout=60)
 
-    async def person(self, word: str) -> str:
+    async def person(self, word: str, **fields: Any) -> str:
         """Somebody who agreed to nothing, with an address by e-mail that begins with a word (none for an empty one)."""
-        given: dict[str, Any] = {"kind": 1, "name": {"full_name": "王伟"}, "language": "en"}
+        given: dict[str, Any] = {"kind": 1, "name": {"full_name": "王伟"}, "language": "en", **fields}
         if word:
             value = f"{word}-{uuid.uuid4().hex[:8]}@example.com"
             given["contact_points"] = [{"kind": "CONTACT_POINT_KIND_EMAIL", "value": value}]
@@ -101,18 +101,22 @@ class Maker:
         await self.call(RECALLS, "OpenRecall", recall_id=made.recall_id)
         return str(made.recall_id)
 
-    async def launch(self, recall: str, **fields: Any) -> str:
-        """A wave that a second person approved, begun."""
+    async def words(self, channel: str) -> str:
+        """What is said of a recall by a channel."""
         template = {
             "name": "Recall",
-            "channel": "CHANNEL_EMAIL",
+            "channel": f"CHANNEL_{channel}",
             "default_language": "en",
             "variables": VARIABLES,
             "contents": WORDS,
         }
-        words = await self.call("campaign.v1.MessageTemplateService", "CreateMessageTemplate", template=template)
+        service = "campaign.v1.MessageTemplateService"
+        return str((await self.call(service, "CreateMessageTemplate", template=template)).template_id)
+
+    async def launch(self, recall: str, **fields: Any) -> str:
+        """A wave that a second person approved, begun."""
         given = {"name": "Recall", "kind": "CAMPAIGN_KIND_RECALL_NOTICE", "channel": "CHANNEL_EMAIL", "legal_notice": True,
-                 "template_id": words.template_id, "recall_id": recall, **fields}  # fmt: skip
+                 "template_id": await self.words("EMAIL"), "recall_id": recall, **fields}  # fmt: skip
         key = {
             "campaign_id": (await self.call(CAMPAIGNS, "CreateCampaign", "oem.marketing", campaign=given)).campaign_id
         }
@@ -243,3 +247,59 @@ async def test_a_recall_that_nobody_knows_is_called_off(maker: Maker) -> None:
         return bool((await maker.call(CAMPAIGNS, "GetCampaign", campaign_id=campaign)).state == 8)
 
     await until(off, 30, "the campaign of no recall is not called off")
+
+
+async def test_whom_no_mail_reaches_gets_a_letter_and_whose_comes_back_is_listed(maker: Maker) -> None:
+    maker.model = f"Wave{uuid.uuid4().hex[:6]}"
+    home = {
+        "address": {
+            "country_code": "US",
+            "province": "OH",
+            "city": "Dayton",
+            "lines": ["1 Main St"],
+            "postal_code": "45402",
+        }
+    }
+    arrives, back, gone = [await maker.person(word, addresses=[home]) for word in ("", "", "gone")]
+    cars = {owner: await maker.car(owner) for owner in (arrives, back, gone)}
+    recall = await maker.recall()
+
+    async def known() -> bool:
+        sql = "SELECT 1 FROM known_cars WHERE vin = $1 AND valid_end_time IS NULL"
+        return all([await maker.platform.sql("customer", sql, vin) for vin in cars.values()])
+
+    await until(known, 30, "the customer service does not know the cars")
+    letter = {"channel": "CHANNEL_POST", "template_id": await maker.words("POST")}
+    campaign = uuid.UUID(await maker.launch(recall, fallbacks=[letter]))
+    sql = "SELECT customer_id::text AS who, send_id::text AS key FROM campaign_sends WHERE campaign_id = $1 AND channel = 4 AND state = {}"
+
+    async def lines(state: int) -> dict[str, str]:
+        return {row["who"]: row["key"] for row in await maker.platform.sql("campaign", sql.format(state), campaign)}
+
+    async def planned() -> bool:
+        return (await lines(1)).keys() == cars.keys()
+
+    await until(planned, 30, "no letter waits for whom no mail reached")
+    asked = await maker.call(FILES, "CreateLetterFile", campaign_id=str(campaign))
+    key = {"letter_file_id": asked.letter_file_id}
+
+    async def ready() -> bool:
+        return bool((await maker.call(FILES, "GetLetterFile", **key)).state == 2)
+
+    await until(ready, 30, "the file is not ready")
+    content = (await maker.call(FILES, "ReadLetterFilePiece", **key)).content.decode()
+    await maker.call(FILES, "MarkLetterFilePrinted", **key)
+
+    async def posted() -> bool:
+        return (await lines(4)).keys() == cars.keys()
+
+    await until(posted, 30, "the letters are not accepted")
+    returned = [{"letter": (await lines(4))[back], "reason": "LETTER_RETURN_REASON_MOVED"}]
+    await maker.call(FILES, "RecordLetterReturns", returns=returned)
+
+    async def told() -> bool:
+        return bool(await maker.unreachable(recall) == {cars[back]: NOTICE_UNDELIVERED})
+
+    assert all(f"Your car {vin} is recalled." in content for vin in cars.values())
+    assert content.count('"Dayton, OH 45402"') == len(cars)
+    await until(told, 30, "the recall does not know whose letter came back")

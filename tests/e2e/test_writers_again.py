@@ -169,6 +169,7 @@ _OTHERWISE = {
     "person.days_since_purchase < 30": "person.days_since_purchase < 31",
     "PROFILE_FIELD_NAME": "PROFILE_FIELD_EMAIL",
     "Spring": "Autumn",
+    "LETTER_RETURN_REASON_MOVED": "LETTER_RETURN_REASON_REFUSED",
 }
 
 

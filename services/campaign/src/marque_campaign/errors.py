@@ -275,4 +275,32 @@ class OfferCodeStateNotAllowed(FailedPrecondition):
     message = "The code cannot be redeemed: it is {state}."
 
 
+class LetterFileNotFound(NotFound):
+    """No such file of letters in the caller's sight."""
+
+    reason = "LETTER_FILE_NOT_FOUND"
+    message = "There is no such file of letters, or you may not see it."
+
+
+class LetterFileStateNotAllowed(FailedPrecondition):
+    """The file does not stand where that is possible."""
+
+    reason = "LETTER_FILE_STATE"
+    message = "The file is {state}: that is not possible there."
+
+
+class LetterFileDelta(FailedPrecondition):
+    """Letters of the file must not be posted, and the caller does not know of all of them."""
+
+    reason = "LETTER_FILE_DELTA"
+    message = "The delta names {pulled} letters: take those out that you did not know of, and say so."
+
+
+class LetterFileChecking(Aborted):
+    """Something changed of somebody with a letter in the file, and it is not known yet what that says of the letter."""
+
+    reason = "LETTER_FILE_CHECKING"
+    message = "It is just being found out whether every letter may go: ask again in a moment."
+
+
 CONSTRAINTS: Constraints = {"ck_event_sessions_seats": EventSessionFull}

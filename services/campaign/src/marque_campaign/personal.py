@@ -1,34 +1,42 @@
 """A customer's rights over the lists on which they stand and what was sent to them.
 
 What is kept, and why: what a legal hold names. A line that is final stays as a fact of its campaign, under an id of nobody. While a worker
-hands a message over, for seconds, the erasure is put off: it is asked again.
+hands a message over, for seconds, the erasure is put off: it is asked again. A letter that nobody printed is pulled, and its row leaves its
+file.
 """
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import AsyncIterator, Sequence
+from functools import partial
 
 from servicekit.db.uow import UnitOfWork
 from servicekit.personal import LEGAL_HOLD, Erasure, PersonalRecord, Retained
+from servicekit.sealing.sealer import Sealer
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marque_campaign import events
 from marque_campaign.errors import SendUnderWay
 from marque_campaign.repository import audience_personal as audience
-from marque_campaign.repository import bounces, events_personal
+from marque_campaign.repository import bounces, events_personal, letters
 from marque_campaign.repository import personal as repository
 from marque_campaign.repository import runs_personal as runs
-from marque_campaign.usecases import registering
+from marque_campaign.rules.ledger import ERASED
+from marque_campaign.usecases import letter_files, registering
 
 MEMBERSHIP, SEND, BOUNCED = "campaign.audience_list_member", "campaign.send", "campaign.bounced_address"
 KNOWN = "campaign.audience_person"
 REGISTRATION, CODE = "campaign.event_registration", "campaign.offer_code"
 RUN = "campaign.run"
+LETTER = "campaign.letter"
 
 
 class CampaignPersonalData:
-    """Implements `servicekit.personal.PersonalData`."""
+    """Implements `servicekit.personal.PersonalData`; `sealer` opens letters."""
+
+    def __init__(self, sealer: Sealer) -> None:
+        self._sealer = sealer
 
     async def export(self, session: AsyncSession, customer_ids: Sequence[uuid.UUID]) -> AsyncIterator[PersonalRecord]:
         """Yields everything held of the person."""
@@ -39,6 +47,7 @@ class CampaignPersonalData:
             (REGISTRATION, events_personal.registrations),
             (CODE, events_personal.codes),
             (RUN, runs.of_people),
+            (LETTER, partial(letter_files.of_people, sealer=self._sealer)),
         ):
             async for key, fields in read(session, customer_ids):
                 yield PersonalRecord(kind, key, fields)
@@ -55,6 +64,7 @@ class CampaignPersonalData:
         await runs.stop(uow.session, customer_ids, uow.now)
         for row in await repository.stop_sends(uow.session, customer_ids, uow.now):
             uow.emit(events.message_suppressed(row, row.state, row.reason))
+        await letter_files.pull(uow, await letters.of_people(uow.session, customer_ids), ERASED)
         if held_kinds & {MEMBERSHIP, "*"}:
             if count := await repository.count_memberships(uow.session, customer_ids):
                 done.retained.append(Retained(MEMBERSHIP, count, LEGAL_HOLD))
@@ -71,6 +81,11 @@ class CampaignPersonalData:
                 done.retained.append(Retained(RUN, count, LEGAL_HOLD))
         elif count := await runs.unname(uow.session, customer_ids):
             done.erased[RUN] = count
+        if held_kinds & {LETTER, "*"}:
+            if count := len(await letters.of_persons(uow.session, customer_ids)):
+                done.retained.append(Retained(LETTER, count, LEGAL_HOLD))
+        elif count := await letter_files.forget(uow, self._sealer, customer_ids):
+            done.erased[LETTER] = count
         held = bool(held_kinds & {SEND, "*"})
         if not held and (count := await bounces.forget(uow.session, customer_ids)):
             done.erased[BOUNCED] = count

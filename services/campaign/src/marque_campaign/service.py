@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 from servicekit.bulk.api import ImportApi
@@ -26,6 +27,7 @@ from marque_campaign.api import (
     CampaignSendApi,
     EventPageApi,
     EventRegistrationApi,
+    LetterFileApi,
     MarketingEventApi,
     MarketingPlanApi,
     MessagePageApi,
@@ -51,6 +53,7 @@ from marque_campaign.usecases.audience import Audience
 from marque_campaign.usecases.carrying import Carrier
 from marque_campaign.usecases.importing import MemberImporter
 from marque_campaign.usecases.journeys import Journeys
+from marque_campaign.usecases.letters import Letters
 from marque_campaign.usecases.recalls import Waves
 from marque_campaign.usecases.segments import Days
 from marque_campaign.usecases.sending import Sender
@@ -87,6 +90,9 @@ def build(kit: Kit) -> Service:
             days=_days(kit),
         )
         sweeps["campaign-sends"] = sender.sweep
+        keep = timedelta(days=told.letter_file_days)
+        letters = Letters(work, customers, wording, carrier, kit.sealer, keep=keep, days=_days(kit))
+        sweeps["campaign-letters"] = letters.sweep
     sweeps["campaign-runs"] = Journeys(work, _days(kit).zone).sweep
     owners = _owners(kit)
     if owners is not None:
@@ -111,9 +117,10 @@ def build(kit: Kit) -> Service:
             MarketingEventApi(work, kit.sealer.digest),
             EventRegistrationApi(work),
             OfferCodeApi(work),
+            LetterFileApi(work, kit.sealer),
             EventPageApi(work, kit.sealer.digest, kit.sealer.digests, visitors),
             ImportApi("campaign", work, importers),
-            PersonalDataApi("campaign", work, CampaignPersonalData()),
+            PersonalDataApi("campaign", work, CampaignPersonalData(kit.sealer)),
             HandOverApi("campaign", work, CampaignHandOver()),
             OperationsApi("campaign", work, READERS, heard, kit=kit),
         ],

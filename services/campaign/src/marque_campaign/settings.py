@@ -23,7 +23,8 @@ class ProviderSettings(BaseModel):
 
 
 class Settings(MailSettings):
-    """What the sending needs to know. `providers` by channel: EMAIL, SMS, MESSAGING, PUSH; a channel without one is not sent.
+    """What the sending needs to know. `providers` by channel: EMAIL, SMS, MESSAGING, PUSH; a channel without one is not sent. Calls
+    become tasks, letters files.
 
     With a mail server, e-mail goes there; a provider of the channel EMAIL would come before it.
     """
@@ -35,6 +36,8 @@ class Settings(MailSettings):
     providers: dict[str, ProviderSettings] = Field(default_factory=dict)
     send_batch: int = Field(64, ge=1, le=500)
     hand_over_at_once: int = Field(16, ge=1, le=100)
+    # For how many days a file of letters is kept that nobody marks as printed.
+    letter_file_days: int = Field(14, ge=1, le=90)
     # By whose days segments count: "30 days since the last visit" ends at midnight there.
     market_zone: str = "Asia/Shanghai"
     # How long a segment is counted exactly, in milliseconds; after that the count is an estimate.

@@ -18,9 +18,10 @@ from typing import Any
 
 from marque_campaign.clients import HttpProvider
 from marque_campaign.clients.mail import MailProvider
-from marque_campaign.repository import sends
+from marque_campaign.repository import letters, sends
 from marque_campaign.service import build
 from marque_campaign.settings import Settings
+from marque_campaign.usecases.letters import Letters
 from marque_campaign.usecases.sending import Sender
 from servicekit.permits import ContactPermits
 from servicekit.service import make_kit
@@ -40,6 +41,15 @@ STEPS: dict[str, tuple[Any, str, str]] = {
     "settling": (sends, "settle_all", AFTER),  # its transaction is open
     "settled": (Sender, "_close", BEFORE),
     "finished": (ContactPermits, "finish", AFTER),
+    # The way of a letter into its file; it meets the gate as a message does.
+    "letter claiming": (letters, "claim", AFTER),  # its transaction is open
+    "letter claimed": (Letters, "_claim", AFTER),
+    "letter beginning": (letters, "begin", AFTER),  # its transaction is open
+    "letter handed": (Letters, "_hand", AFTER),
+    "letter writing": (letters, "write", AFTER),  # its transaction is open
+    "letter written": (Letters, "_commit", AFTER),
+    "file closing": (letters, "number", AFTER),  # its transaction is open
+    "file closed": (Letters, "_close", AFTER),
 }
 _IDLE, _STUCK, _A_MOMENT = 1.0, 30.0, 0.004
 
@@ -90,10 +100,10 @@ async def run(step: str, death: Death) -> None:
     settings = Settings()
     kit = make_kit(settings, "campaign")
     await kit.database.start()
-    sweep = build(kit).sweeps["campaign-sends"]
+    sweeps = build(kit).sweeps
     busy = time.monotonic()
     while time.monotonic() < busy + _IDLE:
-        if await sweep():
+        if any([await sweeps[name]() for name in ("campaign-sends", "campaign-letters")]):
             busy = time.monotonic()
         else:
             await asyncio.sleep(0.05)
@@ -130,6 +140,6 @@ def wait(child: int) -> str:
 
 if __name__ == "__main__":
     for line in sys.stdin:
-        verb, *rest = line.split()
+        verb, *rest = line.rsplit(maxsplit=2) if not line.startswith("wait ") else line.split()
         answer = wait(int(rest[0])) if verb == "wait" else str(fork(verb, int(rest[0]), int(rest[1])))
         print(answer, flush=True)

@@ -49,6 +49,7 @@ from marque_customer.models import (
     SpendEntry,
     Task,
     TestDrive,
+    UnreachablePlace,
 )
 from marque_customer.repository import (
     contact_rules,
@@ -74,6 +75,7 @@ _CUSTOMER = "customer.customer"
 # Kind of record → table, its key, and the columns that are ours alone and no answer to a person.
 _PARTS: dict[str, tuple[Any, str]] = {
     "customer.contact_point": (ContactPoint, "contact_point_id"),
+    "customer.unreachable_place": (UnreachablePlace, "place_id"),
     "customer.identity_document": (IdentityDocument, "identity_document_id"),
     "customer.source_reference": (SourceReference, "source_key"),
     "customer.relation": (Relation, "relation_id"),

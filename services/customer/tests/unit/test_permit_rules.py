@@ -21,6 +21,11 @@ NOW = datetime(2026, 5, 1, 4, tzinfo=UTC)  # noon in Shanghai
 WINDOWS = Windows(timedelta(seconds=20), timedelta(seconds=4), timedelta(seconds=1))
 MARKETING, RESEARCH = 2, 5
 SMS, EMAIL, PHONE = channel_pb2.CHANNEL_SMS, channel_pb2.CHANNEL_EMAIL, channel_pb2.CHANNEL_PHONE
+POST = channel_pb2.CHANNEL_POST
+HOME, OFFICE = [
+    Address(postal=one, contact_point_id=permits.place_of(one))
+    for one in ({"country_code": "DE", "city": "Bonn", "lines": ["Weg 1"]}, {"city": "Bonn", "lines": ["Weg 2"]})
+]
 MESSAGE, MAIL = permits.CHANNEL_CLASSES[SMS], permits.CHANNEL_CLASSES[EMAIL]
 NEW_YORK = "America/New_York"
 CHANGING = [NEW_YORK, "Europe/Berlin", "Africa/Cairo", "America/Havana", "Australia/Lord_Howe", "Asia/Shanghai"]
@@ -130,6 +135,29 @@ class TestJudge:
         now = datetime(2026, 5, 1, 12, 59, second, tzinfo=UTC)  # 20:59 in Shanghai; taking and spending last 24 s
 
         assert why(contact(), person(), Limit(MESSAGE, 0, None, (21 * 60, 8 * 60)), now=now) == reason
+
+    @pytest.mark.parametrize(("channel", "reason"), [(POST, ""), (SMS, "QUIET_HOURS")])
+    def test_a_letter_knows_no_quiet_hours(self, channel, reason):
+        someone = dataclasses.replace(person(), addresses={channel: HOME})
+        night = datetime(2026, 5, 1, 18, tzinfo=UTC)  # two in the morning in Shanghai
+        notice = contact(channel=channel, contact_class=permits.LEGAL)
+
+        assert why(notice, someone, Limit(0, 0, None, (21 * 60, 8 * 60)), now=night) == reason
+
+    @pytest.mark.parametrize(
+        ("gone", "place", "unreachable"),
+        [((), HOME, False), ((HOME,), OFFICE, False), ((OFFICE,), HOME, False), ((HOME, OFFICE), HOME, True)],
+    )
+    def test_a_letter_goes_to_the_first_place_at_which_letters_arrive(self, gone, place, unreachable):
+        found = permits.postal_of((HOME, OFFICE), {one.contact_point_id for one in gone})
+
+        assert (found.postal, found.unreachable) == (place.postal, unreachable)
+
+    def test_a_place_is_the_same_however_it_is_typed_and_another_when_it_is_put_right(self):
+        same = {"country_code": "de", "city": " BONN", "lines": ["weg  1"], "province": ""}
+        right = {**HOME.postal, "lines": ["Weg 1a"]}
+
+        assert permits.place_of(same) == HOME.contact_point_id != permits.place_of(right)
 
     @pytest.mark.parametrize(("second", "reason"), [(35, ""), (36, "DAY_ENDING")])
     def test_a_hand_over_that_could_begin_tomorrow_is_not_booked_on_today(self, second, reason):

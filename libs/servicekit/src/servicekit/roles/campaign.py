@@ -61,7 +61,13 @@ BLUEPRINTS = "campaign.blueprints: list use"
 # Templates sent to addresses of the maker's own, to see how they arrive: its own people do that.
 TESTS = "campaign.templates: send_test"
 
-_ALL = (CAMPAIGNS_ALL, REPORTS, SEGMENT_WORK, SUPPRESSION_LOOK, PLAN_WORK, EVENT_WORK, BLUEPRINTS)
+# Files of letters hold names and addresses: who releases campaigns has them printed, and hears what came back.
+LETTERS = """
+campaign.letter_files: create read list download mark_printed
+campaign.letter_returns: record
+"""
+
+_ALL = (CAMPAIGNS_ALL, REPORTS, SEGMENT_WORK, SUPPRESSION_LOOK, PLAN_WORK, EVENT_WORK, BLUEPRINTS, LETTERS)
 _MAKER = (*_ALL, SUPPRESSION_WORK, INSIGHT, TESTS)
 HELD: dict[str, tuple[str, ...]] = {
     "dealer.care": (CAMPAIGN_WORK, REPORTS, SEGMENT_WORK, SUPPRESSION_LOOK, PLAN_LOOK, EVENT_WORK, BLUEPRINTS),

@@ -5,6 +5,7 @@ from marque_campaign.api.campaigns import CampaignApi
 from marque_campaign.api.event_pages import EventPageApi
 from marque_campaign.api.events import EventRegistrationApi, MarketingEventApi
 from marque_campaign.api.insight import CampaignInsightApi
+from marque_campaign.api.letters import LetterFileApi
 from marque_campaign.api.lists import AudienceListApi
 from marque_campaign.api.offers import OfferCodeApi
 from marque_campaign.api.pages import MessagePageApi
@@ -23,6 +24,7 @@ __all__ = [
     "CampaignSendApi",
     "EventPageApi",
     "EventRegistrationApi",
+    "LetterFileApi",
     "MarketingEventApi",
     "MarketingPlanApi",
     "MessagePageApi",

@@ -22,7 +22,7 @@ from servicekit.permits import ContactPermits
 from servicekit.rpc.client import Peer
 
 from marque_campaign.rules.again import CallOrder
-from marque_campaign.rules.kinds import FAMILY_NAME, FULL_NAME, GIVEN_NAME
+from marque_campaign.rules.kinds import ADDRESSEE, FAMILY_NAME, FULL_NAME, GIVEN_NAME
 from marque_campaign.rules.templates import Message
 
 _BATCH = "/marque.customer.v1.CustomerService/BatchGetCustomers"
@@ -66,6 +66,7 @@ class Customers:
                 FULL_NAME: one.name.full_name,
                 GIVEN_NAME: one.name.given_name,
                 FAMILY_NAME: one.name.family_name,
+                ADDRESSEE: one.name.full_name or one.organisation_name,
             }
             for one in answer.customers
         }

@@ -13,6 +13,7 @@ from marque_campaign.models.audience import (
 from marque_campaign.models.base import Model
 from marque_campaign.models.campaigns import Campaign
 from marque_campaign.models.events import EventRegistration, EventSession, MarketingEvent
+from marque_campaign.models.letters import Letter, LetterFile
 from marque_campaign.models.lists import AudienceList, AudienceListMember
 from marque_campaign.models.offers import OfferCode, OfferRedemption
 from marque_campaign.models.plan import MarketingPlan, OutsideSpend
@@ -40,6 +41,8 @@ __all__ = [
     "CampaignSend",
     "EventRegistration",
     "EventSession",
+    "Letter",
+    "LetterFile",
     "MarketingEvent",
     "MarketingPlan",
     "MessageTemplate",

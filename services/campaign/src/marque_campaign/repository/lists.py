@@ -13,7 +13,7 @@ from servicekit.db.engine import Reader
 from servicekit.paging import Page
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from marque_campaign.models import AudienceList, Campaign, MarketingPlan, MessageTemplate, Segment
+from marque_campaign.models import AudienceList, Campaign, LetterFile, MarketingPlan, MessageTemplate, Segment
 from marque_campaign.repository.scope import Scope
 
 
@@ -54,6 +54,7 @@ TEMPLATES = Kind(MessageTemplate, "template_id", shared=True)
 AUDIENCE_LISTS = Kind(AudienceList, "audience_list_id", deleted=True)
 SEGMENTS = Kind(Segment, "segment_id")
 MARKETING_PLANS = Kind(MarketingPlan, "marketing_plan_id")
+LETTER_FILES = Kind(LetterFile, "letter_file_id")
 
 
 async def get(reader: Reader, kind: Kind, scope: Scope, key: uuid.UUID) -> asyncpg.Record | None:

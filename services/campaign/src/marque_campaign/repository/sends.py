@@ -25,20 +25,23 @@ _PLAN = sa.text(
     "FROM next, (SELECT CAST(:now AS timestamptz) AS t) m ON CONFLICT DO NOTHING) "
     "SELECT customer_id FROM next ORDER BY customer_id DESC LIMIT 1"
 )
+# Letters (channel 4) wait for a file (`repository.letters`).
 # Some running campaign with something to do; by chance, so that a large one does not keep the others waiting.
 _RUNNING = sa.text(
     "SELECT c.campaign_id FROM campaigns c WHERE c.state = 5 AND ("
-    "EXISTS (SELECT FROM campaign_sends s WHERE s.campaign_id = c.campaign_id AND s.state = 1 AND s.retry_time <= now()) OR "
-    "EXISTS (SELECT FROM campaign_sends s WHERE s.campaign_id = c.campaign_id AND s.state = 3 AND s.lease_time <= now())) "
+    "EXISTS (SELECT FROM campaign_sends s WHERE s.campaign_id = c.campaign_id AND s.state = 1 AND s.channel <> 4 "
+    "AND s.retry_time <= now()) OR "
+    "EXISTS (SELECT FROM campaign_sends s WHERE s.campaign_id = c.campaign_id AND s.state = 3 AND s.channel <> 4 "
+    "AND s.lease_time <= now())) "
     "ORDER BY random() LIMIT 8"
 )
 _USED = sa.text("SELECT count(*) FROM campaign_sends WHERE campaign_id = :campaign AND claim_time > :since")
 # What a worker that is gone began goes first, whatever the rate: it was counted when it was begun.
 _CLAIM = sa.text(
-    f"WITH begun AS (SELECT send_id FROM campaign_sends WHERE campaign_id = :campaign AND state = {HANDED} AND lease_time <= :now "  # noqa: S608
-    "ORDER BY lease_time LIMIT :most FOR UPDATE SKIP LOCKED), "
-    f"waiting AS (SELECT send_id FROM campaign_sends WHERE campaign_id = :campaign AND state = {PLANNED} AND retry_time <= :now "
-    "ORDER BY retry_time LIMIT :fresh FOR UPDATE SKIP LOCKED) "
+    f"WITH begun AS (SELECT send_id FROM campaign_sends WHERE campaign_id = :campaign AND state = {HANDED} AND channel <> 4 "  # noqa: S608
+    "AND lease_time <= :now ORDER BY lease_time LIMIT :most FOR UPDATE SKIP LOCKED), "
+    f"waiting AS (SELECT send_id FROM campaign_sends WHERE campaign_id = :campaign AND state = {PLANNED} AND channel <> 4 "
+    "AND retry_time <= :now ORDER BY retry_time LIMIT :fresh FOR UPDATE SKIP LOCKED) "
     f"UPDATE campaign_sends SET state = CASE state WHEN {PLANNED} THEN {CLAIMED} ELSE state END, lease = :lease, "
     "lease_time = :until, retry_time = NULL, claim_time = :now, attempts = attempts + 1, version = version + 1, update_time = :now "
     "WHERE send_id IN (SELECT send_id FROM begun UNION ALL SELECT send_id FROM waiting) "
@@ -71,7 +74,7 @@ _SETTLE = sa.text(
 )
 _DRAIN = sa.text(
     "WITH gone AS (SELECT send_id FROM campaign_sends WHERE campaign_id = :campaign AND "
-    "(state = 1 OR (state IN (2, 3) AND lease_time <= :now)) LIMIT :most FOR UPDATE SKIP LOCKED) "
+    "(state = 1 OR (lease_time <= :now AND (state = 2 OR (state = 3 AND channel <> 4)))) LIMIT :most FOR UPDATE SKIP LOCKED) "
     "UPDATE campaign_sends s SET state = CASE s.state WHEN 3 THEN 8 ELSE 9 END, "
     "reason = CASE s.state WHEN 3 THEN 'LOST' ELSE 'CANCELLED' END, lease = NULL, lease_time = NULL, retry_time = NULL, "
     "version = s.version + 1, update_time = :now FROM gone WHERE s.send_id = gone.send_id "
@@ -96,7 +99,8 @@ _DONE = sa.text(
     "AND NOT ((c.channel = 1 OR c.fallbacks <> '[]') AND EXISTS "
     "(SELECT FROM campaign_sends s WHERE s.campaign_id = c.campaign_id AND s.state = 4 AND "
     "((s.channel = 1 AND s.update_time > now() - CAST(:told AS interval)) OR "
-    "(c.fallbacks <> '[]' AND s.hand_time > now() - CAST(:back AS interval) "
+    "(c.fallbacks <> '[]' AND s.hand_time > now() - "
+    "CASE s.channel WHEN 4 THEN CAST(:told AS interval) ELSE CAST(:back AS interval) END "
     "AND s.channel <> CAST(c.fallbacks -> -1 ->> 'channel' AS integer))))) LIMIT 100"
 )
 

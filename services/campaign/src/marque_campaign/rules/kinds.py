@@ -7,10 +7,12 @@ STATES = range(DRAFT, CANCELLED + 1)
 OVER = frozenset({FINISHED, CANCELLED})
 STATE_NAMES = ("", "DRAFT", "SUBMITTED", "REVIEWED", "SCHEDULED", "RUNNING", "PAUSED", "FINISHED", "CANCELLED")
 
-PHONE, SMS, EMAIL, MESSAGING, PUSH = 1, 2, 3, 5, 6
-WITH_SUBJECT = frozenset({EMAIL, PUSH})
+PHONE, SMS, EMAIL, POST, MESSAGING, PUSH = range(1, 7)
+WITH_SUBJECT = frozenset({EMAIL, POST, PUSH})
 
 FROM_CAMPAIGN, FULL_NAME, GIVEN_NAME, FAMILY_NAME = range(4)
+ADDRESSEE = -1
+"""What stands on an envelope: the name of a person or an organisation. No field of templates."""
 
 # Purposes of a consent.
 SERVICE, MARKETING, CROSS_SELLING, _SHARING, RESEARCH, PROFILING = range(1, 7)

@@ -16,7 +16,7 @@ from jinja2 import nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from servicekit.mail.plain import text_of as plain_of
 
-from marque_campaign.rules.kinds import EMAIL, SMS, WITH_SUBJECT
+from marque_campaign.rules.kinds import EMAIL, POST, SMS, WITH_SUBJECT
 
 SYNTAX, NOT_ALLOWED, UNDECLARED = "TEMPLATE_SYNTAX", "TEMPLATE_NOT_ALLOWED", "VARIABLE_UNDECLARED"
 VALUE_MISSING, TOO_LONG = "VARIABLE_MISSING", "MESSAGE_TOO_LONG"
@@ -30,8 +30,9 @@ _NODES = (
 REGISTRATION_LINK, EVENT_NAME, EVENT_PLACE, SESSION_TIME, OFFER_NAME, OFFER_CODE = range(1, 7)
 EVENT_FACTS = frozenset({REGISTRATION_LINK, EVENT_NAME, EVENT_PLACE, SESSION_TIME})
 OFFER_FACTS = frozenset({OFFER_NAME, OFFER_CODE})
-# Characters of what leaves, by channel. A text message of 10 parts; a messenger's and a phone's usual limits; a mail that is read.
-LONGEST = {SMS: 670, EMAIL: 200_000}
+# Characters of what leaves, by channel. A text message of 10 parts; a messenger's and a phone's usual limits; a mail that is read; two
+# pages of a letter.
+LONGEST = {SMS: 670, EMAIL: 200_000, POST: 8_000}
 _OTHERS = 4_000
 _SUBJECT = 400
 

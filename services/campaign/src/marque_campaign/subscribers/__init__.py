@@ -8,7 +8,7 @@ from servicekit import dealers, staff
 from servicekit.messaging.consumer import Subscription
 
 from marque_campaign.errors import CONSTRAINTS
-from marque_campaign.subscribers import audience, calls, deeds
+from marque_campaign.subscribers import audience, calls, deeds, letters
 
 
 def subscriptions() -> list[Subscription]:
@@ -20,4 +20,4 @@ def subscriptions() -> list[Subscription]:
         CONSTRAINTS,
         rebuilds={**dealers.REBUILDS, **staff.REBUILDS},
     )
-    return [who, *audience.subscriptions(), *deeds.responses(), calls.subscription()]
+    return [who, *audience.subscriptions(), *deeds.responses(), calls.subscription(), letters.subscription()]

@@ -20,7 +20,8 @@ from servicekit.messaging.envelope import Event
 
 from marque_campaign.errors import CONSTRAINTS
 from marque_campaign.repository.audience import CASE, OWNERSHIP, SALE, VISIT
-from marque_campaign.usecases import audience
+from marque_campaign.subscribers import letters
+from marque_campaign.usecases import audience, letter_files
 
 _CUSTOMER, _VEHICLE = "marque.customer.v1.", "marque.vehicle.v1."
 _COMPLAINT, _SURVEY = "marque.complaint.v1.", "marque.survey.v1."
@@ -41,9 +42,11 @@ async def on_cars(uow: UnitOfWork, events: Sequence[Event]) -> None:
 
 def _merging(handler: Handler) -> Handler:
     async def heard(uow: UnitOfWork, event: Event) -> None:
-        """Two customers became one, or two again: both are looked at."""
+        """Two customers became one, or two again: both are looked at, and their letters."""
         data: Any = event.data
         await handler(uow, event)
+        for one in (data.customer_id, data.merged_customer_id):
+            await letter_files.heard(uow=uow, customer_id=uuid.UUID(one))
         await audience.mark(uow=uow, kind=audience.PERSON, keys={data.customer_id, data.merged_customer_id})
 
     return heard
@@ -183,7 +186,7 @@ def subscriptions() -> list[Subscription]:
                 **aliases.REBUILDS,
                 **dict.fromkeys(("audience_people", "audience_holdings"), _CUSTOMER + "CustomerSnapshot"),
             },
-            effects=_MARKS,
+            effects=_MARKS | letters.EFFECTS,
         ),
         Subscription(
             "campaign_vehicle",

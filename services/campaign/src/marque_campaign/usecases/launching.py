@@ -11,12 +11,12 @@ from marque_campaign import events
 from marque_campaign.errors import CampaignNotFound
 from marque_campaign.models import Campaign
 from marque_campaign.models.legs import goes_in_steps, subject_of
-from marque_campaign.repository import runs
+from marque_campaign.repository import letters, runs
 from marque_campaign.repository import sends as ledger
 from marque_campaign.repository.scope import EVERYTHING
 from marque_campaign.rules import kinds, steps
 from marque_campaign.rules.ledger import CANCELLED
-from marque_campaign.usecases import addressing, calendars, campaigns
+from marque_campaign.usecases import addressing, calendars, campaigns, letter_files
 from marque_campaign.usecases.ending import ended
 from marque_campaign.usecases.segments import Days
 
@@ -73,8 +73,11 @@ async def launch(uow: UnitOfWork, key: str, days: Days = Days()) -> datetime | N
 
 
 async def drain(uow: UnitOfWork, key: str) -> datetime | None:
-    """Ends the lines of a cancelled campaign; those that a worker still has are waited for."""
+    """Ends the lines of a cancelled campaign; those that a worker still has are waited for. Letters leave the files that nobody printed."""
     campaign_id = uuid.UUID(key)
+    filed = await letters.of_campaign(uow.session, campaign_id, DRAINED_AT_ONCE)
+    if await letter_files.pull(uow, filed, CANCELLED) == DRAINED_AT_ONCE:
+        return uow.now
     if await runs.drain(uow.session, campaign_id, CANCELLED, uow.now, DRAINED_AT_ONCE) == DRAINED_AT_ONCE:
         return uow.now
     rows = await ledger.drain(uow.session, campaign_id, uow.now, DRAINED_AT_ONCE)

@@ -68,7 +68,7 @@ class Ready:
 
 
 class Sender:
-    """Sends for running campaigns; `providers` by channel name."""
+    """Sends for running campaigns, but for letters (`usecases.letters`); `providers` by channel name."""
 
     def __init__(
         self,
@@ -161,7 +161,10 @@ class Sender:
     ) -> tuple[list[Ready], list[tuple[Any, Verdict]], list[Held | Spent]]:
         """Takes the permits and writes the words: lines that may go, those that are settled without, and permits that were not used."""
         answers = await permits.take(
-            [contact_of(batch.campaign, row, provider, resume=row.state == rules.HANDED) for row in batch.rows]
+            [
+                contact_of(batch.campaign, row, resume=row.state == rules.HANDED and provider.repeatable)
+                for row in batch.rows
+            ]
         )
         people = [str(row.customer_id) for row in batch.rows]
         names, seen = await self._customers.names(people), await self._wording.seen(batch.campaign, people)
@@ -194,7 +197,7 @@ class Sender:
                 else:
                     counted = str(row.customer_id) in seen
                     ready.append(Ready(row, answer, message, isinstance(answer, Spent), counted))
-        kept = _one_a_permit(ready)
+        kept = one_a_permit(ready)
         mine = {one.row.send_id for one in kept}
         settled += [(one.row, rules.of_done(handed=one.resumed)) for one in ready if one.row.send_id not in mine]
         return kept, settled, unused
@@ -289,7 +292,7 @@ class Sender:
                 await fall_back(uow, [(row, verdict) for row, verdict, *_ in settled])
 
 
-def _one_a_permit(ready: list[Ready]) -> list[Ready]:
+def one_a_permit(ready: list[Ready]) -> list[Ready]:
     """Keeps one line of those that hold the same permit because their customers are one person: the one that took it last has it."""
     found: dict[str, Ready] = {}
     for one in ready:

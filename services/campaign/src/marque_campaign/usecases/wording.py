@@ -14,12 +14,13 @@ from servicekit.permits import Held, Spent
 from servicekit.sealing.tokens import Digest, Digests
 
 from marque_campaign import events
-from marque_campaign.clients import Customers, Outgoing, Provider, controller_of
+from marque_campaign.clients import Customers, Outgoing, controller_of
 from marque_campaign.models import Campaign
 from marque_campaign.repository import bounces
 from marque_campaign.rules import kinds
 from marque_campaign.rules.again import CALL_DAYS, CallOrder, about_of, call_number
 from marque_campaign.rules.dressing import Dresser
+from marque_campaign.rules.letters import Postal
 from marque_campaign.rules.templates import Message, Template
 
 ADDRESS = "campaign-address"
@@ -80,8 +81,8 @@ def is_gone(permit: Held | Spent, gone: set[str]) -> bool:
     return _address(permit) in gone
 
 
-def contact_of(campaign: Campaign, row: Any, provider: Provider, *, resume: bool) -> contact_permit_pb2.Contact:
-    """Returns what the gate is asked for a line; `resume`: somebody who is gone began it."""
+def contact_of(campaign: Campaign, row: Any, *, resume: bool) -> contact_permit_pb2.Contact:
+    """Returns what the gate is asked for a line; `resume`: somebody who is gone may have begun it, and it may be begun again."""
     legal = campaign.legal_notice
     consented, notice = contact_permit_pb2.CONTACT_CLASS_CONSENTED, contact_permit_pb2.CONTACT_CLASS_LEGAL_NOTICE
     return contact_permit_pb2.Contact(
@@ -94,7 +95,7 @@ def contact_of(campaign: Campaign, row: Any, provider: Provider, *, resume: bool
         # A call in vain said nothing, so the next one says nothing again.
         content_key="" if call_number(row.occurrence) > 1 else campaign.content_of(row.channel),
         vin=about_of(row.occurrence) if campaign.recall_id is not None else "",
-        resume=resume and provider.repeatable,
+        resume=resume,
     )
 
 
@@ -115,5 +116,14 @@ def hashes_of(wording: Wording, some: Sequence[Any]) -> dict[UUID, str]:
     return {one.row.send_id: wording.hash_of(one.permit) for one in some}
 
 
+def postal_of(permit: Held | Spent) -> Postal:
+    """Returns the postal address for which a permit is."""
+    told = permit.permit.postal_address
+    lines = tuple(one.strip() for one in told.lines if one.strip())
+    return Postal(told.country_code, told.province, told.city, told.district, lines, told.postal_code)
+
+
 def _address(permit: Held | Spent) -> str:
+    if permit.permit.HasField("postal_address"):
+        return postal_of(permit).key
     return str(permit.permit.address).strip().lower()

@@ -17,7 +17,7 @@ from marque_customer.errors import CustomerErased, CustomerMerged
 from marque_customer.models.base import Model
 from marque_customer.models.call_backs import CallBack
 from marque_customer.models.completeness import ProfileMark, ProfileRulesVersion
-from marque_customer.models.contacts import ContactRule, PhoneCall
+from marque_customer.models.contacts import ContactRule, PhoneCall, UnreachablePlace
 from marque_customer.models.fleet_deals import FleetDeal, FleetDealPart
 from marque_customer.models.holdings import Holding
 from marque_customer.models.identity import CustomerMerge, DuplicateCandidate, SourceRecord
@@ -107,6 +107,7 @@ __all__ = [
     "SpendEntry",
     "Task",
     "TestDrive",
+    "UnreachablePlace",
 ]
 
 

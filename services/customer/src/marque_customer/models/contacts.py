@@ -28,6 +28,18 @@ class ContactRule(Aggregate, Model):
     actor: Mapped[str]
 
 
+class UnreachablePlace(Model):
+    """A postal address of a customer at which nothing arrives, by what tells it from others (`rules.permits.place_of`)."""
+
+    __tablename__ = "unreachable_places"
+
+    customer_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    place_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    unreachable_time: Mapped[datetime]
+    unreachable_reason: Mapped[str]
+    unreachable_source: Mapped[str]
+
+
 class PhoneCall(Aggregate, Model):
     """A telephone call, folded from what the telephone system told (`rules.calls`), with what its agents wrote.
 

@@ -66,6 +66,7 @@ WHERE customer_id = ANY($1) AND occur_time > $2 AND content_key = ANY($3) AND di
 _CARS = """
 SELECT customer_id, vin FROM known_cars
 WHERE customer_id = ANY($1) AND vin = ANY($2) AND role IN (1, 2) AND NOT voided AND valid_end_time IS NULL"""
+_GONE_PLACES = "SELECT customer_id, place_id FROM unreachable_places WHERE customer_id = ANY($1)"
 _COMPLAINING = "SELECT DISTINCT customer_id FROM contact_holds WHERE customer_id = ANY($1) AND open"
 # Channel → the kind of contact point, and whether it is one of the maker's app.
 _REACH = {
@@ -121,17 +122,18 @@ async def lock(connection: Any, persons: Collection[uuid.UUID]) -> dict[uuid.UUI
     found = {}
     for row in await connection.fetch(_LOCK, sorted(persons)):
         person = Person(row["customer_id"], row["status"], row["time_zone"], row["language"])
-        postal = _postal(row["addresses"])
-        if postal is not None:
-            person.addresses[_POST] = Address(postal=postal)
+        person.places = _places(row["addresses"])
+        if person.places:
+            person.addresses[_POST] = person.places[0]
         found[person.customer_id] = person
     return found
 
 
-def _postal(stored: Any) -> dict[str, Any] | None:
+def _places(stored: Any) -> tuple[Address, ...]:
     places = orjson.loads(stored) if isinstance(stored, str | bytes) else stored
     places = sorted(places or (), key=lambda place: not place.get("primary", False))
-    return places[0].get("address") if places else None
+    found = [place["address"] for place in places if place.get("address")]
+    return tuple(Address(postal=one, contact_point_id=rules.place_of(one)) for one in found)
 
 
 async def gather(
@@ -151,6 +153,14 @@ async def gather(
                 people[row["person_id"]].addresses[channel] = Address(
                     row["value"], row["provider"], None, row["contact_point_id"], row["unreachable"]
                 )
+    if any(one.channel == _POST for _, one in asked):
+        gone: dict[uuid.UUID, set[uuid.UUID]] = {}
+        for row in await connection.fetch(_GONE_PLACES, ids):
+            gone.setdefault(family[row["customer_id"]], set()).add(row["place_id"])
+        for person_id in gone.keys() & {
+            person for person, one in asked if one.channel == _POST and people[person].places
+        }:
+            people[person_id].addresses[_POST] = rules.postal_of(people[person_id].places, gone[person_id])
     contents = sorted({one.content_key for _, one in asked if one.content_key})
     long_ago = now - _LONGEST_REPEAT
     for row in await connection.fetch(_BOOKED, ids, now - rules.LONGEST_DAY, contents, long_ago):

@@ -6,8 +6,8 @@ Pure: the repository gathers the facts under the lock of the person, this judges
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -29,6 +29,7 @@ CONSENTED, LEGAL = contact_permit_pb2.CONTACT_CLASS_CONSENTED, contact_permit_pb
 # Until when a permit that was spent and never ended can be that of a hand-over under way, however wrong one clock reads against another.
 LONGEST_SPENT = timedelta(minutes=10)
 LONGEST_DAY = timedelta(hours=27)
+_PLACES = uuid.UUID("5d1f2f0c-6b53-4f0e-9f1b-6d6a0d3f7c11")
 
 _VOICE, _MESSAGE = contact_rule_pb2.CONTACT_CHANNEL_CLASS_VOICE, contact_rule_pb2.CONTACT_CHANNEL_CLASS_MESSAGE
 _MAIL, _PAPER = contact_rule_pb2.CONTACT_CHANNEL_CLASS_EMAIL, contact_rule_pb2.CONTACT_CHANNEL_CLASS_PAPER
@@ -108,7 +109,7 @@ class Booking:
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a contact goes: a contact point, or a postal address as it stands in the customer's row.
+    """Where a contact goes: a contact point, or a postal address as it stands in the customer's row, whose id is that of `place_of`.
 
     `unreachable`: it is known that nothing arrives there, and of its channel there is none of which that is not known.
     """
@@ -130,6 +131,7 @@ class Person:
     language: str = ""
     consents: dict[tuple[int, int, int, str], tuple[int, uuid.UUID]] = field(default_factory=dict)
     addresses: dict[int, Address] = field(default_factory=dict)
+    places: tuple[Address, ...] = ()
     bookings: list[Booking] = field(default_factory=list)
     touched: dict[str, datetime] = field(default_factory=dict)
     vins: frozenset[str] = frozenset()
@@ -138,6 +140,18 @@ class Person:
     def consent(self, asked: Asked) -> tuple[int, uuid.UUID] | None:
         """Returns the last entry about a use, as (action, id)."""
         return self.consents.get((asked.purpose, asked.channel, asked.controller_kind, asked.controller_id))
+
+
+def place_of(postal: dict[str, Any]) -> uuid.UUID:
+    """Returns the id of a postal address: the same wherever the same is written, whatever its case and spaces."""
+    parts = [str(postal.get(name, "")) for name in ("country_code", "province", "city", "district", "postal_code")]
+    words = [" ".join(one.casefold().split()) for one in (*parts, *postal.get("lines", ()))]
+    return uuid.uuid5(_PLACES, "\n".join(words))
+
+
+def postal_of(places: Sequence[Address], gone: Collection[uuid.UUID]) -> Address:
+    """Returns where a letter goes of someone's places, the first to be used first: to one at which things arrive, if there is any."""
+    return next((one for one in places if one.contact_point_id not in gone), replace(places[0], unreachable=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,8 +225,8 @@ def _is(booking: Booking, asked: Asked) -> bool:
 
 
 def _hours(asked: Asked, person: Person, limits: Sequence[Limit], now: datetime, windows: Windows) -> Refusal | None:
-    """Quiet hours and caps: both hold at the latest moment at which the hand-over may begin, as they do now."""
-    quiet = [limit.quiet for limit in limits if limit.quiet is not None]
+    """Quiet hours and caps: both hold at the latest moment at which the hand-over may begin, as they do now. A letter wakes nobody."""
+    quiet = [limit.quiet for limit in limits if limit.quiet is not None and asked.channel != channel_pb2.CHANNEL_POST]
     capped = [limit for limit in limits if limit.most_per_day is not None and asked.contact_class != LEGAL]
     if not quiet and not capped:
         return None

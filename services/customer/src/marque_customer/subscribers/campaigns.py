@@ -51,5 +51,5 @@ def subscription() -> Subscription:
             "marque.campaign.v1.CampaignFinished": on_campaign_finished,
         },
         CONSTRAINTS,
-        effects=frozenset({"contact_points", "customers", "tasks"}),
+        effects=frozenset({"contact_points", "customers", "tasks", "unreachable_places"}),
     )

@@ -178,9 +178,10 @@ class Campaign(_message.Message):
     dealer_id: _builtins.str
     """The dealer whose own it is; empty for the maker. For a dealer's staff it is their own where left out."""
     channel: _channel_pb2.Channel.ValueType
-    """By which channel it is sent, needed to submit it: e-mail, text message, messaging, push, or telephone, where each message is
-    a task for whoever calls: for the dealer whose own it is, or for the maker's call centre. A campaign with calls is not over
-    before it is known what came of each, or nobody said so for 30 days.
+    """By which channel it is sent, needed to submit it: e-mail, text message, messaging, push, post, or telephone, where each message
+    is a task for whoever calls: for the dealer whose own it is, or for the maker's call centre. A campaign with calls is not over
+    before it is known what came of each, or nobody said so for 30 days. A letter waits until somebody makes a file of letters, and is
+    under way until that file is marked as printed.
     """
     purpose: _consent_pb2.ConsentPurpose.ValueType
     """The purpose for which the people in the audience must have consented; needed to submit it unless it is a legal notice."""
@@ -337,7 +338,8 @@ class Campaign(_message.Message):
     def fallbacks(self) -> _containers.RepeatedCompositeFieldContainer[Global___CampaignFallback]:
         """By which channels the message goes, one after the other, to whom it cannot reach by the one before: who has no address there or
         never agreed to be contacted there, whose address can get nothing, or from whose it came back. Each is a line of its own in the
-        ledger. Such a campaign is not over before its messages could have come back: 5 days after the last, but for the last channel.
+        ledger. Such a campaign is not over before its messages could have come back: 5 days after the last, a
+        letter 30, but for the last channel.
         """
 
     def __init__(

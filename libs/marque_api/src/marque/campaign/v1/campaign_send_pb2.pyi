@@ -32,7 +32,7 @@ class _CampaignSendStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Cam
     CAMPAIGN_SEND_STATE_CLAIMED: _CampaignSendState.ValueType  # 2
     """A worker has it; nothing was handed over."""
     CAMPAIGN_SEND_STATE_HANDED: _CampaignSendState.ValueType  # 3
-    """It is being handed over, or was and the answer is awaited."""
+    """It is being handed over, or was and the answer is awaited. A letter: it is in a file that is not marked as printed."""
     CAMPAIGN_SEND_STATE_ACCEPTED: _CampaignSendState.ValueType  # 4
     """The provider took it. Final, unless it tells more."""
     CAMPAIGN_SEND_STATE_DELIVERED: _CampaignSendState.ValueType  # 5
@@ -56,7 +56,7 @@ CAMPAIGN_SEND_STATE_PLANNED: CampaignSendState.ValueType  # 1
 CAMPAIGN_SEND_STATE_CLAIMED: CampaignSendState.ValueType  # 2
 """A worker has it; nothing was handed over."""
 CAMPAIGN_SEND_STATE_HANDED: CampaignSendState.ValueType  # 3
-"""It is being handed over, or was and the answer is awaited."""
+"""It is being handed over, or was and the answer is awaited. A letter: it is in a file that is not marked as printed."""
 CAMPAIGN_SEND_STATE_ACCEPTED: CampaignSendState.ValueType  # 4
 """The provider took it. Final, unless it tells more."""
 CAMPAIGN_SEND_STATE_DELIVERED: CampaignSendState.ValueType  # 5
@@ -102,7 +102,7 @@ class CampaignSend(_message.Message):
     """What became of it."""
     reason: _builtins.str
     """Why, as a constant: the refusal of the contact permit such as WITHDRAWN or CAP_REACHED, VARIABLE_MISSING,
-    MESSAGE_TOO_LONG, SAME_PERSON, CANCELLED, ERASED, or what the provider said such as HTTP_400. For a planned one, for what it
+    MESSAGE_TOO_LONG, SAME_PERSON, CANCELLED, ERASED, LETTER_FILE_EXPIRED, or what the provider said such as HTTP_400. For a planned one, for what it
     waits.
     """
     language: _builtins.str

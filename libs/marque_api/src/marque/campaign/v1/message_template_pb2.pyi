@@ -210,7 +210,9 @@ class MessageTemplate(_message.Message):
     dealer_id: _builtins.str
     """The dealer whose own it is; empty for the maker. For a dealer's staff it is their own where left out."""
     channel: _channel_pb2.Channel.ValueType
-    """For which channel it is: e-mail, text message, messaging, push, or telephone, where the text is what the caller says."""
+    """For which channel it is: e-mail, text message, messaging, push, post, where a letter has a subject and a text, or
+    telephone, where the text is what the caller says.
+    """
     default_language: _builtins.str
     """The language for people whose own is not there; one of the contents."""
     etag: _builtins.str

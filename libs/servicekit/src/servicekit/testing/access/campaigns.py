@@ -49,8 +49,10 @@ async def make(cast: Any) -> None:
             **dealer,
         }
         made = await cast.post("oem.manager", "/v1/campaigns", campaign)
+        letters = await cast.post("oem.manager", "/v1/letterFiles", {"campaignId": made["campaignId"]})
         for entity, key in (
             ("campaign", made["campaignId"]),
+            ("letter file", letters["letterFileId"]),
             ("message template", template["templateId"]),
             ("audience list", people["audienceListId"]),
             ("segment", segment["segmentId"]),

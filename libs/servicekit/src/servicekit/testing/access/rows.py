@@ -147,6 +147,7 @@ TABLE: dict[str, dict[str, Sight]] = {
             "audience list",
             "segment",
             "marketing plan",
+            "letter file",
             "message template at hand",
             "marketing event",
             "event registration",
