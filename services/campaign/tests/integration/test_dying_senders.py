@@ -10,8 +10,6 @@ import asyncio
 import itertools
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
@@ -23,10 +21,12 @@ import pytest_asyncio
 from aiosmtpd.controller import Controller
 from devstack.ports import free_port
 from marque.customer.v1 import contact_rule_pb2, contact_rule_service_pb2
-from servicekit.testing.platform import Platform, environment_of, until
+from servicekit.testing.crash.workers import Workers
+from servicekit.testing.platform import Platform, until
 from servicekit.testing.provider import DROP, FAIL_AFTER, TAKE, RecordingProvider
 
 ACCEPTED, UNKNOWN, SUPPRESSED = 4, 8, 9
+SCRIPT = Path(__file__).with_name("dying_sender.py")
 STEPS = (
     "claiming", "claimed", "permit", "handing", "handed", "spending", "spent", "asked", "answered", "settling", "settled", "finished",
 )  # fmt: skip
@@ -37,39 +37,6 @@ _HURRY = "UPDATE campaign_sends SET lease_time = now() WHERE lease_time > now()"
 _AT_ONCE = "UPDATE campaign_sends SET retry_time = now() WHERE retry_time > now()"
 _EARLY = """SELECT c.campaign_id FROM campaigns c JOIN campaign_sends s ON s.campaign_id = c.campaign_id
 WHERE c.state = 7 AND s.state IN (1, 2, 3)"""
-
-
-class Workers:
-    """Makes workers that die where they are told."""
-
-    def __init__(self, settings: Any, folder: Path) -> None:
-        with (folder / "workers.log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, str(Path(__file__).with_name("dying_sender.py"))],
-                env={**environment_of(settings), "MARQUE_ENVIRONMENT": "development", "PATH": ""},
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True,
-            )  # fmt: skip
-
-    def _ask(self, words: str) -> str:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(words + "\n")
-        self._process.stdin.flush()
-        return self._process.stdout.readline().strip()
-
-    async def start(self, step: str, passes: int = 1, number: int = signal.SIGKILL) -> int:
-        """Starts a worker; returns its id."""
-        return int(await asyncio.to_thread(self._ask, f"{step} {passes} {int(number)}"))
-
-    async def end(self, worker: int) -> str:
-        """Waits for a worker's end, or until it stops."""
-        return await asyncio.to_thread(self._ask, f"wait {worker}")
-
-    def close(self) -> None:
-        """Ends the process from which workers are forked."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait(30)
 
 
 class Scene:
@@ -112,7 +79,7 @@ async def scene(
     told = await platform.prepare(
         "campaign", peers=peers, send_batch=4, hand_over_at_once=2, **provider_settings(platform, provider)
     )
-    workers = Workers(told, platform.folder)
+    workers = Workers(SCRIPT, told, platform.folder)
     post = make_post(platform, provider)
     await post.open_caps()
     yield Scene(post, provider, workers)
@@ -185,7 +152,8 @@ class TestWithdrawals:
         if mail:
             peers = {"customer": post.platform.peers["customer"]}
             told = {"smtp_host": "127.0.0.1", "smtp_port": server.port, "send_batch": 4, "hand_over_at_once": 2}
-            workers = Workers(await post.platform.prepare("campaign", peers=peers, **told), post.platform.folder)
+            settings = await post.platform.prepare("campaign", peers=peers, **told)
+            workers = Workers(SCRIPT, settings, post.platform.folder)
         answered: dict[str, float] = {}
         rounds, counts = 60 if soaking else 2, Counter[str]()
         for number in range(rounds):
