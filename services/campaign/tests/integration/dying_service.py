@@ -43,7 +43,7 @@ STEPS = {
 
 async def run(grpc_port: str, health_port: str) -> None:
     """Serves until it dies."""
-    sweeps.EVERY_SECONDS = 0.25
+    sweeps.EVERY_SECONDS = 0.5
     settings = Settings().model_copy(update={"grpc_port": int(grpc_port), "health_port": int(health_port)})
     await Running(build, settings, "campaign").start()
     await asyncio.Event().wait()

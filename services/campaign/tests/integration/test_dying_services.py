@@ -298,13 +298,13 @@ class TestDeaths:
             town.forget()
             some = [(step, await town.open(step, 1 + turn % 2 if soaking else 1)) for step in left]
             asked |= {asyncio.create_task(one()) for one in (town.launch, town.come_and_go)}
-            ends = time.monotonic() + 20
+            ends = time.monotonic() + 60
             alive = {worker for _, worker in some}
             moment = time.monotonic() + chance.uniform(0.2, 1.5)
             while alive and time.monotonic() < ends:
                 await town.hurry()
                 asked.add(asyncio.create_task(town.redeem()))
-                await asyncio.sleep(0.3)
+                await asyncio.sleep(0.4)
                 if time.monotonic() > moment:
                     for step, worker in some:
                         if step == "-" and _lives(worker):

@@ -232,7 +232,7 @@ class TestPauseAndCancel:
 
 class TestStorm:
     async def test_a_campaign_that_fails_for_many_pauses_tells_and_counts_anew_when_resumed(self, post: Any) -> None:
-        people = await post.people(3)
+        people, halts = await post.people(3), counted("campaign_halts")
         campaign = await post.launch(*people, rate_per_minute=1)
 
         async def state() -> tuple[int, str]:
@@ -255,6 +255,7 @@ class TestStorm:
             return (await state())[0] == 6
 
         await until(paused, 20, "it goes on")
+        counts = counted("campaign_halts") - halts
         lines = await post.lines(campaign)
         told = await post.sql(
             "SELECT count(*) AS n FROM outbox_messages WHERE event_type = 'marque.campaign.v1.CampaignHalted' AND aggregate_id = $1",
@@ -265,7 +266,7 @@ class TestStorm:
         ended = await post.ended(campaign)
 
         assert sorted(lines[one] for one in people) == [(1, ""), (1, ""), (ACCEPTED, "")]
-        assert (halted, told[0]["n"]) == ((6, "FAILURES"), 1)
+        assert (halted, told[0]["n"], counts) == ((6, "FAILURES"), 1, 1)
         assert {ended[one] for one in people} == {(ACCEPTED, "")}
         assert await state() == (7, "")
 
