@@ -20,6 +20,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 import pytest_asyncio
 from devstack.ports import free_port
@@ -217,8 +218,7 @@ class Town:
 
     async def hurry(self) -> None:
         """Lets pauses and waits be over."""
-        for query in (_NOW, _WAKE):
-            await self.post.sql(query)
+        await self.database.execute(f"{_NOW}; {_WAKE}")
 
     async def check(self) -> None:
         """What must hold at every moment: seats, the order of who waits, and no campaign that finished early."""
@@ -274,12 +274,14 @@ async def town(
     rule = contact_rule_service_pb2.PutContactRuleRequest(contact_rule={"channel_class": "CONTACT_CHANNEL_CLASS_VOICE"})
     await platform.client("customer", "oem.manager").call("customer.v1.ContactRuleService/PutContactRule", rule)
     made.people = sorted(await asyncio.gather(*(_reachable(made.post) for _ in range(PEOPLE))))
+    made.database = await asyncpg.connect(platform.databases["campaign"])
     made.dealer = await made.post.make_dealer()
     first = await made.open("-")
     await made.prepare()
     os.kill(first, signal.SIGKILL)
     await workers.end(first)
     yield made
+    await made.database.close()
     workers.close()
     provider.close()
 

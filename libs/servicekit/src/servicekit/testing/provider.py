@@ -33,6 +33,7 @@ class RecordingProvider:
         self.headers: dict[str, str] = {}
         self.body = b""
         self.moments: dict[str, float] = {}
+        self.retry_after = 0  # seconds, told with BUSY
         self._lock = threading.Lock()
         provider = self
 
@@ -45,13 +46,13 @@ class RecordingProvider:
                 if len(body) < length:  # whoever asked was killed amid its request: that is no message
                     self.close_connection = True
                     return
-                status = provider.take(dict(self.headers.items()), body)
+                status = 0 if self.server is not provider._server else provider.take(dict(self.headers.items()), body)
                 if status == 0:
                     self.close_connection = True
                     return
                 self.send_response(status)
                 if status == 429:
-                    self.send_header("retry-after", "0")
+                    self.send_header("retry-after", str(provider.retry_after))
                 self.send_header("content-length", "0")
                 self.end_headers()
 
@@ -62,15 +63,21 @@ class RecordingProvider:
             def log_message(self, *words: Any) -> None:
                 """Says nothing."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._handler, self._port = Handler, 0
+        self.open()
+
+    def open(self) -> None:
+        """Listens, where it listened before."""
+        self._server = ThreadingHTTPServer(("127.0.0.1", self._port), self._handler)
         self._server.daemon_threads = True
+        self._port = self._server.server_address[1]
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
 
     @property
     def url(self) -> str:
         """Where it listens."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}/messages"
+        return f"http://127.0.0.1:{self._port}/messages"
 
     def take(self, headers: dict[str, str], body: bytes) -> int:
         """Records one request; returns the status to answer with, 0 to break off."""
@@ -87,7 +94,7 @@ class RecordingProvider:
         return {TAKE: 202, DROP: 0, FAIL: 503, FAIL_AFTER: 500, BUSY: 429, REFUSE: 400}[manner]
 
     def close(self) -> None:
-        """Stops listening."""
+        """Stops listening; what is connected is broken off with the next message."""
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
