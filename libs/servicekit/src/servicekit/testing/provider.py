@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import socket
 import threading
 import time
 from collections import Counter
@@ -46,7 +47,7 @@ class RecordingProvider:
                 if len(body) < length:  # whoever asked was killed amid its request: that is no message
                     self.close_connection = True
                     return
-                status = 0 if self.server is not provider._server else provider.take(dict(self.headers.items()), body)
+                status = provider.take(dict(self.headers.items()), body)
                 if status == 0:
                     self.close_connection = True
                     return
@@ -57,13 +58,16 @@ class RecordingProvider:
                 self.end_headers()
 
             def handle(self) -> None:
+                provider._connected.add(self.connection)
                 with contextlib.suppress(ConnectionError):  # whoever asked was killed
                     super().handle()
+                provider._connected.discard(self.connection)
 
             def log_message(self, *words: Any) -> None:
                 """Says nothing."""
 
         self._handler, self._port = Handler, 0
+        self._connected: set[socket.socket] = set()
         self.open()
 
     def open(self) -> None:
@@ -94,7 +98,10 @@ class RecordingProvider:
         return {TAKE: 202, DROP: 0, FAIL: 503, FAIL_AFTER: 500, BUSY: 429, REFUSE: 400}[manner]
 
     def close(self) -> None:
-        """Stops listening; what is connected is broken off with the next message."""
+        """Stops listening, and breaks off what is connected."""
         self._server.shutdown()
         self._server.server_close()
+        for one in list(self._connected):
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
         self._thread.join()
