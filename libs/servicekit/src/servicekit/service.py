@@ -211,7 +211,7 @@ class Running:
         for subscription in service.subscriptions:
             self._spawn(subscription.name, Consumer(kit.database, self._nats, subscription, kit.committed).run())
         for name, sweep in service.sweeps.items():
-            self._spawn(name, sweeps.run(name, sweep))
+            self._spawn(name, sweeps.run(name, sweep, kit.settings.drain_seconds))
         handlers = {
             **service.due,
             **republish_due(service.snapshots),
