@@ -11,7 +11,7 @@ import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import aiosmtplib
 
@@ -203,7 +203,7 @@ class _Leaving:
     """
 
     def __init__(self, client: aiosmtplib.SMTP, begin: Callable[[], object]) -> None:
-        self._protocol: Any = client.protocol
+        self._protocol = cast(Any, client.protocol)
         self._begin = begin
         self._begun = False
         self._late: BaseException | None = None

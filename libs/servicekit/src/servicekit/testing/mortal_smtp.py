@@ -56,10 +56,11 @@ class _Mortal(SMTP):
             super().connection_lost(error)
 
     def _dies(self, verb: str) -> bool:
-        if self._death == verb and self.transport is not None:
-            self.transport.abort()
-            return True
-        return False
+        transport: Any = self.transport
+        if self._death != verb or transport is None:
+            return False
+        transport.abort()
+        return True
 
     async def smtp_EHLO(self, hostname: str) -> None:
         if not self._dies(EHLO):
