@@ -181,6 +181,11 @@ class Town:
             await self.ask(f"CampaignService/{verb}Campaign", role, campaign_id=made.campaign_id)
         return made
 
+    @property
+    def is_coming(self) -> bool:
+        """Whether people come and go at the moment: whom they ask is chance, so they do until everybody has died."""
+        return self._one_at_a_time.locked()
+
     async def come_and_go(self) -> None:
         """Everybody who is not registered does so at once; then one who has a place leaves it."""
         session = {
@@ -299,13 +304,15 @@ class TestDeaths:
                 break
             town.forget()
             some = [(step, await town.open(step, 1 + turn % 2 if soaking else 1)) for step in left]
-            asked |= {asyncio.create_task(one()) for one in (town.launch, town.come_and_go)}
+            asked.add(asyncio.create_task(town.launch()))
             ends = time.monotonic() + 60
             alive = {worker for _, worker in some}
             moment = time.monotonic() + chance.uniform(0.2, 1.5)
             while alive and time.monotonic() < ends:
                 await town.hurry()
                 asked.add(asyncio.create_task(town.redeem()))
+                if not town.is_coming:
+                    asked.add(asyncio.create_task(town.come_and_go()))
                 await asyncio.sleep(0.4)
                 if time.monotonic() > moment:
                     for step, worker in some:
