@@ -186,6 +186,10 @@ class Town:
         """Whether people come and go at the moment: whom they ask is chance, so they do until everybody has died."""
         return self._one_at_a_time.locked()
 
+    async def is_quiet(self) -> bool:
+        """Whether every campaign in steps is over: who had the lines of the last one is chance."""
+        return not await self.database.fetchval("SELECT EXISTS (SELECT FROM campaign_runs WHERE state <> 4)")
+
     async def come_and_go(self) -> None:
         """Everybody who is not registered does so at once; then one who has a place leaves it."""
         session = {
@@ -304,13 +308,17 @@ class TestDeaths:
                 break
             town.forget()
             some = [(step, await town.open(step, 1 + turn % 2 if soaking else 1)) for step in left]
-            asked.add(asyncio.create_task(town.launch()))
+            launched = asyncio.create_task(town.launch())
+            asked.add(launched)
             ends = time.monotonic() + 60
             alive = {worker for _, worker in some}
             moment = time.monotonic() + chance.uniform(0.2, 1.5)
             while alive and time.monotonic() < ends:
                 await town.hurry()
                 asked.add(asyncio.create_task(town.redeem()))
+                if launched.done() and await town.is_quiet():
+                    launched = asyncio.create_task(town.launch())
+                    asked.add(launched)
                 if not town.is_coming:
                     asked.add(asyncio.create_task(town.come_and_go()))
                 await asyncio.sleep(0.4)
