@@ -138,6 +138,16 @@ class Running:
         self._server: RpcServer | None = None
         self.port = 0
 
+    @property
+    def name(self) -> str:
+        """Which service it is."""
+        return self._name
+
+    @property
+    def settings(self) -> ServiceSettings:
+        """What it was started with."""
+        return self._settings
+
     async def start(self) -> None:
         """Connects, refuses a schema older than this image, listens, and says that it is ready."""
         settings = self._settings
@@ -201,7 +211,7 @@ class Running:
         for subscription in service.subscriptions:
             self._spawn(subscription.name, Consumer(kit.database, self._nats, subscription, kit.committed).run())
         for name, sweep in service.sweeps.items():
-            self._spawn(name, sweeps.run(name, sweep))
+            self._spawn(name, sweeps.run(name, sweep, kit.settings.drain_seconds))
         handlers = {
             **service.due,
             **republish_due(service.snapshots),

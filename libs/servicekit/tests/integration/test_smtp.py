@@ -10,6 +10,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from devstack.ports import free_port
 from servicekit.mail.smtp import DomainLimit, MailNotTaken, MailOutcomeUnknown, MailRefused, Postman, Server
+from servicekit.testing.mortal_smtp import LEFT, QUIT, VERBS, MortalController
 
 MAIL = b"Subject: x\r\n\r\nx\r\n"
 SENDER = "news@marque.example"
@@ -39,6 +40,8 @@ class Handler:
             return "250 OK"
         if address.startswith("closing"):
             return "421 4.3.2 closing"
+        if address.startswith("odd"):
+            return "399 hm"
         self.peers.add(session.peer)
         self.taken.append(address)
         if address.startswith("last"):  # says goodbye without a word, as a server does that was silent for long
@@ -100,7 +103,8 @@ class TestConnections:
 
 class TestOutcome:
     @pytest.mark.parametrize(
-        ("address", "error"), [("busy", MailNotTaken), ("closing", MailNotTaken), ("dies", MailOutcomeUnknown)]
+        ("address", "error"),
+        [("busy", MailNotTaken), ("closing", MailNotTaken), ("dies", MailOutcomeUnknown), ("odd", MailOutcomeUnknown)],
     )
     async def test_what_is_known_is_told_and_the_next_one_goes(self, mailbox: Any, address: str, error: Any) -> None:
         handler, server = mailbox
@@ -115,6 +119,26 @@ class TestOutcome:
     async def test_a_server_that_is_not_there_took_nothing(self) -> None:
         with pytest.raises(MailNotTaken):
             await Postman(Server("127.0.0.1", free_port())).send(SENDER, "a@x.example", MAIL)
+
+    @pytest.mark.parametrize("verb", VERBS)
+    async def test_a_server_that_dies_leaves_in_doubt_only_what_had_begun_to_leave(self, verb: str) -> None:
+        handler, begun = Handler(), []
+        server = MortalController(handler)
+        server.start()
+        server.die(verb)
+        sender = postman(server)
+        told: Any = None
+        try:
+            await sender.send(SENDER, "a@x.example", MAIL, lambda: begun.append(verb))
+        except (MailNotTaken, MailOutcomeUnknown) as fault:
+            told = type(fault)
+        await sender.send(SENDER, "next@x.example", MAIL)
+        await sender.close()
+        server.stop()
+
+        assert told is (None if verb == QUIT else MailOutcomeUnknown if verb in LEFT else MailNotTaken)
+        assert bool(begun) == (verb in LEFT or verb == QUIT), "it began before the server was ready"
+        assert handler.taken == [*(["a@x.example"] if verb == QUIT else []), "next@x.example"]
 
     async def test_who_may_not_begin_any_more_sends_nothing(self, mailbox: Any) -> None:
         handler, server = mailbox

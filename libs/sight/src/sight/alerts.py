@@ -84,6 +84,7 @@ STANDING = (
 )  # fmt: skip
 
 _LAPSED = 'sum(increase(marque_lead_clocks_total{outcome="lapsed"}[1d]))'
+_HALTS = "marque_campaign_halts_total"
 _BROKEN = 'sum(increase(marque_case_clocks_total{outcome="breached"}[1d]))'
 TRADE = (
     Alert(
@@ -93,6 +94,10 @@ TRADE = (
     Alert(
         "CasesBreach", f"{_BROKEN} / sum(increase(marque_case_clocks_total[1d])) > 0.1 and {_BROKEN} > 10", "30m", "ticket",
         "More than a tenth of a day's promises about complaints were broken",
+    ),
+    Alert(
+        "CampaignHalted", f"sum(increase({_HALTS}[1h])) > 0", "0m", "page",
+        "A campaign paused itself because too much of it failed: nothing of it is sent until somebody has looked",
     ),
 )  # fmt: skip
 

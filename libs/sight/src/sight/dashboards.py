@@ -204,6 +204,13 @@ TRADE = Dashboard(
                     kind="stat",
                     text="None, where no message ended.",
                 ),
+                _one(
+                    "Paused by themselves, a day",
+                    "sum(increase(marque_campaign_halts_total[1d])) or vector(0)",
+                    "campaigns",
+                    kind="stat",
+                    text="Too much of them failed.",
+                ),
                 _one("Surveys, a day", _happened("marque.survey.*"), "{{event_type}}"),
             ),
         ),

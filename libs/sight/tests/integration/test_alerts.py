@@ -88,6 +88,7 @@ PROOFS = [
         {'marque_case_clocks_total{outcome="breached"}': "0x6 0+10x12 120x220", 'marque_case_clocks_total{outcome="kept"}': "0+10x230"},
         {}, "1h", "3h", "36h",
     ),
+    Proof("CampaignHalted", {"marque_campaign_halts_total": "0x30 1x200"}, {}, "29m", "40m", "150m"),
 ]  # fmt: skip
 
 

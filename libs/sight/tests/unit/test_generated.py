@@ -23,6 +23,7 @@ FIGURES = {
     "marque_lead_clocks_total",
     "marque_case_clocks_total",
     "marque_campaign_messages_total",
+    "marque_campaign_halts_total",
     "marque_contact_permits_total",
     "marque_contact_refusals_total",
 }

@@ -249,45 +249,6 @@ def make_post() -> Callable[[Platform, RecordingProvider], Post]:
     return Post
 
 
-class Workers:
-    """Makes workers that die where they are told."""
-
-    def __init__(self, settings: Any, folder: Path) -> None:
-        with (folder / "workers.log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, str(Path(__file__).with_name("dying_sender.py"))],
-                env={**environment_of(settings), "MARQUE_ENVIRONMENT": "development", "PATH": ""},
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True,
-            )  # fmt: skip
-
-    def _ask(self, words: str) -> str:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(words + "\n")
-        self._process.stdin.flush()
-        return self._process.stdout.readline().strip()
-
-    async def start(self, step: str, passes: int = 1, number: int = signal.SIGKILL) -> int:
-        """Starts a worker; returns its id."""
-        return int(await asyncio.to_thread(self._ask, f"{step} {passes} {int(number)}"))
-
-    async def end(self, worker: int) -> str:
-        """Waits for a worker's end, or until it stops."""
-        return await asyncio.to_thread(self._ask, f"wait {worker}")
-
-    def close(self) -> None:
-        """Ends the process from which workers are forked."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait(30)
-
-
-@pytest.fixture(scope="session")
-def make_workers() -> Callable[[Any, Path], Workers]:
-    """Makes workers that die at a step, by settings and the folder of their log."""
-    return Workers
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def post(platform: Platform) -> AsyncIterator[Post]:
     """Campaigns, customers and a provider that takes a message once by its key, for each module of tests."""

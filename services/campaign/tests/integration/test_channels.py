@@ -5,9 +5,10 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+from servicekit.testing.contact_gate import MIDNIGHT
 from servicekit.testing.platform import until
 
-ACCEPTED, DELIVERED, BOUNCED, FAILED, SUPPRESSED = 4, 5, 6, 7, 9
+PLANNED, ACCEPTED, DELIVERED, BOUNCED, FAILED, SUPPRESSED = 1, 4, 5, 6, 7, 9
 TASKS = "customer.v1.TaskService"
 WORDS = [{"language": "en", "text": "Dear {{ name }}, we call."}]
 
@@ -114,6 +115,19 @@ class TestCalls:
         await reads(post, wrong, "WRONG_NUMBER", kind=1)
         other = await calls(post, wrong)
         assert await post.ended(other) == {wrong: (SUPPRESSED, "ADDRESS_UNREACHABLE")}
+
+    async def test_nobody_is_called_at_night_nor_where_nobody_knows_whether_it_is_night(self, post: Any) -> None:
+        asleep, nowhere = [await caller(post) for _ in range(2)]
+        query = "UPDATE customers SET time_zone = $2 WHERE customer_id = $1"
+        for person, zone in ((asleep, MIDNIGHT), (nowhere, "")):
+            await post.platform.sql("customer", query, uuid.UUID(person), zone)
+        campaign = await calls(post, asleep, nowhere)
+
+        await comes_to(post, campaign, asleep, (1, PLANNED, "QUIET_HOURS"))
+        await comes_to(post, campaign, nowhere, (1, SUPPRESSED, "ZONE_UNKNOWN"))
+        why = await post.call("ExplainCampaignSend", campaign_id=campaign.campaign_id, customer_id=nowhere)
+        assert [(one.state, one.reason) for one in why.sends] == [(SUPPRESSED, "ZONE_UNKNOWN")]
+        await post.do("Cancel", campaign)
 
     async def test_those_of_a_campaign_that_is_called_off_are_not_to_be_made(self, post: Any) -> None:
         person = await caller(post)

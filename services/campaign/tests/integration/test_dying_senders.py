@@ -13,6 +13,7 @@ import signal
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,10 +21,12 @@ import pytest_asyncio
 from aiosmtpd.controller import Controller
 from devstack.ports import free_port
 from marque.customer.v1 import contact_rule_pb2, contact_rule_service_pb2
+from servicekit.testing.crash.workers import Workers
 from servicekit.testing.platform import Platform, until
 from servicekit.testing.provider import DROP, FAIL_AFTER, TAKE, RecordingProvider
 
 ACCEPTED, UNKNOWN, SUPPRESSED = 4, 8, 9
+SCRIPT = Path(__file__).with_name("dying_sender.py")
 STEPS = (
     "claiming", "claimed", "permit", "handing", "handed", "spending", "spent", "asked", "answered", "settling", "settled", "finished",
 )  # fmt: skip
@@ -39,7 +42,7 @@ WHERE c.state = 7 AND s.state IN (1, 2, 3)"""
 class Scene:
     """The campaign service without a Sender of its own, and workers beside it."""
 
-    def __init__(self, post: Any, provider: RecordingProvider, workers: Any) -> None:
+    def __init__(self, post: Any, provider: RecordingProvider, workers: Workers) -> None:
         self.post, self.provider, self.workers = post, provider, workers
         self.campaigns: list[Any] = []
 
@@ -64,11 +67,7 @@ class Scene:
     loop_scope="session", params=[True, False], ids=["taken once by its key", "as often as it comes"]
 )
 async def scene(
-    request: Any,
-    platform: Platform,
-    make_post: Callable[..., Any],
-    make_workers: Callable[..., Any],
-    provider_settings: Callable[..., Any],
+    request: Any, platform: Platform, make_post: Callable[..., Any], provider_settings: Callable[..., Any]
 ) -> AsyncIterator[Scene]:
     provider = RecordingProvider(once=request.param)
     lossy = itertools.cycle([TAKE] * 5 + [DROP, FAIL_AFTER])
@@ -80,7 +79,7 @@ async def scene(
     told = await platform.prepare(
         "campaign", peers=peers, send_batch=4, hand_over_at_once=2, **provider_settings(platform, provider)
     )
-    workers = make_workers(told, platform.folder)
+    workers = Workers(SCRIPT, told, platform.folder)
     post = make_post(platform, provider)
     await post.open_caps()
     yield Scene(post, provider, workers)
@@ -143,7 +142,7 @@ class TestWithdrawals:
     @pytest.mark.parametrize("scene", [True], indirect=True, ids=["once"])
     @pytest.mark.parametrize("mail", [False, True], ids=["http", "smtp"])
     async def test_no_hand_over_starts_after_the_withdrawal_was_answered(
-        self, scene: Scene, mail: bool, make_workers: Callable[..., Any], soaking: bool
+        self, scene: Scene, mail: bool, soaking: bool
     ) -> None:
         """Workers are stopped between every two steps; people withdraw meanwhile; half of the workers wake, and half are killed."""
         inbox, post = Inbox(), scene.post
@@ -153,7 +152,8 @@ class TestWithdrawals:
         if mail:
             peers = {"customer": post.platform.peers["customer"]}
             told = {"smtp_host": "127.0.0.1", "smtp_port": server.port, "send_batch": 4, "hand_over_at_once": 2}
-            workers = make_workers(await post.platform.prepare("campaign", peers=peers, **told), post.platform.folder)
+            settings = await post.platform.prepare("campaign", peers=peers, **told)
+            workers = Workers(SCRIPT, settings, post.platform.folder)
         answered: dict[str, float] = {}
         rounds, counts = 60 if soaking else 2, Counter[str]()
         for number in range(rounds):
@@ -236,7 +236,7 @@ async def _moments(scene: Scene, inbox: Inbox) -> dict[str, float]:
     return found
 
 
-async def _send_the_rest(scene: Scene, workers: Any | None = None) -> None:
+async def _send_the_rest(scene: Scene, workers: Workers | None = None) -> None:
     """Lets workers live until everybody has an end and the campaigns are over; nobody is asked about after that."""
     while await scene.open() or await scene.post.sql("SELECT FROM campaigns WHERE state = 5"):
         some = workers or scene.workers

@@ -9,6 +9,7 @@ import io
 import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from marque_campaign.service import build
 from servicekit import contract
 from servicekit.service import make_kit
 from servicekit.testing.client import RpcFailure
+from servicekit.testing.crash.workers import Workers
 from servicekit.testing.platform import Platform, until
 from servicekit.testing.provider import RecordingProvider
 
@@ -40,9 +42,10 @@ WORDS = [
     {"language": "zh", "subject": "尊敬的{{ name }}", "text": "您好。"},
 ]
 STEPS = (
-    "letter claiming", "letter claimed", "permit", "letter beginning", "letter handed", "spending", "spent", "letter writing",
-    "letter written", "finished", "file closing", "file closed",
+    "letter_claiming", "letter_claimed", "permit", "letter_beginning", "letter_handed", "spending", "spent", "letter_writing",
+    "letter_written", "finished", "file_closing", "file_closed",
 )  # fmt: skip
+_SCRIPT = Path(__file__).with_name("dying_sender.py")
 # As a minute would: those whose worker is gone. What stands in a file is nobody's.
 _HURRY = "UPDATE campaign_sends SET lease_time = now() WHERE lease_time > now() AND lease IS NOT NULL"
 _AT_ONCE = "UPDATE campaign_sends SET retry_time = now() WHERE retry_time > now()"
@@ -511,11 +514,11 @@ class TestBadInput:
 @pytest.mark.timeout(7200)
 class TestDeaths:
     async def test_each_letter_stands_in_one_file_whoever_is_killed(
-        self, desk: Desk, platform: Platform, make_workers: Callable[..., Any], soaking: bool
+        self, desk: Desk, platform: Platform, soaking: bool
     ) -> None:
         """Workers are killed at every step of an export, three at once; then one lives, and every file is closed and read."""
         deaths, rounds = 30 if soaking else 1, 0
-        workers = make_workers(desk.settings, platform.folder)
+        workers = Workers(_SCRIPT, desk.settings, platform.folder)
         people = await desk.people(24 if soaking else 4)
         died, campaigns, files = Counter[str](), [], []
         while left := [step for step in STEPS if died[step] < deaths]:

@@ -78,6 +78,35 @@ async def days(
         provider.close()
 
 
+class TestJumps:
+    async def test_a_clock_that_goes_back_an_hour_and_on_by_a_day_sends_nothing_twice_and_loses_nobody(
+        self, days: Days
+    ) -> None:
+        post = days.post
+        await days.at("2027-03-22", "12:00")
+        people = list(await asyncio.gather(*(post.person(zone="Europe/Berlin") for _ in range(5))))
+        campaign = await post.launch(*people, rate_per_minute=2)
+
+        async def two() -> bool:
+            return sorted(state for state, _ in (await post.lines(campaign)).values()) == [1, 1, 1, ACCEPTED, ACCEPTED]
+
+        await until(two, 60, "nothing is sent")
+        await days.clock.move(timedelta(hours=-1))
+        back = await post.call("GetCampaign", campaign_id=campaign.campaign_id)
+        await days.clock.move(timedelta(days=1))
+        await until(lambda: _begun(post, campaign, 4), 60, "it does not go on")
+        await days.clock.move(timedelta(minutes=1))
+        ended, keys = await post.ended(campaign, 60), await post.keys(campaign)
+
+        assert back.state == 5
+        assert ended == dict.fromkeys(people, (ACCEPTED, ""))
+        assert [post.provider.accepted[keys[one]] for one in people] == [1] * 5
+
+
+async def _begun(post: Any, campaign: Any, count: int) -> bool:
+    return sum(state == ACCEPTED for state, _ in (await post.lines(campaign)).values()) == count
+
+
 class TestDaysOfOtherLengths:
     @pytest.mark.parametrize(("day", "hours"), [("2027-03-28", 23), ("2027-10-31", 25)])
     async def test_each_day_gives_each_person_one_message_whatever_its_length(

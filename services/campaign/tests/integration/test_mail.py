@@ -8,17 +8,17 @@ import email.policy
 import re
 import time
 import uuid
+from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import dkim
 import pytest_asyncio
-from aiosmtpd.controller import Controller
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
-from devstack.ports import free_port
 from marque_campaign.clients import signature
+from servicekit.testing.mortal_smtp import LEFT, VERBS, MortalController
 from servicekit.testing.platform import Platform
 
 ACCEPTED, BOUNCED, FAILED, UNKNOWN, SUPPRESSED = 4, 6, 7, 8, 9
@@ -65,8 +65,9 @@ NOT_THERE = ((SUPPRESSED, "ADDRESS_GONE"), (SUPPRESSED, "ADDRESS_UNREACHABLE"))
 class Letters:
     """The campaign service beside customers, the mail server and the gateway."""
 
-    def __init__(self, office: Any, inbox: Inbox, record: bytes) -> None:
+    def __init__(self, office: Any, server: MortalController, inbox: Inbox, record: bytes) -> None:
         self.office = office
+        self.server = server
         self.inbox = inbox
         self.record = record
 
@@ -96,7 +97,7 @@ def _key(folder: Path) -> tuple[Path, bytes]:
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def letters(platform: Platform, make_post: Any) -> AsyncIterator[Letters]:
     inbox = Inbox()
-    server = Controller(inbox, hostname="127.0.0.1", port=free_port())
+    server = MortalController(inbox)
     server.start()
     file, record = _key(platform.folder)
     await platform.start("customer", permit_spend_seconds=1.0, permit_margin_seconds=0.2)
@@ -107,7 +108,7 @@ async def letters(platform: Platform, make_post: Any) -> AsyncIterator[Letters]:
     await platform.open_gateway(carrier_secrets={"mx": secret})
     office = make_post(platform, None)
     await office.open_caps()
-    yield Letters(office, inbox, record)
+    yield Letters(office, server, inbox, record)
     server.stop()
 
 
@@ -192,6 +193,18 @@ class TestBadServer:
         assert ended == {lost: (UNKNOWN, "BROKEN_OFF"), later: (ACCEPTED, ""), gone: (FAILED, "SMTP_550")}
         assert second[gone] in NOT_THERE
         assert (letters.inbox.begun.count(lost_at), letters.inbox.begun.count(later_at)) == (1, 2)
+
+    async def test_of_a_server_that_dies_at_each_verb_only_what_had_begun_to_leave_is_unknown(
+        self, letters: Letters
+    ) -> None:
+        people = [await letters.person() for _ in VERBS]
+        letters.server.die(*VERBS)
+        _, ended = await letters.sent(*(person for person, _ in people))
+        arrived = {person: len(letters.inbox.raw.get(address, [])) for person, address in people}
+
+        assert letters.server.deaths == []
+        assert Counter(ended.values()) == {(UNKNOWN, "BROKEN_OFF"): len(LEFT), (ACCEPTED, ""): len(VERBS) - len(LEFT)}
+        assert arrived == {person: int(state == ACCEPTED) for person, (state, _) in ended.items()}
 
 
 class TestBounces:

@@ -10,12 +10,13 @@ import orjson
 import pytest
 from marque.customer.v1 import identity_service_pb2
 from marque_campaign.clients import signature
+from marque_campaign.usecases import launching
 from servicekit.testing.client import RpcFailure
 from servicekit.testing.figures import counted
 from servicekit.testing.platform import until
 from servicekit.testing.provider import BUSY, DROP, FAIL, FAIL_AFTER, REFUSE, TAKE
 
-ACCEPTED, FAILED, UNKNOWN, SUPPRESSED = 4, 7, 8, 9
+PLANNED, ACCEPTED, FAILED, UNKNOWN, SUPPRESSED = 1, 4, 7, 8, 9
 
 
 class TestEverybodyEnds:
@@ -181,6 +182,35 @@ class TestBadProvider:
             else:
                 assert (ended[person][0], post.provider.accepted[key]) == (ACCEPTED, 1)
 
+    async def test_one_that_is_down_is_waited_for_and_then_for_as_long_as_it_says(self, post: Any) -> None:
+        people = await post.people(2)
+        approved = await post.approved(*people)
+        provider = post.provider
+        provider.manner, provider.retry_after = (lambda message, times: TAKE if times else BUSY), 3_600
+        provider.close()
+        await post.do("Schedule", approved)
+
+        async def waits() -> bool:
+            return set((await post.lines(approved)).values()) == {(PLANNED, reason)}
+
+        reason = "ConnectError"
+        await until(waits, 30, "it is not waited for")
+        provider.open()
+        reason = "HTTP_429"
+        await until(waits, 30, "it is not heard")
+        rows = await post.sql(
+            "SELECT extract(epoch FROM retry_time - update_time) AS seconds FROM campaign_sends WHERE campaign_id = $1",
+            approved.campaign_id,
+        )
+        provider.retry_after = 0
+        await post.sql("UPDATE campaign_sends SET retry_time = now() WHERE campaign_id = $1", approved.campaign_id)
+        ended, keys = await post.ended(approved), await post.keys(approved)
+        provider.manner = lambda message, times: TAKE
+
+        assert all(3_590 <= row["seconds"] <= 3_600 for row in rows)
+        assert set(ended.values()) == {(ACCEPTED, "")}
+        assert {provider.accepted[key] for key in keys.values()} == {1}
+
     async def test_reports_come_late_twice_and_in_any_order(self, post: Any) -> None:
         person = await post.person()
         campaign = await post.launch(person)
@@ -229,10 +259,74 @@ class TestPauseAndCancel:
 
         assert sorted((await post.ended(campaign)).values()) == [(ACCEPTED, ""), *[(SUPPRESSED, "CANCELLED")] * 3]
 
+    async def test_what_happens_while_the_rate_sleeps_counts_and_no_pause_wins_a_message(self, post: Any) -> None:
+        people = await post.people(4)
+        campaign = await post.launch(*people, rate_per_minute=1)
+        begun = "SELECT count(*) AS n FROM campaign_sends WHERE campaign_id = $1 AND claim_time IS NOT NULL"
+        age = "UPDATE campaign_sends SET claim_time = claim_time - interval '61 seconds' WHERE campaign_id = $1"
+        counts = []
+
+        async def next_one() -> int:
+            (row,) = await post.sql(begun, campaign.campaign_id)
+            open_ = [one for one in (await post.lines(campaign)).values() if one[0] in (2, 3)]
+            return int(row["n"]) if row["n"] > len(counts) and not open_ else 0
+
+        counts.append(await until(next_one, 30, "nothing is sent"))
+        first = next(one for one, (state, _) in (await post.lines(campaign)).items() if state == ACCEPTED)
+        leaves, same, fine = [one for one in people if one != first]
+        await post.say("Withdraw", leaves)
+        request = identity_service_pb2.MergeCustomersRequest(
+            customer_id=first, from_customer_id=same, reasons=["SAME_PHONE"]
+        )
+        manager = post.platform.client("customer", "oem.manager")
+        await manager.call("customer.v1.IdentityService/MergeCustomers", request)
+        for _ in range(3):
+            await post.do("Pause", campaign)
+            await post.do("Resume", campaign)
+            await post.sql(age, campaign.campaign_id)
+            counts.append(await until(next_one, 30, "the minute is over and nothing is sent"))
+        ended = await post.ended(campaign)
+
+        assert counts == [1, 2, 3, 4]
+        assert ended == {
+            first: (ACCEPTED, ""),
+            fine: (ACCEPTED, ""),
+            leaves: (SUPPRESSED, "WITHDRAWN"),
+            same: (SUPPRESSED, "SAME_PERSON"),
+        }
+
+
+class TestDeploy:
+    async def test_a_launch_amid_which_the_service_is_stopped_and_started_again_reaches_each_once(
+        self, post: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(launching, "AT_ONCE", 1)
+        good, strangers = await post.people(3), [str(uuid.uuid4()) for _ in range(40)]
+        campaign = await post.launch(*good, *strangers)
+        planned = []
+
+        async def more() -> int:
+            count = len(await post.lines(campaign))
+            return count if count > sum(planned[-1:]) else 0
+
+        for _ in range(2):
+            planned.append(await until(more, 30, "nobody is planned"))
+            await post.platform.deploy("campaign", post.platform.running("campaign"))
+        ended, keys = await post.ended(campaign, 60), await post.keys(campaign)
+
+        assert planned[0] < len(ended), "it was not stopped amid the launch"
+        assert ended == dict.fromkeys(good, (ACCEPTED, "")) | dict.fromkeys(strangers, (SUPPRESSED, "UNKNOWN_CUSTOMER"))
+        assert [post.provider.accepted[keys[one]] for one in good] == [1, 1, 1]
+        told = await post.sql(
+            "SELECT count(*) AS n FROM outbox_messages WHERE event_type = 'marque.campaign.v1.CampaignLaunched' AND aggregate_id = $1",
+            campaign.campaign_id,
+        )
+        assert told[0]["n"] == 1
+
 
 class TestStorm:
     async def test_a_campaign_that_fails_for_many_pauses_tells_and_counts_anew_when_resumed(self, post: Any) -> None:
-        people = await post.people(3)
+        people, halts = await post.people(3), counted("campaign_halts")
         campaign = await post.launch(*people, rate_per_minute=1)
 
         async def state() -> tuple[int, str]:
@@ -255,6 +349,7 @@ class TestStorm:
             return (await state())[0] == 6
 
         await until(paused, 20, "it goes on")
+        counts = counted("campaign_halts") - halts
         lines = await post.lines(campaign)
         told = await post.sql(
             "SELECT count(*) AS n FROM outbox_messages WHERE event_type = 'marque.campaign.v1.CampaignHalted' AND aggregate_id = $1",
@@ -265,7 +360,7 @@ class TestStorm:
         ended = await post.ended(campaign)
 
         assert sorted(lines[one] for one in people) == [(1, ""), (1, ""), (ACCEPTED, "")]
-        assert (halted, told[0]["n"]) == ((6, "FAILURES"), 1)
+        assert (halted, told[0]["n"], counts) == ((6, "FAILURES"), 1, 1)
         assert {ended[one] for one in people} == {(ACCEPTED, "")}
         assert await state() == (7, "")
 

@@ -1,7 +1,7 @@
 """Mails handed to a server by SMTP (RFC 5321): connections are kept, and no domain gets more at once or in a minute than it bears.
 
-A mail is out of our hands once its data begins to leave: what breaks after that may have arrived, and nobody can ask. What breaks before
-has surely not left.
+A mail is out of our hands once its text begins to leave: what breaks after that may have arrived, and nobody can ask. What breaks before,
+up to the server's word that it is ready for the text, has surely not left.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any, cast
 
 import aiosmtplib
 
@@ -18,7 +19,7 @@ from servicekit.mail.letters import domain_of
 
 _IDLE_SECONDS = 20.0  # servers close what is silent for long; below that a kept connection is worth trying
 _MOST_DOMAINS = 10_000  # of which the last minute is remembered
-_BUSY = frozenset({421, 450, 451, 452})
+_DATA = b"DATA\r\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ class Postman:
             self._idle.pop()[0].close()
 
     async def send(self, sender: str, address: str, mail: bytes, begin: Callable[[], object] = lambda: None) -> None:
-        """Hands a mail over. `begin` is called directly before its data leaves; what it raises comes through, and nothing left.
+        """Hands a mail over. `begin` is called directly before its text leaves; what it raises comes through, and nothing left.
 
         Raises MailNotTaken, MailRefused, MailOutcomeUnknown.
         """
@@ -114,28 +115,21 @@ class Postman:
 
     async def _deliver(self, sender: str, address: str, mail: bytes, begin: Callable[[], object]) -> None:
         client = await self._addressed(sender, address)
-        try:
-            begin()
-        except BaseException:
-            client.close()
-            raise
+        leaving = _Leaving(client, begin)
         try:
             await client.data(mail)
-        except aiosmtplib.SMTPResponseException as error:
-            if not _lives(error):
-                client.close()
-                if error.code not in _BUSY:  # the connection was lost, and that is all the library says
-                    raise MailOutcomeUnknown from None
-            else:
+        except BaseException as error:
+            fault = leaving.fault(error)
+            if isinstance(error, aiosmtplib.SMTPResponseException) and _lives(error):
+                leaving.over()
                 self._keep(client)
-            raise _answer(error) from None
-        except (aiosmtplib.SMTPException, OSError):
-            client.close()
-            raise MailOutcomeUnknown from None
-        except BaseException:
-            client.close()
-            raise
-        self._keep(client)
+            else:
+                client.close()
+            if fault is not None:
+                raise fault from None
+        else:
+            leaving.over()
+            self._keep(client)
 
     async def _addressed(self, sender: str, address: str) -> aiosmtplib.SMTP:
         """Returns a connection that took the addresses: a kept one, or a new one where that has died meanwhile."""
@@ -200,6 +194,46 @@ class Postman:
             client.close()
         else:
             self._keep(client)
+
+
+class _Leaving:
+    """Sees when the text of a mail begins to leave: the library says DATA, waits for the server, and writes the text, in one.
+
+    The server may take long to be ready, so `begin` is called between the two.
+    """
+
+    def __init__(self, client: aiosmtplib.SMTP, begin: Callable[[], object]) -> None:
+        self._protocol = cast(Any, client.protocol)
+        self._begin = begin
+        self._begun = False
+        self._late: BaseException | None = None
+        if self._protocol is not None:
+            self._write = self._protocol.write
+            self._protocol.write = self._watched
+
+    def over(self) -> None:
+        """Looks no more: the connection is kept for another mail."""
+        del self._protocol.write
+
+    def fault(self, error: BaseException) -> BaseException | None:
+        """Returns what an error of the library makes of the mail; None where the server took it, with an odd word."""
+        if error is self._late or not isinstance(error, aiosmtplib.SMTPException | OSError):
+            return error
+        if isinstance(error, aiosmtplib.SMTPResponseException):
+            if not self._begun or 400 <= error.code < 600:
+                return _answer(error)
+            return None if 200 <= error.code < 300 else MailOutcomeUnknown()
+        return MailOutcomeUnknown() if self._begun else MailNotTaken(type(error).__name__)
+
+    def _watched(self, data: bytes) -> None:
+        if data != _DATA:
+            try:
+                self._begin()
+            except BaseException as late:
+                self._late = late
+                raise
+            self._begun = True
+        self._write(data)
 
 
 def _lives(error: aiosmtplib.SMTPResponseException) -> bool:

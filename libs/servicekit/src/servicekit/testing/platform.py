@@ -180,6 +180,19 @@ class Platform:
         while self._running:
             await self._running.pop().stop()
 
+    async def deploy(self, name: str, running: Running) -> Running:
+        """Stops a service of this process gracefully and starts it again with the same settings, at the same address."""
+        await running.stop()
+        self._running.remove(running)
+        again = Running(build_of(name), running.settings, name)
+        await again.start()
+        self._running.append(again)
+        return again
+
+    def running(self, name: str) -> Running:
+        """Returns the service of this process that was started last under a name."""
+        return next(one for one in reversed(self._running) if one.name == name)
+
     async def close(self) -> None:
         """Ends clients, services and processes."""
         for client in self._clients:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import socket
 import threading
 import time
 from collections import Counter
@@ -33,6 +34,7 @@ class RecordingProvider:
         self.headers: dict[str, str] = {}
         self.body = b""
         self.moments: dict[str, float] = {}
+        self.retry_after = 0  # seconds, told with BUSY
         self._lock = threading.Lock()
         provider = self
 
@@ -51,26 +53,35 @@ class RecordingProvider:
                     return
                 self.send_response(status)
                 if status == 429:
-                    self.send_header("retry-after", "0")
+                    self.send_header("retry-after", str(provider.retry_after))
                 self.send_header("content-length", "0")
                 self.end_headers()
 
             def handle(self) -> None:
+                provider._connected.add(self.connection)
                 with contextlib.suppress(ConnectionError):  # whoever asked was killed
                     super().handle()
+                provider._connected.discard(self.connection)
 
             def log_message(self, *words: Any) -> None:
                 """Says nothing."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._handler, self._port = Handler, 0
+        self._connected: set[socket.socket] = set()
+        self.open()
+
+    def open(self) -> None:
+        """Listens, where it listened before."""
+        self._server = ThreadingHTTPServer(("127.0.0.1", self._port), self._handler)
         self._server.daemon_threads = True
+        self._port = self._server.server_address[1]
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
 
     @property
     def url(self) -> str:
         """Where it listens."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}/messages"
+        return f"http://127.0.0.1:{self._port}/messages"
 
     def take(self, headers: dict[str, str], body: bytes) -> int:
         """Records one request; returns the status to answer with, 0 to break off."""
@@ -87,7 +98,10 @@ class RecordingProvider:
         return {TAKE: 202, DROP: 0, FAIL: 503, FAIL_AFTER: 500, BUSY: 429, REFUSE: 400}[manner]
 
     def close(self) -> None:
-        """Stops listening."""
+        """Stops listening, and breaks off what is connected."""
         self._server.shutdown()
         self._server.server_close()
+        for one in list(self._connected):
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
         self._thread.join()

@@ -20,7 +20,8 @@ MESSAGES = Figure(
         "outcome": (SENT, *_OUTCOMES.values()),
     },
 )
-ALL = (MESSAGES,)
+HALTS = Figure("campaign_halts", "Campaigns that paused themselves because too much failed")
+ALL = (MESSAGES, HALTS)
 
 
 def outcome_of(state: int) -> str:

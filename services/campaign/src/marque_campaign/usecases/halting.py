@@ -7,6 +7,7 @@ from servicekit.db.uow import UnitOfWork
 from marque_campaign import events
 from marque_campaign.models import Campaign
 from marque_campaign.repository import halting as repository
+from marque_campaign.rules import figures
 from marque_campaign.rules import halting as rules
 
 
@@ -25,5 +26,6 @@ async def halted(uow: UnitOfWork, campaign: Campaign) -> bool:
     campaign.pause_reason = rules.FAILURES
     await uow.flush()
     uow.emit(events.campaign_halted(campaign), of=campaign)
+    uow.tally(figures.HALTS)
     uow.audit("halt", "campaign", str(campaign.campaign_id), ("state", "pause_reason"))
     return True
