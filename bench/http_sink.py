@@ -1,7 +1,7 @@
-"""A provider of messages that takes every one whose signature is right, and keeps none: `python -m bench.http_sink PORT SECRET_FILE`.
+"""A provider that takes every message whose signature is right, and keeps none: `python -m bench.http_sink PORT SECRET_FILE`.
 
-It speaks the platform's signed HTTP as `marque_campaign.clients.HttpProvider` writes it, and answers 202, or 401 where a signature is wrong.
-A process of its own, so that its cost is not in the figures; it ends with its input.
+It speaks the platform's signed HTTP as `marque_campaign.clients.HttpProvider` writes it: it answers 202,
+or 401 where a signature is wrong. A process of its own, so that its cost is not in the figures; it ends with its input.
 """
 
 from __future__ import annotations

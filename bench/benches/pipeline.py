@@ -81,8 +81,8 @@ async def _prepare(world: World) -> str:
     for purpose, channel, sequence in ((2, 3, 1), (2, 2, 2), (6, 0, 3)):
         await world.platform.sql(
             "customer",
-            "INSERT INTO consent_entries SELECT gen_random_uuid(), customer_id, $3::bigint, $1::int, $2::int, 1, '', 1, 't', 'bench', now(), '', '',"
-            " now() + $3::bigint * interval '1 millisecond', 'bench' FROM customers",
+            "INSERT INTO consent_entries SELECT gen_random_uuid(), customer_id, $3::bigint, $1::int, $2::int, 1, '', 1, 't', 'bench', now(), "
+            "'', '', now() + $3::bigint * interval '1 millisecond', 'bench' FROM customers",
             purpose, channel, sequence,
         )  # fmt: skip
     await world.platform.sql("customer", "UPDATE customers SET time_zone = $1", _noon())
@@ -97,8 +97,8 @@ async def _prepare(world: World) -> str:
     )  # fmt: skip
     for statement in (
         "INSERT INTO audience_list_members SELECT $1, p, now() FROM unnest($2::uuid[]) p",
-        "INSERT INTO audience_people (customer_id, kind, language) SELECT p, 'PERSON', 'en' FROM unnest($2::uuid[]) p WHERE $1::uuid IS NOT NULL"
-        " ON CONFLICT DO NOTHING",
+        "INSERT INTO audience_people (customer_id, kind, language) SELECT customer_id, 'PERSON', 'en'"
+        " FROM audience_list_members WHERE audience_list_id = $1 AND $2::uuid[] <> '{}' ON CONFLICT DO NOTHING",
     ):
         await world.platform.sql("campaign", statement, listed, people)
     await world.vacuum("campaign")
