@@ -25,6 +25,11 @@ class Pace:
         rate = taken / max(seconds, 0.001)
         self._rate = min(rate, (rate + self._rate) / 2)
 
+    @property
+    def is_slow(self) -> bool:
+        """Tells whether the fewest already take longer than what is spent together may take; so it is until something is known."""
+        return self._rate * HANDING < self._least
+
     def within(self, seconds: float) -> int:
         """Returns how many may be begun so that they are handed over in a time."""
         return max(self._least, min(self._most, int(self._rate * seconds)))

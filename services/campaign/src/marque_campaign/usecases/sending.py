@@ -13,6 +13,7 @@ import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -54,6 +55,7 @@ class Leg:
     """Lines of one step and channel that may go."""
 
     batch: Batch
+    channel: int
     provider: Provider
     ready: list[Ready]
     pace: Pace
@@ -79,6 +81,7 @@ class Sender:
         self._providers = providers
         self._days = days
         self._paces: defaultdict[int, Pace] = defaultdict(lambda: Pace(min(at_once, batch), batch))
+        self._turn: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._room: defaultdict[int, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(at_once))
 
     async def sweep(self) -> bool:
@@ -125,7 +128,7 @@ class Sender:
         if made.unused:
             await self._readier.permits.give_back(made.unused)
         await self._settle(batch, made.settled)
-        return Leg(batch, provider, made.ready, self._paces[channel])
+        return Leg(batch, channel, provider, made.ready, self._paces[channel])
 
     async def _claim(self) -> Batch | None:
         """Takes lines of some campaign, within its rate: begun in the last minute are never more than it allows."""
@@ -189,7 +192,18 @@ class Sender:
                 await permits.give_back(back)
             waits = [(one.row, Verdict(rules.PLANNED, "PAUSED")) for one in held if one.row.state == rules.CLAIMED]
             await self._settle(batch, waits)
+        # A permit that is spent does not wait behind messages that leave slowly.
+        async with self._turn[leg.channel] if leg.pace.is_slow else nullcontext():
+            sent, taken = await self._send(leg, going)
+        await self._settle(batch, [(one.row, one.verdict, one.message.language) for one in going if one.verdict])
+        await self._close(permits, going)
+        if taken < sent:
+            await self._look(batch)
+
+    async def _send(self, leg: Leg, going: list[Ready]) -> tuple[int, int]:
+        """Spends the permits of lines and hands them over; returns how many were begun, and how many of them taken."""
         fresh = [one for one in going if isinstance(one.permit, Held)]
+        permits = self._readier.permits
         outcomes = await permits.spend([one.permit for one in fresh if isinstance(one.permit, Held)]) if fresh else []
         for one, outcome in zip(fresh, outcomes, strict=True):
             if isinstance(outcome, Refused):  # never spent, so nothing left, whoever began it before
@@ -201,10 +215,7 @@ class Sender:
         taken = sum(one.verdict is not None and one.verdict.state == rules.ACCEPTED for one in sent)
         if sent:
             leg.pace.note(taken, time.monotonic() - began)
-        await self._settle(batch, [(one.row, one.verdict, one.message.language) for one in going if one.verdict])
-        await self._close(permits, going)
-        if taken < len(sent):
-            await self._look(batch)
+        return len(sent), taken
 
     async def _look(self, batch: Batch) -> None:
         """Pauses the campaign where too much of it fails, before any more of the batch is handed over."""
@@ -217,7 +228,7 @@ class Sender:
         """Hands one over; what became of it stands in its verdict."""
         assert isinstance(one.permit, Spent)
         provider, attempts = leg.provider, one.row.attempts
-        async with self._room[one.row.channel]:
+        async with self._room[leg.channel]:
             moment = now()
             try:
                 one.permit.begin()
