@@ -81,8 +81,8 @@ async def _prepare(world: World) -> str:
     for purpose, channel, sequence in ((2, 3, 1), (2, 2, 2), (6, 0, 3)):
         await world.platform.sql(
             "customer",
-            "INSERT INTO consent_entries SELECT gen_random_uuid(), customer_id, $3::bigint, $1::int, $2::int, 1, '', 1, 't', 'bench', now(), "
-            "'', '', now() + $3::bigint * interval '1 millisecond', 'bench' FROM customers",
+            "INSERT INTO consent_entries SELECT gen_random_uuid(), customer_id, $3::bigint, $1::int, $2::int, 1, '', 1, 't', 'bench', "
+            "now(), '', '', now() + $3::bigint * interval '1 millisecond', 'bench' FROM customers",
             purpose, channel, sequence,
         )  # fmt: skip
     await world.platform.sql("customer", "UPDATE customers SET time_zone = $1", _noon())
