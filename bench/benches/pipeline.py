@@ -53,7 +53,7 @@ async def pipeline(quick: bool) -> list[Figure]:
     count = PEOPLE[0] if quick else PEOPLE[1]
     with sinks() as places:
         async with World(quick=quick) as world:
-            await world.start_some({"customer": {}, "campaign": _settings(places)})
+            await world.start_some({"customer": {"database_pool_size": 10}, "campaign": _settings(places)})
             await world.grow(count)
             listed = await _prepare(world)
             await world.settled(_SERVING)
