@@ -14,6 +14,7 @@ from bench.benches import (
     lemon,
     likeness,
     linking,
+    pipeline,
     reads,
     recall,
     repair_orders,
@@ -58,5 +59,6 @@ ALONE: Mapping[str, Callable[[bool], Awaitable[list[Figure]]]] = {
     "lookalikes": likeness.lookalikes,
     "segments": segments.segments,
     "sends": sends.sends,
+    "pipeline": pipeline.pipeline,
 }
 NAMES = (*ON_WORLD, *ALONE)

@@ -1,21 +1,20 @@
-"""Campaign mails: composed, signed and handed to a mail server that takes everything; the CPU is that of the sending process alone."""
+"""Campaign messages made and handed over by one process alone, to sinks that take everything; the CPU is that of the sending process.
+
+Beside each hand-over stands a plain sender of as many bytes, which signs nothing, to the same sink in the same run.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import os
-import subprocess
-import sys
-import tempfile
 import time
 import uuid
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from devstack.ports import free_port
-from marque_campaign.clients import Outgoing
+import aiosmtplib
+import httpx
+from marque_campaign.clients import Outgoing, Provider, http_provider
 from marque_campaign.clients.mail import MailProvider
 from marque_campaign.rules.templates import Message
 from servicekit.mail.letters import Letter, compose
@@ -24,46 +23,31 @@ from servicekit.mail.signing import Signer
 
 from bench import cpu
 from bench.report import Figure, Target
+from bench.sinks import BITS, Sinks, sinks
 
-MAILS, WRITTEN, AT_ONCE, BITS = (1_000, 10_000), 2_000, 16, 2048  # quick, full
+SENDS, WRITTEN, AT_ONCE = (1_000, 10_000), 2_000, 16  # quick, full
+SENDER = "news@marque.example"
 _TEXT = "Dear 王小明, your car has been with us for a year.\n" * 12
 _HTML = f"<html><body>{'<p>Dear 王小明, your car has been with us for a year.</p>' * 12}</body></html>"
+_SHORT = "Dear 王小明, your car has been with us for a year. Reply STOP to end this."
+_MAIL, _SMS = Message("zh-CN", "一年了", _TEXT, _HTML), Message("zh-CN", "", _SHORT)
+
+Send = Callable[[], Awaitable[object]]
 
 
 async def sends(quick: bool) -> list[Figure]:
-    """Measures the parts of a mail that cost, and the whole to a real server."""
-    key = rsa.generate_private_key(65537, BITS)
-    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    letter = Letter(
-        "news@marque.example",
-        "wang@example.com",
-        "一年了",
-        _TEXT,
-        "a@marque.example",
-        _HTML,
-        "https://m.example/p/x/stop",
-    )
-    signer, mail = Signer(pem, "s", "marque.example"), compose(letter)
-    written, signed = _rate(lambda: compose(letter)), _rate(lambda: signer.sign(mail))
-    count = MAILS[0] if quick else MAILS[1]
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "dkim.pem"
-        file.write_bytes(pem)
-        whole, wall, grown = await _handed(count, file)
-    note = f"{count:,} mails of {len(mail):,} bytes, {AT_ONCE} at once; {wall:,.0f} a second beside the server on the same cores"
-    return [
-        Figure("sends", "mails composed", written, "mails/CPU-s"),
-        Figure("sends", f"mails signed, RSA {BITS}", signed, "mails/CPU-s"),
-        Figure(
-            "sends",
-            "mails handed over by SMTP",
-            whole,
-            "mails/CPU-s",
-            target=Target("ours", "at least", 1000),
-            note=note,
-        ),
-        Figure("sends", "memory grown meanwhile", grown / 2**20, "MB", target=Target("ours", "at most", 20)),
-    ]
+    """Measures the parts of a mail that cost, and the hand-over by each channel."""
+    with sinks() as places:
+        letter = Letter(
+            SENDER, "wang@example.com", "一年了", _TEXT, "a@marque.example", _HTML, "https://m.example/p/x/stop"
+        )
+        signer, mail = Signer(places.key_file.read_bytes(), "s", "marque.example"), compose(letter)
+        return [
+            Figure("sends", "mails composed", _rate(lambda: compose(letter)), "mails/CPU-s"),
+            Figure("sends", f"mails signed, RSA {BITS}", _rate(lambda: signer.sign(mail)), "mails/CPU-s"),
+            *await mails("sends", quick, places),
+            *await texts("sends", quick, places),
+        ]
 
 
 def _rate(work: Callable[[], object]) -> float:
@@ -73,44 +57,96 @@ def _rate(work: Callable[[], object]) -> float:
     return WRITTEN / (time.process_time() - began)
 
 
-async def _handed(count: int, key_file: Path) -> tuple[float, float, int]:
-    """Hands mails to a sink: how many for a CPU second, how many a second, and by how many bytes the process grew."""
-    port = free_port()
-    sink = _sink(port)
-    assert sink.stdout is not None
-    await asyncio.to_thread(sink.stdout.readline)
+async def mails(bench: str, quick: bool, places: Sinks) -> list[Figure]:
+    """Mails composed, signed and handed to a mail server."""
     settings = MailSettings(
         smtp_host="127.0.0.1",
-        smtp_port=port,
+        smtp_port=places.smtp_port,
         smtp_connections=AT_ONCE,
-        mail_sender="news@marque.example",
-        dkim_key_file=key_file,
+        mail_sender=SENDER,
+        dkim_key_file=places.key_file,
     )
-    provider = MailProvider(settings)
-    try:
-        await _send(provider, count // 10)
-        before, began, wall = cpu.resident(os.getpid()), time.process_time(), time.perf_counter()
-        await _send(provider, count)
-        used, taken = time.process_time() - began, time.perf_counter() - wall
-        return count / used, count / taken, max(0, cpu.resident(os.getpid()) - before)
-    finally:
-        await provider.close()
-        sink.terminate()
-        sink.wait()
+    async with _plain_mails(places.smtp_port) as plain:
+        return await _handed(bench, quick, "SMTP", MailProvider(settings), _mail, plain)
 
 
-def _sink(port: int) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "bench.smtp_sink", str(port)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    )
+async def texts(bench: str, quick: bool, places: Sinks) -> list[Figure]:
+    """Short messages signed and posted to a provider."""
+    provider = http_provider(places.url, places.secret_file, repeatable=True)
+    async with _plain_posts(places.url) as plain:
+        return await _handed(bench, quick, "HTTP", provider, _text, plain)
 
 
-async def _send(provider: MailProvider, count: int) -> None:
+def _mail() -> Outgoing:
+    return Outgoing(str(uuid.uuid4()), "EMAIL", f"{uuid.uuid4().hex}@example.com", _MAIL)
+
+
+def _text() -> Outgoing:
+    return Outgoing(str(uuid.uuid4()), "SMS", "+8613800000000", _SMS)
+
+
+async def _handed(
+    bench: str, quick: bool, way: str, provider: Provider, make: Callable[[], Outgoing], plain: Send
+) -> list[Figure]:
+    """Both senders, warm, one after the other."""
+    count = SENDS[0] if quick else SENDS[1]
+
+    async def ours() -> None:
+        await provider.send(make())
+
+    await _spent(count // 10, ours)
+    before = cpu.resident(os.getpid())
+    used, wall = await _spent(count, ours)
+    grown = max(0, cpu.resident(os.getpid()) - before)
+    await provider.close()
+    await _spent(count // 10, plain)
+    bare, _ = await _spent(count, plain)
+    note = f"{count:,}, {AT_ONCE} at once; {count / wall:,.0f} a second beside the sink on the same cores"
+    return [
+        Figure(
+            bench, f"handed over by {way}", count / used, "sends/CPU-s", count / bare, "a plain sender",
+            Target("ours", "at least", 1000), note,
+        ),
+        Figure(bench, f"memory grown by {way}", grown / 2**20, "MB", target=Target("ours", "at most", 20)),
+    ]  # fmt: skip
+
+
+async def _spent(count: int, send: Send) -> tuple[float, float]:
+    """Sends so many, some at once; returns the CPU seconds of this process and those of the wall."""
     left = iter(range(count))
-    message = Message("zh-CN", "一年了", _TEXT, _HTML)
 
-    async def one() -> None:
-        for number in left:
-            await provider.send(Outgoing(str(uuid.uuid4()), "EMAIL", f"{number}@example.com", message))
+    async def some() -> None:
+        for _ in left:
+            await send()
 
-    await asyncio.gather(*(one() for _ in range(AT_ONCE)))
+    began, wall = time.process_time(), time.perf_counter()
+    await asyncio.gather(*(some() for _ in range(AT_ONCE)))
+    return time.process_time() - began, time.perf_counter() - wall
+
+
+@asynccontextmanager
+async def _plain_mails(port: int) -> AsyncIterator[Send]:
+    """A mail that was written before, sent by the SMTP library as it comes, over connections that are kept."""
+    mail = compose(Letter(SENDER, "wang@example.com", "一年了", _TEXT, "a@marque.example", _HTML))
+    free: asyncio.Queue[aiosmtplib.SMTP] = asyncio.Queue()
+    for _ in range(AT_ONCE):
+        client = aiosmtplib.SMTP(hostname="127.0.0.1", port=port)
+        await client.connect()
+        free.put_nowait(client)
+
+    async def send() -> None:
+        client = await free.get()
+        await client.sendmail(SENDER, "wang@example.com", mail)
+        free.put_nowait(client)
+
+    yield send
+    while not free.empty():
+        free.get_nowait().close()
+
+
+@asynccontextmanager
+async def _plain_posts(url: str) -> AsyncIterator[Send]:
+    """As many bytes posted by the HTTP library as it comes, over connections that are kept; refused for they are not signed."""
+    body = b'{"text":"%s"}' % (_SHORT.encode() + b"." * 120)
+    async with httpx.AsyncClient(limits=httpx.Limits(max_connections=AT_ONCE)) as client:
+        yield lambda: client.post(url, content=body, headers={"content-type": "application/json"})

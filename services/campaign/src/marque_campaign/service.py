@@ -54,6 +54,7 @@ from marque_campaign.usecases.carrying import Carrier
 from marque_campaign.usecases.importing import MemberImporter
 from marque_campaign.usecases.journeys import Journeys
 from marque_campaign.usecases.letters import Letters
+from marque_campaign.usecases.readying import Readier
 from marque_campaign.usecases.recalls import Waves
 from marque_campaign.usecases.segments import Days
 from marque_campaign.usecases.sending import Sender
@@ -77,13 +78,12 @@ def build(kit: Kit) -> Service:
         dresser = None
         if isinstance(carriers.get("EMAIL"), MailProvider):
             dresser = Dresser(told.public_url, domain_of(told.mail_sender), kit.sealer.digest)
-        wording = Wording(customers, dresser, kit.sealer.digest, kit.sealer.digests)
+        wording = Wording(dresser, kit.sealer.digest, kit.sealer.digests)
         carrier = Carrier(work, told.public_url, kit.sealer.digest)
         sender = Sender(
             work,
-            customers,
+            Readier(work, customers, wording, carrier),
             wording,
-            carrier,
             carriers,
             batch=told.send_batch,
             at_once=told.hand_over_at_once,

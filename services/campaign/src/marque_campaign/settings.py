@@ -34,7 +34,9 @@ class Settings(MailSettings):
     # To whose addresses test messages may go beside the domain of the sender: the maker's own.
     test_domains: list[str] = Field(default_factory=list)
     providers: dict[str, ProviderSettings] = Field(default_factory=dict)
-    send_batch: int = Field(64, ge=1, le=500)
+    # How many lines a worker claims at most, and for how many it takes permits in one request; fewer while they leave slowly.
+    send_batch: int = Field(256, ge=1, le=500)
+    # How many messages of a channel are with its provider at a time.
     hand_over_at_once: int = Field(16, ge=1, le=100)
     # For how many days a file of letters is kept that nobody marks as printed.
     letter_file_days: int = Field(14, ge=1, le=90)

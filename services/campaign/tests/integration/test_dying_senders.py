@@ -10,7 +10,9 @@ import asyncio
 import itertools
 import os
 import signal
+import threading
 import time
+import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -23,9 +25,9 @@ from devstack.ports import free_port
 from marque.customer.v1 import contact_rule_pb2, contact_rule_service_pb2
 from servicekit.testing.crash.workers import Workers
 from servicekit.testing.platform import Platform, until
-from servicekit.testing.provider import DROP, FAIL_AFTER, TAKE, RecordingProvider
+from servicekit.testing.provider import DROP, FAIL_AFTER, REFUSE, TAKE, RecordingProvider
 
-ACCEPTED, UNKNOWN, SUPPRESSED = 4, 8, 9
+PLANNED, ACCEPTED, FAILED, UNKNOWN, SUPPRESSED = 1, 4, 7, 8, 9
 SCRIPT = Path(__file__).with_name("dying_sender.py")
 STEPS = (
     "claiming", "claimed", "permit", "handing", "handed", "spending", "spent", "asked", "answered", "settling", "settled", "finished",
@@ -46,9 +48,9 @@ class Scene:
         self.post, self.provider, self.workers = post, provider, workers
         self.campaigns: list[Any] = []
 
-    async def more(self, people: list[str]) -> None:
-        """Another campaign to the same people, all of whom have a line when this returns."""
-        made = await self.post.launch(*people, pause_above_percent=100)  # half the answers are lost
+    async def more(self, people: list[str], pause_above_percent: int = 100) -> None:
+        """Another campaign to the same people, all of whom have a line when this returns; half the answers may be lost."""
+        made = await self.post.launch(*people, pause_above_percent=pause_above_percent)
         self.campaigns.append(made)
 
         async def planned() -> bool:
@@ -222,6 +224,51 @@ class TestManyCampaigns:
             for who, line in (await scene.post.lines(one)).items():
                 found.setdefault(who, Counter())[line] += 1
         return found
+
+
+class TestReadied:
+    @pytest.mark.parametrize("scene", [True], indirect=True, ids=["once"])
+    async def test_the_next_batch_has_its_permits_while_one_is_handed_over_and_a_storm_stops_both(
+        self, scene: Scene
+    ) -> None:
+        """A worker that does not know yet how fast messages leave begins with as many as leave at once: two."""
+        post, go = scene.post, threading.Event()
+        people = await post.people(6)
+
+        def refuse(message: dict[str, Any], times: int) -> str:
+            go.wait(8)
+            return REFUSE
+
+        scene.provider.manner = refuse
+        await scene.more(people, pause_above_percent=0)
+        campaign = scene.campaigns[0].campaign_id
+        await post.sql(
+            "INSERT INTO campaign_sends (send_id, campaign_id, customer_id, channel, state, claim_time, hand_time, create_time, "
+            "update_time) SELECT gen_random_uuid(), $1, gen_random_uuid(), 3, 7, now(), now(), now(), now() FROM generate_series(1, 49)",
+            campaign,
+        )
+        worker = await scene.workers.start("finished", 1_000_000)
+
+        async def readied() -> bool:
+            rows = await post.platform.sql(
+                "customer", "SELECT state, count(*) AS n FROM contact_permits WHERE customer_id = ANY($1) GROUP BY 1",
+                [uuid.UUID(one) for one in people],
+            )  # fmt: skip
+            return {row["state"]: row["n"] for row in rows} == {1: 2, 2: 2}
+
+        try:
+            await until(readied, 30, "of one batch nothing is spent, or the next one is not taken")
+        finally:
+            go.set()
+        assert await scene.workers.end(worker) == "idle"
+        lines = Counter((await post.lines(scene.campaigns[0])).values())
+        held = await post.platform.sql(
+            "customer", "SELECT FROM contact_permits WHERE customer_id = ANY($1) AND state IN (1, 2)",
+            [uuid.UUID(one) for one in people],
+        )  # fmt: skip
+
+        assert lines == {(FAILED, ""): 49, (FAILED, "HTTP_400"): 2, (PLANNED, "PAUSED"): 2, (PLANNED, ""): 2}
+        assert len(held) == 0
 
 
 async def _moments(scene: Scene, inbox: Inbox) -> dict[str, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import uuid
 from collections import Counter
 from typing import Any
@@ -10,8 +11,9 @@ import pytest
 from marque_campaign.rules import experiment
 from servicekit.testing.client import RpcFailure
 from servicekit.testing.platform import until
+from servicekit.testing.provider import REFUSE, TAKE
 
-ACCEPTED, SUPPRESSED = 4, 9
+ACCEPTED, FAILED, SUPPRESSED = 4, 7, 9
 VISIT = 5
 
 
@@ -66,13 +68,27 @@ class TestReport:
             assert lift.lift_low <= lift.lift <= lift.lift_high
 
     async def test_it_stops_at_its_budget_and_everybody_else_is_told_why(self, post: Any) -> None:
-        people = await post.people(5)
+        """What was refused costs nothing; and what earlier batches took counts for later ones, of which a minute has two lines."""
+        people, refused = await post.people(5), itertools.chain([REFUSE], itertools.repeat(TAKE))
+        post.provider.manner = lambda message, times: next(refused)
         price = {"currency_code": "CNY", "units": 1000}
-        campaign = await post.launch(*people, budget={"currency_code": "CNY", "units": 3}, thousand_cost=price)
-        ended = await post.ended(campaign)
+        campaign = await post.launch(
+            *people, budget={"currency_code": "CNY", "units": 3}, thousand_cost=price, rate_per_minute=2
+        )
+
+        async def over() -> bool:
+            await post.sql(
+                "UPDATE campaign_sends SET claim_time = claim_time - interval '1 minute' WHERE campaign_id = $1",
+                campaign.campaign_id,
+            )
+            return bool((await post.call("GetCampaign", campaign_id=campaign.campaign_id)).state == 7)
+
+        await until(over, 30, "the campaign is not over")
+        post.provider.manner = lambda message, times: TAKE
+        ended = await post.lines(campaign)
         made = await post.call("GetCampaignReport", campaign_id=campaign.campaign_id)
 
-        assert Counter(ended.values()) == {(ACCEPTED, ""): 3, (SUPPRESSED, "BUDGET"): 2}
+        assert Counter(ended.values()) == {(ACCEPTED, ""): 3, (FAILED, "HTTP_400"): 1, (SUPPRESSED, "BUDGET"): 1}
         assert (made.cost.units, made.affordable_count) == (3, 0)
 
     @pytest.mark.parametrize(

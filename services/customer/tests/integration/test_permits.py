@@ -184,9 +184,27 @@ class TestTake:
         assert (await gate.one(gone)).customer_id == survivor
         assert await gate.one(survivor) == "CAP_REACHED"
 
+    async def test_tells_beside_whether_the_person_agrees_to_a_further_purpose_of_the_same_controller(self, gate):
+        profiling = consent_pb2.CONSENT_PURPOSE_PROFILING
+        agreed = await gate.person(grants=[(MARKETING, EMAIL), (profiling, channel_pb2.CHANNEL_UNSPECIFIED)])
+        silent = await gate.person()
+
+        async def told(customer_id, **change):
+            (answer,) = await gate.take(
+                contact(customer_id, f"test:{customer_id}", further_purpose=profiling, **change)
+            )
+            return answer.permit.further_allowed
+
+        assert await told(agreed)
+        assert not (await gate.one(agreed, f"test:{agreed}")).further_allowed  # nobody asked
+        assert not await told(silent)
+        await gate.say("Withdraw", agreed, profiling, channel_pb2.CHANNEL_UNSPECIFIED)
+        assert not await told(agreed)
+
     @pytest.mark.parametrize(
         ("change", "field", "reason"),
         [
+            ({"further_purpose": MARKETING}, "contacts[0].further_purpose", "ENUM_IN"),
             ({"purpose": 0}, "contacts[0].purpose", "PURPOSE_MISSING"),
             ({"purpose": consent_pb2.CONSENT_PURPOSE_PROFILING}, "contacts[0].purpose", "PURPOSE_NOT_CONTACTED"),
             ({"channel": channel_pb2.CHANNEL_WEB}, "contacts[0].channel", "ENUM_IN"),

@@ -21,6 +21,7 @@ from servicekit.errors import Unavailable
 from servicekit.permits import ContactPermits
 from servicekit.rpc.client import Peer
 
+from marque_campaign.clients.lines import Lines
 from marque_campaign.rules.again import CallOrder
 from marque_campaign.rules.kinds import ADDRESSEE, FAMILY_NAME, FULL_NAME, GIVEN_NAME
 from marque_campaign.rules.templates import Message
@@ -195,17 +196,14 @@ class HttpProvider:
     Other 4xx: never. 5xx, or an answer that does not come: nobody knows. Redirects are not followed: an address is not sent elsewhere.
     """
 
-    def __init__(self, url: str, secret: bytes, *, repeatable: bool, client: httpx.AsyncClient | None = None) -> None:
+    def __init__(self, url: str, secret: bytes, *, repeatable: bool) -> None:
         self.repeatable = repeatable
-        self._url = url
         self._secret = secret
-        self._client = client or httpx.AsyncClient(
-            timeout=PROVIDER_SECONDS, limits=httpx.Limits(max_connections=64), follow_redirects=False
-        )
+        self._lines = Lines(url, PROVIDER_SECONDS)
 
     async def close(self) -> None:
         """Closes its connections."""
-        await self._client.aclose()
+        await self._lines.close()
 
     async def send(self, outgoing: Outgoing) -> None:
         """Hands a message over."""
@@ -219,7 +217,7 @@ class HttpProvider:
         }
         outgoing.begin()
         try:
-            answer = await self._client.post(self._url, content=body, headers=headers)
+            answer = await self._lines.post(body, headers)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             raise NotHanded(type(error).__name__) from None
         except httpx.HTTPError as error:

@@ -24,7 +24,8 @@ class Campaign(Aggregate, Model):
     """A campaign. Its state changes by `do` alone, which asks the rules.
 
     `author` and `submitter` are the subjects of the tokens; `frozen` is the template as it was submitted, which alone is ever sent.
-    `plan_cursor` is the last customer of the audience that the ledger has, `plan_time` when it had all of them.
+    `plan_cursor` is the last customer of the audience that the ledger has, `plan_time` when it had all of them. `budget_used` is the most
+    messages that its budget may have paid by now (`usecases.spending`); NULL where nobody counted.
     """
 
     __tablename__ = "campaigns"
@@ -59,6 +60,7 @@ class Campaign(Aggregate, Model):
     currency: Mapped[str] = mapped_column(default="")
     budget_minor: Mapped[int] = mapped_column(BigInteger, default=0)
     thousand_cost_minor: Mapped[int] = mapped_column(BigInteger, default=0)
+    budget_used: Mapped[int | None] = mapped_column(BigInteger)
     response_value_minor: Mapped[int] = mapped_column(BigInteger, default=0)
     goal: Mapped[int] = mapped_column(default=0)
     attribution: Mapped[int] = mapped_column(default=0)

@@ -85,6 +85,9 @@ _SPENT = sa.text(
     "SELECT count(*) AS spent, count(*) FILTER (WHERE state IN (2, 3)) AS under_way FROM campaign_sends "
     "WHERE campaign_id = :campaign AND state IN (2, 3, 4, 5, 6, 8)"
 )
+# Past the ORM: what a campaign is does not change by it, nor does its etag.
+_USED_OF_BUDGET = sa.text("UPDATE campaigns SET budget_used = :used WHERE campaign_id = :campaign")
+_BEGUN_OF_BUDGET = sa.text("UPDATE campaigns SET budget_used = budget_used + :count WHERE campaign_id = :campaign")
 _EXHAUST = sa.text(
     "WITH gone AS (SELECT send_id FROM campaign_sends WHERE campaign_id = :campaign AND state = 1 LIMIT :most FOR UPDATE SKIP LOCKED) "
     "UPDATE campaign_sends s SET state = 9, reason = :reason, retry_time = NULL, version = s.version + 1, update_time = :now FROM gone "
@@ -191,6 +194,16 @@ async def spent(session: AsyncSession, campaign_id: uuid.UUID) -> tuple[int, int
     """Returns how many messages of a campaign were paid for or may be, and how many of them are under way."""
     row = (await session.execute(_SPENT, {"campaign": campaign_id})).one()
     return int(row.spent), int(row.under_way)
+
+
+async def note_used(session: AsyncSession, campaign_id: uuid.UUID, used: int) -> None:
+    """Writes down how many messages `spent` counted for a campaign, which the caller has locked."""
+    await session.execute(_USED_OF_BUDGET, {"campaign": campaign_id, "used": used})
+
+
+async def note_begun(session: AsyncSession, campaign_id: uuid.UUID, count: int) -> None:
+    """Adds messages that were begun since."""
+    await session.execute(_BEGUN_OF_BUDGET, {"campaign": campaign_id, "count": count})
 
 
 async def exhaust(

@@ -47,7 +47,7 @@ from marque_campaign.usecases.ending import ended, fall_back
 from marque_campaign.usecases.halting import halted
 from marque_campaign.usecases.holding import held_back
 from marque_campaign.usecases.segments import Days
-from marque_campaign.usecases.sending import Batch, Ready, one_a_permit
+from marque_campaign.usecases.readying import Batch, Ready, one_a_permit, refused
 from marque_campaign.usecases.wording import Wording, contact_of, hashes_of, is_gone, postal_of
 
 NO_ADDRESS = "NO_ADDRESS"
@@ -154,7 +154,7 @@ class Letters:
         outcomes = await permits.spend([one.permit for one in fresh if isinstance(one.permit, Held)]) if fresh else []
         for one, outcome in zip(fresh, outcomes, strict=True):
             if isinstance(outcome, Refused):
-                one.verdict = _refused(one.row, outcome)
+                one.verdict = refused(one.row, outcome, handed=False)
             else:
                 one.permit = outcome
         done = await self._commit(file, batch, [one for one in going if one.verdict is None], names)
@@ -187,7 +187,7 @@ class Letters:
         settled: list[tuple[Any, Verdict, Held | Spent | None]] = []
         for row, answer in zip(batch.rows, answers, strict=True):
             if isinstance(answer, Refused):
-                settled.append((row, _refused(row, answer), None))
+                settled.append((row, refused(row, answer, handed=False), None))
             elif isinstance(answer, Done):
                 settled.append((row, rules.of_done(handed=False), None))
             elif is_gone(answer, gone):
@@ -317,10 +317,3 @@ class Letters:
                 await repository.empty(uow.session, row.letter_file_id)
                 row.settled = True
         return not row.settled
-
-
-def _refused(row: Any, answer: Refused) -> Verdict:
-    retry = answer.retry_time.ToDatetime(tzinfo=row.create_time.tzinfo) if answer.retry_time is not None else None
-    return rules.of_refusal(
-        answer.name, retry, handed=False, planned=row.create_time, now=now(), attempts=row.attempts
-    )  # fmt: skip

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
@@ -14,7 +13,7 @@ from servicekit.permits import Held, Spent
 from servicekit.sealing.tokens import Digest, Digests
 
 from marque_campaign import events
-from marque_campaign.clients import Customers, Outgoing, controller_of
+from marque_campaign.clients import Outgoing, controller_of
 from marque_campaign.models import Campaign
 from marque_campaign.repository import bounces
 from marque_campaign.rules import kinds
@@ -30,8 +29,7 @@ ADDRESS = "campaign-address"
 class Wording:
     """Writes messages. Without a dresser, nothing is put into mails; `digests` are the keyed hashes of a value, the current one first."""
 
-    def __init__(self, customers: Customers, dresser: Dresser | None, digest: Digest, digests: Digests) -> None:
-        self._customers = customers
+    def __init__(self, dresser: Dresser | None, digest: Digest, digests: Digests) -> None:
         self._dresser = dresser
         self._digest = digest
         self._digests = digests
@@ -41,14 +39,6 @@ class Wording:
     ) -> Message:
         """Returns the words of a template for somebody; `carried`: what of the campaign's event and offer. Raises Unrenderable."""
         return template.render(language, template.values(person, campaign.given, carried))
-
-    async def seen(self, campaign: Campaign, customer_ids: Sequence[str]) -> set[str]:
-        """Returns those of whom may be counted whether they open a mail: where the campaign asks for it and they agreed to profiling."""
-        if not (campaign.track_opens and self._dresser is not None):
-            return set()
-        controller, asked = controller_of(campaign.dealer_id), sorted(set(customer_ids))
-        told = await asyncio.gather(*(self._customers.granted(one, kinds.PROFILING, 0, controller) for one in asked))
-        return {one for one, agreed in zip(asked, told, strict=True) if agreed}
 
     def outgoing(self, campaign: Campaign, row: Any, permit: Spent, message: Message, *, seen: bool) -> Outgoing:
         """Returns what leaves under a permit."""
@@ -82,7 +72,10 @@ def is_gone(permit: Held | Spent, gone: set[str]) -> bool:
 
 
 def contact_of(campaign: Campaign, row: Any, *, resume: bool) -> contact_permit_pb2.Contact:
-    """Returns what the gate is asked for a line; `resume`: somebody who is gone may have begun it, and it may be begun again."""
+    """Returns what the gate is asked for a line; `resume`: somebody who is gone may have begun it, and it may be begun again.
+
+    Where the campaign counts who opens its mails, the permit tells whether the person agreed to that.
+    """
     legal = campaign.legal_notice
     consented, notice = contact_permit_pb2.CONTACT_CLASS_CONSENTED, contact_permit_pb2.CONTACT_CLASS_LEGAL_NOTICE
     return contact_permit_pb2.Contact(
@@ -96,6 +89,7 @@ def contact_of(campaign: Campaign, row: Any, *, resume: bool) -> contact_permit_
         content_key="" if call_number(row.occurrence) > 1 else campaign.content_of(row.channel),
         vin=about_of(row.occurrence) if campaign.recall_id is not None else "",
         resume=resume,
+        further_purpose=kinds.PROFILING if campaign.track_opens and row.channel == kinds.EMAIL else 0,  # type: ignore[arg-type]
     )
 
 

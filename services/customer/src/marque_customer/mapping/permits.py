@@ -42,6 +42,7 @@ def asked(request: contact_permit_service_pb2.TakeContactPermitsRequest) -> list
             content_key=contact.content_key,
             vin=names.tidy(contact.vin).upper(),
             resume=contact.resume,
+            further_purpose=contact.further_purpose,
         )
         for contact in request.contacts
     ]
@@ -99,6 +100,7 @@ def _granted(one: Any, windows: Windows) -> contact_permit_pb2.ContactPermit:
         time_zone=person.time_zone,
         take_time=stamp(row.take_time),
         consent_entry_id=str(row.consent_entry_id or ""),
+        further_allowed=person.agrees_further(row.asked),
     )
 
 

@@ -192,12 +192,17 @@ async def channels_of(connection: Any, family: Sequence[uuid.UUID]) -> set[int]:
 async def _consents(
     connection: Any, people: Mapping[uuid.UUID, Person], asked: Sequence[tuple[uuid.UUID, Asked]]
 ) -> None:
-    uses = [(person, one) for person, one in asked if one.contact_class == rules.CONSENTED]
-    columns = (
-        [person for person, _ in uses], [one.purpose for _, one in uses], [one.channel for _, one in uses],
-        [one.controller_kind for _, one in uses], [one.controller_id for _, one in uses],
-    )  # fmt: skip
-    for row in await connection.fetch(_CONSENTS, *columns) if uses else ():
+    uses = [
+        (person, one.purpose, one.channel, one.controller_kind, one.controller_id)
+        for person, one in asked
+        if one.contact_class == rules.CONSENTED
+    ]
+    uses += [
+        (person, one.further_purpose, 0, one.controller_kind, one.controller_id)
+        for person, one in asked
+        if one.further_purpose
+    ]
+    for row in await connection.fetch(_CONSENTS, *map(list, zip(*uses, strict=True))) if uses else ():
         use = (row["purpose"], row["channel"], row["kind"], row["controller"])
         people[row["customer_id"]].consents[use] = (row["action"], row["consent_entry_id"])
 

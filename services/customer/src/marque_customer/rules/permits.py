@@ -72,6 +72,7 @@ class Asked:
     content_key: str = ""
     vin: str = ""
     resume: bool = False
+    further_purpose: int = 0
 
     @property
     def channel_class(self) -> int:
@@ -140,6 +141,11 @@ class Person:
     def consent(self, asked: Asked) -> tuple[int, uuid.UUID] | None:
         """Returns the last entry about a use, as (action, id)."""
         return self.consents.get((asked.purpose, asked.channel, asked.controller_kind, asked.controller_id))
+
+    def agrees_further(self, asked: Asked) -> bool:
+        """Tells whether they agree to the further purpose that was asked about."""
+        entry = self.consents.get((asked.further_purpose, 0, asked.controller_kind, asked.controller_id))
+        return entry is not None and entry[0] == consents.GRANTED
 
 
 def place_of(postal: dict[str, Any]) -> uuid.UUID:

@@ -207,6 +207,7 @@ class Contact(_message.Message):
     CONTENT_KEY_FIELD_NUMBER: _builtins.int
     VIN_FIELD_NUMBER: _builtins.int
     RESUME_FIELD_NUMBER: _builtins.int
+    FURTHER_PURPOSE_FIELD_NUMBER: _builtins.int
     customer_id: _builtins.str
     """The customer; one that was merged stands for the survivor."""
     occurrence_key: _builtins.str
@@ -227,6 +228,10 @@ class Contact(_message.Message):
     """True to go on with a permit that is spent and neither finished nor returned, because the worker that spent it is gone.
     Only for hand-overs that may be repeated without harm, such as to a provider that takes an idempotency key.
     """
+    further_purpose: _consent_pb2.ConsentPurpose.ValueType
+    """A further purpose of the same controller of which the permit is to tell whether the person agrees to it, of those that
+    need no channel, for example profiling; unspecified for none. It decides nothing about the contact.
+    """
     @_builtins.property
     def controller(self) -> _consent_pb2.ConsentController:
         """Who makes the contact."""
@@ -243,10 +248,11 @@ class Contact(_message.Message):
         content_key: _builtins.str = ...,
         vin: _builtins.str = ...,
         resume: _builtins.bool = ...,
+        further_purpose: _consent_pb2.ConsentPurpose.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["controller", b"controller"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "contact_class", b"contact_class", "content_key", b"content_key", "controller", b"controller", "customer_id", b"customer_id", "occurrence_key", b"occurrence_key", "purpose", b"purpose", "resume", b"resume", "vin", b"vin"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "contact_class", b"contact_class", "content_key", b"content_key", "controller", b"controller", "customer_id", b"customer_id", "further_purpose", b"further_purpose", "occurrence_key", b"occurrence_key", "purpose", b"purpose", "resume", b"resume", "vin", b"vin"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -274,6 +280,7 @@ class ContactPermit(_message.Message):
     TAKE_TIME_FIELD_NUMBER: _builtins.int
     CONSENT_ENTRY_ID_FIELD_NUMBER: _builtins.int
     MASKED_FIELDS_FIELD_NUMBER: _builtins.int
+    FURTHER_ALLOWED_FIELD_NUMBER: _builtins.int
     contact_permit_id: _builtins.str
     """The id, UUID text; the same for every asking with the same person and occurrence key."""
     customer_id: _builtins.str
@@ -298,6 +305,8 @@ class ContactPermit(_message.Message):
     """The customer's zone, IANA; empty where it is not known."""
     consent_entry_id: _builtins.str
     """The entry of the ledger that allows it; empty for a legal notice."""
+    further_allowed: _builtins.bool
+    """True where the person agrees to the further purpose that was asked with, as known when the permit was taken."""
     @_builtins.property
     def spend_within(self) -> _duration_pb2.Duration:
         """How long the permit may be spent, counted from before it was asked for."""
@@ -339,10 +348,11 @@ class ContactPermit(_message.Message):
         take_time: _timestamp_pb2.Timestamp | None = ...,
         consent_entry_id: _builtins.str = ...,
         masked_fields: _abc.Iterable[_builtins.str] | None = ...,
+        further_allowed: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["hand_over_within", b"hand_over_within", "postal_address", b"postal_address", "spend_within", b"spend_within", "take_time", b"take_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "channel", b"channel", "consent_entry_id", b"consent_entry_id", "contact_permit_id", b"contact_permit_id", "customer_id", b"customer_id", "hand_over_within", b"hand_over_within", "holding", b"holding", "language", b"language", "masked_fields", b"masked_fields", "occurrence_key", b"occurrence_key", "postal_address", b"postal_address", "provider", b"provider", "spend_within", b"spend_within", "state", b"state", "take_time", b"take_time", "time_zone", b"time_zone"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "channel", b"channel", "consent_entry_id", b"consent_entry_id", "contact_permit_id", b"contact_permit_id", "customer_id", b"customer_id", "further_allowed", b"further_allowed", "hand_over_within", b"hand_over_within", "holding", b"holding", "language", b"language", "masked_fields", b"masked_fields", "occurrence_key", b"occurrence_key", "postal_address", b"postal_address", "provider", b"provider", "spend_within", b"spend_within", "state", b"state", "take_time", b"take_time", "time_zone", b"time_zone"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
