@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import signal
-import subprocess
-import sys
 import uuid
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -30,7 +26,7 @@ from marque.type.v1 import channel_pb2, person_name_pb2
 from marque_campaign.settings import ProviderSettings
 from servicekit import contract
 from servicekit.testing.client import Client
-from servicekit.testing.platform import Platform, environment_of, until
+from servicekit.testing.platform import Platform, until
 from servicekit.testing.provider import RecordingProvider
 
 _numbers = itertools.count(100_000)

@@ -46,8 +46,8 @@ from marque_campaign.usecases.carrying import Carrier
 from marque_campaign.usecases.ending import ended, fall_back
 from marque_campaign.usecases.halting import halted
 from marque_campaign.usecases.holding import held_back
-from marque_campaign.usecases.segments import Days
 from marque_campaign.usecases.readying import Batch, Ready, one_a_permit, refused
+from marque_campaign.usecases.segments import Days
 from marque_campaign.usecases.wording import Wording, contact_of, hashes_of, is_gone, postal_of
 
 NO_ADDRESS = "NO_ADDRESS"
