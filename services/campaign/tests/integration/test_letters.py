@@ -18,6 +18,7 @@ from google.protobuf import json_format
 from marque.customer.v1 import customer_pb2
 from marque_campaign.repository import letters as repository
 from marque_campaign.service import build
+from marque_campaign.usecases import letters as usecases
 from servicekit import contract
 from servicekit.service import make_kit
 from servicekit.testing.client import RpcFailure
@@ -222,6 +223,18 @@ async def desk(
 
 
 class TestFiles:
+    async def test_it_stops_at_its_budget_over_batches(self, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(usecases, "AT_ONCE", 2)
+        price, budget = {"currency_code": "CNY", "units": 1000}, {"currency_code": "CNY", "units": 3}
+        campaign = await desk.launch(*await desk.people(5), budget=budget, thousand_cost=price)
+        file = await desk.make(campaign)
+        await desk.printed(file)
+        after = await desk.make(campaign)
+        ended = await desk.ended(campaign)
+
+        assert (file.letter_count, after.letter_count) == (3, 0)
+        assert Counter(ended.values()) == {(ACCEPTED, ""): 3, (SUPPRESSED, "BUDGET"): 2}
+
     async def test_a_letter_waits_for_a_file_and_stands_in_it_once(self, desk: Desk) -> None:
         chinese = await desk.person(CHINA, language="zh-CN")
         german, never = await desk.person(), await desk.person(agreed=False)

@@ -7,7 +7,7 @@ itself where a letter is pulled or the file changes its state. So none is writte
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -36,7 +36,7 @@ _OWN = (
 _WAITING = sa.text(
     f"SELECT c.campaign_id FROM campaigns c WHERE {_OWN} AND EXISTS (SELECT FROM campaign_sends s WHERE "  # noqa: S608 - our own words
     "s.campaign_id = c.campaign_id AND s.state = 1 AND s.channel = 4 AND s.retry_time <= now() AND s.create_time <= :asked) "
-    "ORDER BY c.campaign_id LIMIT 8"
+    "AND c.campaign_id <> ALL(CAST(:but AS uuid[])) ORDER BY c.campaign_id LIMIT 8"
 )
 _CLAIM = sa.text(
     "WITH waiting AS (SELECT send_id FROM campaign_sends WHERE campaign_id = :campaign AND state = 1 AND channel = 4 "  # noqa: S608
@@ -179,9 +179,9 @@ def _scope(file: LetterFile) -> dict[str, Any]:
     return {"campaign": file.campaign_id, "dealer": file.dealer_id, "asked": file.create_time}
 
 
-async def waiting(session: AsyncSession, file: LetterFile) -> list[uuid.UUID]:
-    """Returns some campaigns with lines that a file may have now."""
-    return list((await session.execute(_WAITING, _scope(file))).scalars())
+async def waiting(session: AsyncSession, file: LetterFile, but: Collection[uuid.UUID]) -> list[uuid.UUID]:
+    """Returns some campaigns, `but` others, with lines that a file may have now."""
+    return list((await session.execute(_WAITING, {**_scope(file), "but": list(but)})).scalars())
 
 
 async def still_coming(session: AsyncSession, file: LetterFile, now: datetime) -> bool:

@@ -87,7 +87,8 @@ class Letters:
             files = await repository.unsettled(session, now())
         for file in files:
             if file.state == sheets.MAKING:
-                more = await self._fill(file) or await self._close(file) or more
+                unpaid: set[uuid.UUID] = set()
+                more = await self._fill(file, unpaid) or await self._close(file, unpaid) or more
             else:
                 more = await self._end(file) or more
         return more
@@ -113,9 +114,12 @@ class Letters:
             await repository.unmark(uow.session, {mark.send_id: mark.check_time for mark in marks})
         return len(marks) == LOOKED_AT_ONCE
 
-    async def _fill(self, file: LetterFile) -> bool:
-        """Writes some letters into a file; returns whether there were any to write."""
-        batch = await self._claim(file)
+    async def _fill(self, file: LetterFile, unpaid: set[uuid.UUID]) -> bool:
+        """Writes some letters into a file; returns whether there were any to write.
+
+        Adds campaigns at the end of their budget to `unpaid`.
+        """
+        batch = await self._claim(file, unpaid)
         if batch is None:
             return False
         held = await held_back(self._work, batch.campaign, batch.rows, self._days)
@@ -126,20 +130,28 @@ class Letters:
             await self._write(file, replace(batch, campaign=campaign, rows=some))
         return True
 
-    async def _claim(self, file: LetterFile) -> Batch | None:
+    async def _claim(self, file: LetterFile, unpaid: set[uuid.UUID]) -> Batch | None:
         async with self._work.read() as session:
             room = file.most_letters - await repository.count(session, file.letter_file_id)
-            running = await repository.waiting(session, file) if room > 0 else []
-        for campaign_id in running:
-            async with self._work(_CALL) as uow:
-                campaign = await campaigns.found(uow, EVERYTHING, campaign_id)
-                if campaign.state != kinds.RUNNING or await halted(uow, campaign):
-                    continue
-                fresh = await spending.payable(uow, campaign, min(AT_ONCE, room))
-                lease = new_uuid()
-                rows = await repository.claim(uow.session, file, campaign_id, lease, uow.now, fresh)
-                if rows:
-                    return Batch(campaign, lease, rows)
+        tried: set[uuid.UUID] = set()
+        while room > 0:
+            async with self._work.read() as session:
+                running = await repository.waiting(session, file, tried)
+            if not running:
+                break
+            for campaign_id in running:
+                tried.add(campaign_id)
+                async with self._work(_CALL) as uow:
+                    campaign = await campaigns.found(uow, EVERYTHING, campaign_id)
+                    if campaign.state != kinds.RUNNING or await halted(uow, campaign):
+                        continue
+                    fresh = await spending.payable(uow, campaign, min(AT_ONCE, room))
+                    lease = new_uuid()
+                    rows = await repository.claim(uow.session, file, campaign_id, lease, uow.now, fresh)
+                    await spending.begun(uow, campaign, len(rows))
+                    if rows:
+                        return Batch(campaign, lease, rows)
+                    unpaid |= set() if fresh else {campaign_id}
         return None
 
     async def _write(self, file: LetterFile, batch: Batch) -> None:
@@ -279,8 +291,11 @@ class Letters:
                 mine = {row.send_id for row in changed}
                 await fall_back(uow, [(row, verdict) for row, verdict in settled if row.send_id in mine])
 
-    async def _close(self, file: LetterFile) -> bool:
-        """Closes a file where every letter is written that it may have; returns whether there is more to write."""
+    async def _close(self, file: LetterFile, unpaid: set[uuid.UUID]) -> bool:
+        """Closes a file where every letter is written that it may have; returns whether there is more to write.
+
+        What a campaign of `unpaid` cannot pay is told why once the file is printed, of which everything is paid until then.
+        """
         async with self._work(_CALL) as uow:
             row = await repository.locked(uow.session, file.letter_file_id)
             if row is None or row.state != sheets.MAKING:
@@ -289,7 +304,7 @@ class Letters:
                 return False
             count = await repository.count(uow.session, row.letter_file_id)
             if count < row.most_letters:
-                if await repository.waiting(uow.session, row):
+                if await repository.waiting(uow.session, row, unpaid):
                     return True
                 if await repository.still_coming(uow.session, row, uow.now):
                     return False
