@@ -471,6 +471,8 @@ class TestReturns:
         assert taken.changed_count == 1
         assert letters == {back: (BOUNCED, "ADDRESSEE_UNKNOWN"), refused: (BOUNCED, "REFUSED")}
         assert mails == dict.fromkeys((back, refused), (ACCEPTED, ""))
+        beside = await desk.launch(await desk.person())  # who lives at the same address is still written to
+        assert (await desk.make(beside)).letter_count == 1
 
     async def test_the_next_letter_goes_to_another_address_and_where_there_is_none_nowhere(self, desk: Desk) -> None:
         home, office = [{**GERMANY, "lines": [f"Weg {uuid.uuid4().hex[:6]}"]} for _ in range(2)]

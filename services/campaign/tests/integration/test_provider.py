@@ -6,7 +6,6 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
 import pytest
 from marque_campaign.clients import HttpProvider, NotHanded, Outgoing, Rejected, Silent
 from marque_campaign.rules.templates import Message
@@ -25,8 +24,7 @@ def provider() -> Iterator[RecordingProvider]:
 
 async def told(provider: RecordingProvider, *, wait: float = 5.0) -> Any:
     """What handing a message over raised; None where it was taken."""
-    client = httpx.AsyncClient(timeout=httpx.Timeout(5.0, read=wait))
-    sender = HttpProvider(provider.url, b"0" * 32, repeatable=True, client=client)
+    sender = HttpProvider(provider.url, b"0" * 32, repeatable=True, seconds=wait)
     try:
         await sender.send(OUTGOING)
     except (NotHanded, Rejected, Silent) as fault:

@@ -196,10 +196,10 @@ class HttpProvider:
     Other 4xx: never. 5xx, or an answer that does not come: nobody knows. Redirects are not followed: an address is not sent elsewhere.
     """
 
-    def __init__(self, url: str, secret: bytes, *, repeatable: bool) -> None:
+    def __init__(self, url: str, secret: bytes, *, repeatable: bool, seconds: float = PROVIDER_SECONDS) -> None:
         self.repeatable = repeatable
         self._secret = secret
-        self._lines = Lines(url, PROVIDER_SECONDS)
+        self._lines = Lines(url, seconds)
 
     async def close(self) -> None:
         """Closes its connections."""

@@ -118,6 +118,7 @@ def postal_of(permit: Held | Spent) -> Postal:
 
 
 def _address(permit: Held | Spent) -> str:
+    """What is known to get nothing any more: a mailbox or number, of letters a person at an address, where others may live."""
     if permit.permit.HasField("postal_address"):
-        return postal_of(permit).key
+        return f"{permit.permit.customer_id}\n{postal_of(permit).key}"
     return str(permit.permit.address).strip().lower()
