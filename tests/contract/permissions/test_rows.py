@@ -13,6 +13,7 @@ from servicekit.testing.access.call import Told, encoded, rule_of
 from servicekit.testing.access.cast import Caller, Cast
 from servicekit.testing.access.registry import Fixture, Row, methods, registry
 from servicekit.testing.access.rows import HIDDEN, MASKED, SEEN, expected
+from servicekit.testing.sizes import part
 
 ABOUT_ROWS = [rpc for rpc, fixture in registry().items() if fixture.rows and methods()[rpc].permission]
 ASKED = [
@@ -36,13 +37,15 @@ def holders(cast: Cast, method: Method) -> list[Caller]:
 
 
 def askers(cast: Cast, rpc: str, way: str, soaking: bool) -> list[Caller]:
-    """All who may call at the service, which judges; at the doors one for each kind of scope, another with each RPC."""
+    """At the service, which judges, every second of each kind of scope (all in the long size); at the doors one. Others with each RPC."""
     found: dict[str, list[Caller]] = {}
     for caller in holders(cast, methods()[rpc]):
         found.setdefault(caller.seat.kind, []).append(caller)
-    if soaking or way == "service":
-        return [caller for kind in found.values() for caller in kind]
     turn = ABOUT_ROWS.index(rpc)
+    if soaking:
+        return [caller for kind in found.values() for caller in kind]
+    if way == "service":
+        return [caller for kind in found.values() for caller in part(kind, 2, turn)]
     return [kind[turn % len(kind)] for kind in found.values()]
 
 
