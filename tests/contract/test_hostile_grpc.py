@@ -41,7 +41,7 @@ GARBAGE = [
 UNKNOWN = b"\x82\xe2\x09\x05junk!" + b"\x80\xea\x30\x01"  # fields 20000 and 99968, which no contract has
 DEPTH = 3
 LARGE = 5 * 1024 * 1024
-STEP = 5  # in the short size every so many-th value of a field is sent, and one at least
+STEP = 8  # in the short size every so many-th value of a field is sent, and one at least
 
 
 class Attack:

@@ -21,7 +21,7 @@ from servicekit.testing.platform import until
 
 pytestmark = pytest.mark.slow
 
-KILLS, SOAK_KILLS = 6, 60
+KILLS, SOAK_KILLS = 4, 60
 STREAMS = ("vehicle", "customer", "network")
 
 

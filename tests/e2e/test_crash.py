@@ -21,7 +21,7 @@ from servicekit.testing.crash.trade import Trade
 
 pytestmark = pytest.mark.slow
 
-KILLS, SOAK_KILLS = 84, 4000
+KILLS, SOAK_KILLS = 40, 4000
 
 
 class TestKills:

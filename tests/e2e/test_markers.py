@@ -91,7 +91,6 @@ NOT_DRIVEN_YET = frozenset(
         "marque.customer.v1.CampaignCallEnded",  # a call of such a campaign; driven by the campaign service's test_channels.py
         "marque.customer.v1.CustomerTierChanged",  # by chance: the stage often changes with it; driven by test_customer_value.py
         "marque.survey.v1.SurveyLostReasonTold",  # a questionnaire that asks why; driven by the survey service's test_lapsing.py
-        "marque.survey.v1.SurveyScored",  # a questionnaire with a measure, answered; driven by the survey service's test_answering.py
         "marque.customer.v1.LeadLapsed",  # hours after a lead; driven by test_adf_lead.py
     }
 )

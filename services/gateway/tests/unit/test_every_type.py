@@ -26,7 +26,7 @@ from servicekit import contract
 INSTALLED = Contracts.installed()
 NAMES = sorted(one.full_name for one in INSTALLED.messages() if one.file.package != "marque.options.v1")
 BINDINGS = {binding.method.full_name: binding for binding in bindings_of(INSTALLED.methods())}
-FEW = settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
+FEW = settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
 _VARIABLE = re.compile(r"\{([a-z0-9_.]+)\}")
 _SEGMENT = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="/:?#%"), min_size=1, max_size=8)
 

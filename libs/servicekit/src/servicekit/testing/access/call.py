@@ -22,8 +22,8 @@ from servicekit.testing import web
 
 _FAULTS = frozenset({"INTERNAL", "UNKNOWN", "UNIMPLEMENTED", "UNAVAILABLE", "DEADLINE_EXCEEDED", "DATA_LOSS"})
 REFUSED = frozenset({"PERMISSION_DENIED", "UNAUTHENTICATED"})
-# What the doors say while the machine has no time for a service; they are asked again after so many seconds.
-_AWAY, _PATIENCE = frozenset({"DEPENDENCY_UNAVAILABLE", "UNAVAILABLE"}), (0.2, 1.0, 5.0)
+# What the gateway says, by gRPC and by HTTP, while the machine has no time for a service; it is asked again after so many seconds.
+_AWAY, _AWAY_BY_HTTP, _PATIENCE = "DEPENDENCY_UNAVAILABLE", "UNAVAILABLE", (0.2, 1.0, 5.0)
 # What this client library itself says where a server refuses a stream before the client has written all of it. No server said it.
 _LOST_RACE = b"INTERNAL Internal error from Core "
 _SNAKE = re.compile(r"_([a-z0-9])")
@@ -88,7 +88,7 @@ class Wire:
         for pause in _PATIENCE:
             while (told := await self._call(method, data, metadata)).error == _LOST_RACE:
                 continue
-            if told.reason not in _AWAY:
+            if told.reason != _AWAY:
                 break
             await asyncio.sleep(pause)
         return told
@@ -158,7 +158,7 @@ class Door:
                 read = [] if method is None else [json_format.Parse(answer.content, method.output())]
                 return Told(str(answer.status_code), messages=read)
             problem = orjson.loads(answer.content)
-            if problem.get("reason", "") not in _AWAY:
+            if problem.get("reason", "") != _AWAY_BY_HTTP:
                 break
             await asyncio.sleep(pause)
         kept = {name: value for name, value in problem.items() if name not in ("instance", "traceId", "requestId")}
