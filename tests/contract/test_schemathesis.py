@@ -11,7 +11,6 @@ import os
 import re
 import time
 import warnings
-import zlib
 from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
@@ -28,8 +27,7 @@ from servicekit.testing.sizes import part
 
 SEED = int(os.environ.get("MARQUE_SEED", "20261122"))
 SHORT = 3  # random cases an operation in the short size
-RANDOMLY = 2  # of so many operations the short size tries one, those of the hostile suites beside it all
-ONE_IN, STEP = 8, 24  # and of so many the boundaries of one, each so many-th of its cases
+ONE_IN, STEP = 8, 24  # of so many operations the short size tries the boundaries of one, each so many-th of its cases
 RANDOM, LONG = 100, 300  # in the long size: random cases an operation at least, and all cases
 SERVICES = [name for name in contract.services() if any(rule_of(one)[0] for one in contract.methods(name).values())]
 BY_HAND = {"watchEvents": "a stream without an end, which the engine would read to its end; see TestLive"}
@@ -141,12 +139,6 @@ def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, A
             yield path, verb, operation
 
 
-def sent(document: dict[str, Any], soaking: bool) -> list[str]:
-    """Returns the labels of the operations that are tried: all, in the short size a part."""
-    labels = [f"{verb.upper()} {path}" for path, verb, _ in operations(document)]
-    return labels if soaking else part(labels, RANDOMLY, 0)
-
-
 def part_of(document: dict[str, Any], service: str) -> dict[str, Any]:
     """The document with the operations of one service of the contracts only; what is nobody's goes with the first."""
     tag, tags = service.rpartition(".")[2], {name.rpartition(".")[2] for name in SERVICES}
@@ -161,10 +153,9 @@ def part_of(document: dict[str, Any], service: str) -> dict[str, Any]:
 def attack(document: dict[str, Any], url: str, token: str, soaking: bool) -> Report:
     """Runs the engine to its end: examples and boundaries first, then as many random cases as are missing."""
     report, began = Report(document=document), time.monotonic()
-    labels = sent(document, soaking)
-    chosen = [one for one in labels if soaking or not zlib.crc32(one.encode()) % ONE_IN]
-    if chosen:
-        run(document, config_of(url, token), report, None if soaking else sampled(), chosen)
+    labels = [f"{verb.upper()} {path}" for path, verb, _ in operations(document)]
+    chosen = labels if soaking else part(labels, ONE_IN, 0)
+    run(document, config_of(url, token), report, None if soaking else sampled(), chosen)
     random = {one: max(RANDOM, LONG - report.cases[one]) if soaking else SHORT for one in labels}
     run(document, config_of(url, token, random), report, None, labels)
     # Where few rows are known, their ids make few cases; the rest goes to rows that nobody knows.
@@ -224,7 +215,7 @@ async def test_every_operation_answers_as_its_document_says_and_refuses_bad_data
 
     report = await asyncio.to_thread(attack, document, cast.world.platform.http_url, caller.token, soaking)
 
-    labels = set(sent(document, soaking))
+    labels = {f"{verb.upper()} {path}" for path, verb, _ in operations(document)}
     least, label = min((report.cases[label], label) for label in labels)
     with capsys.disabled():
         print(
