@@ -211,7 +211,7 @@ class TestMakeSample:
         assert lift.holdout_count == held[0]["n"] > 0
         assert -1 <= lift.lift_low < lift.lift < lift.lift_high <= 1
         assert sum(one.sent_count for one in told.variants) > 0
-        assert {one.code for one in told.variants if one.sent_count} == {"", "B"}
+        assert {one.code for one in told.variants if one.drawn_count} == {"", "B"}
         assert told.HasField("return_on_investment")
         clicked = {one.kind: one.count for one in told.responses}[CLICK]
         mails = [path.read_text("utf-8", "replace") for path in (all_services.folder / "post" / "mails").glob("*.eml")]

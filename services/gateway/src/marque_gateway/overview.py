@@ -139,7 +139,7 @@ PARTS = (
         lambda customer: lifecycle_service_pb2.GetCustomerValueRequest(customer_id=customer),
     ),
     Part(
-        "profile",
+        "completeness",
         "/marque.customer.v1.ProfileService/GetProfileCompleteness",
         lambda customer: profile_service_pb2.GetProfileCompletenessRequest(customer_id=customer),
     ),
@@ -165,7 +165,7 @@ class Overview:
         self._upstreams = upstreams
 
     async def answer(self, request: Request) -> Response:
-        """Answers the composed view; 404 where the customer is not in the caller's sight."""
+        """Answers the composed view; 404 where the customer service hides the customer, without which each other owner judges alone."""
         request.scope["state"]["route"] = "/v1/customers/{customer_id}/overview"
         request.scope["state"]["span"].rename("GET /v1/customers/{customer_id}/overview")
         try:

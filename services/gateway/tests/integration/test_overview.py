@@ -19,7 +19,7 @@ from servicekit.testing.platform import Platform, until
 from servicekit.testing.world import World
 
 OF_SALES = {"leads", "promises", "quotes", "testDrives"}
-OF_PEOPLE = {"value", "household", "holdings"}
+OF_PEOPLE = {"value", "household", "holdings", "completeness"}
 PARTS = (
     {"profile", "ownerships", "vehicles", "relations", "consents", "contacts", "lastServices", "sales"}
     | OF_SALES
@@ -74,7 +74,8 @@ class TestWhole:
         assert answer.status_code == 200
         assert set(seen) >= PARTS
         assert (seen["missing"], seen["withheld"], seen["customerId"]) == ([], [], sold["customer"])
-        assert seen["profile"]["customerId"] == sold["customer"]
+        assert (seen["profile"]["customerId"], seen["profile"]["kind"]) == (sold["customer"], "CUSTOMER_KIND_PERSON")
+        assert (seen["completeness"]["customerId"], seen["completeness"]["rulesVersion"]) == (sold["customer"], 1)
         assert [one["vin"] for one in seen["vehicles"]] == [sold["vin"]]
         assert [one["dealerId"] for one in seen["relations"]] == [sold["dealer"]]
         assert [one["customerId"] for one in seen["household"]] == [sold["customer"]]

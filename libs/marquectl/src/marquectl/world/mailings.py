@@ -187,9 +187,9 @@ def comes_by(source_key: str, *, held_out: bool) -> bool:
     return random.Random(f"comes:{source_key}").random() < (0.2 if held_out else 0.45)
 
 
-def clicks(address: str) -> bool:
-    """Tells whether somebody follows the link of a mail."""
-    return random.Random(f"clicks:{address}").random() < 0.35
+def followed(links: Sequence[str]) -> Sequence[str]:
+    """Returns the links that their readers follow: one mail in three, and of any mails at least one."""
+    return links[::3]
 
 
 def _cny(units: int) -> dict[str, Any]:

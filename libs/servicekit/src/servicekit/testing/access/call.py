@@ -42,12 +42,16 @@ _STATUS = {
 
 @dataclass
 class Told:
-    """An answer: the code (over HTTP the status), the error as comparable bytes (what names this request left out), the messages."""
+    """An answer: the code (over HTTP the status), the error as comparable bytes (what names this request left out), the messages.
+
+    `document`: the JSON of an answer that no method describes.
+    """
 
     code: str
     error: bytes = b""
     reason: str = ""
     messages: list[Any] = field(default_factory=list)
+    document: Any = None
 
     def is_one(self, codes: Iterable[str]) -> bool:
         """Tells whether the answer is one of some codes; over HTTP `code` is the status that stands for it."""
@@ -155,8 +159,9 @@ class Door:
         for pause in _PATIENCE:
             answer = await self.client.request(verb, path, params=params, content=content, headers=headers)
             if answer.status_code < 300:
-                read = [] if method is None else [json_format.Parse(answer.content, method.output())]
-                return Told(str(answer.status_code), messages=read)
+                if method is None:
+                    return Told(str(answer.status_code), document=orjson.loads(answer.content or b"null"))
+                return Told(str(answer.status_code), messages=[json_format.Parse(answer.content, method.output())])
             problem = orjson.loads(answer.content)
             if problem.get("reason", "") != _AWAY_BY_HTTP:
                 break
