@@ -79,10 +79,10 @@ def build(kit: Kit) -> Service:
         if isinstance(carriers.get("EMAIL"), MailProvider):
             dresser = Dresser(told.public_url, domain_of(told.mail_sender), kit.sealer.digest)
         wording = Wording(dresser, kit.sealer.digest, kit.sealer.digests)
-        carrier = Carrier(work, told.public_url, kit.sealer.digest)
+        readier = Readier(work, customers, wording, Carrier(work, told.public_url, kit.sealer.digest))
         sender = Sender(
             work,
-            Readier(work, customers, wording, carrier),
+            readier,
             wording,
             carriers,
             batch=told.send_batch,
@@ -91,7 +91,7 @@ def build(kit: Kit) -> Service:
         )
         sweeps["campaign-sends"] = sender.sweep
         keep = timedelta(days=told.letter_file_days)
-        letters = Letters(work, customers, wording, carrier, kit.sealer, keep=keep, days=_days(kit))
+        letters = Letters(work, customers, readier, wording, kit.sealer, keep=keep, days=_days(kit))
         sweeps["campaign-letters"] = letters.sweep
     sweeps["campaign-runs"] = Journeys(work, _days(kit).zone).sweep
     owners = _owners(kit)

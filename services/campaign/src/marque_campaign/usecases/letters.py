@@ -26,7 +26,7 @@ from servicekit.db.base import now
 from servicekit.db.uow import Work
 from servicekit.ids import new_uuid
 from servicekit.messaging.inbox import SYSTEM
-from servicekit.permits import Done, Held, PermitLate, Refused, Spent
+from servicekit.permits import Held, PermitLate, Refused, Spent
 from servicekit.rpc.call import Call
 from servicekit.sealing.sealer import Sealer
 
@@ -40,15 +40,13 @@ from marque_campaign.rules import kinds
 from marque_campaign.rules import ledger as rules
 from marque_campaign.rules import letters as sheets
 from marque_campaign.rules.ledger import Verdict
-from marque_campaign.rules.templates import Unrenderable
-from marque_campaign.usecases import campaigns, letter_files, spending, subjects
-from marque_campaign.usecases.carrying import Carrier
+from marque_campaign.usecases import campaigns, letter_files, spending
 from marque_campaign.usecases.ending import ended, fall_back
 from marque_campaign.usecases.halting import halted
 from marque_campaign.usecases.holding import held_back
-from marque_campaign.usecases.readying import Batch, Ready, one_a_permit, refused
+from marque_campaign.usecases.readying import Batch, Readied, Readier, Ready, refused
 from marque_campaign.usecases.segments import Days
-from marque_campaign.usecases.wording import Wording, contact_of, hashes_of, is_gone, postal_of
+from marque_campaign.usecases.wording import Wording, hashes_of, postal_of
 
 NO_ADDRESS = "NO_ADDRESS"
 AT_ONCE, LOOKED_AT_ONCE, ENDED_AT_ONCE = 100, 100, 1_000
@@ -62,8 +60,8 @@ class Letters:
         self,
         work: Work,
         customers: Customers,
+        readier: Readier,
         wording: Wording,
-        carrier: Carrier,
         sealer: Sealer,
         *,
         keep: timedelta,
@@ -71,8 +69,8 @@ class Letters:
     ) -> None:
         self._work = work
         self._customers = customers
+        self._readier = readier
         self._wording = wording
-        self._carrier = carrier
         self._sealer = sealer
         self._keep = keep
         self._days = days
@@ -156,12 +154,10 @@ class Letters:
 
     async def _write(self, file: LetterFile, batch: Batch) -> None:
         """Takes lines through the gate and writes those that may go."""
-        permits = self._customers.permits
-        ready, settled, names = await self._permitted(batch)
-        unused = [permit for _, verdict, permit in settled if permit is not None]
-        going = await self._hand(file, batch, ready)
+        permits, found = self._readier.permits, await self._permitted(batch)
+        going, unused = await self._hand(file, batch, found.ready), found.unused
         mine = {one.row.send_id for one in going}
-        left = [one for one in ready if one.row.send_id not in mine]  # paused, cancelled, or the lease is over
+        left = [one for one in found.ready if one.row.send_id not in mine]  # paused, cancelled, or the lease is over
         fresh = [one for one in going if isinstance(one.permit, Held)]
         outcomes = await permits.spend([one.permit for one in fresh if isinstance(one.permit, Held)]) if fresh else []
         for one, outcome in zip(fresh, outcomes, strict=True):
@@ -169,7 +165,7 @@ class Letters:
                 one.verdict = refused(one.row, outcome, handed=False)
             else:
                 one.permit = outcome
-        done = await self._commit(file, batch, [one for one in going if one.verdict is None], names)
+        done = await self._commit(file, batch, [one for one in going if one.verdict is None], found.names)
         lost = [one for one in going if one.row.send_id not in done]  # pulled meanwhile, late, or another worker's
         unused += [one.permit for one in (*left, *lost) if one.verdict is None or one.verdict.reason == rules.LATE]
         if unused:
@@ -179,47 +175,19 @@ class Letters:
             await permits.finish([one for one in kept if isinstance(one, Spent)])
         waits = [(one.row, Verdict(rules.PLANNED)) for one in left]
         ends = [(one.row, one.verdict) for one in lost if one.verdict is not None]
-        await self._settle(batch, [*((row, verdict) for row, verdict, _ in settled), *waits, *ends])
+        await self._settle(batch, [*found.settled, *waits, *ends])
 
-    async def _permitted(
-        self, batch: Batch
-    ) -> tuple[list[Ready], list[tuple[Any, Verdict, Held | Spent | None]], dict[str, str]]:
-        """Takes the permits and writes the words: lines that may go; those that end without, each with a permit that was not used; and
-        what people are called.
-        """
-        answers = await self._customers.permits.take(
-            [contact_of(batch.campaign, row, resume=True) for row in batch.rows]
-        )
-        names = await self._customers.names([str(row.customer_id) for row in batch.rows])
-        about = await subjects.told(self._work.reader, batch.campaign, batch.rows)
-        gone = await self._wording.gone(self._work.reader, [one for one in answers if isinstance(one, Held | Spent)])
-        taken = [row for row, one in zip(batch.rows, answers, strict=True) if isinstance(one, Held | Spent)]
-        carried = await self._carrier.carried(batch.campaign, taken)
-        ready: list[Ready] = []
-        settled: list[tuple[Any, Verdict, Held | Spent | None]] = []
-        for row, answer in zip(batch.rows, answers, strict=True):
-            if isinstance(answer, Refused):
-                settled.append((row, refused(row, answer, handed=False), None))
-            elif isinstance(answer, Done):
-                settled.append((row, rules.of_done(handed=False), None))
-            elif is_gone(answer, gone):
-                settled.append((row, Verdict(rules.SUPPRESSED, rules.ADDRESS_GONE), answer))
-            elif not postal_of(answer).is_complete:
-                settled.append((row, Verdict(rules.SUPPRESSED, NO_ADDRESS), answer))
-            else:
-                try:
-                    person = names.get(str(row.customer_id), {}) | about.get(row.send_id, {})
-                    arm, told = batch.campaign.arm_of(row.customer_id), carried[row.send_id]
-                    template = batch.campaign.template_of(arm, row.channel)
-                    message = self._wording.write(template, batch.campaign, answer.permit.language, person, told)
-                except Unrenderable as fault:
-                    settled.append((row, Verdict(rules.SUPPRESSED, fault.reason), answer))
-                else:
-                    ready.append(Ready(row, answer, message))
-        kept = one_a_permit(ready)
-        mine = {one.row.send_id for one in kept}
-        settled += [(one.row, rules.of_done(handed=False), None) for one in ready if one.row.send_id not in mine]
-        return kept, settled, {who: told.get(kinds.ADDRESSEE, "") for who, told in names.items()}
+    async def _permitted(self, batch: Batch) -> Readied:
+        """Takes the permits and writes the words of lines, each of which may be begun again, and lets go whose address is not whole."""
+        found = await self._readier.made_ready(batch, lambda row: True)
+        whole = [one for one in found.ready if postal_of(one.permit).is_complete]
+        mine = {one.row.send_id for one in whole}
+        for one in found.ready:
+            if one.row.send_id not in mine:
+                found.settled.append((one.row, Verdict(rules.SUPPRESSED, NO_ADDRESS)))
+                found.unused.append(one.permit)
+        found.ready = whole
+        return found
 
     async def _hand(self, file: LetterFile, batch: Batch, ready: list[Ready]) -> list[Ready]:
         """Notes what is about to be written into which file; returns what has room, a lease and a campaign that runs."""
@@ -236,7 +204,7 @@ class Letters:
         return [one for one in ready if one.row.send_id in mine]
 
     async def _commit(
-        self, file: LetterFile, batch: Batch, going: list[Ready], names: dict[str, str]
+        self, file: LetterFile, batch: Batch, going: list[Ready], names: dict[str, dict[int, str]]
     ) -> set[uuid.UUID]:
         """Writes letters whose permits are in time; of the others the verdict says so. Returns those that were written."""
         written = []
@@ -245,7 +213,7 @@ class Letters:
             sheet = sheets.row(
                 one.row.send_id,
                 one.row.campaign_id,
-                names.get(str(one.row.customer_id), ""),
+                names.get(str(one.row.customer_id), {}).get(kinds.ADDRESSEE, ""),
                 postal_of(one.permit),
                 one.message,
             )

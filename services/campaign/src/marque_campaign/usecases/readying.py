@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -12,7 +12,7 @@ from servicekit.db.base import now
 from servicekit.db.uow import Work
 from servicekit.permits import ContactPermits, Done, Held, Refused, Spent, Taken
 
-from marque_campaign.clients import Customers, Provider
+from marque_campaign.clients import Customers
 from marque_campaign.models import Campaign
 from marque_campaign.rules import ledger as rules
 from marque_campaign.rules.ledger import Verdict
@@ -48,8 +48,9 @@ class Ready:
 
 @dataclass(slots=True)
 class Readied:
-    """Lines that may go, those that are settled without, and permits that were not used."""
+    """Lines that may go, those that are settled without, and permits that were not used; and what people are called."""
 
+    names: dict[str, dict[int, str]]
     ready: list[Ready] = field(default_factory=list)
     settled: list[tuple[Any, Verdict]] = field(default_factory=list)
     unused: list[Held | Spent] = field(default_factory=list)
@@ -69,12 +70,12 @@ class Readier:
         """The gate. Raises Unavailable."""
         return self._customers.permits
 
-    async def made_ready(self, batch: Batch, provider: Provider) -> Readied:
-        """Returns what becomes of lines of one step and channel. Raises Unavailable."""
-        contacts = [
-            contact_of(batch.campaign, row, resume=row.state == rules.HANDED and provider.repeatable)
-            for row in batch.rows
-        ]
+    async def made_ready(self, batch: Batch, resumable: Callable[[Any], bool]) -> Readied:
+        """Returns what becomes of lines of one step and channel; `resumable` tells of which a permit that was spent may be used again.
+
+        Raises Unavailable.
+        """
+        contacts = [contact_of(batch.campaign, row, resume=resumable(row)) for row in batch.rows]
         answers, names = await asyncio.gather(
             self.permits.take(contacts), self._customers.names([one.customer_id for one in contacts])
         )
@@ -82,11 +83,13 @@ class Readier:
         gone = await self._wording.gone(self._work.reader, [one for one in answers if isinstance(one, Held | Spent)])
         taken = [row for row, one in zip(batch.rows, answers, strict=True) if isinstance(one, Held | Spent)]
         carried = await self._carrier.carried(batch.campaign, taken)
-        found, words = Readied(), _Words(batch.campaign)
+        found, words = Readied(names=names), _Words(batch.campaign)
         for row, answer in zip(batch.rows, answers, strict=True):
+            # Somebody who is gone may have handed it over: whatever is found out now does not make it "not sent".
+            handed = row.state == rules.HANDED and isinstance(answer, Spent)
             if not isinstance(answer, Held | Spent):
                 found.settled.append((row, _without(row, answer)))
-            elif is_gone(answer, gone) and isinstance(answer, Held):
+            elif is_gone(answer, gone) and not handed:
                 found.settled.append((row, Verdict(rules.SUPPRESSED, rules.ADDRESS_GONE)))
                 found.unused.append(answer)
             else:
@@ -96,13 +99,12 @@ class Readier:
                         words.of(row), batch.campaign, answer.permit.language, person, carried[row.send_id]
                     )
                 except Unrenderable as fault:
-                    handed = row.state == rules.HANDED and isinstance(answer, Spent)
                     found.settled.append((row, Verdict(rules.UNKNOWN if handed else rules.SUPPRESSED, fault.reason)))
-                    found.unused += [answer] if isinstance(answer, Held) else []
+                    found.unused += [] if handed else [answer]
                 else:
                     seen = batch.campaign.track_opens and answer.permit.further_allowed
                     found.ready.append(Ready(row, answer, message, isinstance(answer, Spent), seen))
-        kept = one_a_permit(found.ready)
+        kept = _one_a_permit(found.ready)
         mine = {one.row.send_id for one in kept}
         found.settled += [
             (one.row, rules.of_done(handed=one.resumed)) for one in found.ready if one.row.send_id not in mine
@@ -146,7 +148,7 @@ def _without(row: Any, answer: Taken) -> Verdict:
     return rules.of_done(handed=row.state == rules.HANDED)
 
 
-def one_a_permit(ready: Sequence[Ready]) -> list[Ready]:
+def _one_a_permit(ready: Sequence[Ready]) -> list[Ready]:
     """Keeps one line of those that hold the same permit because their customers are one person: the one that took it last has it."""
     found: dict[str, Ready] = {}
     for one in ready:

@@ -127,7 +127,9 @@ class Sender:
         if provider is None:
             await self._settle(batch, [(row, Verdict(rules.SUPPRESSED, rules.NO_PROVIDER)) for row in batch.rows])
             return None
-        made = await self._readier.made_ready(batch, provider)
+        made = await self._readier.made_ready(
+            batch, lambda row: bool(row.state == rules.HANDED and provider.repeatable)
+        )
         if made.unused:
             await self._readier.permits.give_back(made.unused)
         await self._settle(batch, made.settled)
