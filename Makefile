@@ -45,7 +45,9 @@ reset: $(READY) ## Stop the platform and forget its data
 	@devstack reset
 
 .PHONY: test
-test: $(READY) check chart-tools sight-tools page browser ## Pass every check and test (T=path for some of the tests)
+test: $(READY) ## Pass every check and test (T=path for some of the tests)
+	@$(MAKE) --no-print-directory browser sight-tools page & beside=$$!; \
+		$(MAKE) --no-print-directory check chart-tools && wait $$beside
 	@pytest -q -n 4 --dist loadfile --no-loadscope-reorder $(T)
 
 ##@ Checks

@@ -16,6 +16,7 @@ from bench.benches import (
     linking,
     pipeline,
     reads,
+    rebuild,
     recall,
     repair_orders,
     search_growth,
@@ -58,6 +59,7 @@ ALONE: Mapping[str, Callable[[bool], Awaitable[list[Figure]]]] = {
     "survey-results": survey_results.survey_results,
     "lookalikes": likeness.lookalikes,
     "segments": segments.segments,
+    "rebuild": rebuild.rebuilding,
     "sends": sends.sends,
     "pipeline": pipeline.pipeline,
 }

@@ -83,7 +83,7 @@ class TestLeaderLost:
         doors = Doors(stack, rng)
         trade = Trade(doors, rng)
         await trade.open()
-        working = asyncio.create_task(trade.run(4))
+        working = asyncio.create_task(trade.run(4, rest=0.1))
         kills = SOAK_KILLS if soaking else KILLS
         for number in range(kills):
             before = len(trade.ledger.done)

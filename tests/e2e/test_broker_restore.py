@@ -43,7 +43,7 @@ class Load:
 
     async def begin(self) -> None:
         await self.trade.open()
-        self._working = asyncio.create_task(self.trade.run(2))
+        self._working = asyncio.create_task(self.trade.run(2, rest=0.1))
         await self.more(40)
 
     async def more(self, writes: int) -> None:

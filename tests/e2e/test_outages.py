@@ -52,7 +52,7 @@ class Caller:
         while True:
             for path in self.paths:
                 self.answers.append(await self.ask(path))
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.2)
 
     async def ask(self, path: str) -> Answer:
         headers = {"authorization": f"Bearer {await self.doors.token('oem.manager')}"}
@@ -129,7 +129,7 @@ async def scene(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Scene
         doors = Doors(stack, rng)
         trade = Trade(doors, rng)
         await trade.open()
-        working = asyncio.create_task(trade.run(4))
+        working = asyncio.create_task(trade.run(4, rest=0.2))
         http = web.client(stack.dev.addresses.http_url or "", timeout=PATIENCE)
         made = Scene(stack, doors, trade, Caller(doors, http, []))
         await made.more(20)

@@ -20,6 +20,7 @@ from nats.js import JetStreamContext
 from pydantic import SecretStr
 from servicekit.db.engine import Database
 from servicekit.service import Running, migrate_all
+from servicekit.testing.asking import Asking
 from servicekit.testing.client import Client
 from servicekit.testing.lab.service import LabSettings, build
 from servicekit.testing.platform import SECRET, Platform, ready, until
@@ -36,6 +37,7 @@ class Lab:
         self.running: Running | None = None
         self._processes: list[subprocess.Popen[bytes]] = []
         self._clients: list[Client] = []
+        self._asking = Asking()
 
     async def start(self, *, work: bool = True) -> None:
         """Starts it in this process."""
@@ -77,13 +79,10 @@ class Lab:
         return made
 
     async def sql(self, query: str, *arguments: Any) -> list[asyncpg.Record]:
-        connection = await asyncpg.connect(self.url)
-        try:
-            return await connection.fetch(query, *arguments)
-        finally:
-            await connection.close()
+        return await self._asking.fetch(self.url, query, *arguments)
 
     async def close(self) -> None:
+        self._asking.close()
         for process in self._processes:
             if process.poll() is None:
                 process.kill()

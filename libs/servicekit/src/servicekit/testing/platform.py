@@ -30,6 +30,7 @@ from servicekit.sealing.keys import make_key
 from servicekit.service import Build, Running, connect_nats, make_kit
 from servicekit.settings import ServiceSettings
 from servicekit.testing import web
+from servicekit.testing.asking import Asking
 from servicekit.testing.client import Client
 from servicekit.testing.issuer import IssuerServer
 
@@ -49,6 +50,7 @@ class Platform:
         self._running: list[Running] = []
         self._processes: list[subprocess.Popen[bytes]] = []
         self._clients: list[Client] = []
+        self._asking = Asking()
         self._gateway: Any = None
         self.http_url = ""
 
@@ -166,11 +168,7 @@ class Platform:
 
     async def sql(self, name: str, query: str, *arguments: Any) -> list[asyncpg.Record]:
         """Runs a query in a service's database, past the service."""
-        connection = await asyncpg.connect(self.databases[name])
-        try:
-            return await connection.fetch(query, *arguments)
-        finally:
-            await connection.close()
+        return await self._asking.fetch(self.databases[name], query, *arguments)
 
     async def stop(self) -> None:
         """Stops the gateway and the services of this process; their databases and streams stay."""
@@ -195,6 +193,7 @@ class Platform:
 
     async def close(self) -> None:
         """Ends clients, services and processes."""
+        self._asking.close()
         for client in self._clients:
             await client.close()
         await self.stop()

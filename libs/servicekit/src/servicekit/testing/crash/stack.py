@@ -22,6 +22,7 @@ from devstack.layout import Layout
 from devstack.stack import DevStack
 
 from servicekit.testing import web
+from servicekit.testing.asking import Asking
 from servicekit.testing.platform import until
 
 BACKEND = "postgres backend"  # one of PostgreSQL's own processes, after whose death it begins anew for everybody
@@ -46,6 +47,7 @@ class Stack:
         self._random = random.Random(seed)  # noqa: S311 - repeatable, hides nothing
         self._held: dict[str, asyncio.Event] = {}
         self._frozen: set[int] = set()
+        self._asking = Asking()
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("MARQUE_")}
         told = {**inherited, **_LIMITS, **_QUIET, **(environ or {})}
         self._doors = [ports.free_port(), ports.free_port()]
@@ -71,6 +73,7 @@ class Stack:
         for name in [*self._held]:
             self.release(name)
         self.thaw()
+        self._asking.close()
         await self.dev.stop()
 
     @property
@@ -140,12 +143,7 @@ class Stack:
 
     async def sql(self, service: str, query: str, *arguments: Any) -> list[asyncpg.Record]:
         """Runs a query in a service's database, past the service."""
-        connection = await asyncpg.connect(self.dev.addresses.databases[service], timeout=30)
-        try:
-            found: list[asyncpg.Record] = await connection.fetch(query, *arguments)
-        finally:
-            await connection.close()
-        return found
+        return await self._asking.fetch(self.dev.addresses.databases[service], query, *arguments)
 
     def remains(self) -> list[int]:
         """Processes that still belong to this platform, told by its folder in their command or environment."""

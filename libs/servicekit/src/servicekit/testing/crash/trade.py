@@ -7,6 +7,7 @@ became of it is found out at the end.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import random
 from collections import Counter
@@ -71,11 +72,14 @@ class Trade:
             made = await self._write(f"{_DEALERS}/CreateDealer", {"dealer": dealer}, ("create", "dealer", "dealer_id"))
             self.ledger.dealers[made.dealer_id] = {"code": made.code, "region": "R0", "version": 1}
 
-    async def run(self, clerks: int = 8) -> None:
-        """Writes until `stop`; then every clerk ends what it does. Raises what a clerk met."""
+    async def run(self, clerks: int = 8, rest: float = 0.0) -> None:
+        """Writes until `stop`; then every clerk ends what it does. Raises what a clerk met.
+
+        `rest`: seconds that a clerk takes between two things, where the test is of something else than the load.
+        """
         async with asyncio.TaskGroup() as group:
             for _ in range(clerks):
-                group.create_task(self._clerk())
+                group.create_task(self._clerk(rest))
             group.create_task(self._importer())
 
     def sale_of_known(self) -> Write:
@@ -105,13 +109,12 @@ class Trade:
             self._keep(write, first)
         return len(waiting)
 
-    async def _clerk(self) -> None:
+    async def _clerk(self, rest: float) -> None:
         work: list[Callable[[], Awaitable[None]]] = [self._sell, self._sell, self._visit, self._keep_customer]
         while not self._stopping.is_set():
-            try:
+            with contextlib.suppress(GaveUp):
                 await self._rng.choice([*work, self.change_dealer])()
-            except GaveUp:
-                continue
+            await asyncio.sleep(rest)
 
     async def _sell(self) -> None:
         buyer = await self._customer()
