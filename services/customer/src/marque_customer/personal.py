@@ -186,7 +186,8 @@ class CustomerPersonalData:
             _count(done, kind, rows)
         done.named.extend(await residue.leads(uow.session, customer_ids))
         persons = await repository.locked(uow.session, customer_ids)
-        await test_drives.part_from_leads(uow.session, customer_ids)
+        if not held.keys() & {_ALL, "customer.lead"}:
+            await test_drives.part_from_leads(uow.session, customer_ids)
         # The parts of all before the profile of any: a survivor's card and search text are made of what its whole family has.
         for customer in persons:
             await self._erase_parts(uow, customer, held, done)

@@ -89,8 +89,9 @@ class MemberImporter:
         gone, more = 0, None
         if found is not None:
             after = uuid.UUID(last) if last else uuid.UUID(int=0)
-            look = {"after": after, "most": lists.AT_ONCE, "dry_run": options.dry_run}
-            gone, more = await members.leave(session, list_id, options.import_id, **look)
+            gone, more = await members.leave(
+                session, list_id, options.import_id, after, lists.AT_ONCE, dry_run=options.dry_run
+            )
             if gone and not options.dry_run:
                 found.member_count -= gone
                 uow.audit("import", "audience_list", str(list_id), ("members",))

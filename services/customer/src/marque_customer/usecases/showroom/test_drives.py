@@ -268,7 +268,7 @@ async def _ended(uow: UnitOfWork, drive: TestDrive, action: str) -> Any:
 async def say_state(uow: UnitOfWork, drive: TestDrive, action: str) -> None:
     """Writes a changed drive, and says how far it is."""
     await uow.flush()
-    origin = {
+    origin: dict[str, Any] = {
         name: str(getattr(drive, name) or "") for name in ("lead_id", "marketing_event_id", "event_registration_id")
     }
     event = test_drive_events_pb2.TestDriveStateChanged(**_told(drive), **origin)
@@ -277,7 +277,7 @@ async def say_state(uow: UnitOfWork, drive: TestDrive, action: str) -> None:
     uow.audit(action, "test_drive", str(drive.test_drive_id), ("state",))
 
 
-def _told(drive: TestDrive) -> dict[str, str]:
+def _told(drive: TestDrive) -> dict[str, Any]:
     return {
         "test_drive_id": str(drive.test_drive_id),
         "customer_id": str(drive.customer_id),
