@@ -140,6 +140,7 @@ class TestRefusedUploads:
         [
             ({"kind": "boats"}, "IMPORT_KIND_UNKNOWN"),
             ({"file_name": "a.pdf"}, "IMPORT_FORMAT_UNKNOWN"),
+            ({"kind": "leads", "mode": import_pb2.IMPORT_MODE_REPLACE}, "IMPORT_MODE_UNKNOWN"),
             ({"column_mapping": {"x": "no_field"}}, "INVALID_ARGUMENT"),
             ({"source": "No Spaces"}, "INVALID_ARGUMENT"),
         ],

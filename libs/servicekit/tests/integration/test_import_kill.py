@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import uuid
 from typing import Any
 
 import pytest
 from marque.type.v1 import import_pb2
+from servicekit.testing.client import RpcFailure
 from servicekit.testing.platform import until
 
 SERVICE = "customer.v1.CustomerImportService"
@@ -29,6 +31,22 @@ async def uploaded(lab: Any, source: str, name: str = "n") -> uuid.UUID:
     pieces = [content[start : start + 65536] for start in range(0, len(content), 65536)]
     requests = [import_pb2.UploadImportRequest(header=header)]
     requests += [import_pb2.UploadImportRequest(chunk=piece) for piece in pieces]
+    client = lab.client("oem.admin", subject=f"test:{source}")
+    (taken,) = [item async for item in client.stream(f"{SERVICE}/UploadImport", requests)]
+    return uuid.UUID(taken.import_id)
+
+
+async def replacing(lab: Any, source: str) -> uuid.UUID:
+    """A file that keeps every twentieth of a thousand customers of a source."""
+    await lab.sql(
+        "INSERT INTO lab_customers SELECT gen_random_uuid(), $1, 'k' || to_char(n, 'FM0000'), 'n', 1 FROM generate_series(1, 1000) AS n",
+        source,
+    )
+    content = b"source_key,full_name\n" + b"".join(b"k%04d,n\n" % n for n in range(20, 1001, 20))
+    header = import_pb2.ImportFileHeader(
+        kind="customers", source=source, file_name="a.csv", mode=import_pb2.IMPORT_MODE_REPLACE
+    )
+    requests = [import_pb2.UploadImportRequest(header=header), import_pb2.UploadImportRequest(chunk=content)]
     client = lab.client("oem.admin", subject=f"test:{source}")
     (taken,) = [item async for item in client.stream(f"{SERVICE}/UploadImport", requests)]
     return uuid.UUID(taken.import_id)
@@ -71,6 +89,40 @@ class TestKill:
         assert (await lab.sql("SELECT count(*) AS n FROM lab_writes"))[0]["n"] == ROWS - 9
         errors = await lab.sql("SELECT row_number FROM import_errors WHERE import_id = $1 ORDER BY 1", import_id)
         assert [row["row_number"] for row in errors] == [n for n in range(1, ROWS + 1) if n % 1000 == 7]
+
+    async def test_what_a_file_does_not_name_goes_once_whoever_is_killed_and_not_when_it_is_cancelled(
+        self, lab_served: Any
+    ) -> None:
+        lab = lab_served
+        called_off, import_id = await replacing(lab, "called-off"), await replacing(lab, "replaced")
+        admin = lab.client("oem.admin")
+        cancel = [import_pb2.CancelImportRequest(import_id=str(one)) for one in (called_off, import_id)]
+        await admin.call(f"{SERVICE}/CancelImport", cancel[0])
+        worker = await lab.worker(pause=0.1)
+
+        async def begun() -> bool:
+            return json.loads((await row_of(lab, import_id))["options"]).get("removed", 0) >= 200
+
+        await until(begun, 30.0, "nothing is removed")
+        with pytest.raises(RpcFailure) as refused:
+            await admin.call(f"{SERVICE}/CancelImport", cancel[1])
+        worker.kill()
+        worker.wait()
+        assert refused.value.reason == "IMPORT_FINISHING"
+        left = "SELECT source, count(*) AS n FROM lab_customers WHERE source IN ('called-off', 'replaced') GROUP BY 1"
+        assert 50 < {row["source"]: row["n"] for row in await lab.sql(left)}["replaced"] <= 800 + 50
+        worker = await lab.worker(pause=0.0)
+
+        async def done() -> bool:
+            return (await row_of(lab, import_id))["end_time"] is not None
+
+        await until(done, 30.0, "the import did not end")
+        worker.kill()
+        found = await admin.call(f"{SERVICE}/GetImport", import_pb2.GetImportRequest(import_id=str(import_id)))
+        assert (found.state, found.removed_count) == (import_pb2.IMPORT_STATE_SUCCEEDED, 950)
+        assert {row["source"]: row["n"] for row in await lab.sql(left)} == {"called-off": 1000, "replaced": 50}
+        removed = await lab.sql("SELECT count(*) AS n, count(DISTINCT source_key) AS keys FROM lab_removals")
+        assert dict(removed[0]) == {"n": 950, "keys": 950}
 
     async def test_a_cancelled_import_stops_where_it_is(self, lab_served: Any) -> None:
         lab = lab_served

@@ -76,6 +76,13 @@ class AudienceListFull(FailedPrecondition):
     message = "The list would hold more than {most} people."
 
 
+class AudienceListBeingReplaced(Aborted):
+    """Another import began to replace a list between the try of a chunk and its mark; tried again its rows say so."""
+
+    reason = "AUDIENCE_LIST_BEING_REPLACED"
+    message = "Another import replaces this list."
+
+
 class AudienceListInUse(FailedPrecondition):
     """A campaign that is not over goes to the list, or a segment names it."""
 

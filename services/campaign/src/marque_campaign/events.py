@@ -8,7 +8,7 @@ from google.protobuf.message import Message
 from marque.campaign.v1 import campaign_events_pb2 as told
 from marque.campaign.v1 import event_registration_events_pb2 as registered
 
-from marque_campaign.models import Campaign, EventRegistration, MarketingEvent
+from marque_campaign.models import Campaign, EventRegistration, EventSession, MarketingEvent
 from marque_campaign.rules import ledger
 from marque_campaign.rules.events import ATTENDED
 
@@ -95,9 +95,15 @@ def event_registration_cancelled(
     return registered.EventRegistrationCancelled(**_registration(event, row))
 
 
-def event_attendance_recorded(event: MarketingEvent, row: EventRegistration) -> registered.EventAttendanceRecorded:
-    """Tells whether somebody who had a place came."""
-    return registered.EventAttendanceRecorded(**_registration(event, row), attended=row.state == ATTENDED)
+def event_attendance_recorded(
+    event: MarketingEvent, session: EventSession, row: EventRegistration, *, vin: str, corrected: bool
+) -> registered.EventAttendanceRecorded:
+    """Tells whether somebody who had a place came, and which car they drove (empty: nobody said); `corrected`: the opposite was told."""
+    told_of = {**_registration(event, row), "vin": vin, "corrected": corrected}
+    message = registered.EventAttendanceRecorded(**told_of, attended=row.state == ATTENDED)
+    message.start_time.FromDatetime(session.start_time)
+    message.end_time.FromDatetime(session.end_time)
+    return message
 
 
 def _registration(event: MarketingEvent, row: EventRegistration) -> dict[str, Any]:

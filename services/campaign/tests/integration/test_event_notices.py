@@ -11,6 +11,7 @@ from google.protobuf import json_format
 from servicekit import contract
 from servicekit.testing.client import RpcFailure
 from servicekit.testing.platform import until
+from servicekit.testing.world import new_vin
 
 CONFIRMED, WAITING, PLACE_FREE, REMINDER, MOVED, CALLED_OFF = range(1, 7)
 NAMES = ("", "confirmed", "waiting", "place free", "reminder", "moved", "called off")
@@ -19,7 +20,9 @@ VARIABLES = [
     {"name": name, "campaign_fact": fact} for name, fact in (("link", 1), ("event", 2), ("place", 3), ("time", 4))
 ]
 WORD = {"name": "name", "person_field": "PERSON_FIELD_FULL_NAME"}
-REGISTRATION = 4
+REGISTRATION, DROVE = 4, 6
+ATTENDED, NO_SHOW = 4, 5
+DONE, MISSED = 3, 4  # of a test drive
 
 
 async def call(post: Any, service: str, rpc: str, **request: Any) -> Any:
@@ -132,6 +135,59 @@ class TestNotices:
         assert [(one.kind, one.count) for one in report.responses] == [(REGISTRATION, 1)]
         (text,) = [one["text"] for one in post.provider.messages if one["subject"] == "Come"]
         assert "/e/" in text
+
+    async def test_whoever_came_has_driven_once_for_the_message_that_brought_them_and_back_again(
+        self, post: Any
+    ) -> None:
+        event, (person,) = await event_of(post, 3, hours=1), await post.people(1)
+        template = await post.make_template(
+            variables=VARIABLES, contents=[{"language": "en", "subject": "Drive", "text": "{{event}} {{link}} {{place}} {{time}}"}]
+        )  # fmt: skip
+        # An earlier message has no part in it: what brings somebody to the event is what it is owed to.
+        await post.ended(await post.launch(person))
+        campaign = await post.launch(
+            person, template_id=template.template_id, marketing_event_id=event.marketing_event_id,
+            attribution="CAMPAIGN_ATTRIBUTION_FIRST",
+        )  # fmt: skip
+        await post.ended(campaign)
+        placed = await register(post, event, person)
+        one, vin = {"registration_id": placed.registration_id}, new_vin()
+        (line,) = await post.sql("SELECT send_id FROM campaign_sends WHERE campaign_id = $1", campaign.campaign_id)
+        await post.sql(
+            "UPDATE event_registrations SET send_id = $1, campaign_id = $2 WHERE registration_id = $3",
+            line["send_id"], campaign.campaign_id, placed.registration_id,
+        )  # fmt: skip
+
+        async def settled(state: int, drive_state: int, drives: int) -> None:
+            car = {"vin": vin} if state == ATTENDED else {}
+            await call(post, "EventRegistration", "SettleEventRegistration", **one, **car, state=state)
+
+            async def heard() -> bool:
+                asked = {"marketing_event_id": event.marketing_event_id}
+                told = (await post.customer("customer.v1.TestDriveService/ListTestDrives", asked)).test_drives
+                rows = await post.sql(
+                    "SELECT source_key FROM campaign_responses WHERE campaign_id = $1 AND kind = $2 AND credited",
+                    campaign.campaign_id, DROVE,
+                )  # fmt: skip
+                states = [(found.state, found.vin, found.customer_id) for found in told]
+                keys = [f"test_drive:{found.test_drive_id}" for found in told][:drives]
+                return states == [(drive_state, vin, person)] and [row["source_key"] for row in rows] == keys
+
+            await until(heard, 20, f"not heard: {state}")
+
+        await settled(ATTENDED, DONE, 1)
+        key = event.sessions[0].session_id
+        await post.sql("UPDATE event_sessions SET start_time = now() - interval '1 minute' WHERE session_id = $1", key)
+        await settled(NO_SHOW, MISSED, 0)
+        await settled(ATTENDED, DONE, 1)
+
+        for given, reason in (
+            ({"state": NO_SHOW, "vin": vin}, "VIN_NOT_WANTED"),
+            ({"state": NO_SHOW, "vin": "X1"}, "VIN_INVALID"),
+        ):
+            with pytest.raises(RpcFailure) as refused:
+                await call(post, "EventRegistration", "SettleEventRegistration", **one, **given)
+            assert refused.value.fields == {"vin": reason}
 
     @pytest.mark.parametrize(
         ("fields", "reason"),

@@ -16,6 +16,7 @@ from marque.customer.v1 import customer_service_pb2, identity_service_pb2
 from marque.type.v1 import import_pb2, personal_data_pb2
 from marque.vehicle.v1 import ownership_service_pb2, vehicle_service_pb2
 from marque_campaign.rules.listing import MOST_MEMBERS
+from marque_campaign.usecases import lists as usecases
 from servicekit.testing.client import RpcFailure
 from servicekit.testing.platform import Platform, until
 from servicekit.testing.world import new_vin
@@ -115,10 +116,10 @@ class Desk:
         counts = [getattr(told.summary, name) for name in ("created", "updated", "unchanged", "rejected")]
         return counts, [(one.row, fault.field, fault.reason) for one in told.rejected for fault in one.errors]
 
-    async def upload(self, text: str, client: Any = None) -> Any:
+    async def upload(self, text: str, client: Any = None, **more: Any) -> Any:
         """Sends a file and waits for its end."""
         client = client or self.post.marketing
-        header = import_pb2.ImportFileHeader(kind="audience-list-members", source="dms", file_name="people.csv")
+        header = import_pb2.ImportFileHeader(kind="audience-list-members", source="dms", file_name="people.csv", **more)
         parts = [
             import_pb2.UploadImportRequest(header=header),
             import_pb2.UploadImportRequest(chunk=text.encode()),
@@ -304,6 +305,73 @@ class TestFiles:
         for (table,) in tables:
             sql = f'SELECT 1 FROM "{table}" t, unnest($1::text[]) AS word WHERE position(word IN CAST(t AS text)) > 0'
             assert await desk.sql(sql, [phone[3:], email, nobody]) == [], table
+
+
+class TestReplacing:
+    async def replace(self, desk: Desk, rows: list[tuple[str, str]], **more: Any) -> Any:
+        """Sends a file of lists and people's ids that replaces."""
+        text = "\n".join(["audience_list_id,customer_id", *(",".join(row) for row in rows)])
+        return await desk.upload(text, mode=import_pb2.IMPORT_MODE_REPLACE, **more)
+
+    async def test_each_list_holds_exactly_whom_the_file_names_and_others_stay(
+        self, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(usecases, "AT_ONCE", 2)  # so that a list takes several steps
+        people = [await desk.person() for _ in range(5)]
+        survivor, gone = people[:2]
+        first, second = await desk.make(*people[1:], *(str(uuid.uuid4()) for _ in range(4))), await desk.make(people[2])
+        other = await desk.make(people[4])
+        await desk.merge(survivor, gone)  # who stands on the first list as of then
+        before = [await desk.post.call("GetAudienceList", audience_list_id=one) for one in (first, second)]
+        rows = [(first, survivor), (first, people[2]), (second, people[3])]
+
+        tried = await self.replace(desk, rows, dry_run=True)
+        assert (tried.removed_count, tried.summary.created, tried.removal_refused_reason) == (7, 1, "")
+        assert [await desk.post.call("GetAudienceList", audience_list_id=one) for one in (first, second)] == before
+        for created, removed in ((1, 7), (0, 0)):
+            done = await self.replace(desk, rows)
+            assert (done.state, done.mode) == (import_pb2.IMPORT_STATE_SUCCEEDED, import_pb2.IMPORT_MODE_REPLACE)
+            assert (done.summary.created, done.removed_count) == (created, removed)
+            assert await desk.on(first) == sorted([gone, people[2]])
+            assert await desk.on(second) == [people[3]]
+        assert [await desk.counted(one) for one in (first, second, other)] == [(2, 2), (1, 1), (1, 1)]
+
+    async def test_a_rejected_row_may_be_somebody_who_stays_so_nobody_goes_unless_that_is_asked_for(
+        self, desk: Desk
+    ) -> None:
+        stays, goes = await desk.person(), str(uuid.uuid4())
+        made = await desk.make(stays, goes)
+        rows = [(made, stays), (made, str(uuid.uuid4()))]
+        for dry_run in (True, False):
+            kept = await self.replace(desk, rows, dry_run=dry_run)
+            assert (kept.state, kept.summary.rejected) == (import_pb2.IMPORT_STATE_SUCCEEDED, 1)
+            assert (kept.removal_refused_reason, kept.HasField("removed_count")) == ("ROWS_REJECTED", False)
+            assert await desk.on(made) == sorted([stays, goes])
+        text = f"audience_list_id,customer_id,action\n{made},{stays},remove"
+        removing = await desk.upload(text, mode=import_pb2.IMPORT_MODE_REPLACE)
+        assert [one.errors[0].reason for one in removing.first_errors] == ["ACTION_NOT_ALLOWED"]
+
+        done = await self.replace(desk, rows, remove_despite_rejected=True)
+        assert (done.removed_count, done.removal_refused_reason, done.remove_despite_rejected) == (1, "", True)
+        assert await desk.on(made) == [stays]
+
+    async def test_one_import_replaces_a_list_at_a_time_and_one_that_ended_has_given_it_up(self, desk: Desk) -> None:
+        stays, goes = await desk.person(), str(uuid.uuid4())
+        made, other = await desk.make(stays, goes), uuid.uuid4()
+        await desk.sql(
+            "INSERT INTO imports (import_id, kind, state, principal, claims, options, file_name, file_format, file_size, file_sha256)"
+            " VALUES ($1, 'audience-list-members', 'RUNNING', 'other', '{}',"
+            """ '{"source": "dms", "dry_run": true}', 'a.csv', 'csv', 1, '')""",
+            other,
+        )
+        await desk.sql("UPDATE audience_lists SET replace_import_id = $1 WHERE audience_list_id = $2", other, made)
+        refused = await self.replace(desk, [(made, stays)])
+        assert [one.errors[0].reason for one in refused.first_errors] == ["AUDIENCE_LIST_BEING_REPLACED"]
+        assert await desk.on(made) == sorted([stays, goes])
+
+        await desk.sql("UPDATE imports SET state = 'CANCELLED', end_time = now() WHERE import_id = $1", other)
+        assert (await self.replace(desk, [(made, stays)])).removed_count == 1
+        assert await desk.on(made) == [stays]
 
 
 class TestReading:

@@ -60,6 +60,7 @@ from marque_customer.repository import (
     permits,
     referrals,
     residue,
+    test_drives,
     ties,
 )
 from marque_customer.repository import customers as repository
@@ -119,7 +120,7 @@ _OURS = frozenset(
     {"content_hash", "match_key", "version", "plate_stale_time", "holding", "number_sealed", "number_hash"}
     | {"next_time", "ask_time", "owner_id"}
     | {"wish_key", "group_id", "route_time", "route_round", "passed_dealers", "traceparent", "change_count", "loss_by"}
-    | {"deal_create_time", "car_key", "ask_by", "decide_by", "ask_task_id"}
+    | {"deal_create_time", "car_key", "ask_by", "decide_by", "ask_task_id", "told_version"}
 )
 
 
@@ -185,6 +186,8 @@ class CustomerPersonalData:
             _count(done, kind, rows)
         done.named.extend(await residue.leads(uow.session, customer_ids))
         persons = await repository.locked(uow.session, customer_ids)
+        if not held.keys() & {_ALL, "customer.lead"}:
+            await test_drives.part_from_leads(uow.session, customer_ids)
         # The parts of all before the profile of any: a survivor's card and search text are made of what its whole family has.
         for customer in persons:
             await self._erase_parts(uow, customer, held, done)

@@ -109,8 +109,35 @@ class TestRules:
                 customer,
                 OLD,
             )
+        car, drives = uuid.uuid4(), [uuid.uuid4() for _ in range(3)]
+        await desk.platform.sql(
+            "customer",
+            "INSERT INTO demo_cars (demo_car_id, version, create_time, update_time, dealer_id, vin)"
+            " VALUES ($1, 1, $2, $2, gen_random_uuid(), 'V')",
+            car,
+            OLD,
+        )
+        # One of the lead, one at an event as old, one at an event of today: it stays.
+        for drive, of, moment in zip(drives, (lead, None, None), (OLD, OLD, datetime.now(UTC)), strict=True):
+            await desk.platform.sql(
+                "customer",
+                "INSERT INTO test_drives (test_drive_id, version, create_time, update_time, lead_id, customer_id, dealer_id,"
+                " demo_car_id, vin, state, start_time, end_time, calendar_version, event_registration_id)"
+                " VALUES ($1, 1, $5, $5, $3, $2, gen_random_uuid(), $4, 'V', 3, $5, $6, 0, $7)",
+                drive,
+                customer,
+                of,
+                car if of else None,
+                moment,
+                moment + timedelta(hours=1),
+                None if of else drive,
+            )
         await put(desk, LEAD, 90)
         await ran(desk)
+        rows = await desk.platform.sql(
+            "customer", "SELECT test_drive_id FROM test_drives WHERE customer_id = $1", customer
+        )
+        assert [row["test_drive_id"] for row in rows] == drives[2:]
         for table in ("leads", "tasks"):
             rows = await desk.platform.sql("customer", f"SELECT lead_id FROM {table} WHERE customer_id = $1", customer)
             assert [row["lead_id"] for row in rows] == [other]

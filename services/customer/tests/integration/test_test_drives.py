@@ -11,14 +11,25 @@ from typing import Any
 import asyncpg
 import pytest
 import pytest_asyncio
-from marque.customer.v1 import demo_car_pb2, interaction_service_pb2, lead_pb2, lead_service_pb2, test_drive_pb2
+from google.protobuf.timestamp_pb2 import Timestamp
+from marque.campaign.v1 import event_registration_events_pb2, marketing_event_pb2
+from marque.customer.v1 import (
+    demo_car_pb2,
+    identity_service_pb2,
+    interaction_service_pb2,
+    lead_pb2,
+    lead_service_pb2,
+    test_drive_pb2,
+)
 from marque.customer.v1 import demo_car_service_pb2 as cars
 from marque.customer.v1 import test_drive_service_pb2 as rpc
+from marque.type.v1 import personal_data_pb2
 from servicekit.testing.world import new_vin
 
 LEADS, DRIVES = "customer.v1.LeadService", "customer.v1.TestDriveService"
 HOUR = timedelta(hours=1)
 WANTS = test_drive_pb2.TEST_DRIVE_OUTCOME_WANTS_IT
+DONE, NO_SHOW = test_drive_pb2.TEST_DRIVE_STATE_DONE, test_drive_pb2.TEST_DRIVE_STATE_NO_SHOW
 _HOURS = """INSERT INTO known_calendars (dealer_id, version, time_zone, week, fetch_time)
     SELECT $1, 3, 'Asia/Shanghai', jsonb_object_agg(day, '["09:00-18:00"]'::jsonb), now() FROM generate_series(1, 7) AS day"""
 
@@ -244,3 +255,135 @@ class TestCourse:
         assert await listed(showroom.adviser, lead_id=lead.lead_id) == ids
         assert await listed(showroom.manager, customer_id=lead.customer_id, order_by="start_time desc") == ids[::-1]
         assert await listed(showroom.desk.dealer(await showroom.desk.known_dealer()), lead_id=lead.lead_id) == []
+
+
+class Fair:
+    """An event of test drives, as the campaign service tells of it."""
+
+    def __init__(self, showroom: Showroom, publisher: Any, dealer: str) -> None:
+        self.showroom, self.publisher, self.dealer = showroom, publisher, dealer
+        self.event, self.start = str(uuid.uuid4()), opening(-1)
+
+    async def tell(self, person: str, registration: str, version: int, came: bool, **more: Any) -> None:
+        """Says of somebody whether they came; a version above the second is a correction."""
+        values = {
+            "registration_id": registration, "marketing_event_id": self.event, "session_id": str(uuid.uuid4()),
+            "customer_id": person, "dealer_id": self.dealer, "kind": marketing_event_pb2.MARKETING_EVENT_KIND_TEST_DRIVE,
+            "start_time": stamp(self.start), "end_time": stamp(self.start + 2 * HOUR), "corrected": version > 2, **more,
+        }  # fmt: skip
+        event = event_registration_events_pb2.EventAttendanceRecorded(attended=came, **values)
+        await self.publisher.heard(event, version)
+
+    async def drives(self, client: Any = None, **wanted: Any) -> list[Any]:
+        """The drives of the event that somebody sees."""
+        request = rpc.ListTestDrivesRequest(**(wanted or {"marketing_event_id": self.event}))
+        return list((await (client or self.showroom.desk.agent).call(f"{DRIVES}/ListTestDrives", request)).test_drives)
+
+    async def said(self, person: str) -> list[Any]:
+        """What the person's time line says of test drives."""
+        request = interaction_service_pb2.ListInteractionsRequest(customer_id=person)
+        line = await self.showroom.desk.agent.call("customer.v1.InteractionService/ListInteractions", request)
+        return [
+            (one.subject_key, dict(one.subject_params))
+            for one in line.interactions
+            if one.reference_type == "customer.test_drive"
+        ]
+
+
+def stamp(moment: datetime) -> Timestamp:
+    found = Timestamp()
+    found.FromDatetime(moment)
+    return found
+
+
+@pytest.fixture
+def fair(showroom: Showroom, publisher: Any) -> Fair:
+    return Fair(showroom, publisher, showroom.dealer)
+
+
+class TestAtEvents:
+    async def test_who_came_has_driven_once_whatever_is_said_again_late_or_put_right(
+        self, showroom: Showroom, fair: Fair
+    ) -> None:
+        desk, vin, registration = showroom.desk, new_vin(), str(uuid.uuid4())
+        person = (await desk.create()).customer_id
+        for _ in range(2):
+            await fair.tell(person, registration, 2, True, vin=vin)
+        (drive,) = await fair.drives(showroom.adviser)
+        assert (drive.state, drive.vin, drive.customer_id, drive.dealer_id) == (DONE, vin, person, showroom.dealer)
+        assert (drive.lead_id, drive.demo_car_id, drive.event_registration_id) == ("", "", registration)
+        assert (drive.start_time.ToDatetime(UTC), drive.end_time.ToDatetime(UTC)) == (fair.start, fair.start + 2 * HOUR)
+        params = {"marketing_event_id": fair.event}
+        assert await fair.said(person) == [("test_drive.done", params)]
+
+        await fair.tell(person, registration, 3, False)
+        await fair.tell(person, registration, 2, True)  # comes late
+        assert [one.state for one in await fair.drives(customer_id=person)] == [NO_SHOW]
+        assert await fair.said(person) == [("test_drive.missed", params)]
+
+        await fair.tell(person, registration, 4, True)
+        assert [(one.state, one.vin) for one in await fair.drives()] == [(DONE, vin)]
+        assert await fair.said(person) == [("test_drive.done", params)]
+        assert len(await desk.events("TestDriveStateChanged", drive.test_drive_id)) == 3
+        assert await fair.drives(desk.dealer(await desk.known_dealer())) == []
+        assert not await desk.sees(showroom.adviser, person), "an attendance is no way to see anybody"
+        for verb, given in (("MoveTestDrive", {"start_time": stamp(opening())}), ("MissTestDrive", {})):
+            with pytest.raises(desk.failure) as over:
+                await showroom.verb(verb, drive, **given)
+            assert over.value.reason == "TEST_DRIVE_OVER"
+
+    async def test_what_is_no_drive_of_anybody_known_leaves_nothing(self, showroom: Showroom, fair: Fair) -> None:
+        person, late = (await showroom.desk.create()).customer_id, str(uuid.uuid4())
+        await fair.tell(person, late, 3, False)  # a correction before what it corrects
+        await fair.tell(person, late, 2, True)
+        for who, came, more in (
+            (person, True, {"kind": marketing_event_pb2.MARKETING_EVENT_KIND_LAUNCH}),
+            (person, True, {"start_time": None}),
+            (person, False, {}),
+            (str(uuid.uuid4()), True, {}),
+        ):
+            await fair.tell(who, str(uuid.uuid4()), 2, came, **more)
+
+        (drive,) = await fair.drives()
+        assert (drive.event_registration_id, drive.state) == (late, NO_SHOW)
+        assert await fair.said(person) == []
+        assert await showroom.desk.events("TestDriveStateChanged", drive.test_drive_id) == []
+
+    async def test_of_an_event_of_the_maker_no_dealer_sees_who_drove(self, showroom: Showroom, publisher: Any) -> None:
+        fair, lead = Fair(showroom, publisher, ""), await showroom.lead()
+        await fair.tell(lead.customer_id, str(uuid.uuid4()), 2, True)
+
+        (drive,) = await fair.drives()
+        assert (drive.state, drive.dealer_id, drive.lead_id) == (DONE, "", "")
+        assert await fair.drives(showroom.manager) == []
+
+    async def test_the_open_lead_at_that_dealer_has_the_drive_whoever_is_merged_or_erased(
+        self, showroom: Showroom, fair: Fair
+    ) -> None:
+        desk, lead = showroom.desk, await showroom.lead()
+        other = Showroom(desk, await desk.known_dealer())
+        wish = lead_pb2.Lead(customer_id=lead.customer_id, source=lead_pb2.LEAD_SOURCE_SHOWROOM)
+        await desk.agent.call(
+            f"{LEADS}/CreateLead", lead_service_pb2.CreateLeadRequest(lead=wish, dealer_id=other.dealer)
+        )
+        twin, registration = (await desk.create()).customer_id, str(uuid.uuid4())
+        merge = identity_service_pb2.MergeCustomersRequest(
+            customer_id=lead.customer_id, from_customer_id=twin, reasons=["SAME_PHONE"]
+        )
+        await desk.agent.call("customer.v1.IdentityService/MergeCustomers", merge)
+        await fair.tell(twin, registration, 2, True)
+
+        (drive,) = await fair.drives(showroom.adviser, lead_id=lead.lead_id)
+        assert (drive.customer_id, drive.state) == (twin, DONE)
+        assert [one.test_drive_id for one in await fair.drives(customer_id=lead.customer_id)] == [drive.test_drive_id]
+        got = await showroom.adviser.call(f"{LEADS}/GetLead", lead_service_pb2.GetLeadRequest(lead_id=lead.lead_id))
+        assert got.stage == lead_pb2.LEAD_STAGE_TEST_DRIVE
+        told = personal_data_pb2.ExportPersonalDataRequest(customer_id=twin)
+        stream = desk.service.stream("customer.v1.CustomerPersonalDataService/ExportPersonalData", told)
+        assert drive.test_drive_id in {one.record_id async for one in stream if one.kind == "customer.test_drive"}
+
+        for who in (lead.customer_id, twin):
+            erasure = personal_data_pb2.ErasePersonalDataRequest(customer_id=who, erasure_id=str(uuid.uuid4()))
+            await desk.service.call("customer.v1.CustomerPersonalDataService/ErasePersonalData", erasure)
+        await fair.tell(twin, registration, 5, True)
+        assert await fair.drives() == []

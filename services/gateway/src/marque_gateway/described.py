@@ -350,12 +350,20 @@ def _upload(service: str) -> dict[str, Any]:
         }
         for name, text in query.items()
     ]
+    flags = {
+        "dryRun": "`true` to check the file and change nothing.",
+        "removeDespiteRejected": "`true` with IMPORT_MODE_REPLACE: what the file does not name goes even where rows were rejected.",
+    }
+    parameters += [
+        {"name": name, "in": "query", "description": text, "schema": {"type": "boolean"}}
+        for name, text in flags.items()
+    ]
     parameters.append(
         {
-            "name": "dryRun",
+            "name": "mode",
             "in": "query",
-            "description": "`true` to check the file and change nothing.",
-            "schema": {"type": "boolean"},
+            "description": "IMPORT_MODE_REPLACE: what the file does not name goes, once every row was read; for kinds that know it.",
+            "schema": {"type": "string", "enum": import_pb2.ImportMode.keys()},
         }
     )
     return {

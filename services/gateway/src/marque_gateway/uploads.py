@@ -110,7 +110,7 @@ def _method(service: str) -> contract.Method | None:
 
 
 def _header(request: Request) -> import_pb2.ImportFileHeader:
-    """Reads the query: kind, source, fileName, dryRun, and a column mapping as `map.<column>=<field>`."""
+    """Reads the query: kind, source, fileName, dryRun, mode, removeDespiteRejected, and a column mapping as `map.<column>=<field>`."""
     header = import_pb2.ImportFileHeader(request_id=request.headers.get("idempotency-key", ""))
     for name, value in request.query_params.multi_items():
         if name in ("kind", "source"):
@@ -119,6 +119,10 @@ def _header(request: Request) -> import_pb2.ImportFileHeader:
             header.file_name = value
         elif name == "dryRun" and value in ("true", "false"):
             header.dry_run = value == "true"
+        elif name == "removeDespiteRejected" and value in ("true", "false"):
+            header.remove_despite_rejected = value == "true"
+        elif name == "mode" and value in import_pb2.ImportMode.keys():  # noqa: SIM118 - no mapping
+            header.mode = import_pb2.ImportMode.Value(value)
         elif name.startswith("map.") and len(name) > len("map."):
             header.column_mapping[name.removeprefix("map.")] = value
         else:

@@ -126,6 +126,8 @@ class TestRefusals:
             ({"fileName": "../d.csv"}, 400, "fileName"),
             ({"colour": "red"}, 400, "colour"),
             ({"dryRun": "perhaps"}, 400, "dryRun"),
+            ({"mode": "perhaps"}, 400, "mode"),
+            ({"mode": "IMPORT_MODE_REPLACE"}, 400, "IMPORT_MODE_UNKNOWN"),
             ({"map.a": "no_such_field"}, 400, "columnMapping"),
         ],
     )

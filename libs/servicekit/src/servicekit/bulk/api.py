@@ -20,14 +20,16 @@ from servicekit.bulk.columns import check_mapping
 from servicekit.bulk.errors import (
     ImportAlreadyEnded,
     ImportFileTooLarge,
+    ImportFinishing,
     ImportFormatUnknown,
     ImportHeaderMissing,
     ImportHeaderRepeated,
     ImportKindUnknown,
+    ImportModeUnknown,
     ImportNotFound,
 )
 from servicekit.bulk.readers import ENDINGS, format_of
-from servicekit.bulk.rows import Importer, ImportOptions
+from servicekit.bulk.rows import Importer, ImportOptions, Replacer
 from servicekit.contract import ContractError, Method
 from servicekit.db.base import etag_of
 from servicekit.db.uow import Replayed, Work
@@ -105,6 +107,8 @@ class ImportApi:
                 "options": {
                     "source": header.source,
                     "dry_run": header.dry_run,
+                    "replaces": header.mode == import_pb2.IMPORT_MODE_REPLACE,
+                    "despite_rejected": header.remove_despite_rejected,
                     "column_mapping": dict(header.column_mapping),
                 },
                 "file_name": header.file_name,
@@ -131,6 +135,8 @@ class ImportApi:
             raise ImportKindUnknown(kind=header.kind, kinds=", ".join(sorted(self._kinds)))
         if not call.principal.may(importer.permission):
             raise PermissionDenied(permission=importer.permission)
+        if header.mode == import_pb2.IMPORT_MODE_REPLACE and not isinstance(importer, Replacer):
+            raise ImportModeUnknown(kind=header.kind)
         if not format_of(header.file_name):
             raise ImportFormatUnknown(endings=", ".join(ENDINGS))
         if wrong := check_mapping(importer.row, header.column_mapping):
@@ -194,6 +200,8 @@ class ImportApi:
                 raise ImportNotFound(import_id=request.import_id)
             if request.etag and request.etag.strip('"') != etag_of(row.version):
                 raise EtagMismatch()
+            if store.is_finishing(row):
+                raise ImportFinishing(import_id=request.import_id)
             ended = await store.end(uow, import_id, store.CANCELLED)
             if ended is None:
                 raise ImportAlreadyEnded(import_id=request.import_id)

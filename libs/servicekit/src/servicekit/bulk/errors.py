@@ -33,6 +33,13 @@ class ImportFormatUnknown(InvalidArgument):
     message = "The file name must end in one of: {endings}."
 
 
+class ImportModeUnknown(InvalidArgument):
+    """Files of this kind replace nothing."""
+
+    reason = "IMPORT_MODE_UNKNOWN"
+    message = "A file of kind {kind} cannot be imported in this mode."
+
+
 class ImportFileTooLarge(ResourceExhausted):
     """The file is larger than this service takes."""
 
@@ -52,6 +59,13 @@ class ImportAlreadyEnded(FailedPrecondition):
 
     reason = "IMPORT_ALREADY_ENDED"
     message = "The import {import_id} has ended already."
+
+
+class ImportFinishing(FailedPrecondition):
+    """An import that has begun to take away what its file did not name goes on to its end."""
+
+    reason = "IMPORT_FINISHING"
+    message = "The import {import_id} has read every row and takes away what the file did not name."
 
 
 class FileUnreadable(Exception):

@@ -8,9 +8,12 @@ from typing import Any
 from google.rpc import error_details_pb2
 from marque.type.v1 import import_pb2
 
+from servicekit.bulk import store
 from servicekit.bulk.rows import REJECTED, RowOutcome
 from servicekit.db.base import etag_of
 from servicekit.errors import FieldViolation
+
+_REFUSED = "ROWS_REJECTED"
 
 
 def summary(tally: Any) -> import_pb2.ImportSummary:
@@ -46,7 +49,13 @@ def import_message(row: Any, errors: Iterable[Any] = ()) -> import_pb2.Import:
         failure_reason=row.failure,
         first_errors=error_results(errors),
         etag=etag_of(row.version),
+        remove_despite_rejected=bool(row.options.get("despite_rejected")),
+        removed_count=row.options.get("removed"),
     )
+    if row.options.get("replaces"):
+        message.mode = import_pb2.IMPORT_MODE_REPLACE
+        if row.state == store.SUCCEEDED and not store.removes(row):
+            message.removal_refused_reason = _REFUSED
     for name in ("create_time", "start_time", "end_time"):
         if getattr(row, name) is not None:
             getattr(message, name).FromDatetime(getattr(row, name))

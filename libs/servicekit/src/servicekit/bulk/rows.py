@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from google.protobuf.message import Message
 
@@ -19,22 +19,30 @@ CHUNK = 1000
 
 @dataclass(frozen=True, slots=True)
 class ImportOptions:
-    """How an import is done: the source system's name, whether only to try, and for whom; of a file its id, None for a stream of rows."""
+    """How an import is done: the source system's name, whether only to try, and for whom; of a file its id, None for a stream of rows.
+
+    `replaces`: what the file does not name is to go in the end.
+    """
 
     source: str
     dry_run: bool
     principal: Principal
     import_id: uuid.UUID | None = None
+    replaces: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class RowOutcome:
-    """What became of a row; `row` is its number as given, `key` its natural key. Rejected ones say why, field by field."""
+    """What became of a row; `row` is its number as given, `key` its natural key. Rejected ones say why, field by field.
+
+    `named` is what an importer that replaces wants to hear again in `mark`: what the row names, so that it does not go.
+    """
 
     row: int
     key: str
     outcome: int
     violations: tuple[FieldViolation, ...] = ()
+    named: Any = None
 
 
 class Importer(Protocol):
@@ -51,3 +59,28 @@ class Importer(Protocol):
 
     async def apply(self, uow: UnitOfWork, options: ImportOptions, rows: Sequence[Any]) -> list[RowOutcome]:
         """Applies a chunk."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A step of taking away what a file did not name: how many went, or would, and where to go on (None: that was the last)."""
+
+    removed: int
+    place: str | None
+
+
+@runtime_checkable
+class Replacer(Protocol):
+    """An importer whose files may say that what they do not name goes (IMPORT_MODE_REPLACE).
+
+    `mark` notes what the rows of a chunk named, inside the transaction of the chunk's progress; of a dry run too, whose `apply` was taken
+    back. After the last row `replace` takes away what has no mark of this import, some thousands at a time, each step inside a transaction
+    of its own with the place after it; of a dry run it counts them alone. It begins with the place "", and is not called for an import that
+    was cancelled, failed, or rejected a row where the caller does not take that.
+    """
+
+    async def mark(self, uow: UnitOfWork, options: ImportOptions, outcomes: Sequence[RowOutcome]) -> None:
+        """Notes what rows named."""
+
+    async def replace(self, uow: UnitOfWork, options: ImportOptions, place: str) -> Step:
+        """Takes away a part of what was not named."""

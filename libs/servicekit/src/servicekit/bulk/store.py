@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from servicekit.bulk.candidates import Tally
-from servicekit.bulk.rows import REJECTED, ImportOptions, RowOutcome
+from servicekit.bulk.rows import REJECTED, ImportOptions, RowOutcome, Step
 from servicekit.db.tables import import_chunks, import_errors, imports
 from servicekit.db.uow import UnitOfWork
 from servicekit.paging import Page
@@ -148,6 +148,22 @@ def _kept(text: str) -> str:
     return text.encode(errors="replace").decode().replace("\0", "\ufffd")[:_TOLD]
 
 
+async def stepped(uow: UnitOfWork, row: Any, step: Step) -> None:
+    """Notes a step of taking away what the file of an import, whose row is locked, did not name."""
+    removed = row.options.get("removed", 0) + step.removed
+    await _change(uow, row.import_id, options={**row.options, "removed": removed, "place": step.place})
+
+
+def removes(row: Any) -> bool:
+    """Tells whether what the file of an import did not name goes: not where a row was rejected, unless the caller takes that."""
+    return bool(row.options.get("replaces")) and (not row.rejected or bool(row.options.get("despite_rejected")))
+
+
+def is_finishing(row: Any) -> bool:
+    """Tells whether an import is taking away what its file did not name."""
+    return row.state in OPEN and "removed" in row.options and not row.options["dry_run"]
+
+
 async def end(uow: UnitOfWork, import_id: uuid.UUID, state: str, *, failure: str = "", total: int | None = None) -> Any:
     """Ends an open import and lets its file go; returns the row, or None where it has ended already."""
     values: dict[str, Any] = {} if total is None else {"rows_total": total}
@@ -186,4 +202,5 @@ def claims_of(principal: Principal) -> dict[str, Any]:
 def options_of(row: Any) -> ImportOptions:
     """Returns how a stored import is done. The permissions are those that its roles give today."""
     principal = Principal.from_claims(row.claims)
-    return ImportOptions(row.options["source"], row.options["dry_run"], principal, row.import_id)
+    replaces = bool(row.options.get("replaces"))
+    return ImportOptions(row.options["source"], row.options["dry_run"], principal, row.import_id, replaces)

@@ -1,7 +1,8 @@
 """Imports of files, in the background: a portion of rows per transaction, each with the progress that it makes.
 
 Progress, counts and rejected rows are committed with the rows they tell of. So a worker may be killed at any moment: the next one goes on
-behind the last committed row, nothing is lost and nothing is done twice.
+behind the last committed row, nothing is lost and nothing is done twice. So is what follows the last row of a file that replaces: each
+step of it is committed with the place behind it, and the last one with the import's end.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ from functools import partial
 from typing import Any, BinaryIO, cast
 
 from servicekit.bulk import store
-from servicekit.bulk.candidates import Application, Candidate, Halted, judge
+from servicekit.bulk.candidates import Application, Candidate, Halted, Note, judge
 from servicekit.bulk.errors import FileUnreadable
 from servicekit.bulk.files import RowFile
-from servicekit.bulk.rows import CHUNK, Importer, RowOutcome
+from servicekit.bulk.rows import CHUNK, Importer, ImportOptions, Replacer, RowOutcome
 from servicekit.db.base import now
 from servicekit.db.due import DueHandler
 from servicekit.db.uow import UnitOfWork, Work
@@ -78,18 +79,32 @@ class ImportWorker:
         return await self._apply(row, importer, file, candidates)
 
     async def _apply(self, row: Any, importer: Importer, file: RowFile, candidates: list[Candidate]) -> bool:
-        begin = partial(self._begin, row)
         if not candidates:
-            async with begin() as uow:
-                await self._end(uow, row, store.SUCCEEDED, total=file.position)
-            return False
-        note = partial(_note, row.import_id, file.total)
-        application = Application(begin, importer, store.options_of(row), note)
+            return await self._finish(row, importer, file.position)
+        options = store.options_of(row)
+        note: Note = partial(_note, row.import_id, file.total)
+        if options.replaces and isinstance(importer, Replacer):
+            note = partial(_mark, note, importer, options)
+        application = Application(partial(self._begin, row), importer, options, note)
         try:
             await application.apply(candidates)
         except Halted:
             self._forget(row.import_id)
         return True
+
+    async def _finish(self, row: Any, importer: Importer, total: int) -> bool:
+        """Ends an import whose rows are read, after a step of taking away what they did not name; tells whether there is more of that."""
+        async with self._begin(row) as uow:
+            found = await store.find(uow.session, row.import_id, lock=True)
+            if found is None or found.state not in store.OPEN:
+                return False
+            if store.removes(found) and isinstance(importer, Replacer):
+                step = await importer.replace(uow, store.options_of(found), found.options.get("place") or "")
+                await store.stepped(uow, found, step)
+                if step.place is not None:
+                    return True
+            await self._end(uow, row, store.SUCCEEDED, total=total)
+        return False
 
     def _begin(self, row: Any) -> UnitOfWork:
         return self._work(Call(store.options_of(row).principal, f"import:{row.kind}"))
@@ -143,6 +158,19 @@ async def _note(
     if row is None or row.state not in store.OPEN or row.next_row != candidates[0].number - 1:
         raise Halted
     await store.progress(uow, import_id, candidates[-1].last, outcomes, total)
+
+
+async def _mark(
+    note: Note,
+    importer: Replacer,
+    options: ImportOptions,
+    uow: UnitOfWork,
+    candidates: Sequence[Candidate],
+    outcomes: list[RowOutcome],
+) -> None:
+    """Notes how far a portion comes, and what its rows named."""
+    await note(uow, candidates, outcomes)
+    await importer.mark(uow, options, outcomes)
 
 
 def _opened(spool: BinaryIO, row: Any, importer: Importer) -> RowFile:

@@ -106,6 +106,7 @@ class EventRegistrationApi:
             scope=await scopes.visible_to(self._work.reader, call.principal),
             registration_id=uuid.UUID(request.registration_id),
             state=request.state,
+            vin=mapping.driven_car(request.vin),
             etag=request.etag,
         )
 

@@ -12,6 +12,7 @@ from marque.campaign.v1 import event_registration_pb2, marketing_event_pb2
 from servicekit import fields
 from servicekit.db.base import etag_of
 from servicekit.errors import InvalidArgument
+from tradekit import vin
 
 from marque_campaign.rules.events import LONGEST_SESSION
 
@@ -116,6 +117,14 @@ def registration_message(row: fields.Row) -> event_registration_pb2.EventRegistr
     for name in ("create_time", "update_time"):
         fields.set_moment(message, name, row[name])
     return message
+
+
+def driven_car(text: str) -> str:
+    """Returns the VIN of a car as it is kept, empty for none. Raises InvalidArgument."""
+    try:
+        return vin.normalise(text) if text.strip() else ""
+    except vin.VinError as error:
+        raise InvalidArgument.of("vin", "VIN_INVALID", str(error)) from None
 
 
 def wish_ids(request: Any) -> tuple[uuid.UUID, uuid.UUID, uuid.UUID]:

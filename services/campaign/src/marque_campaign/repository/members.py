@@ -8,6 +8,7 @@ from datetime import datetime
 
 import asyncpg
 import sqlalchemy as sa
+from servicekit.bulk.store import OPEN
 from servicekit.db import families
 from servicekit.db.engine import Reader
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -20,8 +21,8 @@ _COLUMNS = "customer_id, create_time, import_id, added_by"
 # few; those who write do not wait for one another here.
 _SPACE = "hashtextextended('audience_list_members', 0)"
 _ADD = sa.text(
-    "INSERT INTO audience_list_members (audience_list_id, customer_id, create_time, import_id, added_by) "
-    "SELECT CAST(:list AS uuid), customer_id, :moment, CAST(:import_id AS uuid), :added_by "
+    "INSERT INTO audience_list_members (audience_list_id, customer_id, create_time, import_id, added_by, named_import_id) "
+    "SELECT CAST(:list AS uuid), customer_id, :moment, CAST(:import_id AS uuid), :added_by, CAST(:named AS uuid) "
     "FROM (SELECT DISTINCT unnest(CAST(:ids AS uuid[])) AS customer_id ORDER BY 1) AS given "
     "ON CONFLICT DO NOTHING RETURNING customer_id"
 )
@@ -50,6 +51,34 @@ _COUNT_OFF = sa.text(
     "UPDATE audience_lists SET member_count = member_count - :count, version = version + 1, update_time = now() "
     "WHERE audience_list_id = :list"
 )
+# One import makes a list anew at a time; one that has ended has given it up.
+_CLAIM = sa.text(
+    "UPDATE audience_lists l SET replace_import_id = :import WHERE audience_list_id = :list AND delete_time IS NULL "
+    "AND (replace_import_id IS NULL OR replace_import_id = :import OR NOT EXISTS (SELECT FROM imports i "
+    "WHERE i.import_id = l.replace_import_id AND i.state = ANY(:open))) RETURNING audience_list_id"
+)
+_CLAIMED = sa.text(
+    "SELECT audience_list_id FROM audience_lists WHERE replace_import_id = :import ORDER BY audience_list_id LIMIT 1"
+)
+_RELEASE = sa.text("UPDATE audience_lists SET replace_import_id = NULL WHERE audience_list_id = :list")
+_NAME = sa.text(
+    "UPDATE audience_list_members SET named_import_id = :import WHERE audience_list_id = :list "
+    "AND customer_id = ANY(CAST(:ids AS uuid[])) AND named_import_id IS DISTINCT FROM :import"
+)
+# The next people on a list, and off it those of them whom the import did not name: each is looked at once, whatever stays.
+_PART = (
+    "WITH part AS MATERIALIZED (SELECT ctid AS place, customer_id, named_import_id IS DISTINCT FROM :import AS unnamed "
+    "FROM audience_list_members WHERE audience_list_id = :list AND customer_id > :after ORDER BY customer_id LIMIT :most){gone} "
+    "SELECT (SELECT count(*) FROM {counted}) AS gone, (SELECT count(*) FROM part) AS looked, "
+    "(SELECT customer_id FROM part ORDER BY customer_id DESC LIMIT 1) AS last"
+)
+_LEAVE = sa.text(
+    _PART.format(
+        gone=", gone AS (DELETE FROM audience_list_members WHERE ctid = ANY(ARRAY(SELECT place FROM part WHERE unnamed)) RETURNING 1)",
+        counted="gone",
+    )
+)
+_WOULD_LEAVE = sa.text(_PART.format(gone="", counted="part WHERE unnamed"))
 _DROP = sa.text(
     "DELETE FROM audience_lists l WHERE audience_list_id = :list AND delete_time IS NOT NULL "
     "AND NOT EXISTS (SELECT FROM campaigns c WHERE c.audience_list_id = l.audience_list_id)"
@@ -78,6 +107,7 @@ async def add(
     if not ids:
         return 0
     values = {"list": list_id, "ids": ids, "moment": moment, "import_id": origin.import_id, "added_by": origin.added_by}
+    values["named"] = origin.import_id if origin.replaces else None
     return len((await session.execute(_ADD, values)).all())
 
 
@@ -98,6 +128,39 @@ async def known(
     for row in await session.execute(_KNOWN, values):
         found.setdefault(row.root, set()).add(row.customer_id)
     return found
+
+
+async def claim(session: AsyncSession, list_id: uuid.UUID, import_id: uuid.UUID) -> bool:
+    """Lets an import make a list anew; tells whether it may: not while another one does. The list's row is locked by it."""
+    values = {"list": list_id, "import": import_id, "open": list(OPEN)}
+    return (await session.execute(_CLAIM, values)).one_or_none() is not None
+
+
+async def claimed(session: AsyncSession, import_id: uuid.UUID) -> uuid.UUID | None:
+    """Returns the first list that an import still makes anew."""
+    found: uuid.UUID | None = await session.scalar(_CLAIMED, {"import": import_id})
+    return found
+
+
+async def release(session: AsyncSession, list_id: uuid.UUID) -> None:
+    """Says that a list is made."""
+    await session.execute(_RELEASE, {"list": list_id})
+
+
+async def name(session: AsyncSession, list_id: uuid.UUID, customers: Iterable[uuid.UUID], import_id: uuid.UUID) -> None:
+    """Notes that the import that makes a list anew named those who stand on it under some ids."""
+    await session.execute(_NAME, {"list": list_id, "ids": sorted(customers), "import": import_id})
+
+
+async def leave(
+    session: AsyncSession, list_id: uuid.UUID, import_id: uuid.UUID, after: uuid.UUID, most: int, *, dry_run: bool
+) -> tuple[int, uuid.UUID | None]:
+    """Looks at the next `most` people on a list that the caller has locked, by id, and takes off whom an import did not name; `dry_run`:
+    counts them alone. Returns how many, and the last one looked at where there may be more.
+    """
+    values = {"list": list_id, "import": import_id, "after": after, "most": most}
+    row = (await session.execute(_WOULD_LEAVE if dry_run else _LEAVE, values)).one()
+    return int(row.gone), row.last if row.looked == most else None
 
 
 async def page(

@@ -14,6 +14,12 @@ from tradekit import vin
 MOST_MEMBERS = 5_000_000
 CUSTOMER, SOURCE_KEY, VIN, PHONE, EMAIL = NAMES = ("customer_id", "customer_source_key", "vin", "phone", "email")
 _ACTIONS = {"": True, "add": True, "remove": False}
+_NO_REMOVE = FieldViolation(
+    "action", "ACTION_NOT_ALLOWED", "A file that replaces a list names who stays. Leave the others out."
+)
+BEING_REPLACED = FieldViolation(
+    "audience_list_id", "AUDIENCE_LIST_BEING_REPLACED", "Another import replaces this list. Wait for its end."
+)
 NO_LIST = FieldViolation("audience_list_id", "AUDIENCE_LIST_NOT_FOUND", "There is no such list, or you may not see it.")
 _FULL = FieldViolation(
     "audience_list_id", "AUDIENCE_LIST_FULL", f"The list would hold more than {MOST_MEMBERS} people."
@@ -24,10 +30,18 @@ _NO_CONTACT = "This is no phone number or e-mail address."
 
 
 class Origin(NamedTuple):
-    """Through whom somebody comes on a list, and by which import of a file."""
+    """Through whom somebody comes on a list, and by which import of a file; `replaces`: it makes the list anew."""
 
     added_by: str = ""
     import_id: uuid.UUID | None = None
+    replaces: bool = False
+
+
+class Named(NamedTuple):
+    """Whom a row of a file that replaces a list names: the ids under which they stand on it now."""
+
+    list_id: uuid.UUID
+    ids: tuple[uuid.UUID, ...]
 
 
 class Name(NamedTuple):
@@ -85,12 +99,14 @@ class Reading:
         self.violations.append(FieldViolation(self.name.field, "CUSTOMER_NOT_FOUND", _NOBODY))
 
 
-def read(row: Any) -> Reading:
-    """Reads a row that keeps the rules of the contract."""
+def read(row: Any, *, replaces: bool = False) -> Reading:
+    """Reads a row that keeps the rules of the contract; `replaces`: of a file that says who stands on its lists."""
     found = Reading(row.row, uuid.UUID(row.audience_list_id))
     comes = _ACTIONS.get(row.action.strip().casefold())
     if comes is None:
         found.violations.append(FieldViolation("action", "WORD_UNKNOWN", "Write add or remove."))
+    elif replaces and not comes:
+        found.violations.append(_NO_REMOVE)
     found.comes = bool(comes)
     named = [Name(name, text) for name in NAMES if (text := getattr(row, name).strip())]
     if not named:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,7 +15,7 @@ from servicekit.messaging.envelope import Event
 
 from marque_campaign.errors import CONSTRAINTS
 from marque_campaign.rules import kinds
-from marque_campaign.usecases import responding, triggering
+from marque_campaign.usecases import registering, responding, triggering
 from marque_campaign.usecases.responding import Deed
 
 _EFFECTS = frozenset({"campaign_responses", "campaign_runs", "campaign_sends"})
@@ -80,6 +81,7 @@ _OF_VEHICLE: dict[str, Callable[[Any], Deed | None]] = {
     "marque.vehicle.v1.SaleRecorded": _sale,
 }
 _READ = {**_OF_CUSTOMER, **_OF_VEHICLE}
+_DRIVE = "marque.customer.v1.TestDriveStateChanged"
 _UNDONE = {
     "marque.vehicle.v1.SaleReversed": lambda data: f"sale:{data.sale_id}",
     "marque.vehicle.v1.RepairOrderReversed": lambda data: f"repair_order:{data.repair_order_id}",
@@ -90,14 +92,33 @@ async def on_deeds(uow: UnitOfWork, events: Sequence[Event]) -> None:
     """People did something, or it was taken back: in their order, and as many as may be at once."""
     waiting: dict[uuid.UUID, Deed] = {}
     for event in events:
-        if (key := _UNDONE.get(event.type)) is not None:
+        if key := _undone(event):
             await _did(uow, waiting)
-            await _undid(uow, key(event.data), event.data)
+            await _undid(uow, key, event.data)
         elif (deed := _READ[event.type](event.data)) is not None:
+            if event.type == _DRIVE:
+                deed = await _of_event(uow, deed, event.data.event_registration_id)  # type: ignore[attr-defined]
             if deed.customer_id in waiting:  # what a deed brought about may be what the next one is owed to
                 await _did(uow, waiting)
             waiting[deed.customer_id] = deed
     await _did(uow, waiting)
+
+
+def _undone(event: Event) -> str:
+    """The key of the deed that an event takes back; empty for none. A drive at an event is, where the person did not come after all."""
+    data: Any = event.data
+    if event.type == _DRIVE:
+        missed = data.event_registration_id and data.state == test_drive_pb2.TEST_DRIVE_STATE_NO_SHOW
+        return f"test_drive:{data.test_drive_id}" if missed else ""
+    key = _UNDONE.get(event.type)
+    return key(data) if key is not None else ""
+
+
+async def _of_event(uow: UnitOfWork, deed: Deed, registration_id: str) -> Deed:
+    """A drive at an event is owed to the message that brought the person there, whatever the rule."""
+    if not registration_id:
+        return deed
+    return replace(deed, proof=await registering.brought_by(uow, uuid.UUID(registration_id)))
 
 
 async def _did(uow: UnitOfWork, waiting: dict[uuid.UUID, Deed]) -> None:

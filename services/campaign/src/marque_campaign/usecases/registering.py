@@ -69,15 +69,27 @@ async def register(*, uow: UnitOfWork, event_id: uuid.UUID, wish: Wish) -> Any:
 
 
 async def settle(
-    *, uow: UnitOfWork, scope: Scope, registration_id: uuid.UUID, state: int, etag: str = "", own: bool = False
+    *,
+    uow: UnitOfWork,
+    scope: Scope,
+    registration_id: uuid.UUID,
+    state: int,
+    vin: str = "",
+    etag: str = "",
+    own: bool = False,
 ) -> Any:
-    """Takes a registration back, or says whether the person came; `own`: the person does it, until the time for that is over.
+    """Takes a registration back, or says whether the person came; `vin`: with which car they drove; `own`: the person does it, until the
+    time for that is over.
 
-    Raises EventRegistrationNotFound, EventRegistrationStateNotAllowed, EtagMismatch.
+    Raises EventRegistrationNotFound, EventRegistrationStateNotAllowed, InvalidArgument, EtagMismatch.
     """
     async with uow:
         event, one = await _found(uow, scope, registration_id)
         one.check_etag(etag)
+        if vin and not (state == rules.ATTENDED and event.kind == rules.TEST_DRIVE):
+            raise InvalidArgument.of(
+                "vin", "VIN_NOT_WANTED", "Only of who came to an event of test drives a car is told."
+            )
         session = await _session(uow, event, one.session_id)
         if own and one.state == state == rules.CANCELLED:
             return await uow.answer(one)
@@ -85,7 +97,7 @@ async def settle(
             raise EventRegistrationStateNotAllowed(state=rules.REGISTRATION_NAMES[one.state])
         before = one.state
         one.settle(state, start=session.start_time, now=uow.now)
-        await _settled(uow, event, session, one, before)
+        await _settled(uow, event, session, one, before, vin)
         uow.audit("settle", "event_registration", str(registration_id), ("state",))
         return await uow.answer(one)
 
@@ -219,22 +231,32 @@ async def _change(
 
 
 async def _settled(
-    uow: UnitOfWork, event: MarketingEvent, session: EventSession, one: EventRegistration, before: int
+    uow: UnitOfWork, event: MarketingEvent, session: EventSession, one: EventRegistration, before: int, vin: str = ""
 ) -> None:
-    """What follows from the end of a registration."""
+    """What follows from the end of a registration. That somebody drove counts when the customer service tells of the test drive, as any."""
     if one.state == rules.CANCELLED:
         session.taken -= one.seats if before == rules.CONFIRMED else 0
         await cancel(uow, event, one)
         await move_up(uow, event, session)
         return
     await uow.flush()
-    uow.emit(events.event_attendance_recorded(event, one), of=one)
-    if one.state == rules.ATTENDED:
-        kind = kinds.TEST_DRIVE if event.kind == rules.TEST_DRIVE else kinds.VISIT
-        line = Line(one.send_id, one.campaign_id) if one.send_id and one.campaign_id else None
-        await responding.responded(uow, [Deed(kind, _came(one), one.customer_id, event.dealer_id, uow.now, line)])
-    else:
+    corrected = before in (rules.ATTENDED, rules.NO_SHOW)
+    uow.emit(events.event_attendance_recorded(event, session, one, vin=vin, corrected=corrected), of=one)
+    if one.state != rules.ATTENDED:
         await responding.taken_back(uow, key=_came(one))
+    elif event.kind != rules.TEST_DRIVE:
+        deed = Deed(kinds.VISIT, _came(one), one.customer_id, event.dealer_id, uow.now, _line(one))
+        await responding.responded(uow, [deed])
+
+
+async def brought_by(uow: UnitOfWork, registration_id: uuid.UUID) -> Line | None:
+    """Returns the line whose message brought somebody to an event; None for nobody's, or who came by themselves."""
+    one = await repository.registration(uow.session, registration_id)
+    return _line(one) if one is not None else None
+
+
+def _line(one: EventRegistration) -> Line | None:
+    return Line(one.send_id, one.campaign_id) if one.send_id and one.campaign_id else None
 
 
 def _key(one: EventRegistration) -> str:

@@ -98,7 +98,7 @@ class TestDriveApi:
     async def ListTestDrives(self, request: Any, call: Call) -> Any:
         page = page_of(request)
         after, descending = page_key(page, token_moment, uuid.UUID), request.order_by == "start_time desc"
-        names = ("dealer_id", "lead_id", "demo_car_id")
+        names = ("dealer_id", "lead_id", "demo_car_id", "marketing_event_id")
         equal: dict[str, Any] = {name: uuid.UUID(text) for name in names if (text := getattr(request, name))}
         if request.state:
             equal["state"] = request.state

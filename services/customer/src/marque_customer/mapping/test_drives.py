@@ -78,10 +78,10 @@ def drive_for(call: Call) -> Callable[[Any], test_drive_pb2.TestDrive]:
     def render(row: Any) -> test_drive_pb2.TestDrive:
         message = test_drive_pb2.TestDrive(
             test_drive_id=str(row.test_drive_id),
-            lead_id=str(row.lead_id),
+            lead_id=str(row.lead_id or ""),
             customer_id=str(row.customer_id),
-            dealer_id=str(row.dealer_id),
-            demo_car_id=str(row.demo_car_id),
+            dealer_id=str(row.dealer_id or ""),
+            demo_car_id=str(row.demo_car_id or ""),
             vin=row.vin,
             adviser_staff_id=str(row.adviser_staff_id or ""),
             state=row.state,
@@ -93,6 +93,8 @@ def drive_for(call: Call) -> Callable[[Any], test_drive_pb2.TestDrive]:
             licence_check_staff_id=str(row.licence_check_staff_id or ""),
             outcome=row.outcome,
             note=row.note,
+            marketing_event_id=str(row.marketing_event_id or ""),
+            event_registration_id=str(row.event_registration_id or ""),
             create_time=stamp(row.create_time),
             update_time=stamp(row.update_time),
             etag=etag_of(row.version),

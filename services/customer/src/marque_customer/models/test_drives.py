@@ -8,7 +8,7 @@ from typing import Any
 
 from servicekit.db.base import Aggregate
 from servicekit.ids import new_uuid
-from sqlalchemy import ForeignKey, String
+from sqlalchemy import BigInteger, ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from marque_customer.errors import showroom as errors
@@ -42,17 +42,21 @@ class DemoCar(Aggregate, Model):
 
 
 class TestDrive(Aggregate, Model):
-    """One drive of one person with one car. While it is booked, confirmed or done, nobody else has the car in its time."""
+    """One drive of one person with one car. While it is booked, confirmed or done, nobody else has the car in its time.
+
+    One at an event (`event_registration_id`) is what the campaign service tells of who came, `told_version` the version of the registration
+    as it was told last. It has no car of a fleet, where its dealer is the maker no dealer, and a lead only where the person had one.
+    """
 
     __tablename__ = "test_drives"
     __test__ = False  # it is no test, whatever its name
     BOOKED, CONFIRMED, DONE, NO_SHOW, CANCELLED = range(1, 6)
 
     test_drive_id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_uuid)
-    lead_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("leads.lead_id"))
+    lead_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("leads.lead_id"))
     customer_id: Mapped[uuid.UUID]
-    dealer_id: Mapped[uuid.UUID]
-    demo_car_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("demo_cars.demo_car_id"))
+    dealer_id: Mapped[uuid.UUID | None]
+    demo_car_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("demo_cars.demo_car_id"))
     vin: Mapped[str] = mapped_column(String(17))
     adviser_staff_id: Mapped[uuid.UUID | None]
     state: Mapped[int] = mapped_column(default=BOOKED)
@@ -64,6 +68,9 @@ class TestDrive(Aggregate, Model):
     licence_check_staff_id: Mapped[uuid.UUID | None]
     outcome: Mapped[int] = mapped_column(default=0)
     note: Mapped[str] = mapped_column(default="")
+    marketing_event_id: Mapped[uuid.UUID | None]
+    event_registration_id: Mapped[uuid.UUID | None]
+    told_version: Mapped[int] = mapped_column(BigInteger, default=0)
 
     @property
     def is_to_be_driven(self) -> bool:
@@ -72,14 +79,14 @@ class TestDrive(Aggregate, Model):
 
     def confirm(self) -> None:
         """Says that the person comes. Raises TestDriveOver, TestDriveConfirmed."""
-        self._require_open()
+        self.require_open()
         if self.state == self.CONFIRMED:
             raise errors.TestDriveConfirmed()
         self.state = self.CONFIRMED
 
     def move(self, car: DemoCar, start: datetime, end: datetime, calendar_version: int) -> datetime:
         """Takes another time or car, to be confirmed anew; returns when it was to begin before. Raises TestDriveOver."""
-        self._require_open()
+        self.require_open()
         former = self.start_time
         self.demo_car_id, self.vin, self.start_time, self.end_time = car.demo_car_id, car.vin, start, end
         self.state, self.calendar_version, self.moves = self.BOOKED, calendar_version, self.moves + 1
@@ -87,7 +94,7 @@ class TestDrive(Aggregate, Model):
 
     def check_licence(self, staff_id: uuid.UUID | None, moment: datetime) -> bool:
         """Notes who saw the licence; tells whether that is news. Raises TestDriveOver."""
-        self._require_open()
+        self.require_open()
         if self.licence_check_time is not None:
             return False
         self.licence_check_time, self.licence_check_staff_id = moment, staff_id
@@ -107,14 +114,23 @@ class TestDrive(Aggregate, Model):
 
     def cancel(self, reason: str) -> None:
         """Calls it off. Raises TestDriveOver."""
-        self._require_open()
+        self.require_open()
         self.state, self.note = self.CANCELLED, reason
 
-    def _require_open(self) -> None:
+    def attend(self, came: bool, vin: str, version: int) -> bool:
+        """Takes what campaign tells of who came to an event; tells whether that is another state. Older words change nothing."""
+        if version <= self.told_version:
+            return False
+        before, self.told_version = self.state, version
+        self.state, self.vin = self.DONE if came else self.NO_SHOW, vin or self.vin
+        return self.state != before
+
+    def require_open(self) -> None:
+        """Raises TestDriveOver."""
         if not self.is_to_be_driven:
             raise errors.TestDriveOver()
 
     def _require_begun(self, moment: datetime) -> None:
-        self._require_open()
+        self.require_open()
         if moment < self.start_time:
             raise errors.TestDriveToCome()

@@ -29,6 +29,7 @@ SELECT n.interaction_id, n.customer_id, n.kind, $12, n.occur_time, n.sentence, n
 FROM unnest($1::uuid[], $2::uuid[], $3::smallint[], $4::timestamptz[], $5::text[], $6::text[], $7::uuid[], $8::text[], $9::text[],
     $10::text[]) AS n (interaction_id, customer_id, kind, occur_time, sentence, params, dealer_id, vin, type, id)
 ON CONFLICT (reference_type, reference_id, subject_key) WHERE subject_key <> '' DO NOTHING RETURNING interaction_id"""
+_TAKE_OFF = "DELETE FROM interactions WHERE reference_type = $1 AND reference_id = $2 AND subject_key <> ''"
 _RELATIONS = """
 INSERT INTO relations (relation_id, version, create_time, update_time, customer_id, dealer_id, kind, start_time, origin_type, origin_id)
 SELECT n.relation_id, 1, $7, $7, n.customer_id, n.dealer_id, n.kind, $7, n.origin_type, n.origin_id
@@ -130,6 +131,11 @@ async def add_touches(connection: Any, notes: Sequence[Note], moment: datetime) 
         _NO_DIRECTION,
     )
     return [(row["interaction_id"], made[row["interaction_id"]]) for row in rows]
+
+
+async def take_off(connection: Any, thing: tuple[str, str]) -> None:
+    """Takes everything off time lines that the platform's events said of a thing, because it was not so."""
+    await connection.execute(_TAKE_OFF, *thing)
 
 
 async def begin_relations(

@@ -18,10 +18,14 @@ _FREE = """NOT EXISTS (SELECT FROM legal_holds h WHERE h.customer_id IN ({of}, c
     AND NOT EXISTS (SELECT FROM contact_holds h WHERE h.customer_id IN ({of}, customer_root({of})) AND h.open)"""
 
 
-def _free(of: str, kind: str) -> str:
-    return _FREE.format(of=of, kind=f"'{kind}'")
+def _free(of: str, *kinds: str) -> str:
+    return _FREE.format(of=of, kind=", ".join(f"'{kind}'" for kind in kinds))
 
 
+# What goes with a lead; each stays where any of them is held, as it names the lead.
+_PARTS = (
+    "customer.test_drive", "customer.lead_recall", "customer.referral", "customer.quote", "customer.quote_version"
+)  # fmt: skip
 _INTERACTIONS = sa.text(
     "DELETE FROM interactions WHERE interaction_id = ANY(ARRAY("  # noqa: S608 - of our own names only, here and below
     "SELECT interaction_id FROM interactions i WHERE i.occur_time < :before AND "
@@ -33,9 +37,26 @@ _TASKS = sa.text(
 )
 _LEADS = sa.text(
     "SELECT lead_id FROM leads l WHERE l.close_time < :before AND l.stage IN (7, 8) AND l.assignment_id IS NULL AND "  # noqa: S608
-    f"{_free('l.customer_id', 'customer.lead')} LIMIT :step FOR UPDATE SKIP LOCKED"
+    f"{_free('l.customer_id', 'customer.lead', *_PARTS)} LIMIT :step FOR UPDATE SKIP LOCKED"
 )
-_OF_LEADS = ("lead_changes", "lead_promises", "lead_intakes", "tasks", "leads")
+_OF_LEADS = (
+    "test_drives",
+    "lead_recalls",
+    "referrals",
+    "quotes",
+    "lead_changes",
+    "lead_promises",
+    "lead_intakes",
+    "tasks",
+    "leads",
+)
+_VERSIONS = sa.text(
+    "DELETE FROM quote_versions v USING quotes q WHERE q.quote_id = v.quote_id AND q.lead_id = ANY(:ids)"
+)
+_DRIVES = sa.text(
+    "DELETE FROM test_drives WHERE test_drive_id = ANY(ARRAY(SELECT test_drive_id FROM test_drives d "  # noqa: S608
+    f"WHERE d.lead_id IS NULL AND d.start_time < :before AND {_free('d.customer_id', 'customer.test_drive')} LIMIT :step))"
+)
 _SILENT = sa.text(
     "SELECT customer_id FROM customers c WHERE c.status = 1 AND c.kind = 1 AND c.update_time < :before "  # noqa: S608
     "AND NOT EXISTS (SELECT FROM known_cars k WHERE k.customer_id = c.customer_id AND NOT k.voided) "
@@ -78,9 +99,12 @@ async def remove(session: AsyncSession, kind: int, before: datetime, step: int) 
 
 async def _remove_leads(session: AsyncSession, given: dict[str, object]) -> int:
     found = list(await session.scalars(_LEADS, given))
-    for table in _OF_LEADS if found else ():
-        await session.execute(sa.text(f"DELETE FROM {table} WHERE lead_id = ANY(:ids)"), {"ids": found})  # noqa: S608
-    return len(found)
+    if found:
+        await session.execute(_VERSIONS, {"ids": found})
+        for table in _OF_LEADS:
+            await session.execute(sa.text(f"DELETE FROM {table} WHERE lead_id = ANY(:ids)"), {"ids": found})  # noqa: S608
+    drives = await session.execute(_DRIVES, given)
+    return len(found) + int(drives.rowcount)  # type: ignore[attr-defined]
 
 
 async def silent(session: AsyncSession, before: datetime, step: int) -> list[uuid.UUID]:

@@ -12,7 +12,7 @@ from servicekit.paging import Page
 from servicekit.rpc.principal import Principal
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from marque_customer.models import DemoCar, TestDrive
+from marque_customer.models import DemoCar, Lead, TestDrive
 from marque_customer.repository.leads import visible_to as scoped
 
 _cars: sa.Table = DemoCar.__table__  # type: ignore[assignment]
@@ -90,6 +90,23 @@ async def locked(session: AsyncSession, principal: Principal, test_drive_id: uui
     """Returns a test drive in sight, to change."""
     query = sa.select(TestDrive).where(TestDrive.test_drive_id == test_drive_id, visible_to(principal))
     return (await session.scalars(query.with_for_update())).one_or_none()
+
+
+async def of_registration(session: AsyncSession, registration_id: uuid.UUID) -> TestDrive | None:
+    """Returns the drive of who registered for an event, to change; the person's row must be locked."""
+    query = sa.select(TestDrive).where(TestDrive.event_registration_id == registration_id)
+    return (await session.scalars(query.with_for_update())).one_or_none()
+
+
+async def part_from_leads(session: AsyncSession, customer_ids: Sequence[uuid.UUID]) -> None:
+    """Takes the leads of some people from drives that stand under another id of theirs, or of whom they were merged with once."""
+    mine = sa.select(Lead.lead_id).where(Lead.customer_id.in_(customer_ids))
+    await session.execute(
+        sa.update(TestDrive)
+        .where(TestDrive.event_registration_id.isnot(None), TestDrive.lead_id.in_(mine))
+        .values(lead_id=None)
+        .execution_options(synchronize_session=False)
+    )
 
 
 async def read(session: AsyncSession, principal: Principal, test_drive_id: uuid.UUID) -> Any:

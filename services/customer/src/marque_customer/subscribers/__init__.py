@@ -320,7 +320,7 @@ def subscriptions() -> list[Subscription]:
             groups={_SENT: on_outreach},
             effects=frozenset({"interactions"}),
         ),
-        campaigns.subscription(),
+        *campaigns.subscriptions(),
         Subscription(
             "customer_survey",
             "survey",

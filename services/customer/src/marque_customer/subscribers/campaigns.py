@@ -1,4 +1,4 @@
-"""What campaigns tell beside what they sent: addresses at which nothing arrives, and that they were called off."""
+"""What campaigns tell beside what they sent: addresses at which nothing arrives, that they were called off, and who came to events."""
 
 from __future__ import annotations
 
@@ -6,13 +6,17 @@ import uuid
 from datetime import UTC
 from typing import Any
 
-from marque.campaign.v1 import campaign_types_pb2
+from marque.campaign.v1 import campaign_types_pb2, marketing_event_pb2
 from servicekit.db.uow import UnitOfWork
 from servicekit.messaging.consumer import Subscription
 from servicekit.messaging.envelope import Event
 
 from marque_customer.errors import CONSTRAINTS
 from marque_customer.usecases import campaign_calls, unreachable
+from marque_customer.usecases.showroom import event_drives
+from marque_customer.usecases.showroom.event_drives import Attendance
+
+_DRIVING = marketing_event_pb2.MARKETING_EVENT_KIND_TEST_DRIVE
 
 
 async def on_message_bounced(uow: UnitOfWork, event: Event) -> None:
@@ -40,8 +44,46 @@ async def on_campaign_finished(uow: UnitOfWork, event: Event) -> None:
         await campaign_calls.call_off(uow=uow, campaign_id=uuid.UUID(data.campaign_id))
 
 
-def subscription() -> Subscription:
-    """Returns by what it is heard."""
+async def on_attendance(uow: UnitOfWork, event: Event) -> None:
+    """Somebody came to an event, or did not. Of one at which nobody drives nothing is kept, unless it became such a one since.
+
+    Without the time of the session it is of a campaign service that counted the drive itself.
+    """
+    data: Any = event.data
+    if not data.HasField("start_time") or (data.attended and data.kind != _DRIVING):
+        return
+    told = Attendance(
+        registration_id=uuid.UUID(data.registration_id),
+        version=event.version,
+        marketing_event_id=uuid.UUID(data.marketing_event_id),
+        customer_id=uuid.UUID(data.customer_id),
+        dealer_id=uuid.UUID(data.dealer_id) if data.dealer_id else None,
+        start=data.start_time.ToDatetime(UTC),
+        end=data.end_time.ToDatetime(UTC),
+        vin=data.vin,
+        came=data.attended,
+        corrected=data.corrected and data.kind == _DRIVING,
+    )
+    await event_drives.attended(uow=uow, told=told)
+
+
+def subscriptions() -> list[Subscription]:
+    """Returns those by which it is heard."""
+    return [_ends(), _attendances()]
+
+
+def _attendances() -> Subscription:
+    return Subscription(
+        "customer_campaign_events",
+        "campaign",
+        {"marque.campaign.v1.EventAttendanceRecorded": on_attendance},
+        CONSTRAINTS,
+        lane="customer_id",
+        effects=frozenset({"test_drives", "interactions", "leads", "lead_changes"}),
+    )
+
+
+def _ends() -> Subscription:
     return Subscription(
         "customer_campaign_ends",
         "campaign",

@@ -132,7 +132,7 @@ Global___EventRegistrationCancelled: _TypeAlias = EventRegistrationCancelled  # 
 
 @_typing.final
 class EventAttendanceRecorded(_message.Message):
-    """It is known whether somebody who had a place came."""
+    """It is known whether somebody who had a place came. Of an event of kind TEST_DRIVE the customer service makes a test drive of it."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -145,6 +145,10 @@ class EventAttendanceRecorded(_message.Message):
     DEALER_ID_FIELD_NUMBER: _builtins.int
     KIND_FIELD_NUMBER: _builtins.int
     ATTENDED_FIELD_NUMBER: _builtins.int
+    START_TIME_FIELD_NUMBER: _builtins.int
+    END_TIME_FIELD_NUMBER: _builtins.int
+    VIN_FIELD_NUMBER: _builtins.int
+    CORRECTED_FIELD_NUMBER: _builtins.int
     registration_id: _builtins.str
     """The registration."""
     aggregate_version: _builtins.int
@@ -161,9 +165,21 @@ class EventAttendanceRecorded(_message.Message):
     """What the event is."""
     attended: _builtins.bool
     """True where the person came."""
+    vin: _builtins.str
+    """The car that the person drove; empty where nobody said it."""
+    corrected: _builtins.bool
+    """True where the opposite was told before."""
     @_builtins.property
     def occur_time(self) -> _timestamp_pb2.Timestamp:
         """When the change was committed."""
+
+    @_builtins.property
+    def start_time(self) -> _timestamp_pb2.Timestamp:
+        """When the person's session begins; absent in what was told before these events named it, of which no test drive is made."""
+
+    @_builtins.property
+    def end_time(self) -> _timestamp_pb2.Timestamp:
+        """When the session ends."""
 
     def __init__(
         self,
@@ -177,10 +193,14 @@ class EventAttendanceRecorded(_message.Message):
         dealer_id: _builtins.str = ...,
         kind: _marketing_event_pb2.MarketingEventKind.ValueType = ...,
         attended: _builtins.bool = ...,
+        start_time: _timestamp_pb2.Timestamp | None = ...,
+        end_time: _timestamp_pb2.Timestamp | None = ...,
+        vin: _builtins.str = ...,
+        corrected: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["occur_time", b"occur_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "occur_time", b"occur_time", "start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["aggregate_version", b"aggregate_version", "attended", b"attended", "customer_id", b"customer_id", "dealer_id", b"dealer_id", "kind", b"kind", "marketing_event_id", b"marketing_event_id", "occur_time", b"occur_time", "registration_id", b"registration_id", "session_id", b"session_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aggregate_version", b"aggregate_version", "attended", b"attended", "corrected", b"corrected", "customer_id", b"customer_id", "dealer_id", b"dealer_id", "end_time", b"end_time", "kind", b"kind", "marketing_event_id", b"marketing_event_id", "occur_time", b"occur_time", "registration_id", b"registration_id", "session_id", b"session_id", "start_time", b"start_time", "vin", b"vin"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -129,12 +129,17 @@ class SettleEventRegistrationRequest(_message.Message):
 
     REGISTRATION_ID_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
+    VIN_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     registration_id: _builtins.str
     """The registration."""
     state: _event_registration_pb2.EventRegistrationState.ValueType
     """The state: cancelled, attended or did not come."""
+    vin: _builtins.str
+    """The car that the person drove, its VIN, where somebody noted it; only with ATTENDED at an event of kind TEST_DRIVE, else refused with
+    VIN_NOT_WANTED. It is kept with the test drive.
+    """
     etag: _builtins.str
     """The etag that the caller read, over HTTP the `If-Match` header; when given and no longer current, the call is
     refused with ABORTED, reason ETAG_MISMATCH.
@@ -148,12 +153,13 @@ class SettleEventRegistrationRequest(_message.Message):
         *,
         registration_id: _builtins.str = ...,
         state: _event_registration_pb2.EventRegistrationState.ValueType = ...,
+        vin: _builtins.str = ...,
         etag: _builtins.str = ...,
         request_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["etag", b"etag", "registration_id", b"registration_id", "request_id", b"request_id", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["etag", b"etag", "registration_id", b"registration_id", "request_id", b"request_id", "state", b"state", "vin", b"vin"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

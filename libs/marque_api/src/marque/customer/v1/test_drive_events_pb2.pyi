@@ -142,7 +142,7 @@ Global___TestDriveMoved: _TypeAlias = TestDriveMoved  # noqa: Y015
 
 @_typing.final
 class TestDriveStateChanged(_message.Message):
-    """A test drive was confirmed, driven, missed or called off."""
+    """A test drive was confirmed, driven, missed or called off; one of an event is driven when it is first told, and missed when that was wrong."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -155,22 +155,28 @@ class TestDriveStateChanged(_message.Message):
     VIN_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
     OUTCOME_FIELD_NUMBER: _builtins.int
+    MARKETING_EVENT_ID_FIELD_NUMBER: _builtins.int
+    EVENT_REGISTRATION_ID_FIELD_NUMBER: _builtins.int
     test_drive_id: _builtins.str
     """The test drive."""
     aggregate_version: _builtins.int
     """The version of the aggregate after the change; a hearer ignores what is older than it knows."""
     lead_id: _builtins.str
-    """The lead."""
+    """The lead; empty for one of an event whose person had none open at that dealer."""
     customer_id: _builtins.str
     """The person."""
     dealer_id: _builtins.str
-    """The dealer."""
+    """The dealer; empty for one of an event of the maker."""
     vin: _builtins.str
-    """The car."""
+    """The car; empty for one of an event of which nobody said it."""
     state: _test_drive_pb2.TestDriveState.ValueType
     """How far it is now."""
     outcome: _test_drive_pb2.TestDriveOutcome.ValueType
     """What the person thought of the car; unspecified where it was not driven."""
+    marketing_event_id: _builtins.str
+    """The event at which it was, of the campaign service; empty for one that was booked."""
+    event_registration_id: _builtins.str
+    """The person's registration for that event; empty for one that was booked."""
     @_builtins.property
     def occur_time(self) -> _timestamp_pb2.Timestamp:
         """When the change was committed."""
@@ -187,10 +193,12 @@ class TestDriveStateChanged(_message.Message):
         vin: _builtins.str = ...,
         state: _test_drive_pb2.TestDriveState.ValueType = ...,
         outcome: _test_drive_pb2.TestDriveOutcome.ValueType = ...,
+        marketing_event_id: _builtins.str = ...,
+        event_registration_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["occur_time", b"occur_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["aggregate_version", b"aggregate_version", "customer_id", b"customer_id", "dealer_id", b"dealer_id", "lead_id", b"lead_id", "occur_time", b"occur_time", "outcome", b"outcome", "state", b"state", "test_drive_id", b"test_drive_id", "vin", b"vin"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aggregate_version", b"aggregate_version", "customer_id", b"customer_id", "dealer_id", b"dealer_id", "event_registration_id", b"event_registration_id", "lead_id", b"lead_id", "marketing_event_id", b"marketing_event_id", "occur_time", b"occur_time", "outcome", b"outcome", "state", b"state", "test_drive_id", b"test_drive_id", "vin", b"vin"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -90,7 +90,9 @@ Global___TestDriveOutcome: _TypeAlias = TestDriveOutcome  # noqa: Y015
 
 @_typing.final
 class TestDrive(_message.Message):
-    """One drive of one person with one car of a dealer's demo fleet."""
+    """One drive of one person: with a car of a dealer's demo fleet, booked on a lead, or at an event to which people were invited, told by the
+    campaign service when the person came. One of an event is done from the start; where that turns out wrong, nobody came.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -114,24 +116,28 @@ class TestDrive(_message.Message):
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
     MASKED_FIELDS_FIELD_NUMBER: _builtins.int
+    MARKETING_EVENT_ID_FIELD_NUMBER: _builtins.int
+    EVENT_REGISTRATION_ID_FIELD_NUMBER: _builtins.int
     test_drive_id: _builtins.str
     """The id, UUID text."""
     lead_id: _builtins.str
-    """The lead that it belongs to."""
+    """The lead that it belongs to; empty for one of an event whose person had none open at that dealer."""
     customer_id: _builtins.str
     """The person."""
     dealer_id: _builtins.str
-    """The dealer."""
+    """The dealer; empty for one of an event of the maker, which no dealer sees."""
     demo_car_id: _builtins.str
-    """The car of the fleet."""
+    """The car of the fleet; empty for one of an event, where many drive one car."""
     vin: _builtins.str
-    """Its VIN."""
+    """The VIN of the car; empty for one of an event of which nobody said it."""
     adviser_staff_id: _builtins.str
     """Who goes along; empty where nobody was named."""
     state: Global___TestDriveState.ValueType
     """How far it is."""
     calendar_version: _builtins.int
-    """The version of the dealer's hours by which the time was judged; 0 for a dealer that never stated any."""
+    """The version of the dealer's hours by which the time was judged; 0 for a dealer that never stated any, and
+    for one of an event.
+    """
     moves: _builtins.int
     """How often it was moved."""
     licence_check_staff_id: _builtins.str
@@ -144,13 +150,17 @@ class TestDrive(_message.Message):
     """A mark of the present state. Given in a change, it makes the change fail with ABORTED, reason ETAG_MISMATCH, when
     somebody else was faster.
     """
+    marketing_event_id: _builtins.str
+    """The event at which it was, of the campaign service; empty for one that was booked."""
+    event_registration_id: _builtins.str
+    """The person's registration for that event; empty for one that was booked."""
     @_builtins.property
     def start_time(self) -> _timestamp_pb2.Timestamp:
-        """When it begins."""
+        """When it begins; of one of an event when its session does."""
 
     @_builtins.property
     def end_time(self) -> _timestamp_pb2.Timestamp:
-        """When the car is back."""
+        """When the car is back; of one of an event when its session ends."""
 
     @_builtins.property
     def licence_check_time(self) -> _timestamp_pb2.Timestamp:
@@ -158,7 +168,7 @@ class TestDrive(_message.Message):
 
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
-        """When it was booked."""
+        """When it was booked, or told by the campaign service."""
 
     @_builtins.property
     def update_time(self) -> _timestamp_pb2.Timestamp:
@@ -191,10 +201,12 @@ class TestDrive(_message.Message):
         update_time: _timestamp_pb2.Timestamp | None = ...,
         etag: _builtins.str = ...,
         masked_fields: _abc.Iterable[_builtins.str] | None = ...,
+        marketing_event_id: _builtins.str = ...,
+        event_registration_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "end_time", b"end_time", "licence_check_time", b"licence_check_time", "start_time", b"start_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["adviser_staff_id", b"adviser_staff_id", "calendar_version", b"calendar_version", "create_time", b"create_time", "customer_id", b"customer_id", "dealer_id", b"dealer_id", "demo_car_id", b"demo_car_id", "end_time", b"end_time", "etag", b"etag", "lead_id", b"lead_id", "licence_check_staff_id", b"licence_check_staff_id", "licence_check_time", b"licence_check_time", "masked_fields", b"masked_fields", "moves", b"moves", "note", b"note", "outcome", b"outcome", "start_time", b"start_time", "state", b"state", "test_drive_id", b"test_drive_id", "update_time", b"update_time", "vin", b"vin"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["adviser_staff_id", b"adviser_staff_id", "calendar_version", b"calendar_version", "create_time", b"create_time", "customer_id", b"customer_id", "dealer_id", b"dealer_id", "demo_car_id", b"demo_car_id", "end_time", b"end_time", "etag", b"etag", "event_registration_id", b"event_registration_id", "lead_id", b"lead_id", "licence_check_staff_id", b"licence_check_staff_id", "licence_check_time", b"licence_check_time", "marketing_event_id", b"marketing_event_id", "masked_fields", b"masked_fields", "moves", b"moves", "note", b"note", "outcome", b"outcome", "start_time", b"start_time", "state", b"state", "test_drive_id", b"test_drive_id", "update_time", b"update_time", "vin", b"vin"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -181,6 +181,7 @@ class ListTestDrivesRequest(_message.Message):
     STATE_FIELD_NUMBER: _builtins.int
     START_TIME_FROM_FIELD_NUMBER: _builtins.int
     START_TIME_TO_FIELD_NUMBER: _builtins.int
+    MARKETING_EVENT_ID_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     """How many rows the answer holds at most; 0 means 50."""
     page_token: _builtins.str
@@ -197,6 +198,8 @@ class ListTestDrivesRequest(_message.Message):
     """Only with this car; empty for all."""
     state: _test_drive_pb2.TestDriveState.ValueType
     """Only in this state; unspecified for all."""
+    marketing_event_id: _builtins.str
+    """Only those at this event of the campaign service; empty for all."""
     @_builtins.property
     def start_time_from(self) -> _timestamp_pb2.Timestamp:
         """Only those that begin at this time or later."""
@@ -218,10 +221,11 @@ class ListTestDrivesRequest(_message.Message):
         state: _test_drive_pb2.TestDriveState.ValueType = ...,
         start_time_from: _timestamp_pb2.Timestamp | None = ...,
         start_time_to: _timestamp_pb2.Timestamp | None = ...,
+        marketing_event_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["start_time_from", b"start_time_from", "start_time_to", b"start_time_to"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_id", b"customer_id", "dealer_id", b"dealer_id", "demo_car_id", b"demo_car_id", "lead_id", b"lead_id", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "start_time_from", b"start_time_from", "start_time_to", b"start_time_to", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_id", b"customer_id", "dealer_id", b"dealer_id", "demo_car_id", b"demo_car_id", "lead_id", b"lead_id", "marketing_event_id", b"marketing_event_id", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "start_time_from", b"start_time_from", "start_time_to", b"start_time_to", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -28,7 +28,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from google.rpc import error_details_pb2 as google_dot_rpc_dot_error__details__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bmarque/type/v1/import.proto\x12\x0emarque.type.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1egoogle/rpc/error_details.proto\"\x92\x01\n\x0fImportRowResult\x12\x0b\n\x03row\x18\x01 \x01(\x03\x12\x0b\n\x03key\x18\x02 \x01(\t\x12.\n\x07outcome\x18\x03 \x01(\x0e\x32\x1d.marque.type.v1.ImportOutcome\x12\x35\n\x06\x65rrors\x18\x04 \x03(\x0b\x32%.google.rpc.BadRequest.FieldViolation\"i\n\rImportSummary\x12\x11\n\trows_read\x18\x01 \x01(\x03\x12\x0f\n\x07\x63reated\x18\x02 \x01(\x03\x12\x0f\n\x07updated\x18\x03 \x01(\x03\x12\x11\n\tunchanged\x18\x04 \x01(\x03\x12\x10\n\x08rejected\x18\x05 \x01(\x03\"\xf6\x04\n\x06Import\x12\x17\n\timport_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x12\n\x04kind\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x30\n\x05state\x18\x03 \x01(\x0e\x32\x1b.marque.type.v1.ImportStateB\x04\xe2\x41\x01\x03\x12\x14\n\x06source\x18\x04 \x01(\tB\x04\xe2\x41\x01\x03\x12\x17\n\tfile_name\x18\x05 \x01(\tB\x04\xe2\x41\x01\x03\x12\x19\n\x0b\x66ile_format\x18\x06 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1d\n\x0f\x66ile_size_bytes\x18\x07 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x19\n\x0b\x66ile_sha256\x18\x08 \x01(\tB\x04\xe2\x41\x01\x03\x12\x15\n\x07\x64ry_run\x18\t \x01(\x08\x42\x04\xe2\x41\x01\x03\x12\x1d\n\nrows_total\x18\n \x01(\x03\x42\x04\xe2\x41\x01\x03H\x00\x88\x01\x01\x12\x34\n\x07summary\x18\x0b \x01(\x0b\x32\x1d.marque.type.v1.ImportSummaryB\x04\xe2\x41\x01\x03\x12\x1c\n\x0e\x66\x61ilure_reason\x18\x0c \x01(\tB\x04\xe2\x41\x01\x03\x12;\n\x0c\x66irst_errors\x18\r \x03(\x0b\x32\x1f.marque.type.v1.ImportRowResultB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x34\n\nstart_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x32\n\x08\x65nd_time\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x12\n\x04\x65tag\x18\x11 \x01(\tB\x04\xe2\x41\x01\x03\x42\r\n\x0b_rows_total\"\xf2\x02\n\x10ImportFileHeader\x12,\n\x04kind\x18\x01 \x01(\tB\x1e\xe2\x41\x01\x02\xbaH\x17r\x12\x18 2\x0e^[a-z][a-z-]*$\xc8\x01\x01\x12\x36\n\x06source\x18\x02 \x01(\tB&\xe2\x41\x01\x02\xbaH\x1fr\x1a\x18@2\x16^[a-z0-9][a-z0-9._-]*$\xc8\x01\x01\x12-\n\tfile_name\x18\x03 \x01(\tB\x1a\xe2\x41\x01\x02\xbaH\x13r\x0e\x18\xff\x01\x32\t^[^/\\\\]+$\xc8\x01\x01\x12\x65\n\x0e\x63olumn_mapping\x18\x04 \x03(\x0b\x32\x33.marque.type.v1.ImportFileHeader.ColumnMappingEntryB\x18\xbaH\x15\x9a\x01\x12\x10\xc8\x01\"\x07r\x05\x10\x01\x18\xc8\x01*\x04r\x02\x18\x64\x12\x0f\n\x07\x64ry_run\x18\x05 \x01(\x08\x12\x1b\n\nrequest_id\x18\x06 \x01(\tB\x07\xbaH\x04r\x02\x18@\x1a\x34\n\x12\x43olumnMappingEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"w\n\x13UploadImportRequest\x12\x32\n\x06header\x18\x01 \x01(\x0b\x32 .marque.type.v1.ImportFileHeaderH\x00\x12\x1a\n\x05\x63hunk\x18\x02 \x01(\x0c\x42\t\xbaH\x06z\x04\x18\x80\x80\x04H\x00\x42\x10\n\x07payload\x12\x05\xbaH\x02\x08\x01\"6\n\x10GetImportRequest\x12\"\n\timport_id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\"\xd8\x01\n\x12ListImportsRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x10\x12\x38\n\x08order_by\x18\x03 \x01(\tB&\xbaH#r!R\x00R\x10\x63reate_time descR\x0b\x63reate_time\x12\x15\n\x04kind\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18 \x12\x34\n\x05state\x18\x05 \x01(\x0e\x32\x1b.marque.type.v1.ImportStateB\x08\xbaH\x05\x82\x01\x02\x10\x01\"W\n\x13ListImportsResponse\x12\'\n\x07imports\x18\x01 \x03(\x0b\x32\x16.marque.type.v1.Import\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"z\n\x17ListImportErrorsRequest\x12\"\n\timport_id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\x12\x1d\n\tpage_size\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x10\"e\n\x18ListImportErrorsResponse\x12\x30\n\x07results\x18\x01 \x03(\x0b\x32\x1f.marque.type.v1.ImportRowResult\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"n\n\x13\x43\x61ncelImportRequest\x12\"\n\timport_id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\x12\x1b\n\nrequest_id\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x16\n\x04\x65tag\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\"]\n\x12ImportStreamHeader\x12\x36\n\x06source\x18\x01 \x01(\tB&\xe2\x41\x01\x02\xbaH\x1fr\x1a\x18@2\x16^[a-z0-9][a-z0-9._-]*$\xc8\x01\x01\x12\x0f\n\x07\x64ry_run\x18\x02 \x01(\x08*\xa2\x01\n\rImportOutcome\x12\x1e\n\x1aIMPORT_OUTCOME_UNSPECIFIED\x10\x00\x12\x1a\n\x16IMPORT_OUTCOME_CREATED\x10\x01\x12\x1a\n\x16IMPORT_OUTCOME_UPDATED\x10\x02\x12\x1c\n\x18IMPORT_OUTCOME_UNCHANGED\x10\x03\x12\x1b\n\x17IMPORT_OUTCOME_REJECTED\x10\x04*\xaf\x01\n\x0bImportState\x12\x1c\n\x18IMPORT_STATE_UNSPECIFIED\x10\x00\x12\x17\n\x13IMPORT_STATE_QUEUED\x10\x01\x12\x18\n\x14IMPORT_STATE_RUNNING\x10\x02\x12\x1a\n\x16IMPORT_STATE_SUCCEEDED\x10\x03\x12\x17\n\x13IMPORT_STATE_FAILED\x10\x04\x12\x1a\n\x16IMPORT_STATE_CANCELLED\x10\x05\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bmarque/type/v1/import.proto\x12\x0emarque.type.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1egoogle/rpc/error_details.proto\"\x92\x01\n\x0fImportRowResult\x12\x0b\n\x03row\x18\x01 \x01(\x03\x12\x0b\n\x03key\x18\x02 \x01(\t\x12.\n\x07outcome\x18\x03 \x01(\x0e\x32\x1d.marque.type.v1.ImportOutcome\x12\x35\n\x06\x65rrors\x18\x04 \x03(\x0b\x32%.google.rpc.BadRequest.FieldViolation\"i\n\rImportSummary\x12\x11\n\trows_read\x18\x01 \x01(\x03\x12\x0f\n\x07\x63reated\x18\x02 \x01(\x03\x12\x0f\n\x07updated\x18\x03 \x01(\x03\x12\x11\n\tunchanged\x18\x04 \x01(\x03\x12\x10\n\x08rejected\x18\x05 \x01(\x03\"\xa7\x06\n\x06Import\x12\x17\n\timport_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x12\n\x04kind\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x30\n\x05state\x18\x03 \x01(\x0e\x32\x1b.marque.type.v1.ImportStateB\x04\xe2\x41\x01\x03\x12\x14\n\x06source\x18\x04 \x01(\tB\x04\xe2\x41\x01\x03\x12\x17\n\tfile_name\x18\x05 \x01(\tB\x04\xe2\x41\x01\x03\x12\x19\n\x0b\x66ile_format\x18\x06 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1d\n\x0f\x66ile_size_bytes\x18\x07 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x19\n\x0b\x66ile_sha256\x18\x08 \x01(\tB\x04\xe2\x41\x01\x03\x12\x15\n\x07\x64ry_run\x18\t \x01(\x08\x42\x04\xe2\x41\x01\x03\x12\x1d\n\nrows_total\x18\n \x01(\x03\x42\x04\xe2\x41\x01\x03H\x00\x88\x01\x01\x12\x34\n\x07summary\x18\x0b \x01(\x0b\x32\x1d.marque.type.v1.ImportSummaryB\x04\xe2\x41\x01\x03\x12\x1c\n\x0e\x66\x61ilure_reason\x18\x0c \x01(\tB\x04\xe2\x41\x01\x03\x12;\n\x0c\x66irst_errors\x18\r \x03(\x0b\x32\x1f.marque.type.v1.ImportRowResultB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x34\n\nstart_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x32\n\x08\x65nd_time\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x12\n\x04\x65tag\x18\x11 \x01(\tB\x04\xe2\x41\x01\x03\x12.\n\x04mode\x18\x12 \x01(\x0e\x32\x1a.marque.type.v1.ImportModeB\x04\xe2\x41\x01\x03\x12 \n\rremoved_count\x18\x13 \x01(\x03\x42\x04\xe2\x41\x01\x03H\x01\x88\x01\x01\x12$\n\x16removal_refused_reason\x18\x14 \x01(\tB\x04\xe2\x41\x01\x03\x12%\n\x17remove_despite_rejected\x18\x15 \x01(\x08\x42\x04\xe2\x41\x01\x03\x42\r\n\x0b_rows_totalB\x10\n\x0e_removed_count\"\xc7\x03\n\x10ImportFileHeader\x12,\n\x04kind\x18\x01 \x01(\tB\x1e\xe2\x41\x01\x02\xbaH\x17r\x12\x18 2\x0e^[a-z][a-z-]*$\xc8\x01\x01\x12\x36\n\x06source\x18\x02 \x01(\tB&\xe2\x41\x01\x02\xbaH\x1fr\x1a\x18@2\x16^[a-z0-9][a-z0-9._-]*$\xc8\x01\x01\x12-\n\tfile_name\x18\x03 \x01(\tB\x1a\xe2\x41\x01\x02\xbaH\x13r\x0e\x18\xff\x01\x32\t^[^/\\\\]+$\xc8\x01\x01\x12\x65\n\x0e\x63olumn_mapping\x18\x04 \x03(\x0b\x32\x33.marque.type.v1.ImportFileHeader.ColumnMappingEntryB\x18\xbaH\x15\x9a\x01\x12\x10\xc8\x01\"\x07r\x05\x10\x01\x18\xc8\x01*\x04r\x02\x18\x64\x12\x0f\n\x07\x64ry_run\x18\x05 \x01(\x08\x12\x1b\n\nrequest_id\x18\x06 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x32\n\x04mode\x18\x07 \x01(\x0e\x32\x1a.marque.type.v1.ImportModeB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1f\n\x17remove_despite_rejected\x18\x08 \x01(\x08\x1a\x34\n\x12\x43olumnMappingEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"w\n\x13UploadImportRequest\x12\x32\n\x06header\x18\x01 \x01(\x0b\x32 .marque.type.v1.ImportFileHeaderH\x00\x12\x1a\n\x05\x63hunk\x18\x02 \x01(\x0c\x42\t\xbaH\x06z\x04\x18\x80\x80\x04H\x00\x42\x10\n\x07payload\x12\x05\xbaH\x02\x08\x01\"6\n\x10GetImportRequest\x12\"\n\timport_id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\"\xd8\x01\n\x12ListImportsRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x10\x12\x38\n\x08order_by\x18\x03 \x01(\tB&\xbaH#r!R\x00R\x10\x63reate_time descR\x0b\x63reate_time\x12\x15\n\x04kind\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18 \x12\x34\n\x05state\x18\x05 \x01(\x0e\x32\x1b.marque.type.v1.ImportStateB\x08\xbaH\x05\x82\x01\x02\x10\x01\"W\n\x13ListImportsResponse\x12\'\n\x07imports\x18\x01 \x03(\x0b\x32\x16.marque.type.v1.Import\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"z\n\x17ListImportErrorsRequest\x12\"\n\timport_id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\x12\x1d\n\tpage_size\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x10\"e\n\x18ListImportErrorsResponse\x12\x30\n\x07results\x18\x01 \x03(\x0b\x32\x1f.marque.type.v1.ImportRowResult\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"n\n\x13\x43\x61ncelImportRequest\x12\"\n\timport_id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\x12\x1b\n\nrequest_id\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x16\n\x04\x65tag\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\"]\n\x12ImportStreamHeader\x12\x36\n\x06source\x18\x01 \x01(\tB&\xe2\x41\x01\x02\xbaH\x1fr\x1a\x18@2\x16^[a-z0-9][a-z0-9._-]*$\xc8\x01\x01\x12\x0f\n\x07\x64ry_run\x18\x02 \x01(\x08*\xa2\x01\n\rImportOutcome\x12\x1e\n\x1aIMPORT_OUTCOME_UNSPECIFIED\x10\x00\x12\x1a\n\x16IMPORT_OUTCOME_CREATED\x10\x01\x12\x1a\n\x16IMPORT_OUTCOME_UPDATED\x10\x02\x12\x1c\n\x18IMPORT_OUTCOME_UNCHANGED\x10\x03\x12\x1b\n\x17IMPORT_OUTCOME_REJECTED\x10\x04*\xaf\x01\n\x0bImportState\x12\x1c\n\x18IMPORT_STATE_UNSPECIFIED\x10\x00\x12\x17\n\x13IMPORT_STATE_QUEUED\x10\x01\x12\x18\n\x14IMPORT_STATE_RUNNING\x10\x02\x12\x1a\n\x16IMPORT_STATE_SUCCEEDED\x10\x03\x12\x17\n\x13IMPORT_STATE_FAILED\x10\x04\x12\x1a\n\x16IMPORT_STATE_CANCELLED\x10\x05*B\n\nImportMode\x12\x1b\n\x17IMPORT_MODE_UNSPECIFIED\x10\x00\x12\x17\n\x13IMPORT_MODE_REPLACE\x10\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -69,6 +69,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_IMPORT'].fields_by_name['end_time']._serialized_options = b'\342A\001\003'
   _globals['_IMPORT'].fields_by_name['etag']._loaded_options = None
   _globals['_IMPORT'].fields_by_name['etag']._serialized_options = b'\342A\001\003'
+  _globals['_IMPORT'].fields_by_name['mode']._loaded_options = None
+  _globals['_IMPORT'].fields_by_name['mode']._serialized_options = b'\342A\001\003'
+  _globals['_IMPORT'].fields_by_name['removed_count']._loaded_options = None
+  _globals['_IMPORT'].fields_by_name['removed_count']._serialized_options = b'\342A\001\003'
+  _globals['_IMPORT'].fields_by_name['removal_refused_reason']._loaded_options = None
+  _globals['_IMPORT'].fields_by_name['removal_refused_reason']._serialized_options = b'\342A\001\003'
+  _globals['_IMPORT'].fields_by_name['remove_despite_rejected']._loaded_options = None
+  _globals['_IMPORT'].fields_by_name['remove_despite_rejected']._serialized_options = b'\342A\001\003'
   _globals['_IMPORTFILEHEADER_COLUMNMAPPINGENTRY']._loaded_options = None
   _globals['_IMPORTFILEHEADER_COLUMNMAPPINGENTRY']._serialized_options = b'8\001'
   _globals['_IMPORTFILEHEADER'].fields_by_name['kind']._loaded_options = None
@@ -81,6 +89,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_IMPORTFILEHEADER'].fields_by_name['column_mapping']._serialized_options = b'\272H\025\232\001\022\020\310\001\"\007r\005\020\001\030\310\001*\004r\002\030d'
   _globals['_IMPORTFILEHEADER'].fields_by_name['request_id']._loaded_options = None
   _globals['_IMPORTFILEHEADER'].fields_by_name['request_id']._serialized_options = b'\272H\004r\002\030@'
+  _globals['_IMPORTFILEHEADER'].fields_by_name['mode']._loaded_options = None
+  _globals['_IMPORTFILEHEADER'].fields_by_name['mode']._serialized_options = b'\272H\005\202\001\002\020\001'
   _globals['_UPLOADIMPORTREQUEST'].oneofs_by_name['payload']._loaded_options = None
   _globals['_UPLOADIMPORTREQUEST'].oneofs_by_name['payload']._serialized_options = b'\272H\002\010\001'
   _globals['_UPLOADIMPORTREQUEST'].fields_by_name['chunk']._loaded_options = None
@@ -111,34 +121,36 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CANCELIMPORTREQUEST'].fields_by_name['etag']._serialized_options = b'\272H\005r\003\030\200\001'
   _globals['_IMPORTSTREAMHEADER'].fields_by_name['source']._loaded_options = None
   _globals['_IMPORTSTREAMHEADER'].fields_by_name['source']._serialized_options = b'\342A\001\002\272H\037r\032\030@2\026^[a-z0-9][a-z0-9._-]*$\310\001\001'
-  _globals['_IMPORTOUTCOME']._serialized_start=2356
-  _globals['_IMPORTOUTCOME']._serialized_end=2518
-  _globals['_IMPORTSTATE']._serialized_start=2521
-  _globals['_IMPORTSTATE']._serialized_end=2696
+  _globals['_IMPORTOUTCOME']._serialized_start=2618
+  _globals['_IMPORTOUTCOME']._serialized_end=2780
+  _globals['_IMPORTSTATE']._serialized_start=2783
+  _globals['_IMPORTSTATE']._serialized_end=2958
+  _globals['_IMPORTMODE']._serialized_start=2960
+  _globals['_IMPORTMODE']._serialized_end=3026
   _globals['_IMPORTROWRESULT']._serialized_start=175
   _globals['_IMPORTROWRESULT']._serialized_end=321
   _globals['_IMPORTSUMMARY']._serialized_start=323
   _globals['_IMPORTSUMMARY']._serialized_end=428
   _globals['_IMPORT']._serialized_start=431
-  _globals['_IMPORT']._serialized_end=1061
-  _globals['_IMPORTFILEHEADER']._serialized_start=1064
-  _globals['_IMPORTFILEHEADER']._serialized_end=1434
-  _globals['_IMPORTFILEHEADER_COLUMNMAPPINGENTRY']._serialized_start=1382
-  _globals['_IMPORTFILEHEADER_COLUMNMAPPINGENTRY']._serialized_end=1434
-  _globals['_UPLOADIMPORTREQUEST']._serialized_start=1436
-  _globals['_UPLOADIMPORTREQUEST']._serialized_end=1555
-  _globals['_GETIMPORTREQUEST']._serialized_start=1557
-  _globals['_GETIMPORTREQUEST']._serialized_end=1611
-  _globals['_LISTIMPORTSREQUEST']._serialized_start=1614
-  _globals['_LISTIMPORTSREQUEST']._serialized_end=1830
-  _globals['_LISTIMPORTSRESPONSE']._serialized_start=1832
-  _globals['_LISTIMPORTSRESPONSE']._serialized_end=1919
-  _globals['_LISTIMPORTERRORSREQUEST']._serialized_start=1921
-  _globals['_LISTIMPORTERRORSREQUEST']._serialized_end=2043
-  _globals['_LISTIMPORTERRORSRESPONSE']._serialized_start=2045
-  _globals['_LISTIMPORTERRORSRESPONSE']._serialized_end=2146
-  _globals['_CANCELIMPORTREQUEST']._serialized_start=2148
-  _globals['_CANCELIMPORTREQUEST']._serialized_end=2258
-  _globals['_IMPORTSTREAMHEADER']._serialized_start=2260
-  _globals['_IMPORTSTREAMHEADER']._serialized_end=2353
+  _globals['_IMPORT']._serialized_end=1238
+  _globals['_IMPORTFILEHEADER']._serialized_start=1241
+  _globals['_IMPORTFILEHEADER']._serialized_end=1696
+  _globals['_IMPORTFILEHEADER_COLUMNMAPPINGENTRY']._serialized_start=1644
+  _globals['_IMPORTFILEHEADER_COLUMNMAPPINGENTRY']._serialized_end=1696
+  _globals['_UPLOADIMPORTREQUEST']._serialized_start=1698
+  _globals['_UPLOADIMPORTREQUEST']._serialized_end=1817
+  _globals['_GETIMPORTREQUEST']._serialized_start=1819
+  _globals['_GETIMPORTREQUEST']._serialized_end=1873
+  _globals['_LISTIMPORTSREQUEST']._serialized_start=1876
+  _globals['_LISTIMPORTSREQUEST']._serialized_end=2092
+  _globals['_LISTIMPORTSRESPONSE']._serialized_start=2094
+  _globals['_LISTIMPORTSRESPONSE']._serialized_end=2181
+  _globals['_LISTIMPORTERRORSREQUEST']._serialized_start=2183
+  _globals['_LISTIMPORTERRORSREQUEST']._serialized_end=2305
+  _globals['_LISTIMPORTERRORSRESPONSE']._serialized_start=2307
+  _globals['_LISTIMPORTERRORSRESPONSE']._serialized_end=2408
+  _globals['_CANCELIMPORTREQUEST']._serialized_start=2410
+  _globals['_CANCELIMPORTREQUEST']._serialized_end=2520
+  _globals['_IMPORTSTREAMHEADER']._serialized_start=2522
+  _globals['_IMPORTSTREAMHEADER']._serialized_end=2615
 # @@protoc_insertion_point(module_scope)

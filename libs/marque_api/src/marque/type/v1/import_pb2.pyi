@@ -89,6 +89,26 @@ IMPORT_STATE_CANCELLED: ImportState.ValueType  # 5
 """Somebody cancelled the import. Rows written before stay."""
 Global___ImportState: _TypeAlias = ImportState  # noqa: Y015
 
+class _ImportMode:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ImportModeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ImportMode.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    IMPORT_MODE_UNSPECIFIED: _ImportMode.ValueType  # 0
+    """Nothing: each row says what is done with what it names."""
+    IMPORT_MODE_REPLACE: _ImportMode.ValueType  # 1
+    """What the file does not name goes, once every row was read. Kinds that know it say of what; others refuse it with IMPORT_MODE_UNKNOWN."""
+
+class ImportMode(_ImportMode, metaclass=_ImportModeEnumTypeWrapper):
+    """What a file means beside what its rows say."""
+
+IMPORT_MODE_UNSPECIFIED: ImportMode.ValueType  # 0
+"""Nothing: each row says what is done with what it names."""
+IMPORT_MODE_REPLACE: ImportMode.ValueType  # 1
+"""What the file does not name goes, once every row was read. Kinds that know it say of what; others refuse it with IMPORT_MODE_UNKNOWN."""
+Global___ImportMode: _TypeAlias = ImportMode  # noqa: Y015
+
 @_typing.final
 class ImportRowResult(_message.Message):
     """What became of one row, with the errors of a rejected one."""
@@ -186,6 +206,10 @@ class Import(_message.Message):
     START_TIME_FIELD_NUMBER: _builtins.int
     END_TIME_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
+    MODE_FIELD_NUMBER: _builtins.int
+    REMOVED_COUNT_FIELD_NUMBER: _builtins.int
+    REMOVAL_REFUSED_REASON_FIELD_NUMBER: _builtins.int
+    REMOVE_DESPITE_REJECTED_FIELD_NUMBER: _builtins.int
     import_id: _builtins.str
     """The id, UUID text."""
     kind: _builtins.str
@@ -210,6 +234,16 @@ class Import(_message.Message):
     """For a failed import, why, as a constant such as IMPORT_FILE_UNREADABLE."""
     etag: _builtins.str
     """A mark of this version of the import."""
+    mode: Global___ImportMode.ValueType
+    """What the file means beside what its rows say."""
+    removed_count: _builtins.int
+    """How many went, so far, because a file that replaces did not name them; of a dry run how many would. Absent before every row was read,
+    and where nothing is to go.
+    """
+    removal_refused_reason: _builtins.str
+    """Why nothing went although the file replaces: ROWS_REJECTED, as whoever stood in a rejected row would have gone. Empty for no reason."""
+    remove_despite_rejected: _builtins.bool
+    """True where what is not named goes even if rows were rejected."""
     @_builtins.property
     def summary(self) -> Global___ImportSummary:
         """The counts so far."""
@@ -250,13 +284,22 @@ class Import(_message.Message):
         start_time: _timestamp_pb2.Timestamp | None = ...,
         end_time: _timestamp_pb2.Timestamp | None = ...,
         etag: _builtins.str = ...,
+        mode: Global___ImportMode.ValueType = ...,
+        removed_count: _builtins.int | None = ...,
+        removal_refused_reason: _builtins.str = ...,
+        remove_despite_rejected: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_rows_total", b"_rows_total", "create_time", b"create_time", "end_time", b"end_time", "rows_total", b"rows_total", "start_time", b"start_time", "summary", b"summary"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_removed_count", b"_removed_count", "_rows_total", b"_rows_total", "create_time", b"create_time", "end_time", b"end_time", "removed_count", b"removed_count", "rows_total", b"rows_total", "start_time", b"start_time", "summary", b"summary"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_rows_total", b"_rows_total", "create_time", b"create_time", "dry_run", b"dry_run", "end_time", b"end_time", "etag", b"etag", "failure_reason", b"failure_reason", "file_format", b"file_format", "file_name", b"file_name", "file_sha256", b"file_sha256", "file_size_bytes", b"file_size_bytes", "first_errors", b"first_errors", "import_id", b"import_id", "kind", b"kind", "rows_total", b"rows_total", "source", b"source", "start_time", b"start_time", "state", b"state", "summary", b"summary"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_removed_count", b"_removed_count", "_rows_total", b"_rows_total", "create_time", b"create_time", "dry_run", b"dry_run", "end_time", b"end_time", "etag", b"etag", "failure_reason", b"failure_reason", "file_format", b"file_format", "file_name", b"file_name", "file_sha256", b"file_sha256", "file_size_bytes", b"file_size_bytes", "first_errors", b"first_errors", "import_id", b"import_id", "kind", b"kind", "mode", b"mode", "removal_refused_reason", b"removal_refused_reason", "remove_despite_rejected", b"remove_despite_rejected", "removed_count", b"removed_count", "rows_total", b"rows_total", "source", b"source", "start_time", b"start_time", "state", b"state", "summary", b"summary"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__removed_count: _TypeAlias = _typing.Literal["removed_count"]  # noqa: Y015
+    _WhichOneofArgType__removed_count: _TypeAlias = _typing.Literal["_removed_count", b"_removed_count"]  # noqa: Y015
     _WhichOneofReturnType__rows_total: _TypeAlias = _typing.Literal["rows_total"]  # noqa: Y015
     _WhichOneofArgType__rows_total: _TypeAlias = _typing.Literal["_rows_total", b"_rows_total"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__removed_count) -> _WhichOneofReturnType__removed_count | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__rows_total) -> _WhichOneofReturnType__rows_total | None: ...
 
 Global___Import: _TypeAlias = Import  # noqa: Y015
@@ -293,6 +336,8 @@ class ImportFileHeader(_message.Message):
     COLUMN_MAPPING_FIELD_NUMBER: _builtins.int
     DRY_RUN_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    MODE_FIELD_NUMBER: _builtins.int
+    REMOVE_DESPITE_REJECTED_FIELD_NUMBER: _builtins.int
     kind: _builtins.str
     """What the file holds; the service's comment on `UploadImport` lists its kinds."""
     source: _builtins.str
@@ -305,6 +350,10 @@ class ImportFileHeader(_message.Message):
     """A key of the caller's choice, which makes a retry give the first answer and change nothing; over HTTP the
     `Idempotency-Key` header. Another request under the same key is refused with REQUEST_ID_REUSED.
     """
+    mode: Global___ImportMode.ValueType
+    """What the file means beside what its rows say."""
+    remove_despite_rejected: _builtins.bool
+    """With IMPORT_MODE_REPLACE: true to take away what the file does not name even where rows were rejected. Else nothing is taken away then."""
     @_builtins.property
     def column_mapping(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """For files with a header line: the name of a column in the file → the field of the row message, for example `手机` →
@@ -320,10 +369,12 @@ class ImportFileHeader(_message.Message):
         column_mapping: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         dry_run: _builtins.bool = ...,
         request_id: _builtins.str = ...,
+        mode: Global___ImportMode.ValueType = ...,
+        remove_despite_rejected: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["column_mapping", b"column_mapping", "dry_run", b"dry_run", "file_name", b"file_name", "kind", b"kind", "request_id", b"request_id", "source", b"source"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["column_mapping", b"column_mapping", "dry_run", b"dry_run", "file_name", b"file_name", "kind", b"kind", "mode", b"mode", "remove_despite_rejected", b"remove_despite_rejected", "request_id", b"request_id", "source", b"source"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

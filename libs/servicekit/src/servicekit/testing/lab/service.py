@@ -19,7 +19,7 @@ from marque.customer.v1 import (
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from servicekit.bulk.api import ImportApi
-from servicekit.bulk.rows import CREATED, REJECTED, UNCHANGED, UPDATED, Importer, ImportOptions, RowOutcome
+from servicekit.bulk.rows import CREATED, REJECTED, UNCHANGED, UPDATED, Importer, ImportOptions, RowOutcome, Step
 from servicekit.bulk.worker import import_due
 from servicekit.db.uow import UnitOfWork, Work
 from servicekit.errors import FailedPrecondition, FieldViolation
@@ -47,6 +47,20 @@ _UPSERT = sa.text(
     """
 )
 _WROTE = sa.text("INSERT INTO lab_writes SELECT unnest(CAST(:keys AS text[])), :principal")
+
+
+_NAMED = sa.text(
+    "INSERT INTO lab_named SELECT CAST(:import AS uuid), unnest(CAST(:keys AS text[])) ON CONFLICT DO NOTHING"
+)
+_UNNAMED = sa.text(
+    """
+    SELECT source_key FROM lab_customers c WHERE source = :source AND source_key > :after AND NOT EXISTS (
+        SELECT FROM lab_named n WHERE n.import_id = :import AND n.source_key = c.source_key) ORDER BY source_key LIMIT :most
+    """
+)
+_REMOVED = sa.text("INSERT INTO lab_removals SELECT unnest(CAST(:keys AS text[]))")
+_REMOVE = sa.text("DELETE FROM lab_customers WHERE source = :source AND source_key = ANY(:keys)")
+AT_ONCE = 100
 
 
 class LabSettings(ServiceSettings):
@@ -90,6 +104,25 @@ class LabImporter:
         version = versions.get(row.source_key)
         outcome = UNCHANGED if version is None else CREATED if version == 1 else UPDATED
         return RowOutcome(row.row, row.source_key, outcome)
+
+
+class LabCustomerImporter(LabImporter):
+    """One whose files may replace what their source has said before."""
+
+    async def mark(self, uow: UnitOfWork, options: ImportOptions, outcomes: Sequence[RowOutcome]) -> None:
+        """Notes the keys of good rows."""
+        keys = [one.key for one in outcomes if one.outcome != REJECTED]
+        await uow.session.execute(_NAMED, {"import": options.import_id, "keys": keys})
+
+    async def replace(self, uow: UnitOfWork, options: ImportOptions, place: str) -> Step:
+        """Removes the next customers of the source that were not named, and writes each of them down."""
+        values = {"source": options.source, "import": options.import_id, "after": place, "most": AT_ONCE}
+        keys = list(await uow.session.scalars(_UNNAMED, values))
+        if not options.dry_run:
+            await uow.session.execute(_REMOVE, {"source": options.source, "keys": keys})
+            await uow.session.execute(_REMOVED, {"keys": keys})
+        await asyncio.sleep(self._pause)
+        return Step(len(keys), keys[-1] if len(keys) == AT_ONCE else None)
 
 
 class LabLeadImporter(LabImporter):
@@ -159,7 +192,7 @@ def build(kit: Kit) -> Service:
     work = Work(kit.database, kit.committed, {})
     settings = kit.settings if isinstance(kit.settings, LabSettings) else LabSettings()
     importers: dict[str, Importer] = {
-        "ImportCustomers": LabImporter(settings.lab_pause),
+        "ImportCustomers": LabCustomerImporter(settings.lab_pause),
         "ImportLeads": LabLeadImporter(settings.lab_pause),
         "ImportHoldings": LabHoldingImporter(settings.lab_pause),
     }

@@ -44,7 +44,7 @@ async def run(uow: UnitOfWork, key: str) -> datetime | None:
         if removed:
             uow.audit("apply", "retention_rule", str(rule.kind))
         await repository.ran(uow.session, rule.kind, removed, uow.now)
-        full = full or removed == most
+        full = full or removed >= most
     return uow.now + (timedelta(seconds=1) if full else _EVERY)
 
 

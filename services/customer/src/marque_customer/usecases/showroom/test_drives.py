@@ -31,7 +31,7 @@ from marque_customer.usecases import interactions
 from marque_customer.usecases.leads import common
 
 _VISIT = interaction_pb2.INTERACTION_KIND_VISIT
-_THING = "customer.test_drive"
+THING = "customer.test_drive"
 
 
 class Slots(NamedTuple):
@@ -103,18 +103,18 @@ async def book(
         event.start_time.FromDatetime(drive.start_time)
         event.end_time.FromDatetime(drive.end_time)
         uow.emit(event, of=drive)
-        await _bring_to_stage(uow, lead)
+        await bring_to_stage(uow, lead, "TEST_DRIVE_BOOKED")
         uow.audit("book", "test_drive", str(drive.test_drive_id))
         return await uow.answer(drive)
 
 
-async def _bring_to_stage(uow: UnitOfWork, lead: Lead) -> None:
-    """A lead whose person was reached, and who has no offer yet, is in the stage of the test drive."""
-    common.write_down(uow, lead, "TEST_DRIVE_BOOKED")
+async def bring_to_stage(uow: UnitOfWork, lead: Lead, why: str) -> None:
+    """A lead whose person was reached, and who has no offer yet, is in the stage of the test drive; `why` stands in its history."""
+    common.write_down(uow, lead, why)
     if lead.stage in (lead_rules.CONTACTED, lead_rules.QUALIFIED):
         before = lead.stage
         lead.advance(lead_rules.TEST_DRIVE)
-        common.write_down(uow, lead, "STAGE_CHANGED", "TEST_DRIVE_BOOKED", before=before)
+        common.write_down(uow, lead, "STAGE_CHANGED", why, before=before)
         await uow.flush()
         common.say_stage(uow, lead, before)
 
@@ -171,6 +171,9 @@ async def move(
     """Moves a drive. Raises TestDriveNotFound, TestDriveOver, DemoCarNotFound, EtagMismatch, and what refuses a time."""
     async with uow:
         drive = await _found(uow, test_drive_id, etag)
+        drive.require_open()
+        assert drive.demo_car_id is not None, "only one of an event has none, and is over"
+        assert drive.dealer_id is not None
         car = await _car(uow, demo_car_id or drive.demo_car_id, drive.dealer_id)
         length = length or drive.end_time - drive.start_time
         version = await _judge(uow, drive.dealer_id, start, length)
@@ -208,7 +211,7 @@ async def complete(*, uow: UnitOfWork, test_drive_id: uuid.UUID, etag: str, outc
         drive = await _found(uow, test_drive_id, etag)
         drive.complete(outcome, note, uow.now)
         said = test_drive_pb2.TestDriveOutcome.Name(outcome).removeprefix("TEST_DRIVE_OUTCOME_")  # type: ignore[arg-type]
-        await _note(uow, drive, "test_drive.done", {"outcome": said})
+        await note_drive(uow, drive, "test_drive.done", {"outcome": said})
         return await _ended(uow, drive, "complete")
 
 
@@ -217,7 +220,7 @@ async def miss(*, uow: UnitOfWork, test_drive_id: uuid.UUID, etag: str) -> Any:
     async with uow:
         drive = await _found(uow, test_drive_id, etag)
         drive.miss(uow.now)
-        await _note(uow, drive, "test_drive.missed", {})
+        await note_drive(uow, drive, "test_drive.missed", {})
         return await _ended(uow, drive, "miss")
 
 
@@ -241,13 +244,13 @@ async def _found(uow: UnitOfWork, test_drive_id: uuid.UUID, etag: str) -> TestDr
     return drive
 
 
-async def _note(uow: UnitOfWork, drive: TestDrive, sentence: str, params: dict[str, str]) -> None:
+async def note_drive(uow: UnitOfWork, drive: TestDrive, sentence: str, params: dict[str, str]) -> None:
     """Puts a drive on its person's time line."""
     note = Note(
         drive.customer_id,
         _VISIT,
         sentence,
-        (_THING, str(drive.test_drive_id)),
+        (THING, str(drive.test_drive_id)),
         drive.dealer_id,
         drive.vin,
         drive.start_time,
@@ -258,18 +261,26 @@ async def _note(uow: UnitOfWork, drive: TestDrive, sentence: str, params: dict[s
 
 
 async def _ended(uow: UnitOfWork, drive: TestDrive, action: str) -> Any:
-    await uow.flush()
-    event = test_drive_events_pb2.TestDriveStateChanged(**_told(drive))
-    event.lead_id, event.state, event.outcome = str(drive.lead_id), drive.state, drive.outcome  # type: ignore[assignment]
-    uow.emit(event, of=drive)
-    uow.audit(action, "test_drive", str(drive.test_drive_id), ("state",))
+    await say_state(uow, drive, action)
     return await uow.answer(drive)
 
 
-def _told(drive: TestDrive) -> dict[str, str]:
+async def say_state(uow: UnitOfWork, drive: TestDrive, action: str) -> None:
+    """Writes a changed drive, and says how far it is."""
+    await uow.flush()
+    origin: dict[str, Any] = {
+        name: str(getattr(drive, name) or "") for name in ("lead_id", "marketing_event_id", "event_registration_id")
+    }
+    event = test_drive_events_pb2.TestDriveStateChanged(**_told(drive), **origin)
+    event.state, event.outcome = drive.state, drive.outcome  # type: ignore[assignment]
+    uow.emit(event, of=drive)
+    uow.audit(action, "test_drive", str(drive.test_drive_id), ("state",))
+
+
+def _told(drive: TestDrive) -> dict[str, Any]:
     return {
         "test_drive_id": str(drive.test_drive_id),
         "customer_id": str(drive.customer_id),
-        "dealer_id": str(drive.dealer_id),
+        "dealer_id": str(drive.dealer_id or ""),
         "vin": drive.vin,
     }

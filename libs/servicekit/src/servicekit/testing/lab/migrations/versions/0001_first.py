@@ -21,3 +21,5 @@ def upgrade() -> None:
     )
     op.execute("CREATE TABLE lab_writes (source_key text NOT NULL, principal text NOT NULL)")
     op.execute("CREATE TABLE lab_switches (name text PRIMARY KEY)")
+    op.execute("CREATE TABLE lab_named (import_id uuid, source_key text, PRIMARY KEY (import_id, source_key))")
+    op.execute("CREATE TABLE lab_removals (source_key text NOT NULL)")
