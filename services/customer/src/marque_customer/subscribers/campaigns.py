@@ -1,4 +1,4 @@
-"""What campaigns tell beside what they sent: addresses at which nothing arrives, and that they were called off."""
+"""What campaigns tell beside what they sent: addresses at which nothing arrives, calls not to be made, and that they were called off."""
 
 from __future__ import annotations
 
@@ -40,6 +40,11 @@ async def on_campaign_finished(uow: UnitOfWork, event: Event) -> None:
         await campaign_calls.call_off(uow=uow, campaign_id=uuid.UUID(data.campaign_id))
 
 
+async def on_campaign_call_withdrawn(uow: UnitOfWork, event: Event) -> None:
+    """A call is not to be made any more: its person left the campaign, or its time is over."""
+    await campaign_calls.withdrawn(uow=uow, send_id=uuid.UUID(event.key))
+
+
 def subscription() -> Subscription:
     """Returns by what it is heard."""
     return Subscription(
@@ -49,6 +54,7 @@ def subscription() -> Subscription:
             "marque.campaign.v1.MessageBounced": on_message_bounced,
             "marque.campaign.v1.MessageBounceLifted": on_message_bounce_lifted,
             "marque.campaign.v1.CampaignFinished": on_campaign_finished,
+            "marque.campaign.v1.CampaignCallWithdrawn": on_campaign_call_withdrawn,
         },
         CONSTRAINTS,
         effects=frozenset({"contact_points", "customers", "tasks", "unreachable_places"}),

@@ -244,7 +244,7 @@ class Campaign(_message.Message):
     """What goes through the steps once for each occurrence; unspecified for a person."""
     time_zone: _builtins.str
     """The zone of its hours and days, an IANA name such as `Europe/Berlin`; empty for the zone of the market, which stands here once
-    it is launched.
+    it is launched. Waits of its steps keep the person's own zone where it is known.
     """
     recall_id: _builtins.str
     """The recall of whose cars it tells the owners, for a legal notice: then there is no list, segment or trigger. Everybody who
