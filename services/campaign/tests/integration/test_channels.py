@@ -340,6 +340,17 @@ async def until_running(post: Any, campaign: Any) -> None:
 
 
 class TestFurtherChannels:
+    async def test_a_campaign_may_go_on_by_every_other_channel(self, post: Any) -> None:
+        others = ("POST", "PHONE", "SMS", "PUSH", "MESSAGING")
+        further = []
+        for name in others:
+            words = [{**WORDS[0], "subject": "News"}] if name in ("POST", "PUSH") else WORDS
+            template = await post.make_template(channel=f"CHANNEL_{name}", contents=words)
+            further.append({"channel": f"CHANNEL_{name}", "template_id": template.template_id})
+        campaign = await post.approved(await caller(post), fallbacks=further)
+
+        assert [one.channel for one in campaign.fallbacks] == [4, 1, 2, 6, 5]
+
     async def test_whom_the_first_channel_cannot_reach_gets_it_by_the_next_once(self, post: Any) -> None:
         people = [await caller(post, agreed=one) for one in (("EMAIL", "PHONE"), ("PHONE",), ("EMAIL", "PHONE"))]
         mail, phone, back = people

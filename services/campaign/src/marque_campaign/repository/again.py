@@ -30,10 +30,13 @@ _CALLS_OF = sa.text(
     "SELECT send_id FROM campaign_sends WHERE customer_id = CAST(:person AS uuid) AND split_part(occurrence, '~', 1) = :key "
     "AND channel = 1 AND state = 4 AND reason = ''"
 )
+# Locked in the order in which lines are settled.
 _WITHDRAW = sa.text(
-    "UPDATE campaign_sends SET state = CASE state WHEN 1 THEN 9 ELSE state END, reason = :reason, retry_time = NULL, "
-    "version = version + 1, update_time = :now WHERE send_id = ANY(:sends) AND channel = 1 AND (state = 1 OR (state = 4 AND reason = '')) "
-    "RETURNING send_id, campaign_id, customer_id, version, channel, state, reason"
+    "WITH mine AS (SELECT send_id FROM campaign_sends WHERE send_id = ANY(:sends) AND channel = 1 "
+    "AND (state = 1 OR (state = 4 AND reason = '')) ORDER BY send_id FOR UPDATE) "
+    "UPDATE campaign_sends s SET state = CASE s.state WHEN 1 THEN 9 ELSE s.state END, reason = :reason, retry_time = NULL, "
+    "version = s.version + 1, update_time = :now FROM mine WHERE s.send_id = mine.send_id "
+    "RETURNING s.send_id, s.campaign_id, s.customer_id, s.version, s.channel, s.state, s.reason"
 )
 _CALL = sa.text(
     _NEW

@@ -336,10 +336,10 @@ class Campaign(_message.Message):
 
     @_builtins.property
     def fallbacks(self) -> _containers.RepeatedCompositeFieldContainer[Global___CampaignFallback]:
-        """By which channels the message goes, one after the other, to whom it cannot reach by the one before: who has no address there or
-        never agreed to be contacted there, whose address can get nothing, or from whose it came back. Each is a line of its own in the
-        ledger. Such a campaign is not over before its messages could have come back: 5 days after the last, a
-        letter 30, but for the last channel.
+        """By which further channels the message goes, each once, one after the other, to whom it cannot reach by the one before: who has no
+        address there or never agreed to be contacted there, whose address can get nothing, or from whose it came back. Each is a line of
+        its own in the ledger. Such a campaign is not over before its messages could have come back: 5 days after the last, a letter 30,
+        but for the last channel.
         """
 
     def __init__(
