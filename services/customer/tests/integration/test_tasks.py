@@ -98,7 +98,14 @@ class TestTasks:
             ]
             states.append([(one.state, one.campaign_call.outcome) for one in found])
 
+        call = task_pb2.CampaignCall(send_id=str(uuid.uuid4()), campaign_id=str(uuid.uuid4()), purpose=marketing)  # type: ignore[arg-type]
+        late = {"kind": task_pb2.TASK_KIND_CAMPAIGN_CALL, "customer_id": person, "campaign_call": call}
+        with pytest.raises(desk.failure) as refused:  # its permit was spent before
+            await create(desk.service, **late)
+        other = await create(desk.service, **late, dealer_id=dealer)
+
         assert states == [[(1, 0)] * 4, [(3, 6), *[(1, 0)] * 3]]
+        assert (refused.value.reason, other.state) == ("CONSENT_WITHDRAWN", 1)
 
     @pytest.mark.parametrize(
         ("fields", "wrong"),

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from servicekit.errors import InvalidArgument
+from servicekit.errors import FailedPrecondition, InvalidArgument
+
+
+class CallNotWanted(FailedPrecondition):
+    """Whom a campaign would have called has withdrawn that."""
+
+    reason = "CONSENT_WITHDRAWN"
+    message = "The person does not want to be called for this any more."
 
 
 def call_outcome_missing() -> InvalidArgument:

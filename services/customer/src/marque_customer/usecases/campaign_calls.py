@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 from marque.customer.v1 import task_pb2
 from marque.type.v1 import channel_pb2
 from servicekit.db.uow import UnitOfWork
 from servicekit.messaging.inbox import SYSTEM
 
-from marque_customer.errors.calls import call_again_time_invalid
+from marque_customer.errors.calls import CallNotWanted, call_again_time_invalid
 from marque_customer.models import Task
 from marque_customer.repository import tasks as repository
 from marque_customer.rules import consents as rules
@@ -29,6 +31,24 @@ def check_again(outcome: int, again_time: datetime | None, now: datetime) -> Non
     """Sees to it that only who asks to be called later names a time, and one that comes. Raises InvalidArgument."""
     if again_time is not None and (outcome != CALL_LATER or not now < again_time <= now + MOST_AHEAD):
         raise call_again_time_invalid()
+
+
+async def refuse_withdrawn(uow: UnitOfWork, customer_id: uuid.UUID, values: Mapping[str, Any]) -> None:
+    """Refuses a call for which the consent was withdrawn since its permit was spent. A withdrawal that comes later waits until the task is
+    there, and cancels it. Raises CallNotWanted.
+    """
+    if not values.get("purpose"):  # a notice that the law demands, or no call of a campaign
+        return
+    dealer = values["dealer_id"]
+    subject = {
+        "purpose": values["purpose"],
+        "channel": channel_pb2.CHANNEL_PHONE,
+        "controller_kind": rules.DEALER if dealer else rules.OEM,
+        "controller_id": str(dealer or ""),
+    }
+    entry = await consents.deciding(uow.session, uow.principal, customer_id, subject)
+    if entry is not None and entry.action == rules.WITHDRAWN:
+        raise CallNotWanted()
 
 
 async def ledger_of(uow: UnitOfWork, task_id: uuid.UUID) -> Place | None:

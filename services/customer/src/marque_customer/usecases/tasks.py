@@ -18,7 +18,7 @@ from marque_customer.usecases import campaign_calls
 
 
 async def create(*, uow: UnitOfWork, values: dict[str, Any]) -> Any:
-    """Makes a task. Raises CustomerNotFound, LeadNotFound, InvalidArgument.
+    """Makes a task. Raises CustomerNotFound, LeadNotFound, CallNotWanted, InvalidArgument.
 
     The line of a campaign makes one task: asked for again, also long after the answer was forgotten, it is answered with that.
     """
@@ -39,6 +39,7 @@ async def create(*, uow: UnitOfWork, values: dict[str, Any]) -> Any:
             if customer is None:
                 raise CustomerNotFound(customer_id=customer_id)
             customer.refuse_if_gone()
+            await campaign_calls.refuse_withdrawn(uow, customer_id, values)
         await _check_staff(uow, values["staff_id"], values["dealer_id"], "task.staff_id", own=values.pop("own_staff"))
         task = Task(create_time=uow.now, **values)
         uow.add(task)
