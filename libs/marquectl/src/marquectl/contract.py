@@ -160,6 +160,14 @@ KINDS = {
             ("audience_list_id", "customer_id", "customer_source_key", "vin", "phone", "email"),
         ),
         Kind(
+            "outside-spends",
+            "campaign.v1.CampaignImportService/ImportOutsideSpends",
+            "",  # what was spent is read in the reports of plans
+            "spends",
+            ("dealer_code", "source_key", "month", "channel", "source", "currency_code", "note"),
+            refers=frozenset({"dealer_code"}),
+        ),
+        Kind(
             "kpi-values",
             "network.v1.NetworkImportService/ImportKpiValues",
             "network.v1.DealerScorecardService/ListKpiValues",

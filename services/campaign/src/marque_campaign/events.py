@@ -67,6 +67,13 @@ def message_bounce_lifted(row: Any) -> told.MessageBounceLifted:
     return told.MessageBounceLifted(**_line(row), occurrence_key=occurrence_key(row))
 
 
+def campaign_call_withdrawn(row: Any) -> told.CampaignCallWithdrawn:
+    """Tells that nobody needs to make a call any more."""
+    facts = _line(row)
+    del facts["channel"]
+    return told.CampaignCallWithdrawn(**facts, reason=row.reason)
+
+
 def occurrence_key(row: Any) -> str:
     """Returns the key of the contact permit of a line: the same for every attempt."""
     return f"campaign:{row.campaign_id}:{row.step}:{row.occurrence}"

@@ -24,6 +24,7 @@ from marque_campaign.repository import personal as repository
 from marque_campaign.repository import runs_personal as runs
 from marque_campaign.rules.ledger import ERASED
 from marque_campaign.usecases import letter_files, registering
+from marque_campaign.usecases.ending import ended
 
 MEMBERSHIP, SEND, BOUNCED = "campaign.audience_list_member", "campaign.send", "campaign.bounced_address"
 KNOWN = "campaign.audience_person"
@@ -64,6 +65,9 @@ class CampaignPersonalData:
         await runs.stop(uow.session, customer_ids, uow.now)
         for row in await repository.stop_sends(uow.session, customer_ids, uow.now):
             uow.emit(events.message_suppressed(row, row.state, row.reason))
+        for row in await repository.stop_calls(uow.session, customer_ids, uow.now):
+            ended(uow, row, row.state, row.reason)
+            uow.emit(events.campaign_call_withdrawn(row))
         await letter_files.pull(uow, await letters.of_people(uow.session, customer_ids), ERASED)
         if held_kinds & {MEMBERSHIP, "*"}:
             if count := await repository.count_memberships(uow.session, customer_ids):

@@ -59,6 +59,7 @@ from marque_campaign.usecases.recalls import Waves
 from marque_campaign.usecases.segments import Days
 from marque_campaign.usecases.sending import Sender
 from marque_campaign.usecases.snapshots import READERS
+from marque_campaign.usecases.spend_importing import SpendImporter
 from marque_campaign.usecases.wording import Wording
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -70,7 +71,10 @@ def build(kit: Kit) -> Service:
     customers, carriers = Customers(_peer(kit, "customer")), _providers(kit)
     visitors = Visitors(_peer(kit, "customer"))
     people = People(_peer(kit, "customer"), _peer(kit, "vehicle"))
-    importers: dict[str, Importer] = {"ImportAudienceListMembers": MemberImporter(work, people)}
+    importers: dict[str, Importer] = {
+        "ImportAudienceListMembers": MemberImporter(work, people),
+        "ImportOutsideSpends": SpendImporter(work),
+    }
     heard = subscriptions()
     sweeps: dict[str, Sweep] = {}
     if isinstance(kit.settings, Settings) and "customer" in kit.settings.peers:

@@ -83,6 +83,7 @@ class TestHearing:
         row = await trade.known(who, lambda row: row["consents"] == ["MARKETING:EMAIL"])
         assert (row["kind"], row["language"], row["birth_month"], row["birth_day"]) == ("PERSON", "zh-CN", 2, 29)
         assert (row["stage"], row["interests"], row["restricted"]) == ("PROSPECT", ["travel"], False)
+        assert row["time_zone"].startswith("Etc/")
 
         await trade.post.say("Withdraw", who)
         assert (await trade.known(who, lambda row: not row["consents"]))["consents"] == []

@@ -155,6 +155,33 @@ class TestSteps:
         assert [row["occurrence"].partition(":")[0] for row in occurrences] == ["interaction"]
         assert sent == [(person, 1, ACCEPTED, "")]
 
+    async def test_a_wait_keeps_the_hour_of_where_each_person_is(self, post: Any) -> None:
+        east, nowhere = await post.people(2)
+        known = "INSERT INTO audience_people (customer_id, time_zone) VALUES ($1, $2)"
+        await post.sql(known, uuid.UUID(east), "Etc/GMT-9")
+        wait = {"code": "wait", "wait": {"hours": 1, "local_minute": 600}}
+        campaign = await post.launch(east, nowhere, steps=[wait, send("one")], time_zone="Etc/GMT+3")
+        await stand(post, campaign, WAITING)
+        query = (
+            "SELECT customer_id::text AS who, extract(hour FROM wake_time AT TIME ZONE 'UTC')::int AS hour "
+            "FROM campaign_runs WHERE campaign_id = $1"
+        )
+
+        async def hours() -> dict[str, int]:
+            return {row["who"]: row["hour"] for row in await post.sql(query, campaign.campaign_id)}
+
+        before = await hours()
+        await post.sql("UPDATE audience_people SET time_zone = 'Etc/GMT-2' WHERE customer_id = $1", uuid.UUID(east))
+        await post.sql("UPDATE campaign_runs SET wake_time = now() WHERE campaign_id = $1", campaign.campaign_id)
+
+        async def moved() -> bool:
+            return (await hours())[east] == 8
+
+        await until(moved, 20, "the zone of now is not kept")
+        assert before == {east: 1, nowhere: 13}
+        assert await lines(post, campaign) == []
+        await post.do("Cancel", campaign)
+
     @pytest.mark.parametrize(
         ("fields", "field", "reason"),
         [
@@ -162,6 +189,11 @@ class TestSteps:
             ({"exit_rule": "true"}, "campaign.exit_rule", "STEPS_MISSING"),
             ({"steps": [send("a")], "subject_kind": 4}, "campaign.subject_kind", "SUBJECT_NOT_ALLOWED"),
             ({"trigger": 5, "due_date": {"date": 1}}, "campaign.due_date", "TRIGGER_DOUBLE"),
+            ({"steps": [{"code": "a", "send": {"expire_days": 9}}]}, "campaign.steps[0].send.expire_days", "CALL_NEEDED"),
+            (
+                {"steps": [{"code": "a", "send": {"channel": 1, "expire_days": 2}}]},
+                "campaign.steps[0].send.expire_days", "EXPIRES_BEFORE_DUE",
+            ),
             ({"due_date": {"date": 1, "years": 2}}, "campaign.due_date.years", "DATE_MISFIT"),
             ({"time_zone": "Mars/Olympus"}, "campaign.time_zone", "TIME_ZONE_INVALID"),
             ({"recurrence": {"frequency": 1, "until_date": {"year": 2026}}}, "campaign.recurrence.until_date", "DATE_INVALID"),

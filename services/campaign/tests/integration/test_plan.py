@@ -12,10 +12,15 @@ import pytest
 import pytest_asyncio
 import sqlalchemy as sa
 from google.protobuf import json_format
+from marque.campaign.v1 import campaign_import_service_pb2
 from marque.campaign.v1 import marketing_plan_service_pb2 as messages
+from marque.customer.v1.lead_events_pb2 import LeadAssigned, LeadCreated
 from marque_campaign.models import Campaign, CampaignResponse, CampaignSend
+from marque_campaign.subscribers import deeds
+from servicekit.db.base import now
 from servicekit.db.engine import Database
 from servicekit.db.uow import UnitOfWork
+from servicekit.messaging.envelope import Event
 from servicekit.messaging.inbox import SYSTEM
 from servicekit.rpc.call import Call
 from servicekit.testing.client import RpcFailure
@@ -37,6 +42,26 @@ class Office:
         message = json_format.ParseDict(fields, getattr(messages, f"{rpc}Request")())
         client = self.platform.client("campaign", "oem.manager")
         return await client.call(f"campaign.v1.MarketingPlanService/{rpc}", message, timeout=60)
+
+    async def dealer(self, code: str) -> str:
+        """A dealer as the service would have heard of it."""
+        dealer = str(uuid.uuid4())
+        known = (
+            "INSERT INTO known_dealers (dealer_id, code, region_code, group_code, time_zone, status, version) "
+            "VALUES ($1, $2, '', '', 'Asia/Shanghai', 1, 1)"
+        )
+        await self.platform.sql("campaign", known, uuid.UUID(dealer), code)
+        return dealer
+
+    async def file(self, rows: list[dict[str, str]], client: Any = None) -> tuple[list[int], list[Any]]:
+        """Streams rows; returns how many were created, updated, unchanged and rejected, and (row, field, reason) of the rejected."""
+        told = {"header": {"source": "books"}, "rows": rows}
+        request = json_format.ParseDict(told, campaign_import_service_pb2.ImportOutsideSpendsRequest())
+        client = client or self.platform.client("campaign", "oem.manager")
+        name = "campaign.v1.CampaignImportService/ImportOutsideSpends"
+        (answer,) = [one async for one in client.stream(name, iter([request]))]
+        counts = [getattr(answer.summary, name) for name in ("created", "updated", "unchanged", "rejected")]
+        return counts, [(one.row, fault.field, fault.reason) for one in answer.rejected for fault in one.errors]
 
     async def plan(self, **fields: Any) -> Any:
         """A plan of the first quarter."""
@@ -131,6 +156,61 @@ class TestReport:
         assert str(made) in {one.campaign_id for one in report.calendar}
 
 
+class TestLeads:
+    async def test_each_stands_once_beside_what_its_source_cost(self, office: Office) -> None:
+        """One of a dealer's own, one that a campaign brought, one of another month by the days of the market."""
+        dealer, brought = await office.dealer("LEADS"), uuid.uuid4()
+        event, social = 5, 7
+        made = await campaign(office.platform)
+        await office.platform.sql(
+            "campaign",
+            "UPDATE campaign_responses SET source_key = $2 WHERE campaign_id = $1 AND kind = 4", made, f"lead:{brought}",
+        )  # fmt: skip
+        lead = uuid.uuid4()
+        heard = [
+            came(lead, 1, event, "2026-02-03T00:00:00Z"),
+            came(brought, 1, event, "2026-02-04T00:00:00Z"),
+            came(uuid.uuid4(), 1, social, "2026-02-28T17:00:00Z"),  # one o'clock of the first of March in Shanghai
+            given(lead, 2, dealer),
+            given(lead, 3, dealer),
+            given(uuid.uuid4(), 2, dealer),  # of before anybody listened
+        ]
+        database = Database(office.platform.databases["campaign"])
+        for events in (heard, heard, heard[:1]):
+            async with UnitOfWork(database, Call(SYSTEM, "leads")) as uow:
+                await deeds.on_deeds(uow, events)
+        await database.engine.dispose()
+        told = [line("2026-02", 60, "EVENT", 0)]
+        spent = [spend("L1", 50, day=20, source="EVENT")]
+        await office.call("RecordOutsideSpends", spends=spent)
+        plan = await office.plan(lines=told)
+        report = await office.call("GetMarketingPlanReport", marketing_plan_id=plan.marketing_plan_id)
+        lines = {(one.month, one.source): one for one in report.lines if one.source in ("EVENT", "SOCIAL")}
+        own = await office.plan(dealer_id=dealer)
+        theirs = await office.call("GetMarketingPlanReport", marketing_plan_id=own.marketing_plan_id)
+
+        assert {key: one.lead_count for key, one in lines.items()} == {
+            ("2026-02", "EVENT"): 1,
+            ("2026-03", "SOCIAL"): 1,
+        }
+        assert lines["2026-02", "EVENT"].cost_per_lead.units == 50
+        assert [(one.month, one.source, one.lead_count) for one in theirs.lines] == [("2026-02", "EVENT", 1)]
+
+
+def came(lead: uuid.UUID, version: int, source: int, moment: str) -> Event:
+    """A lead as it is heard."""
+    data = LeadCreated(lead_id=str(lead), aggregate_version=version, customer_id=str(uuid.uuid4()), source=source)  # type: ignore[arg-type]
+    data.occur_time.FromJsonString(moment)
+    return Event(uuid.uuid4(), data.DESCRIPTOR.full_name, str(lead), version, now(), data)
+
+
+def given(lead: uuid.UUID, version: int, dealer: str) -> Event:
+    """That a lead went to a dealer."""
+    data = LeadAssigned(lead_id=str(lead), aggregate_version=version, customer_id=str(uuid.uuid4()), dealer_id=dealer)
+    data.occur_time.FromJsonString("2026-02-05T00:00:00Z")
+    return Event(uuid.uuid4(), data.DESCRIPTOR.full_name, str(lead), version, now(), data)
+
+
 class TestSpends:
     async def test_a_file_told_twice_changes_nothing_and_a_key_told_anew_replaces(self, office: Office) -> None:
         rows = [spend(f"K{n}", n, day=20) for n in range(1, 4)]
@@ -163,6 +243,28 @@ class TestSpends:
         assert reason in refused.value.fields.values()
         assert any(path.startswith("spends[1]") for path in refused.value.fields)
         assert kept == []
+
+
+class TestSpendsByFile:
+    async def test_a_row_is_the_caller_s_own_or_a_dealer_s_in_their_sight_and_twice_it_is_once(
+        self, office: Office
+    ) -> None:
+        mine, other = [await office.dealer(code) for code in ("OWN", "OTHER")]
+        manager = office.platform.client("campaign", "dealer.manager", dealers=[mine])
+        row = {"month": "2026-02", "channel": "Post", "source": "FLYER", "amount": "12.5", "currency_code": "cny"}
+        rows = [row, {**row, "note": "x"}, {**row, "note": "x", "amount": "13"}, {**row, "dealer_code": "OTHER"}]
+        first = await office.file(rows, manager)
+        again = await office.file(rows[::2], manager)
+        makers = await office.file([rows[0], rows[3]])
+        sql = "SELECT owner::text, minor, day::text, channel FROM outside_spends WHERE source = 'FLYER' ORDER BY 1, 2"
+
+        assert first == ([2, 1, 0, 1], [(4, "dealer_code", "DEALER_NOT_FOUND")])
+        assert again == ([0, 0, 2, 0], [])
+        assert makers == ([2, 0, 0, 0], [])
+        day = ("2026-02-01", 4)
+        assert sorted(tuple(one) for one in await office.platform.sql("campaign", sql)) == sorted(
+            [(mine, 1250, *day), (mine, 1300, *day), (other, 1250, *day), (str(uuid.UUID(int=0)), 1250, *day)]
+        )
 
 
 class TestPlan:

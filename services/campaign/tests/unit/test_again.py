@@ -31,6 +31,10 @@ class TestCalls:
             assert ledger.may_follow(before, verdict.state)
         assert verdict.state in ledger.FINAL - {ledger.ACCEPTED}
 
+    def test_why_a_call_was_not_to_be_made_stays_unless_it_was_made(self) -> None:
+        assert again.of_call(again.CALL_CANCELLED, again.EXPIRED) == Verdict(ledger.FAILED, again.EXPIRED)
+        assert again.of_call(again.REACHED, again.EXPIRED) == Verdict(ledger.DELIVERED)
+
 
 class TestChannels:
     @pytest.mark.parametrize(

@@ -52,6 +52,33 @@ class TestHours:
         now = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=after)
         assert timedelta() <= dates.next_minute(now, minute, BERLIN) - now <= timedelta(hours=25)
 
+    @pytest.mark.parametrize(
+        ("zone", "after", "minute", "expected"),
+        [
+            ("Asia/Shanghai", "2026-11-22T09:00", 600, "2026-11-23T02:00"),
+            ("America/New_York", "2026-03-08T05:00", 150, "2026-03-08T07:30"),  # 2:30 is not there: 3:30
+            ("America/New_York", "2026-03-08T07:30", 150, "2026-03-08T07:30"),
+            ("America/New_York", "2026-03-08T07:31", 150, "2026-03-09T06:30"),
+            ("America/New_York", "2026-11-01T04:00", 90, "2026-11-01T05:30"),  # 1:30 is there twice: the first
+            ("America/New_York", "2026-11-01T06:00", 90, "2026-11-02T06:30"),  # between the two
+            ("Australia/Lord_Howe", "2026-10-03T10:00", 135, "2026-10-03T15:45"),  # half an hour is not there
+            ("Asia/Beirut", "2026-03-28T12:00", 0, "2026-03-28T22:00"),  # a day that begins at one
+            ("Pacific/Apia", "2011-12-30T05:00", 600, "2011-12-30T20:00"),  # a day that is not there
+        ],
+    )
+    def test_the_next_time_of_an_hour_where_clocks_are_changed(
+        self, zone: str, after: str, minute: int, expected: str
+    ) -> None:
+        moment = datetime.fromisoformat(after).replace(tzinfo=UTC)
+        assert dates.next_minute(moment, minute, zone) == datetime.fromisoformat(expected).replace(tzinfo=UTC)
+
+    @pytest.mark.parametrize(
+        ("name", "expected"),
+        [("Asia/Tokyo", "Asia/Tokyo"), ("", BERLIN), (None, BERLIN), ("Mars/Base", BERLIN), ("../etc/passwd", BERLIN)],
+    )
+    def test_a_zone_that_nobody_knows_is_the_other_one(self, name: str | None, expected: str) -> None:
+        assert dates.zone_or(name, BERLIN) == expected
+
 
 class TestRecurrence:
     @pytest.mark.parametrize(

@@ -10,8 +10,18 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from marque_campaign.rules import dates, runs, steps
-from marque_campaign.rules.ledger import ACCEPTED, BOUNCED, FINAL, HANDED, PLANNED, SUPPRESSED
+from marque_campaign.rules import again, dates, kinds, runs, steps
+from marque_campaign.rules.ledger import (
+    ACCEPTED,
+    BOUNCED,
+    CLAIMED,
+    DELIVERED,
+    FAILED,
+    FINAL,
+    HANDED,
+    PLANNED,
+    SUPPRESSED,
+)
 from marque_campaign.rules.segments import evaluate
 from marque_campaign.rules.segments.check import read
 
@@ -22,6 +32,11 @@ NOBODY = runs.Facts(evaluate.Person({}), {"run": dict.fromkeys(steps.OUTCOMES, (
 
 def rule(text: str) -> Any:
     return read(text, steps.names_for(steps.PERSON)).condition
+
+
+def told(**line: Any) -> SimpleNamespace:
+    """A line as it is read."""
+    return SimpleNamespace(**{"occurrence": "", "channel": kinds.EMAIL, "reason": "", "responses": [], **line})
 
 
 def move(plan: steps.Plan, step: int, state: int, facts: runs.Facts = NOBODY, **more: Any) -> runs.Move:
@@ -123,18 +138,110 @@ class TestRules:
 
     def test_what_came_of_messages_is_told_by_their_steps(self) -> None:
         lines = [
-            SimpleNamespace(step=1, state=ACCEPTED, responses=[1, 2]),
-            SimpleNamespace(step=2, state=BOUNCED, responses=[]),
-            SimpleNamespace(step=3, state=SUPPRESSED, responses=[7]),
+            told(step=1, state=ACCEPTED, responses=[1, 2]),
+            told(step=2, state=BOUNCED),
+            told(step=3, state=SUPPRESSED, responses=[7]),
         ]
         found = runs.outcomes(["a", "b", "c"], lines)
-        assert found == {
+        assert {name: codes for name, codes in found.items() if name not in steps.OF_CALLS} == {
             "sent": ["a", "b"], "opened": ["a"], "clicked": ["a"], "replied": [], "responded": ["c"], "bounced": ["b"],
             "suppressed": ["c"],
         }  # fmt: skip
 
 
+class TestCalls:
+    PLAN = steps.Plan((steps.Send("call", 1, calls=True, expire_days=7), steps.Send("b", 2)))
+    LEAVES = steps.Plan(PLAN.steps, rule('person.stage == "LOST"'))
+
+    @pytest.mark.parametrize(
+        ("line", "days", "step", "leaves"),
+        [
+            ((PLANNED, "QUIET_HOURS"), 0, 0, False),
+            ((HANDED, ""), 0, 0, False),
+            ((ACCEPTED, ""), 6.9, 0, False),
+            ((ACCEPTED, ""), 7, 0, True),  # nobody called: the task is not to be done any more
+            ((ACCEPTED, again.EXPIRED), 7.9, 0, False),  # and that it is cancelled is waited for
+            ((ACCEPTED, again.EXPIRED), 8, 1, False),
+            ((DELIVERED, ""), 0, 1, False),
+            ((DELIVERED, "NOT_AGAIN"), 0, 1, False),
+            ((FAILED, "NOT_REACHED"), 0, 1, False),
+            ((BOUNCED, "WRONG_NUMBER"), 0, 1, False),
+            ((SUPPRESSED, "NEVER_GRANTED"), 0, 1, False),
+        ],
+    )
+    def test_goes_on_once_it_is_told_what_came_of_it(
+        self, line: tuple[int, str], days: float, step: int, leaves: bool
+    ) -> None:
+        found = move(self.PLAN, 0, runs.SENDING, replace(NOBODY, line=line, handed=NOW - timedelta(days=days)))
+        assert (found.step, found.state, found.sends, found.leaves) == (step, runs.SENDING, step == 1, leaves)
+
+    @pytest.mark.parametrize("state", [PLANNED, CLAIMED, HANDED, ACCEPTED])
+    def test_who_leaves_meanwhile_is_not_called_unless_a_worker_has_it(self, state: int) -> None:
+        lost = replace(NOBODY, person=evaluate.Person({"stage": "LOST"}), line=(state, ""), handed=NOW)
+        found = move(self.LEAVES, 0, runs.SENDING, lost)
+        over = state in (PLANNED, ACCEPTED)
+        assert (found.state, found.leaves) == (runs.OVER if over else runs.SENDING, over)
+        assert found.reason == ("EXIT_RULE" if over else "")
+
+    @pytest.mark.parametrize(
+        ("state", "reason", "name"),
+        [
+            (DELIVERED, "", "reached"), (DELIVERED, "NOT_AGAIN", "refused"), (DELIVERED, "CALL_LATER", "call_later"),
+            (DELIVERED, "DONE_ELSEWHERE", ""), (FAILED, "NOT_REACHED", "not_reached"), (FAILED, again.EXPIRED, "not_reached"),
+            (BOUNCED, "WRONG_NUMBER", "not_reached"), (ACCEPTED, "", ""), (SUPPRESSED, "NEVER_GRANTED", ""),
+        ],
+    )  # fmt: skip
+    def test_of_several_calls_of_a_step_the_last_counts(self, state: int, reason: str, name: str) -> None:
+        calls = {"step": 1, "channel": kinds.PHONE}
+        last = told(**calls, state=state, reason=reason, occurrence="x~call10")
+        before = [told(**calls, state=DELIVERED, reason="CALL_LATER", occurrence=one) for one in ("x", "x~call9")]
+        found = runs.outcomes(["call"], [last, *before])
+        assert {one: codes for one, codes in found.items() if one in steps.OF_CALLS and codes} == (
+            {name: ["call"]} if name else {}
+        )
+        assert found["sent"] == ["call"]
+
+
 class TestWaits:
+    TEN = steps.Plan((steps.Wait("w", 1, days=2, local_minute=600), steps.Send("a", 2)))
+
+    @pytest.mark.parametrize(
+        ("own", "ends"),
+        [
+            ("", datetime(2026, 11, 25, 9, tzinfo=UTC)),  # 10:00 of Berlin is over two days on, by a moment
+            ("Asia/Shanghai", datetime(2026, 11, 25, 2, tzinfo=UTC)),
+            ("America/New_York", datetime(2026, 11, 24, 15, tzinfo=UTC)),
+        ],
+    )
+    def test_the_hour_is_the_person_s_where_their_zone_is_known(self, own: str, ends: datetime) -> None:
+        since = NOW + timedelta(minutes=1)
+        facts = replace(NOBODY, zone=own)
+        wait = self.TEN.steps[0]
+        assert isinstance(wait, steps.Wait)
+        assert runs.until_when(wait, since, facts, ZONE) == ends
+        first = runs.advance(self.TEN, runs.Standing(0, runs.GOING, since), facts, since, ZONE)
+        assert first.wake == ends - timedelta(hours=26)  # looked at once more, before any zone's hour
+
+    def test_who_moves_meanwhile_is_waited_for_where_they_are_and_gets_one_message(self) -> None:
+        at, now, sent, woke = runs.Standing(0, runs.GOING, NOW), NOW, 0, []
+        zones = iter(["", "Asia/Shanghai", "America/New_York", "Europe/Berlin", "Asia/Shanghai"])
+        while at.state != runs.OVER:
+            facts = replace(NOBODY, zone=next(zones), line=(ACCEPTED, ""))
+            found = runs.advance(self.TEN, at, facts, now, ZONE)
+            sent += found.sends
+            woke.append(found.wake)
+            at = runs.Standing(found.step, found.state, at.since if found.state == at.state else now)
+            now = found.wake or now
+
+        assert sent == 1
+        assert woke == [
+            datetime(2026, 11, 23, 7, tzinfo=UTC),  # 26 hours before ten o'clock of Berlin
+            datetime(2026, 11, 24, 0, tzinfo=UTC),  # 26 hours before ten o'clock of Shanghai
+            datetime(2026, 11, 24, 15, tzinfo=UTC),  # ten o'clock of New York
+            datetime(2026, 11, 24, 15, 0, 1, tzinfo=UTC),  # it is past ten in Berlin: it goes at once
+            None,
+        ]
+
     def test_until_the_hour_comes_in_the_zone(self) -> None:
         plan = steps.Plan((steps.Wait("w", 1, hours=1, local_minute=9 * 60), steps.Send("a", 2)))
         found = move(plan, 0, runs.GOING)

@@ -59,6 +59,26 @@ class TestFaults:
         rule = '"b" in run.responded || car.open_recalls > 0 || run.days > 30'
         assert steps.faults([send("a"), send("b")], rule, steps.VIN) == []
 
+    def test_what_came_of_a_call_may_be_asked_of_the_messages_before(self) -> None:
+        rule = '"a" in run.reached || "a" in run.not_reached || "a" in run.refused || "a" in run.call_later'
+        assert steps.faults([send("a"), branch("b", rule)], "", steps.PERSON) == []
+
+    @pytest.mark.parametrize(
+        ("own", "channel", "days", "expected"),
+        [
+            (1, 3, 0, steps.Send("a", 1, calls=True, expire_days=30)),
+            (0, 1, 9, steps.Send("a", 1, calls=True, expire_days=9)),
+            (3, 1, 0, steps.Send("a", 1)),
+            (0, 3, 0, steps.Send("a", 1)),
+        ],
+    )
+    def test_a_step_calls_by_its_channel_or_the_campaign_s(
+        self, own: int, channel: int, days: int, expected: steps.Send
+    ) -> None:
+        step = {**send("a"), "send": {"template_id": "", "channel": own, "purpose": 0, "expire_days": days}}
+        assert steps.plan_of([step], "", steps.PERSON, channel).steps == (expected,)
+        assert steps.plan_of([], "", steps.PERSON, channel).steps[0].calls is (channel == 1)  # type: ignore[union-attr]
+
     def test_a_plan_leads_where_its_codes_say(self) -> None:
         document = [send("a", "d"), branch("b", "true", then="d"), leave("c", "GONE"), send("d")]
         plan = steps.plan_of(document, "", steps.PERSON)

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from marque.customer.v1 import lead_pb2, lead_service_pb2, task_pb2
+from marque.customer.v1 import consent_pb2, consent_service_pb2, lead_pb2, lead_service_pb2, task_pb2
 from marque.customer.v1 import task_service_pb2 as rpc
-from marque.type.v1 import hand_over_pb2
+from marque.type.v1 import channel_pb2, hand_over_pb2
 
 TASKS = "customer.v1.TaskService"
 
@@ -76,6 +76,36 @@ class TestTasks:
 
         assert found == [{"call_outcome": "CALL_OUTCOME_NOT_USED"}, {"call_outcome": "CALL_OUTCOME_MISSING"}]
         assert again.task_id == made.task_id
+
+    async def test_who_withdraws_is_not_called_for_that_by_that_controller_and_is_for_the_rest(self, desk: Any) -> None:
+        person, dealer = (await desk.create()).customer_id, await desk.known_dealer()
+        service, marketing, maker = 1, 2, ""
+        tasks = {}
+        for purpose, controller in ((marketing, maker), (service, maker), (marketing, dealer), (0, maker)):
+            call = task_pb2.CampaignCall(send_id=str(uuid.uuid4()), campaign_id=str(uuid.uuid4()), purpose=purpose)  # type: ignore[arg-type]
+            fields = {"customer_id": person, "dealer_id": controller, "campaign_call": call}
+            made = await create(desk.service, kind=task_pb2.TASK_KIND_CAMPAIGN_CALL, **fields)
+            tasks[purpose, controller] = made.task_id
+        own = consent_pb2.ConsentController(kind=consent_pb2.CONSENT_CONTROLLER_KIND_OEM)
+        phone, post = channel_pb2.CHANNEL_PHONE, channel_pb2.CHANNEL_POST
+        states = []
+        for channel in (post, phone):
+            entry = consent_pb2.ConsentEntry(purpose=marketing, channel=channel, controller=own, source="test")  # type: ignore[arg-type]
+            request = consent_service_pb2.WithdrawConsentRequest(customer_id=person, entry=entry)
+            await desk.agent.call("customer.v1.ConsentService/WithdrawConsent", request)
+            found = [
+                await desk.service.call(f"{TASKS}/GetTask", rpc.GetTaskRequest(task_id=one)) for one in tasks.values()
+            ]
+            states.append([(one.state, one.campaign_call.outcome) for one in found])
+
+        call = task_pb2.CampaignCall(send_id=str(uuid.uuid4()), campaign_id=str(uuid.uuid4()), purpose=marketing)  # type: ignore[arg-type]
+        late = {"kind": task_pb2.TASK_KIND_CAMPAIGN_CALL, "customer_id": person, "campaign_call": call}
+        with pytest.raises(desk.failure) as refused:  # its permit was spent before
+            await create(desk.service, **late)
+        other = await create(desk.service, **late, dealer_id=dealer)
+
+        assert states == [[(1, 0)] * 4, [(3, 6), *[(1, 0)] * 3]]
+        assert (refused.value.reason, other.state) == ("CONSENT_WITHDRAWN", 1)
 
     @pytest.mark.parametrize(
         ("fields", "wrong"),

@@ -39,7 +39,7 @@ INSIGHT = "campaign.insights: read find"
 
 # Plans of marketing and what was spent: managers plan, who writes campaigns looks.
 PLAN_LOOK = "campaign.marketing_plans: read list report"
-PLAN_WORK = PLAN_LOOK + "\ncampaign.marketing_plans: create update\ncampaign.outside_spends: record"
+PLAN_WORK = PLAN_LOOK + "\ncampaign.marketing_plans: create update\ncampaign.outside_spends: record import"
 
 # Events that people register for, and codes of offers: who receives people registers them, lets them in and redeems.
 EVENT_LOOK = """

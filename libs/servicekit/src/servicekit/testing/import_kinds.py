@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from servicekit.testing.access.cast import Cast
+from servicekit.testing.month_rows import SPENT_BAD, TARGET_BAD, spent, target
 from servicekit.testing.order_rows import CHANNEL_BAD, PLANT_BAD, channel_day, plant_said
 from servicekit.testing.world import new_vin
 
@@ -105,15 +106,6 @@ def _order(cast: Cast, mark: str, number: int) -> Row:
         "complaint": "异响",
         "pay_type": "customer",
         "labour_amount": "120.10",
-    }
-
-
-def _target(cast: Cast, mark: str, number: int) -> Row:
-    return {
-        "dealer_code": cast.row("dealer", "own")["code"],
-        "measure": f"cars_{mark}_{number}",
-        "period": "2026-07",
-        "value": "12",
     }
 
 
@@ -275,19 +267,7 @@ KINDS = {
         "number",
         {"labour_amount": "lines[0].labour_amount", "pay_type": "lines[0].pay_type"},
     ),
-    "targets": Kind(
-        "network",
-        _target,
-        {
-            ("dealer_code", "NOWHERE"): "DEALER_NOT_FOUND",
-            ("measure", "=1+1"): "CODE_INVALID",
-            ("period", "2026-13"): "PERIOD_INVALID",
-            ("value", "1,000"): "NUMBER_INVALID",
-        },
-        "",
-        "measure",
-        {},
-    ),
+    "targets": Kind("network", target, TARGET_BAD, "", "measure", {}),
     "kpi-values": Kind(
         "network",
         _kpi_value,
@@ -395,6 +375,7 @@ KINDS = {
         "audience_list_id",
         {},
     ),
+    "outside-spends": Kind("campaign", spent, SPENT_BAD, "note", "month", {}),
     "plant-stages": Kind("vehicle", plant_said, PLANT_BAD, "station", "message_id", {}),
     "channel-days": Kind("vehicle", channel_day, CHANNEL_BAD, "", "date", {}),
 }

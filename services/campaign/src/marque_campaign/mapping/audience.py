@@ -25,6 +25,7 @@ def person(told: customer_facts_pb2.CustomerFacts) -> dict[str, Any]:
         "city": told.city or None,
         "birth_month": told.birth_month or None,
         "birth_day": told.birth_day or None,
+        "time_zone": told.time_zone or None,
         "stage": _word(lifecycle_pb2.LifecycleStage, told.stage, "LIFECYCLE_STAGE_"),
         "tier": told.tier or None,
         "consents": sorted(_consent(one) for one in told.consents),

@@ -17,6 +17,7 @@ from servicekit.errors import InvalidArgument
 
 PLAIN = ("exit_rule", "subject_kind", "time_zone")
 WRITABLE = ("steps", "due_date", "recurrence", *PLAIN)
+_SEND = ("channel", "purpose", "expire_days")
 _WAIT = ("hours", "days", "date", "offset_days")
 _DUE = ("date", "offset_days", "years", "local_minute")
 _AGAIN = ("frequency", "interval", "count", "late_hours")
@@ -41,7 +42,7 @@ def _step(one: messages.CampaignStep) -> dict[str, Any]:
     kind = one.WhichOneof("kind")
     if kind == "send":
         key = str(uuid.UUID(one.send.template_id)) if one.send.template_id else ""
-        made[kind] = {"template_id": key, "channel": int(one.send.channel), "purpose": int(one.send.purpose)}
+        made[kind] = {"template_id": key, **{name: int(getattr(one.send, name)) for name in _SEND}}
     elif kind == "wait":
         minute = one.wait.local_minute if one.wait.HasField("local_minute") else None
         made[kind] = {**{name: int(getattr(one.wait, name)) for name in _WAIT}, "local_minute": minute}

@@ -16,7 +16,7 @@ from marque_campaign.models.events import EventRegistration, EventSession, Marke
 from marque_campaign.models.letters import Letter, LetterFile
 from marque_campaign.models.lists import AudienceList, AudienceListMember
 from marque_campaign.models.offers import OfferCode, OfferRedemption
-from marque_campaign.models.plan import MarketingPlan, OutsideSpend
+from marque_campaign.models.plan import KnownLead, MarketingPlan, OutsideSpend
 from marque_campaign.models.responses import BouncedAddress, CampaignResponse
 from marque_campaign.models.runs import CampaignOccurrence, CampaignRun
 from marque_campaign.models.sends import CampaignSend
@@ -41,6 +41,7 @@ __all__ = [
     "CampaignSend",
     "EventRegistration",
     "EventSession",
+    "KnownLead",
     "Letter",
     "LetterFile",
     "MarketingEvent",

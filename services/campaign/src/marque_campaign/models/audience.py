@@ -26,6 +26,7 @@ class AudiencePerson(Model):
     city: Mapped[str | None]
     birth_month: Mapped[int | None]
     birth_day: Mapped[int | None]
+    time_zone: Mapped[str | None]
     stage: Mapped[str | None]
     tier: Mapped[str | None]
     consents: Mapped[list[str]] = mapped_column(ARRAY(Text), default=list)

@@ -16,7 +16,7 @@ JOURNEY = "journey"
 def plan_of(campaign: Campaign) -> steps.Plan:
     """The steps of a campaign that was submitted; of one without, the one message."""
     kept = (campaign.frozen or {}).get(JOURNEY) or {"steps": [], "exit_rule": ""}
-    return steps.plan_of(kept["steps"], kept["exit_rule"], subject_of(campaign))
+    return steps.plan_of(kept["steps"], kept["exit_rule"], subject_of(campaign), campaign.channel)
 
 
 def subject_of(campaign: Campaign) -> int:

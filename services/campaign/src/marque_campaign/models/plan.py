@@ -1,4 +1,4 @@
-"""Plans of marketing, and what was spent outside campaigns."""
+"""Plans of marketing, what was spent outside campaigns, and where leads came from."""
 
 from __future__ import annotations
 
@@ -43,3 +43,15 @@ class OutsideSpend(Model):
     minor: Mapped[int] = mapped_column(BigInteger)
     note: Mapped[str] = mapped_column(default="")
     update_time: Mapped[datetime]
+
+
+class KnownLead(Model):
+    """That somebody became a lead, where they came from, and which dealer has it now (NULL for none); not who."""
+
+    __tablename__ = "known_leads"
+
+    lead_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    dealer_id: Mapped[uuid.UUID | None]
+    source: Mapped[int]
+    create_time: Mapped[datetime]
+    heard_version: Mapped[int] = mapped_column(BigInteger)

@@ -28,6 +28,12 @@ _STOP = sa.text(
     "UPDATE campaign_sends SET state = 9, reason = 'ERASED', retry_time = NULL, version = version + 1, update_time = :now "
     "WHERE customer_id = ANY(:ids) AND state = 1 RETURNING send_id, campaign_id, customer_id, version, channel, state, reason"
 )
+# A call of which nothing was told is a task still.
+_STOP_CALLS = sa.text(
+    "UPDATE campaign_sends SET state = 7, reason = 'ERASED', version = version + 1, update_time = :now "
+    "WHERE customer_id = ANY(:ids) AND channel = 1 AND state = 4 "
+    "RETURNING send_id, campaign_id, customer_id, version, channel, state, reason"
+)
 _UNNAME = sa.text(
     "UPDATE campaign_sends SET customer_id = gen_random_uuid(), language = '', address_hash = '', version = version + 1, "
     "update_time = now() "
@@ -65,6 +71,11 @@ async def count_sends(session: AsyncSession, ids: Ids) -> int:
     """Returns how many lines of ledgers are the person's."""
     query = sa.select(sa.func.count()).select_from(CampaignSend).where(CampaignSend.customer_id.in_(ids))
     return int(await session.scalar(query) or 0)
+
+
+async def stop_calls(session: AsyncSession, ids: Ids, moment: datetime) -> list[sa.Row[Any]]:
+    """Ends the calls of the person that are still to be made; returns their lines."""
+    return list(await session.execute(_STOP_CALLS, {"ids": list(ids), "now": moment}))
 
 
 async def stop_sends(session: AsyncSession, ids: Ids, moment: datetime) -> list[sa.Row[Any]]:

@@ -1,9 +1,9 @@
-"""SQL of what campaigns of a plan's months cost and brought, and of what was spent outside them."""
+"""SQL of what campaigns of a plan's months cost and brought, of what was spent outside them, and of where leads came from."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Any
 
@@ -18,6 +18,8 @@ from marque_campaign.models import OutsideSpend
 NOBODY = uuid.UUID(int=0)
 """The maker, as owner of what was spent."""
 MOST_CAMPAIGNS = 1000
+SAID = ("day", "channel", "source", "currency", "minor", "note")
+"""What is told of a spend under its key."""
 _SPENDS: sa.Table = OutsideSpend.__table__  # type: ignore[assignment]
 _CALENDAR = """
 SELECT campaign_id, name, kind, channel, state, coalesce(launch_time, start_time) AS start_time, finish_time FROM campaigns
@@ -37,6 +39,25 @@ FROM campaigns c WHERE c.dealer_id IS NOT DISTINCT FROM $1
 AND coalesce(c.launch_time, c.start_time) >= $2::date::timestamp AT TIME ZONE $4
 AND coalesce(c.launch_time, c.start_time) < $3::date::timestamp AT TIME ZONE $4
 """
+# What a campaign of the owner brought stands with the campaign.
+_LEADS = """
+SELECT to_char(l.create_time AT TIME ZONE $4, 'YYYY-MM') AS month, l.source, count(*) AS count FROM known_leads l
+WHERE ($1::uuid IS NULL OR l.dealer_id = $1)
+AND l.create_time >= $2::date::timestamp AT TIME ZONE $4 AND l.create_time < $3::date::timestamp AT TIME ZONE $4
+AND NOT EXISTS (SELECT FROM campaign_responses r JOIN campaigns c USING (campaign_id)
+    WHERE r.source_key = 'lead:' || l.lead_id AND r.credited AND c.dealer_id IS NOT DISTINCT FROM $1)
+GROUP BY 1, 2
+"""
+_NOTE_LEADS = sa.text("""
+INSERT INTO known_leads (lead_id, dealer_id, source, create_time, heard_version)
+SELECT * FROM unnest(CAST(:leads AS uuid[]), CAST(:dealers AS uuid[]), CAST(:sources AS integer[]), CAST(:moments AS timestamptz[]),
+    CAST(:versions AS bigint[])) ON CONFLICT DO NOTHING
+""")
+_GIVE_LEADS = sa.text("""
+UPDATE known_leads l SET dealer_id = n.dealer_id, heard_version = n.version
+FROM unnest(CAST(:leads AS uuid[]), CAST(:dealers AS uuid[]), CAST(:versions AS bigint[])) AS n (lead_id, dealer_id, version)
+WHERE l.lead_id = n.lead_id AND l.heard_version < n.version
+""")
 _OUTSIDE = """
 SELECT to_char(day, 'YYYY-MM') AS month, channel, source, sum(minor)::bigint AS minor FROM outside_spends
 WHERE owner = $1 AND day >= $2 AND day < $3 AND currency = $4 GROUP BY 1, 2, 3
@@ -64,10 +85,37 @@ async def outside(
     return list(await reader.fetch(_OUTSIDE, dealer or NOBODY, *days, currency))
 
 
+async def leads(reader: Reader, dealer: uuid.UUID | None, days: tuple[date, date], zone: str) -> list[asyncpg.Record]:
+    """Returns how many leads came on some days that no campaign of the owner brought, by month and source: a dealer's, or for None all."""
+    return list(await reader.fetch(_LEADS, dealer, *days, zone))
+
+
+async def note_leads(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> None:
+    """Notes leads that came, each once."""
+    names = {"leads": "lead_id", "dealers": "dealer_id", "sources": "source", "moments": "create_time"}
+    values = {many: [row[one] for row in rows] for many, one in {**names, "versions": "heard_version"}.items()}
+    await session.execute(_NOTE_LEADS, values)
+
+
+async def give_leads(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> None:
+    """Notes which dealers have leads now; of each lead one row."""
+    names = {"leads": "lead_id", "dealers": "dealer_id", "versions": "heard_version"}
+    await session.execute(_GIVE_LEADS, {many: [row[one] for row in rows] for many, one in names.items()})
+
+
+async def known_spends(
+    session: AsyncSession, keys: Iterable[tuple[uuid.UUID, str]]
+) -> dict[tuple[uuid.UUID, str], sa.Row[Any]]:
+    """Returns what is known under some keys, by owner and key."""
+    mine = sa.tuple_(_SPENDS.c.owner, _SPENDS.c.source_key).in_(sorted(set(keys)))
+    rows = await session.execute(sa.select(_SPENDS).where(mine))
+    return {(row.owner, row.source_key): row for row in rows}
+
+
 async def put_spends(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> int:
     """Writes what was spent, each key once; returns how many were new or otherwise before."""
     statement = insert(_SPENDS).values(list(rows))
-    names = ("day", "channel", "source", "currency", "minor", "note")
+    names = SAID
     new = sa.tuple_(*(statement.excluded[name] for name in names))
     old = sa.tuple_(*(_SPENDS.c[name] for name in names))
     told = {name: statement.excluded[name] for name in (*names, "update_time")}

@@ -49,10 +49,11 @@ _AWAKE = sa.text(
     "WHERE r.campaign_id = c.campaign_id AND r.state <> 4 AND r.wake_time <= now()) ORDER BY random() LIMIT 8"
 )
 _LINES = sa.text(
-    "SELECT s.send_id, s.customer_id, s.occurrence, s.step, s.state, s.reason, "
+    "SELECT s.send_id, s.customer_id, s.occurrence, s.step, s.channel, s.state, s.reason, s.hand_time, "
     "coalesce((SELECT array_agg(DISTINCT r.kind) FROM campaign_responses r WHERE r.campaign_id = s.campaign_id AND r.send_id = s.send_id), "
     "'{}') AS responses FROM campaign_sends s JOIN unnest(CAST(:people AS uuid[]), CAST(:keys AS text[])) AS w (customer_id, occurrence) "
-    "ON s.customer_id = w.customer_id AND s.occurrence = w.occurrence WHERE s.campaign_id = :campaign AND s.step > 0"
+    "ON s.customer_id = w.customer_id AND split_part(s.occurrence, '~', 1) = w.occurrence "
+    "WHERE s.campaign_id = :campaign AND s.step > 0"
 )
 _FAMILY = sa.text(
     f"WITH RECURSIVE {families.survivors('CAST(:ids AS uuid[])')}, {families.merged('SELECT DISTINCT customer_id AS root FROM top')} "  # noqa: S608
@@ -116,7 +117,7 @@ async def claim(session: AsyncSession, campaign_id: uuid.UUID, now: datetime, mo
 
 
 async def lines(session: AsyncSession, campaign_id: uuid.UUID, runs: Sequence[Any]) -> Sequence[sa.Row[Any]]:
-    """Returns the lines of runs, with the kinds of what was done after them."""
+    """Returns the lines of runs, those of further calls too, with the kinds of what was done after them."""
     values = {"people": [one.customer_id for one in runs], "keys": [one.line_key for one in runs]}
     return (await session.execute(_LINES, {"campaign": campaign_id, **values})).all()
 

@@ -99,7 +99,7 @@ _DONE = sa.text(
     "(SELECT FROM campaign_sends s WHERE s.campaign_id = c.campaign_id AND s.state IN (1, 2, 3)) AND NOT EXISTS "
     "(SELECT FROM campaign_runs r WHERE r.campaign_id = c.campaign_id AND r.state <> 4) "
     # What may still make a line: a call of which nobody told what came of it, and a message that may come back (`rules.again`).
-    "AND NOT ((c.channel = 1 OR c.fallbacks <> '[]') AND EXISTS "
+    "AND NOT ((c.channel = 1 OR c.fallbacks <> '[]' OR c.steps @> '[{\"send\": {\"channel\": 1}}]') AND EXISTS "
     "(SELECT FROM campaign_sends s WHERE s.campaign_id = c.campaign_id AND s.state = 4 AND "
     "((s.channel = 1 AND s.update_time > now() - CAST(:told AS interval)) OR "
     "(c.fallbacks <> '[]' AND s.hand_time > now() - "

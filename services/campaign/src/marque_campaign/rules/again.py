@@ -12,10 +12,15 @@ from datetime import timedelta
 
 from marque_campaign.rules.ledger import ADDRESS_GONE, BOUNCED, DELIVERED, FAILED, FINAL, SUPPRESSED, Verdict
 
-REACHED, NOT_REACHED, WRONG_NUMBER, NOT_AGAIN, DONE_ELSEWHERE, CALL_CANCELLED = range(1, 7)
+REACHED, NOT_REACHED, WRONG_NUMBER, NOT_AGAIN, DONE_ELSEWHERE, CALL_CANCELLED, CALL_LATER = range(1, 8)
 """Outcomes of a call, as `marque.customer.v1.CampaignCallOutcome` numbers them."""
 MOST_CALLS, CALL_DAYS = 3, 3
+EXPIRE_DAYS = 30
 """Where a campaign says nothing."""
+EXPIRED, WITHDRAWN = "CALL_EXPIRED", "CALL_WITHDRAWN"
+"""Why a call is not to be made any more: nobody made it in its days, or its person left."""
+LATER = timedelta(days=1)
+"""When somebody is called again who asked for it and named no time."""
 TOLD_WITHIN = timedelta(days=30)
 """What became of a call is waited for so long; then its campaign may end without."""
 BACK_WITHIN = timedelta(days=5)
@@ -29,6 +34,7 @@ _OUTCOMES = {
     NOT_AGAIN: Verdict(DELIVERED, "NOT_AGAIN"),
     DONE_ELSEWHERE: Verdict(DELIVERED, "DONE_ELSEWHERE"),
     CALL_CANCELLED: Verdict(FAILED, "CALL_CANCELLED"),
+    CALL_LATER: Verdict(DELIVERED, "CALL_LATER"),
 }
 # The person cannot be reached by the channel, and may by another: consents are by channel.
 _UNREACHED = frozenset({"NO_ADDRESS", "ADDRESS_UNREACHABLE", ADDRESS_GONE, "NEVER_GRANTED", "WITHDRAWN"})
@@ -46,9 +52,19 @@ class CallOrder:
     days: int
 
 
-def of_call(outcome: int) -> Verdict:
-    """Returns what the outcome of a call makes of its line. Raises KeyError."""
-    return _OUTCOMES[outcome]
+def of_call(outcome: int, reason: str = "") -> Verdict:
+    """Returns what the outcome of a call makes of its line; `reason`: why the line says that it was not to be made, if it does.
+
+    Raises KeyError.
+    """
+    return Verdict(FAILED, reason) if outcome == CALL_CANCELLED and reason else _OUTCOMES[outcome]
+
+
+def told_of_call(state: int, reason: str) -> str:
+    """Returns what came of a call whose line stands so, as rules of steps ask for it; empty where it is not known, or nobody was called."""
+    if state == DELIVERED:
+        return {"": "reached", "NOT_AGAIN": "refused", "CALL_LATER": "call_later"}.get(reason, "")
+    return "not_reached" if state in (FAILED, BOUNCED) else ""
 
 
 def about_of(occurrence: str) -> str:

@@ -6,7 +6,7 @@ import calendar
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from dateutil.rrule import DAILY, MONTHLY, WEEKLY, YEARLY, rrule
 
@@ -53,6 +53,14 @@ def sold_on(day: date, years: int) -> list[date]:
     return found
 
 
+def zone_or(name: str | None, otherwise: str) -> str:
+    """Returns a zone by its IANA name; `otherwise` where there is none, or none of this name is known here."""
+    try:
+        return ZoneInfo(name).key if name else otherwise
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return otherwise
+
+
 def at_minute(day: date, minute: int, zone: str) -> datetime:
     """The moment of a minute of a day in a zone: one that the day does not have comes an hour later, of one that comes twice the first."""
     local = datetime.combine(day, time(minute // 60, minute % 60), ZoneInfo(zone))
@@ -60,7 +68,9 @@ def at_minute(day: date, minute: int, zone: str) -> datetime:
 
 
 def next_minute(moment: datetime, minute: int, zone: str) -> datetime:
-    """The first moment from one on at which a zone shows a minute of the day."""
+    """The first moment from one on at which a minute of the day comes in a zone, as `at_minute` says when: an hour that comes twice in a
+    day is over after the first.
+    """
     day = moment.astimezone(ZoneInfo(zone)).date()
     found = at_minute(day, minute, zone)
     return found if found >= moment else at_minute(day + timedelta(days=1), minute, zone)

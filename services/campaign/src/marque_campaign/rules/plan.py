@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from datetime import date
 
+from marque.customer.v1 import lead_pb2
+
 CAMPAIGN = "CAMPAIGN"
 MOST_MONTHS = 36
 Key = tuple[str, int, str]
@@ -36,6 +38,11 @@ class Figures:
     def cost_per(self, count: int) -> int | None:
         """What one of some cost; None for none."""
         return round(self.spent / count) if count else None
+
+
+def source_of_leads(number: int) -> str:
+    """The source of a plan's lines that stands for a source of leads."""
+    return lead_pb2.LeadSource.Name(number).removeprefix("LEAD_SOURCE_")  # type: ignore[arg-type]
 
 
 def month_of(day: date) -> str:

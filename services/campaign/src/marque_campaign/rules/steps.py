@@ -11,6 +11,8 @@ from typing import Any
 
 from tradekit.cel import INT, STRING, CelError, ListOf
 
+from marque_campaign.rules import kinds
+from marque_campaign.rules.again import EXPIRE_DAYS
 from marque_campaign.rules.segments import tree
 from marque_campaign.rules.segments.catalogue import CAR, HOLDING, Attribute, Entity
 from marque_campaign.rules.segments.check import read
@@ -19,8 +21,9 @@ PERSON, VIN, REPAIR_ORDER, OF_HOLDING = range(1, 5)
 STEP_DOUBLE, STEP_UNKNOWN, STEP_BACKWARDS, WAIT_EMPTY, WAIT_BOTH, NOT_NEXT, SENDS_NOTHING = (
     "STEP_DOUBLE", "STEP_UNKNOWN", "STEP_BACKWARDS", "WAIT_EMPTY", "WAIT_BOTH", "NEXT_NOT_ALLOWED", "STEPS_SEND_NOTHING",
 )  # fmt: skip
-OUTCOMES = ("sent", "opened", "clicked", "replied", "responded", "bounced", "suppressed")
-"""What a rule may ask of earlier messages of a run: lists of the codes of their steps."""
+OF_CALLS = ("reached", "not_reached", "refused", "call_later")
+OUTCOMES = ("sent", "opened", "clicked", "replied", "responded", "bounced", "suppressed", *OF_CALLS)
+"""What a rule may ask of earlier messages of a run: lists of the codes of their steps; the last of them of calls alone."""
 _RUN = Entity(
     "run",
     {
@@ -42,10 +45,12 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """A message; `next` is the place of the step after it."""
+    """A message; `next` is the place of the step after it. A call is waited for until its outcome is told, so many days at most."""
 
     code: str
     next: int
+    calls: bool = False
+    expire_days: int = EXPIRE_DAYS
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,20 +95,22 @@ class Plan:
     exit: tree.Condition | None = None
 
 
-ONLY = Plan((Send("message", 1),))
-"""The plan of a campaign without steps that a date or a calendar brings about: one message."""
+ONLY = "message"
+"""The step of a campaign without steps that a date or a calendar brings about: one message."""
 
 
-def plan_of(document: Sequence[Mapping[str, Any]], exit_rule: str, subject: int) -> Plan:
-    """Returns the plan of a document in which `faults` finds nothing."""
+def plan_of(document: Sequence[Mapping[str, Any]], exit_rule: str, subject: int, channel: int = 0) -> Plan:
+    """Returns the plan of a document in which `faults` finds nothing; `channel` is that of steps that name none."""
     if not document:
-        return Plan(ONLY.steps, _exit(exit_rule, subject))
+        return Plan((Send(ONLY, 1, channel == kinds.PHONE),), _exit(exit_rule, subject))
     places = {one["code"]: place for place, one in enumerate(document)}
     made: list[Step] = []
     for place, one in enumerate(document):
         after = places[one["next"]] if one.get("next") else place + 1
         if "send" in one:
-            made.append(Send(one["code"], after))
+            told = one["send"]
+            calls = (told["channel"] or channel) == kinds.PHONE
+            made.append(Send(one["code"], after, calls, told.get("expire_days") or EXPIRE_DAYS))
         elif "wait" in one:
             made.append(Wait(one["code"], after, **one["wait"]))
         elif "branch" in one:
@@ -149,7 +156,7 @@ def faults(document: Sequence[Mapping[str, Any]], exit_rule: str, subject: int) 
     if document and not sends:
         found.append(Fault("steps", SENDS_NOTHING, "None of the steps sends anything."))
     if exit_rule:
-        found += _rule(exit_rule, "exit_rule", subject, sends or [step.code for step in ONLY.steps])
+        found += _rule(exit_rule, "exit_rule", subject, sends or [ONLY])
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import UTC
 from typing import Any
 
 from servicekit.db.uow import UnitOfWork
@@ -16,7 +17,8 @@ from marque_campaign.usecases import calling
 async def on_campaign_call_ended(uow: UnitOfWork, event: Event) -> None:
     """Somebody called, or will not."""
     data: Any = event.data
-    await calling.called(uow=uow, send_id=uuid.UUID(data.send_id), outcome=data.outcome)
+    asked = data.call_again_time.ToDatetime(UTC) if data.HasField("call_again_time") else None
+    await calling.called(uow=uow, send_id=uuid.UUID(data.send_id), outcome=data.outcome, again_time=asked)
 
 
 def subscription() -> Subscription:
@@ -26,5 +28,5 @@ def subscription() -> Subscription:
         "customer",
         {"marque.customer.v1.CampaignCallEnded": on_campaign_call_ended},
         CONSTRAINTS,
-        effects=frozenset({"campaign_sends", "bounced_addresses"}),
+        effects=frozenset({"campaign_sends", "campaign_runs", "bounced_addresses"}),
     )

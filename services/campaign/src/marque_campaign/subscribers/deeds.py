@@ -15,10 +15,10 @@ from servicekit.messaging.envelope import Event
 
 from marque_campaign.errors import CONSTRAINTS
 from marque_campaign.rules import kinds
-from marque_campaign.usecases import registering, responding, triggering
+from marque_campaign.usecases import plan, registering, responding, triggering
 from marque_campaign.usecases.responding import Deed
 
-_EFFECTS = frozenset({"campaign_responses", "campaign_runs", "campaign_sends"})
+_EFFECTS = frozenset({"campaign_responses", "campaign_runs", "campaign_sends", "known_leads"})
 _REPLIES = frozenset(
     {
         interaction_pb2.INTERACTION_KIND_CALL,
@@ -71,9 +71,16 @@ def _deed(kind: int, key: str, data: Any, moment: datetime) -> Deed | None:
     return Deed(kind, key, uuid.UUID(data.customer_id), dealer, moment)
 
 
+def _none(data: Any) -> Deed | None:
+    """No deed of the person: their lead went to a dealer."""
+    return None
+
+
+_CAME, _GIVEN = "marque.customer.v1.LeadCreated", "marque.customer.v1.LeadAssigned"
 _OF_CUSTOMER: dict[str, Callable[[Any], Deed | None]] = {
     "marque.customer.v1.InteractionLogged": _interaction,
-    "marque.customer.v1.LeadCreated": _lead,
+    _CAME: _lead,
+    _GIVEN: _none,
     "marque.customer.v1.TestDriveStateChanged": _test_drive,
 }
 _OF_VEHICLE: dict[str, Callable[[Any], Deed | None]] = {
@@ -90,6 +97,11 @@ _UNDONE = {
 
 async def on_deeds(uow: UnitOfWork, events: Sequence[Event]) -> None:
     """People did something, or it was taken back: in their order, and as many as may be at once."""
+    await plan.note_leads(
+        uow,
+        [_heard(event) for event in events if event.type == _CAME],
+        [_heard(event) for event in events if event.type == _GIVEN],
+    )
     waiting: dict[uuid.UUID, Deed] = {}
     for event in events:
         if key := _undone(event):
@@ -119,6 +131,18 @@ async def _of_event(uow: UnitOfWork, deed: Deed, registration_id: str) -> Deed:
     if not registration_id:
         return deed
     return replace(deed, proof=await registering.brought_by(uow, uuid.UUID(registration_id)))
+
+
+def _heard(event: Event) -> dict[str, Any]:
+    """What is told of a lead, without whose it is."""
+    data: Any = event.data
+    return {
+        "lead_id": uuid.UUID(data.lead_id),
+        "dealer_id": uuid.UUID(data.dealer_id) if data.dealer_id else None,
+        "source": getattr(data, "source", 0),
+        "create_time": data.occur_time.ToDatetime(UTC),
+        "heard_version": event.version,
+    }
 
 
 async def _did(uow: UnitOfWork, waiting: dict[uuid.UUID, Deed]) -> None:

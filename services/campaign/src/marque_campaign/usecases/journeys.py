@@ -8,7 +8,7 @@ held too, so that whoever cancels it comes after, and ends everything.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -26,9 +26,10 @@ from marque_campaign.models import legs as models
 from marque_campaign.repository import runs as repository
 from marque_campaign.repository.scope import Scope
 from marque_campaign.rules import dates, kinds, runs, steps
-from marque_campaign.rules.ledger import SAME_PERSON
+from marque_campaign.rules.again import CALL_DAYS, EXPIRED, WITHDRAWN, about_of
+from marque_campaign.rules.ledger import ACCEPTED, SAME_PERSON
 from marque_campaign.rules.segments import evaluate
-from marque_campaign.usecases import templates
+from marque_campaign.usecases import calling, templates
 
 AT_ONCE = 500
 _CALL = Call(SYSTEM, "sweep:campaign-runs")
@@ -49,7 +50,7 @@ async def check(uow: UnitOfWork, scope: Scope, campaign: Campaign) -> None:
 
 def _misfits(campaign: Campaign) -> list[FieldViolation]:
     """What does not go together: what brings runs about is one thing, and says what they are about."""
-    due, found = campaign.due_date, []
+    due, found = campaign.due_date, list(_calls_misfit(campaign))
     ways = [name for name in ("trigger", "due_date", "recurrence") if getattr(campaign, name)]
     if len(ways) > 1:
         text = f"A campaign comes by one of them, not by {' and '.join(ways)}."
@@ -72,6 +73,17 @@ def _misfits(campaign: Campaign) -> list[FieldViolation]:
         text = "What brings this campaign about is not about that."
         found.append(FieldViolation("campaign.subject_kind", "SUBJECT_NOT_ALLOWED", text))
     return found
+
+
+def _calls_misfit(campaign: Campaign) -> Iterator[FieldViolation]:
+    """What of calls in steps does not go together."""
+    for place, one in enumerate(campaign.steps or ()):
+        days = one["send"].get("expire_days", 0) if "send" in one else 0
+        path = f"campaign.steps[{place}].send.expire_days"
+        if days and (one["send"]["channel"] or campaign.channel) != kinds.PHONE:
+            yield FieldViolation(path, "CALL_NEEDED", "Only a call expires.")
+        elif days and days < (campaign.call_days or CALL_DAYS):
+            yield FieldViolation(path, "EXPIRES_BEFORE_DUE", "A call does not expire before it is due.")
 
 
 async def frozen(uow: UnitOfWork, scope: Scope, campaign: Campaign) -> dict[str, Any] | None:
@@ -163,7 +175,7 @@ class Journeys:
 
 
 async def _move(uow: UnitOfWork, campaign: Campaign, claimed: Sequence[Any], zone: str) -> None:
-    plan, moves, planned = models.plan_of(campaign), [], []
+    plan, made, moves, planned = models.plan_of(campaign), [], [], []
     world, family = await _world(uow, campaign, claimed)
     yields = await _yielding(uow, campaign, claimed, family)
     here = ZoneInfo(zone)
@@ -172,8 +184,13 @@ async def _move(uow: UnitOfWork, campaign: Campaign, claimed: Sequence[Any], zon
         facts = _facts(campaign, plan, run, world, today, here)
         at = runs.Standing(run.step, run.state, run.step_time)
         one = runs.advance(plan, at, facts, uow.now, zone)
-        if run.run_id in yields and (one.sends or one.state != runs.SENDING):
-            one = runs.Move(run.step, runs.OVER, reason=SAME_PERSON)
+        if run.run_id in yields:
+            if runs.may_leave(plan, at, facts) and runs.is_under_way(plan, at, facts, uow.now):
+                one = runs.Move(run.step, runs.OVER, reason=SAME_PERSON, leaves=True)
+            elif one.sends or one.state != runs.SENDING:
+                one = runs.Move(run.step, runs.OVER, reason=SAME_PERSON)
+        made.append((run, facts, one))
+    for run, one in await _left(uow, made):
         send_id = new_uuid() if one.sends else None
         if send_id is not None:
             channel = models.channel_of(campaign, one.step + 1)
@@ -184,6 +201,21 @@ async def _move(uow: UnitOfWork, campaign: Campaign, claimed: Sequence[Any], zon
     await repository.move(uow.session, moves, uow.now)
 
 
+async def _left(uow: UnitOfWork, made: Sequence[tuple[Any, runs.Facts, runs.Move]]) -> list[tuple[Any, runs.Move]]:
+    """Takes back the calls that are not to be made any more. A run whose call somebody has just begun or told of stays where it is."""
+    over = [run.send_id for run, _, one in made if one.leaves and one.state == runs.OVER]
+    late = [run.send_id for run, _, one in made if one.leaves and one.state != runs.OVER]
+    gone = await calling.withdraw(uow, over, WITHDRAWN)
+    await calling.withdraw(uow, late, EXPIRED)
+    stays = {run.run_id for run, facts, _ in made if run.send_id not in gone and facts.line != (ACCEPTED, EXPIRED)}
+    return [
+        (run, runs.Move(run.step, runs.SENDING, uow.now + runs.SOONEST))
+        if one.leaves and one.state == runs.OVER and run.run_id in stays
+        else (run, one)
+        for run, _, one in made
+    ]
+
+
 async def _world(
     uow: UnitOfWork, campaign: Campaign, claimed: Sequence[Any]
 ) -> tuple[_World, dict[uuid.UUID, list[uuid.UUID]]]:
@@ -192,7 +224,7 @@ async def _world(
     people, cars, holdings = await repository.known(uow.session, family)
     lines: dict[tuple[uuid.UUID, str], list[Any]] = {}
     for line in await repository.lines(uow.session, campaign.campaign_id, claimed):
-        lines.setdefault((line.customer_id, line.occurrence), []).append(line)
+        lines.setdefault((line.customer_id, about_of(line.occurrence)), []).append(line)
     return _World(top, people, cars, holdings, lines), family
 
 
@@ -219,7 +251,8 @@ async def _yielding(
 def _facts(campaign: Campaign, plan: steps.Plan, run: Any, world: _World, today: date, zone: ZoneInfo) -> runs.Facts:
     person = world.person(run)
     mine = world.lines.get((run.customer_id, run.line_key), [])
-    line = next(((one.state, one.reason) for one in mine if one.send_id == run.send_id), None)
+    current = next((one for one in mine if one.send_id == run.send_id), None)
+    line = (current.state, current.reason) if current is not None else None
     told = runs.outcomes([one.code for one in plan.steps], mine)
     # Of a car that was sold on, nothing is told to who had it.
     car = next((one for one in person.items["cars"] if one["vin"] == run.vin), {})
@@ -243,7 +276,9 @@ def _facts(campaign: Campaign, plan: steps.Plan, run: Any, world: _World, today:
         due = (campaign.due_date["date"], run.due_date)
         found = date_of(due[0], today)
         due_now = None if found is None else dates.later(found, campaign.due_date["years"])
-    return runs.Facts(person, also, line, date_of, due, due_now)
+    own = dates.zone_or(person.columns.get("time_zone"), "")
+    handed = current.hand_time if current is not None else None
+    return runs.Facts(person, also, line, date_of, due, due_now, own, handed)
 
 
 def _birthday(columns: Mapping[str, Any], since: date) -> date | None:

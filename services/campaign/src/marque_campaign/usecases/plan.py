@@ -56,6 +56,16 @@ async def record(*, uow: UnitOfWork, dealer: uuid.UUID | None, spends: Sequence[
         return await uow.answer((written, len(told)))
 
 
+async def note_leads(uow: UnitOfWork, came: Sequence[dict[str, Any]], given: Sequence[dict[str, Any]]) -> None:
+    """Notes leads that came, and to which dealers leads went, in the order in which it was heard; again it changes nothing."""
+    async with uow:
+        if came:
+            await repository.note_leads(uow.session, came)
+        if given:  # of each the last word
+            last = {one["lead_id"]: one for one in given}
+            await repository.give_leads(uow.session, list(last.values()))
+
+
 async def figures(
     reader: Reader, row: Any, lines: Sequence[dict[str, Any]], zone: str
 ) -> tuple[dict[plan.Key, plan.Figures], plan.Figures, int]:
@@ -63,6 +73,7 @@ async def figures(
     dealer, currency, days = row["dealer_id"], row["currency"], plan.span(row["first_month"], row["last_month"])
     campaigns = await repository.campaigns(reader, dealer, days, zone)
     spent = await repository.outside(reader, dealer, days, currency)
+    came = await repository.leads(reader, dealer, days, zone)
     foreign = sum(bool(one["currency"]) and one["currency"] != currency for one in campaigns)
 
     def parts() -> Iterator[tuple[plan.Key, plan.Figures]]:
@@ -72,6 +83,8 @@ async def figures(
             yield (one["month"], one["channel"], plan.CAMPAIGN), _of_campaign(one, currency)
         for one in spent:
             yield (one["month"], one["channel"], one["source"]), plan.Figures(spent=one["minor"])
+        for one in came:
+            yield (one["month"], 0, plan.source_of_leads(one["source"])), plan.Figures(leads=one["count"])
 
     return *plan.added_up(parts()), foreign
 

@@ -8,8 +8,11 @@ from typing import Any
 
 from servicekit.db.uow import UnitOfWork
 
+from marque_campaign.repository import again as calls
 from marque_campaign.repository import runs
 from marque_campaign.repository import triggers as repository
+from marque_campaign.rules.again import WITHDRAWN
+from marque_campaign.usecases import calling
 from marque_campaign.usecases.ending import ended
 from marque_campaign.usecases.responding import Deed
 
@@ -39,8 +42,9 @@ def _values(deed: Deed) -> dict[str, Any]:
 
 
 async def undone(uow: UnitOfWork, *, key: str, customer_id: uuid.UUID) -> None:
-    """Ends the messages of a deed that was taken back, as far as nobody has begun them."""
+    """Ends the messages of a deed that was taken back, as far as nobody has begun them, and calls that nobody has made."""
     async with uow:
         await runs.take_back(uow.session, customer_id, key, TAKEN_BACK, uow.now)
         for row in await repository.take_back(uow.session, customer_id, key, TAKEN_BACK, uow.now):
             ended(uow, row, row.state, row.reason)
+        await calling.withdraw(uow, await calls.calls_of(uow.session, customer_id, key), WITHDRAWN)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+from servicekit import fields
 from servicekit.db.uow import Work
 from servicekit.errors import InvalidArgument
 from servicekit.paging import moment as token_moment
@@ -79,7 +80,12 @@ class TaskApi:
         return mapping.task_page(call, *page.cut(rows, lambda row: (row.due_time, str(row.task_id))))
 
     async def CompleteTask(self, request: Any, call: Call) -> Any:
-        told = {**self._one(request, call), "outcome": request.outcome, "call_outcome": request.call_outcome}
+        told = {
+            **self._one(request, call),
+            "outcome": request.outcome,
+            "call_outcome": request.call_outcome,
+            "again_time": fields.as_moment(request, "call_again_time"),
+        }
         if request.call_outcome != NOT_AGAIN:
             return await usecases.complete(**told)
         async with self._work.read() as session:

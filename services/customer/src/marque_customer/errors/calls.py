@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from servicekit.errors import InvalidArgument
+from servicekit.errors import FailedPrecondition, InvalidArgument
+
+
+class CallNotWanted(FailedPrecondition):
+    """Whom a campaign would have called has withdrawn that."""
+
+    reason = "CONSENT_WITHDRAWN"
+    message = "The person does not want to be called for this any more."
 
 
 def call_outcome_missing() -> InvalidArgument:
@@ -27,3 +34,9 @@ def campaign_call_not_used() -> InvalidArgument:
     return InvalidArgument.of(
         "task.campaign_call", "CAMPAIGN_CALL_NOT_USED", "Only a task of the kind CAMPAIGN_CALL is about one."
     )
+
+
+def call_again_time_invalid() -> InvalidArgument:
+    """Who asks to be called later may say when, within 30 days."""
+    text = "Only who asks to be called later names a time, within 30 days."
+    return InvalidArgument.of("call_again_time", "CALL_AGAIN_TIME_INVALID", text)

@@ -27,7 +27,7 @@ def facts(
             restricted=row["status"] == customer_pb2.CUSTOMER_STATUS_RESTRICTED,
             interests=row["interests"],
             currency_code=row["currency"],
-            **{name: row[name] for name in ("kind", "language", "stage", "tier", "spend_minor")},
+            **{name: row[name] for name in ("kind", "language", "stage", "tier", "spend_minor", "time_zone")},
         )
         _, one.birth_month, one.birth_day = birth.parts(row["birth_date"])
         _set_address(one, orjson.loads(row["addresses"]))

@@ -13,6 +13,7 @@ from marque_customer.rules.consents import OEM
 
 _PEOPLE = """
 SELECT c.customer_id, c.kind, c.status, c.language, c.birth_date, c.interests, c.addresses::text AS addresses, c.stage, c.tier,
+    c.time_zone,
     v.last_activity_time, coalesce(v.spend_minor, 0) AS spend_minor, coalesce(v.currency, '') AS currency
 FROM customers c LEFT JOIN customer_values v USING (customer_id)
 WHERE c.customer_id = ANY($1) AND c.status IN (1, 4) AND c.merged_into IS NULL ORDER BY c.customer_id"""

@@ -81,6 +81,22 @@ async def of_line(session: AsyncSession, send_id: uuid.UUID) -> Task | None:
     return (await session.scalars(sa.select(Task).where(Task.send_id == send_id))).one_or_none()
 
 
+async def open_of_line(session: AsyncSession, send_id: uuid.UUID) -> list[Task]:
+    """Returns the task that a line of a campaign made, to change, while it is open."""
+    query = sa.select(Task).where(Task.send_id == send_id, Task.state == Task.OPEN)
+    return list(await session.scalars(query.with_for_update()))
+
+
+async def open_calls(
+    session: AsyncSession, customer_ids: Sequence[uuid.UUID], purpose: int, dealer_id: uuid.UUID | None
+) -> list[Task]:
+    """Returns open calls of campaigns of a dealer, or the maker, to people by a purpose, to change, in the order of their ids."""
+    c = Task
+    query = sa.select(Task).where(c.customer_id.in_(customer_ids), c.kind == Task.CAMPAIGN_CALL, c.state == Task.OPEN)
+    query = query.where(c.purpose == purpose, c.dealer_id.is_not_distinct_from(dealer_id))
+    return list(await session.scalars(query.order_by(c.task_id).with_for_update()))
+
+
 async def of_campaign(session: AsyncSession, campaign_id: uuid.UUID, limit: int) -> list[Task]:
     """Returns open calls of a campaign, to change, in the order of their ids."""
     query = sa.select(Task).where(Task.campaign_id == campaign_id, Task.state == Task.OPEN)

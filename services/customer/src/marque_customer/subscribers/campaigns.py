@@ -1,4 +1,4 @@
-"""What campaigns tell beside what they sent: addresses at which nothing arrives, that they were called off, and who came to events."""
+"""What campaigns tell beside what they sent: dead addresses, calls not to be made, that they were called off, who came to events."""
 
 from __future__ import annotations
 
@@ -42,6 +42,11 @@ async def on_campaign_finished(uow: UnitOfWork, event: Event) -> None:
     data: Any = event.data
     if data.state == campaign_types_pb2.CAMPAIGN_STATE_CANCELLED:
         await campaign_calls.call_off(uow=uow, campaign_id=uuid.UUID(data.campaign_id))
+
+
+async def on_campaign_call_withdrawn(uow: UnitOfWork, event: Event) -> None:
+    """A call is not to be made any more: its person left the campaign, or its time is over."""
+    await campaign_calls.withdrawn(uow=uow, send_id=uuid.UUID(event.key))
 
 
 async def on_attendance(uow: UnitOfWork, event: Event) -> None:
@@ -91,6 +96,7 @@ def _ends() -> Subscription:
             "marque.campaign.v1.MessageBounced": on_message_bounced,
             "marque.campaign.v1.MessageBounceLifted": on_message_bounce_lifted,
             "marque.campaign.v1.CampaignFinished": on_campaign_finished,
+            "marque.campaign.v1.CampaignCallWithdrawn": on_campaign_call_withdrawn,
         },
         CONSTRAINTS,
         effects=frozenset({"contact_points", "customers", "tasks", "unreachable_places"}),

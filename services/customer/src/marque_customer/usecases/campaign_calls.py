@@ -3,23 +3,52 @@
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
 
-from marque.customer.v1 import task_events_pb2, task_pb2
+from marque.customer.v1 import task_pb2
 from marque.type.v1 import channel_pb2
 from servicekit.db.uow import UnitOfWork
 from servicekit.messaging.inbox import SYSTEM
 
+from marque_customer.errors.calls import CallNotWanted, call_again_time_invalid
 from marque_customer.models import Task
 from marque_customer.repository import tasks as repository
 from marque_customer.rules import consents as rules
-from marque_customer.usecases import consents
+from marque_customer.usecases import consents, open_calls
 from marque_customer.usecases.consents import Place
 
 NOT_AGAIN = task_pb2.CAMPAIGN_CALL_OUTCOME_NOT_AGAIN
-CANCELLED = task_pb2.CAMPAIGN_CALL_OUTCOME_CANCELLED
+CALL_LATER = task_pb2.CAMPAIGN_CALL_OUTCOME_CALL_LATER
+CANCELLED = open_calls.CANCELLED
+MOST_AHEAD = timedelta(days=30)
 OFF = "campaign-calls-off"
 AT_ONCE = 500
+
+
+def check_again(outcome: int, again_time: datetime | None, now: datetime) -> None:
+    """Sees to it that only who asks to be called later names a time, and one that comes. Raises InvalidArgument."""
+    if again_time is not None and (outcome != CALL_LATER or not now < again_time <= now + MOST_AHEAD):
+        raise call_again_time_invalid()
+
+
+async def refuse_withdrawn(uow: UnitOfWork, customer_id: uuid.UUID, values: Mapping[str, Any]) -> None:
+    """Refuses a call for which the consent was withdrawn since its permit was spent. A withdrawal that comes later waits until the task is
+    there, and cancels it. Raises CallNotWanted.
+    """
+    if not values.get("purpose"):  # a notice that the law demands, or no call of a campaign
+        return
+    dealer = values["dealer_id"]
+    subject = {
+        "purpose": values["purpose"],
+        "channel": channel_pb2.CHANNEL_PHONE,
+        "controller_kind": rules.DEALER if dealer else rules.OEM,
+        "controller_id": str(dealer or ""),
+    }
+    entry = await consents.deciding(uow.session, uow.principal, customer_id, subject)
+    if entry is not None and entry.action == rules.WITHDRAWN:
+        raise CallNotWanted()
 
 
 async def ledger_of(uow: UnitOfWork, task_id: uuid.UUID) -> Place | None:
@@ -34,8 +63,10 @@ async def ledger_of(uow: UnitOfWork, task_id: uuid.UUID) -> Place | None:
     return await consents.begin(uow, row.customer_id, SYSTEM)
 
 
-async def ended(uow: UnitOfWork, task: Task, place: Place | None) -> None:
-    """Tells the campaign what came of a call, and withdraws the consent by which it was made where `place` is that of its person."""
+async def ended(uow: UnitOfWork, task: Task, place: Place | None, again_time: datetime | None = None) -> None:
+    """Tells the campaign what came of a call, and when the person wishes to be called where they do; withdraws the consent by which it was
+    made where `place` is that of its person.
+    """
     if task.send_id is None:
         return
     if place is not None and task.call_outcome == NOT_AGAIN:
@@ -52,15 +83,7 @@ async def ended(uow: UnitOfWork, task: Task, place: Place | None) -> None:
             "evidence_id": str(task.task_id),
         }
         await consents.append(uow, place, values)
-    await uow.flush()
-    event = task_events_pb2.CampaignCallEnded(
-        task_id=str(task.task_id),
-        send_id=str(task.send_id),
-        campaign_id=str(task.campaign_id),
-        customer_id=str(task.customer_id or ""),
-        outcome=task.call_outcome,  # type: ignore[arg-type]
-    )
-    uow.emit(event, of=task)
+    await open_calls.tell(uow, task, again_time)
 
 
 async def call_off(*, uow: UnitOfWork, campaign_id: uuid.UUID) -> None:
@@ -69,11 +92,14 @@ async def call_off(*, uow: UnitOfWork, campaign_id: uuid.UUID) -> None:
         await uow.schedule(OFF, str(campaign_id), uow.now)
 
 
+async def withdrawn(*, uow: UnitOfWork, send_id: uuid.UUID) -> None:
+    """Cancels the call of a line that its campaign does not want any more; of one that was made, what came of it stands."""
+    async with uow:
+        await open_calls.cancel(uow, await repository.open_of_line(uow.session, send_id))
+
+
 async def called_off(uow: UnitOfWork, key: str) -> datetime | None:
     """Cancels some hundreds of the open calls of a campaign; None when there is none any more."""
     tasks = await repository.of_campaign(uow.session, uuid.UUID(key), AT_ONCE)
-    for task in tasks:
-        task.end(Task.CANCELLED, "", uow.now)
-        task.end_call(CANCELLED)
-        await ended(uow, task, None)
+    await open_calls.cancel(uow, tasks)
     return uow.now if len(tasks) == AT_ONCE else None

@@ -29,6 +29,7 @@ from marque_customer.rules import consents as rules
 from marque_customer.rules import merged_consents
 from marque_customer.rules.kinds import ACTIVE
 from marque_customer.rules.merged_consents import Edge
+from marque_customer.usecases import open_calls
 
 _CONTACT_POINT = "customer.contact_point"
 
@@ -94,8 +95,8 @@ async def begin(uow: UnitOfWork, customer_id: uuid.UUID, seer: Principal | None 
 
 async def append(uow: UnitOfWork, place: Place, values: dict[str, Any]) -> ConsentEntry:
     """Writes the next entry in each ledger that it belongs to, and returns the first; known times rise over the whole family, so that its
-    entries have one order. A withdrawal voids what is permitted and not yet spent; whoever answers it waits for the rest
-    (`usecases.settling`).
+    entries have one order. A withdrawal voids what is permitted and not yet spent, and cancels calls that are still to be made; whoever
+    answers it waits for the rest (`usecases.settling`).
     """
     withdrawn = values["action"] == rules.WITHDRAWN
     entries = []
@@ -115,6 +116,7 @@ async def append(uow: UnitOfWork, place: Place, values: dict[str, Any]) -> Conse
     await uow.flush()
     if withdrawn:
         await permits.withdraw(await connection_of(uow.session), place.family[0])
+        await open_calls.stop(uow, place.family, values)
     for entry in entries:
         uow.emit(_changed(entry))
         uow.audit("withdraw" if withdrawn else "grant", "consent_entry", str(entry.consent_entry_id))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import datetime
 from typing import Any
 
 from servicekit.db.uow import UnitOfWork
@@ -17,7 +18,7 @@ from marque_customer.usecases import campaign_calls
 
 
 async def create(*, uow: UnitOfWork, values: dict[str, Any]) -> Any:
-    """Makes a task. Raises CustomerNotFound, LeadNotFound, InvalidArgument.
+    """Makes a task. Raises CustomerNotFound, LeadNotFound, CallNotWanted, InvalidArgument.
 
     The line of a campaign makes one task: asked for again, also long after the answer was forgotten, it is answered with that.
     """
@@ -38,6 +39,7 @@ async def create(*, uow: UnitOfWork, values: dict[str, Any]) -> Any:
             if customer is None:
                 raise CustomerNotFound(customer_id=customer_id)
             customer.refuse_if_gone()
+            await campaign_calls.refuse_withdrawn(uow, customer_id, values)
         await _check_staff(uow, values["staff_id"], values["dealer_id"], "task.staff_id", own=values.pop("own_staff"))
         task = Task(create_time=uow.now, **values)
         uow.add(task)
@@ -46,14 +48,23 @@ async def create(*, uow: UnitOfWork, values: dict[str, Any]) -> Any:
         return await uow.answer(task)
 
 
-async def complete(*, uow: UnitOfWork, task_id: uuid.UUID, etag: str, outcome: str, call_outcome: int) -> Any:
+async def complete(
+    *,
+    uow: UnitOfWork,
+    task_id: uuid.UUID,
+    etag: str,
+    outcome: str,
+    call_outcome: int,
+    again_time: datetime | None = None,
+) -> Any:
     """Says that a task is done. Raises TaskNotFound, TaskEnded, EtagMismatch, InvalidArgument."""
     async with uow:
         place = await campaign_calls.ledger_of(uow, task_id) if call_outcome == campaign_calls.NOT_AGAIN else None
         task = await _found(uow, task_id, etag)
         task.end_call(call_outcome)
         task.end(Task.DONE, outcome, uow.now)
-        await campaign_calls.ended(uow, task, place)
+        campaign_calls.check_again(call_outcome, again_time, uow.now)
+        await campaign_calls.ended(uow, task, place, again_time)
         uow.audit("complete", "task", str(task_id))
         return await uow.answer(task)
 

@@ -405,3 +405,49 @@ class MessageBounceLifted(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___MessageBounceLifted: _TypeAlias = MessageBounceLifted  # noqa: Y015
+
+@_typing.final
+class CampaignCallWithdrawn(_message.Message):
+    """Nobody needs to make a call any more for which there is a task: its person left the steps of the campaign or is erased, what brought it
+    about was taken back, or its days are over. Whoever keeps the task cancels it and says so, unless the call was made.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SEND_ID_FIELD_NUMBER: _builtins.int
+    AGGREGATE_VERSION_FIELD_NUMBER: _builtins.int
+    OCCUR_TIME_FIELD_NUMBER: _builtins.int
+    CAMPAIGN_ID_FIELD_NUMBER: _builtins.int
+    CUSTOMER_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    send_id: _builtins.str
+    """The line of the ledger."""
+    aggregate_version: _builtins.int
+    """The version of the aggregate after the change; a hearer ignores what is older than it knows."""
+    campaign_id: _builtins.str
+    """The campaign."""
+    customer_id: _builtins.str
+    """The customer, as it stood in the audience."""
+    reason: _builtins.str
+    """Why, as a constant: CALL_WITHDRAWN, CALL_EXPIRED or ERASED."""
+    @_builtins.property
+    def occur_time(self) -> _timestamp_pb2.Timestamp:
+        """When the change was committed."""
+
+    def __init__(
+        self,
+        *,
+        send_id: _builtins.str = ...,
+        aggregate_version: _builtins.int = ...,
+        occur_time: _timestamp_pb2.Timestamp | None = ...,
+        campaign_id: _builtins.str = ...,
+        customer_id: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["occur_time", b"occur_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aggregate_version", b"aggregate_version", "campaign_id", b"campaign_id", "customer_id", b"customer_id", "occur_time", b"occur_time", "reason", b"reason", "send_id", b"send_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CampaignCallWithdrawn: _TypeAlias = CampaignCallWithdrawn  # noqa: Y015

@@ -25,11 +25,12 @@ _sym_db = _symbol_database.Default()
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from marque.campaign.v1 import audience_list_import_rows_pb2 as marque_dot_campaign_dot_v1_dot_audience__list__import__rows__pb2
+from marque.campaign.v1 import outside_spend_import_rows_pb2 as marque_dot_campaign_dot_v1_dot_outside__spend__import__rows__pb2
 from marque.options.v1 import options_pb2 as marque_dot_options_dot_v1_dot_options__pb2
 from marque.type.v1 import import_pb2 as marque_dot_type_dot_v1_dot_import__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n0marque/campaign/v1/campaign_import_service.proto\x12\x12marque.campaign.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x32marque/campaign/v1/audience_list_import_rows.proto\x1a\x1fmarque/options/v1/options.proto\x1a\x1bmarque/type/v1/import.proto\"\xa5\x01\n ImportAudienceListMembersRequest\x12\x32\n\x06header\x18\x01 \x01(\x0b\x32\".marque.type.v1.ImportStreamHeader\x12M\n\x04rows\x18\x02 \x03(\x0b\x32/.marque.campaign.v1.AudienceListMemberImportRowB\x0e\xbaH\x0b\x92\x01\x08\x10\xe8\x07\"\x03\xd8\x01\x03\"\x98\x01\n!ImportAudienceListMembersResponse\x12\x10\n\x08last_row\x18\x01 \x01(\x03\x12.\n\x07summary\x18\x02 \x01(\x0b\x32\x1d.marque.type.v1.ImportSummary\x12\x31\n\x08rejected\x18\x03 \x03(\x0b\x32\x1f.marque.type.v1.ImportRowResult2\xac\x07\n\x15\x43\x61mpaignImportService\x12\xb2\x01\n\x19ImportAudienceListMembers\x12\x34.marque.campaign.v1.ImportAudienceListMembersRequest\x1a\x35.marque.campaign.v1.ImportAudienceListMembersResponse\"$\xaa\xbb\x18 \n\x1e\x63\x61mpaign.audience_lists.import(\x01\x30\x01\x12l\n\x0cUploadImport\x12#.marque.type.v1.UploadImportRequest\x1a\x16.marque.type.v1.Import\"\x1d\xaa\xbb\x18\x19\n\x17\x63\x61mpaign.imports.upload(\x01\x12\x8a\x01\n\tGetImport\x12 .marque.type.v1.GetImportRequest\x1a\x16.marque.type.v1.Import\"C\xaa\xbb\x18\x17\n\x15\x63\x61mpaign.imports.read\x82\xd3\xe4\x93\x02\"\x12 /v1/campaign/imports/{import_id}\x12\x8f\x01\n\x0bListImports\x12\".marque.type.v1.ListImportsRequest\x1a#.marque.type.v1.ListImportsResponse\"7\xaa\xbb\x18\x17\n\x15\x63\x61mpaign.imports.list\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/campaign/imports\x12\xb1\x01\n\x10ListImportErrors\x12\'.marque.type.v1.ListImportErrorsRequest\x1a(.marque.type.v1.ListImportErrorsResponse\"J\xaa\xbb\x18\x17\n\x15\x63\x61mpaign.imports.read\x82\xd3\xe4\x93\x02)\x12\'/v1/campaign/imports/{import_id}/errors\x12\x9c\x01\n\x0c\x43\x61ncelImport\x12#.marque.type.v1.CancelImportRequest\x1a\x16.marque.type.v1.Import\"O\xaa\xbb\x18\x19\n\x17\x63\x61mpaign.imports.cancel\x82\xd3\xe4\x93\x02,\"\'/v1/campaign/imports/{import_id}:cancel:\x01*b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n0marque/campaign/v1/campaign_import_service.proto\x12\x12marque.campaign.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x32marque/campaign/v1/audience_list_import_rows.proto\x1a\x32marque/campaign/v1/outside_spend_import_rows.proto\x1a\x1fmarque/options/v1/options.proto\x1a\x1bmarque/type/v1/import.proto\"\xa5\x01\n ImportAudienceListMembersRequest\x12\x32\n\x06header\x18\x01 \x01(\x0b\x32\".marque.type.v1.ImportStreamHeader\x12M\n\x04rows\x18\x02 \x03(\x0b\x32/.marque.campaign.v1.AudienceListMemberImportRowB\x0e\xbaH\x0b\x92\x01\x08\x10\xe8\x07\"\x03\xd8\x01\x03\"\x98\x01\n!ImportAudienceListMembersResponse\x12\x10\n\x08last_row\x18\x01 \x01(\x03\x12.\n\x07summary\x18\x02 \x01(\x0b\x32\x1d.marque.type.v1.ImportSummary\x12\x31\n\x08rejected\x18\x03 \x03(\x0b\x32\x1f.marque.type.v1.ImportRowResult\"\x99\x01\n\x1aImportOutsideSpendsRequest\x12\x32\n\x06header\x18\x01 \x01(\x0b\x32\".marque.type.v1.ImportStreamHeader\x12G\n\x04rows\x18\x02 \x03(\x0b\x32).marque.campaign.v1.OutsideSpendImportRowB\x0e\xbaH\x0b\x92\x01\x08\x10\xe8\x07\"\x03\xd8\x01\x03\"\x92\x01\n\x1bImportOutsideSpendsResponse\x12\x10\n\x08last_row\x18\x01 \x01(\x03\x12.\n\x07summary\x18\x02 \x01(\x0b\x32\x1d.marque.type.v1.ImportSummary\x12\x31\n\x08rejected\x18\x03 \x03(\x0b\x32\x1f.marque.type.v1.ImportRowResult2\xcf\x08\n\x15\x43\x61mpaignImportService\x12\xb2\x01\n\x19ImportAudienceListMembers\x12\x34.marque.campaign.v1.ImportAudienceListMembersRequest\x1a\x35.marque.campaign.v1.ImportAudienceListMembersResponse\"$\xaa\xbb\x18 \n\x1e\x63\x61mpaign.audience_lists.import(\x01\x30\x01\x12\xa0\x01\n\x13ImportOutsideSpends\x12..marque.campaign.v1.ImportOutsideSpendsRequest\x1a/.marque.campaign.v1.ImportOutsideSpendsResponse\"$\xaa\xbb\x18 \n\x1e\x63\x61mpaign.outside_spends.import(\x01\x30\x01\x12l\n\x0cUploadImport\x12#.marque.type.v1.UploadImportRequest\x1a\x16.marque.type.v1.Import\"\x1d\xaa\xbb\x18\x19\n\x17\x63\x61mpaign.imports.upload(\x01\x12\x8a\x01\n\tGetImport\x12 .marque.type.v1.GetImportRequest\x1a\x16.marque.type.v1.Import\"C\xaa\xbb\x18\x17\n\x15\x63\x61mpaign.imports.read\x82\xd3\xe4\x93\x02\"\x12 /v1/campaign/imports/{import_id}\x12\x8f\x01\n\x0bListImports\x12\".marque.type.v1.ListImportsRequest\x1a#.marque.type.v1.ListImportsResponse\"7\xaa\xbb\x18\x17\n\x15\x63\x61mpaign.imports.list\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/campaign/imports\x12\xb1\x01\n\x10ListImportErrors\x12\'.marque.type.v1.ListImportErrorsRequest\x1a(.marque.type.v1.ListImportErrorsResponse\"J\xaa\xbb\x18\x17\n\x15\x63\x61mpaign.imports.read\x82\xd3\xe4\x93\x02)\x12\'/v1/campaign/imports/{import_id}/errors\x12\x9c\x01\n\x0c\x43\x61ncelImport\x12#.marque.type.v1.CancelImportRequest\x1a\x16.marque.type.v1.Import\"O\xaa\xbb\x18\x19\n\x17\x63\x61mpaign.imports.cancel\x82\xd3\xe4\x93\x02,\"\'/v1/campaign/imports/{import_id}:cancel:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,8 +39,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_IMPORTAUDIENCELISTMEMBERSREQUEST'].fields_by_name['rows']._loaded_options = None
   _globals['_IMPORTAUDIENCELISTMEMBERSREQUEST'].fields_by_name['rows']._serialized_options = b'\272H\013\222\001\010\020\350\007\"\003\330\001\003'
+  _globals['_IMPORTOUTSIDESPENDSREQUEST'].fields_by_name['rows']._loaded_options = None
+  _globals['_IMPORTOUTSIDESPENDSREQUEST'].fields_by_name['rows']._serialized_options = b'\272H\013\222\001\010\020\350\007\"\003\330\001\003'
   _globals['_CAMPAIGNIMPORTSERVICE'].methods_by_name['ImportAudienceListMembers']._loaded_options = None
   _globals['_CAMPAIGNIMPORTSERVICE'].methods_by_name['ImportAudienceListMembers']._serialized_options = b'\252\273\030 \n\036campaign.audience_lists.import'
+  _globals['_CAMPAIGNIMPORTSERVICE'].methods_by_name['ImportOutsideSpends']._loaded_options = None
+  _globals['_CAMPAIGNIMPORTSERVICE'].methods_by_name['ImportOutsideSpends']._serialized_options = b'\252\273\030 \n\036campaign.outside_spends.import'
   _globals['_CAMPAIGNIMPORTSERVICE'].methods_by_name['UploadImport']._loaded_options = None
   _globals['_CAMPAIGNIMPORTSERVICE'].methods_by_name['UploadImport']._serialized_options = b'\252\273\030\031\n\027campaign.imports.upload'
   _globals['_CAMPAIGNIMPORTSERVICE'].methods_by_name['GetImport']._loaded_options = None
@@ -50,10 +55,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CAMPAIGNIMPORTSERVICE'].methods_by_name['ListImportErrors']._serialized_options = b'\252\273\030\027\n\025campaign.imports.read\202\323\344\223\002)\022\'/v1/campaign/imports/{import_id}/errors'
   _globals['_CAMPAIGNIMPORTSERVICE'].methods_by_name['CancelImport']._loaded_options = None
   _globals['_CAMPAIGNIMPORTSERVICE'].methods_by_name['CancelImport']._serialized_options = b'\252\273\030\031\n\027campaign.imports.cancel\202\323\344\223\002,\"\'/v1/campaign/imports/{import_id}:cancel:\001*'
-  _globals['_IMPORTAUDIENCELISTMEMBERSREQUEST']._serialized_start=246
-  _globals['_IMPORTAUDIENCELISTMEMBERSREQUEST']._serialized_end=411
-  _globals['_IMPORTAUDIENCELISTMEMBERSRESPONSE']._serialized_start=414
-  _globals['_IMPORTAUDIENCELISTMEMBERSRESPONSE']._serialized_end=566
-  _globals['_CAMPAIGNIMPORTSERVICE']._serialized_start=569
-  _globals['_CAMPAIGNIMPORTSERVICE']._serialized_end=1509
+  _globals['_IMPORTAUDIENCELISTMEMBERSREQUEST']._serialized_start=298
+  _globals['_IMPORTAUDIENCELISTMEMBERSREQUEST']._serialized_end=463
+  _globals['_IMPORTAUDIENCELISTMEMBERSRESPONSE']._serialized_start=466
+  _globals['_IMPORTAUDIENCELISTMEMBERSRESPONSE']._serialized_end=618
+  _globals['_IMPORTOUTSIDESPENDSREQUEST']._serialized_start=621
+  _globals['_IMPORTOUTSIDESPENDSREQUEST']._serialized_end=774
+  _globals['_IMPORTOUTSIDESPENDSRESPONSE']._serialized_start=777
+  _globals['_IMPORTOUTSIDESPENDSRESPONSE']._serialized_end=923
+  _globals['_CAMPAIGNIMPORTSERVICE']._serialized_start=926
+  _globals['_CAMPAIGNIMPORTSERVICE']._serialized_end=2029
 # @@protoc_insertion_point(module_scope)

@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from marque.campaign.v1 import audience_list_import_rows_pb2 as _audience_list_import_rows_pb2
+from marque.campaign.v1 import outside_spend_import_rows_pb2 as _outside_spend_import_rows_pb2
 from marque.type.v1 import import_pb2 as _import_pb2
 import builtins as _builtins
 import sys
@@ -85,3 +86,69 @@ class ImportAudienceListMembersResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ImportAudienceListMembersResponse: _TypeAlias = ImportAudienceListMembersResponse  # noqa: Y015
+
+@_typing.final
+class ImportOutsideSpendsRequest(_message.Message):
+    """A part of a stream of rows."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HEADER_FIELD_NUMBER: _builtins.int
+    ROWS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def header(self) -> _import_pb2.ImportStreamHeader:
+        """Says where the rows come from; in the first message, and only there. Without it the first message is refused with
+        IMPORT_HEADER_MISSING.
+        """
+
+    @_builtins.property
+    def rows(self) -> _containers.RepeatedCompositeFieldContainer[_outside_spend_import_rows_pb2.OutsideSpendImportRow]:
+        """The rows, at most 1,000 in a message. A faulty row is answered, it does not break the stream."""
+
+    def __init__(
+        self,
+        *,
+        header: _import_pb2.ImportStreamHeader | None = ...,
+        rows: _abc.Iterable[_outside_spend_import_rows_pb2.OutsideSpendImportRow] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["header", b"header"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["header", b"header", "rows", b"rows"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ImportOutsideSpendsRequest: _TypeAlias = ImportOutsideSpendsRequest  # noqa: Y015
+
+@_typing.final
+class ImportOutsideSpendsResponse(_message.Message):
+    """What became of the rows so far."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LAST_ROW_FIELD_NUMBER: _builtins.int
+    SUMMARY_FIELD_NUMBER: _builtins.int
+    REJECTED_FIELD_NUMBER: _builtins.int
+    last_row: _builtins.int
+    """The number of the last row read; it and all before are committed or rejected."""
+    @_builtins.property
+    def summary(self) -> _import_pb2.ImportSummary:
+        """The counts since the stream began."""
+
+    @_builtins.property
+    def rejected(self) -> _containers.RepeatedCompositeFieldContainer[_import_pb2.ImportRowResult]:
+        """The rejected rows of this part."""
+
+    def __init__(
+        self,
+        *,
+        last_row: _builtins.int = ...,
+        summary: _import_pb2.ImportSummary | None = ...,
+        rejected: _abc.Iterable[_import_pb2.ImportRowResult] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["summary", b"summary"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["last_row", b"last_row", "rejected", b"rejected", "summary", b"summary"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ImportOutsideSpendsResponse: _TypeAlias = ImportOutsideSpendsResponse  # noqa: Y015

@@ -30,7 +30,7 @@ from marque.customer.v1 import consent_pb2 as marque_dot_customer_dot_v1_dot_con
 from marque.type.v1 import channel_pb2 as marque_dot_type_dot_v1_dot_channel__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)marque/campaign/v1/campaign_journey.proto\x12\x12marque.campaign.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a marque/customer/v1/consent.proto\x1a\x1cmarque/type/v1/channel.proto\"\xb1\x01\n\x10\x43\x61mpaignSendStep\x12 \n\x0btemplate_id\x18\x01 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12<\n\x07\x63hannel\x18\x02 \x01(\x0e\x32\x17.marque.type.v1.ChannelB\x12\xbaH\x0f\x82\x01\x0c\x18\x00\x18\x02\x18\x03\x18\x04\x18\x05\x18\x06\x12=\n\x07purpose\x18\x03 \x01(\x0e\x32\".marque.customer.v1.ConsentPurposeB\x08\xbaH\x05\x82\x01\x02\x10\x01\"\xe3\x01\n\x10\x43\x61mpaignWaitStep\x12\x19\n\x05hours\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xb8\x44(\x00\x12\x18\n\x04\x64\x61ys\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xa1\x0e(\x00\x12%\n\x0clocal_minute\x18\x03 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\x9f\x0b(\x00H\x00\x88\x01\x01\x12\x38\n\x04\x64\x61te\x18\x04 \x01(\x0e\x32 .marque.campaign.v1.CampaignDateB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12(\n\x0boffset_days\x18\x05 \x01(\x05\x42\x13\xbaH\x10\x1a\x0e\x18\xa1\x0e(\xdf\xf1\xff\xff\xff\xff\xff\xff\xff\x01\x42\x0f\n\r_local_minute\"e\n\x12\x43\x61mpaignBranchStep\x12\x1c\n\x04rule\x18\x01 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x05\x10\x01\x18\xa0\x1f\x12\x15\n\x04then\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18(\x12\x1a\n\totherwise\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18(\"A\n\x10\x43\x61mpaignExitStep\x12-\n\x06reason\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x18(2\x14^([A-Z][A-Z0-9_]*)?$\"\xbe\x02\n\x0c\x43\x61mpaignStep\x12,\n\x04\x63ode\x18\x01 \x01(\tB\x1e\xe2\x41\x01\x02\xbaH\x17r\x15\x18(2\x11^[a-z][a-z0-9_]*$\x12\x15\n\x04next\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18(\x12\x34\n\x04send\x18\x03 \x01(\x0b\x32$.marque.campaign.v1.CampaignSendStepH\x00\x12\x34\n\x04wait\x18\x04 \x01(\x0b\x32$.marque.campaign.v1.CampaignWaitStepH\x00\x12\x38\n\x06\x62ranch\x18\x05 \x01(\x0b\x32&.marque.campaign.v1.CampaignBranchStepH\x00\x12\x34\n\x04\x65xit\x18\x06 \x01(\x0b\x32$.marque.campaign.v1.CampaignExitStepH\x00\x42\r\n\x04kind\x12\x05\xbaH\x02\x08\x01\"\xe0\x01\n\x0f\x43\x61mpaignDueDate\x12>\n\x04\x64\x61te\x18\x01 \x01(\x0e\x32 .marque.campaign.v1.CampaignDateB\x0e\xe2\x41\x01\x02\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12(\n\x0boffset_days\x18\x02 \x01(\x05\x42\x13\xbaH\x10\x1a\x0e\x18\xee\x02(\x92\xfd\xff\xff\xff\xff\xff\xff\xff\x01\x12\x18\n\x05years\x18\x03 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x1e(\x00\x12 \n\x0clocal_minute\x18\x04 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\x9f\x0b(\x00\x12\'\n\rholding_kinds\x18\x05 \x03(\tB\x10\xbaH\r\x92\x01\n\x10\x08\x18\x01\"\x04r\x02\x18(\"\xde\x01\n\x12\x43\x61mpaignRecurrence\x12H\n\tfrequency\x18\x01 \x01(\x0e\x32%.marque.campaign.v1.CampaignFrequencyB\x0e\xe2\x41\x01\x02\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x1c\n\x08interval\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xee\x02(\x00\x12\x19\n\x05\x63ount\x18\x03 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\x90N(\x00\x12%\n\nuntil_date\x18\x04 \x01(\x0b\x32\x11.google.type.Date\x12\x1e\n\nlate_hours\x18\x05 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xd0\x05(\x00\"t\n\x10\x43\x61mpaignRunCount\x12\x0c\n\x04step\x18\x01 \x01(\t\x12\x33\n\x05state\x18\x02 \x01(\x0e\x32$.marque.campaign.v1.CampaignRunState\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\r\n\x05\x63ount\x18\x04 \x01(\x03\"\xb7\x02\n\x0b\x43\x61mpaignRun\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x13\n\x0b\x63ustomer_id\x18\x02 \x01(\t\x12\x0b\n\x03vin\x18\x03 \x01(\t\x12\x12\n\noccurrence\x18\x04 \x01(\t\x12\x0c\n\x04step\x18\x05 \x01(\t\x12\x33\n\x05state\x18\x06 \x01(\x0e\x32$.marque.campaign.v1.CampaignRunState\x12\x0e\n\x06reason\x18\x07 \x01(\t\x12-\n\twake_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp*\xc8\x01\n\x13\x43\x61mpaignSubjectKind\x12%\n!CAMPAIGN_SUBJECT_KIND_UNSPECIFIED\x10\x00\x12 \n\x1c\x43\x41MPAIGN_SUBJECT_KIND_PERSON\x10\x01\x12\x1d\n\x19\x43\x41MPAIGN_SUBJECT_KIND_VIN\x10\x02\x12&\n\"CAMPAIGN_SUBJECT_KIND_REPAIR_ORDER\x10\x03\x12!\n\x1d\x43\x41MPAIGN_SUBJECT_KIND_HOLDING\x10\x04*\xe3\x01\n\x0c\x43\x61mpaignDate\x12\x1d\n\x19\x43\x41MPAIGN_DATE_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x43\x41MPAIGN_DATE_BIRTHDAY\x10\x01\x12\x1e\n\x1a\x43\x41MPAIGN_DATE_NEXT_SERVICE\x10\x02\x12\x1e\n\x1a\x43\x41MPAIGN_DATE_WARRANTY_END\x10\x03\x12\x16\n\x12\x43\x41MPAIGN_DATE_SOLD\x10\x04\x12\x1d\n\x19\x43\x41MPAIGN_DATE_HOLDING_END\x10\x05\x12!\n\x1d\x43\x41MPAIGN_DATE_HOLDING_RENEWAL\x10\x06*\xb3\x01\n\x11\x43\x61mpaignFrequency\x12\"\n\x1e\x43\x41MPAIGN_FREQUENCY_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x43\x41MPAIGN_FREQUENCY_DAILY\x10\x01\x12\x1d\n\x19\x43\x41MPAIGN_FREQUENCY_WEEKLY\x10\x02\x12\x1e\n\x1a\x43\x41MPAIGN_FREQUENCY_MONTHLY\x10\x03\x12\x1d\n\x19\x43\x41MPAIGN_FREQUENCY_YEARLY\x10\x04*\xb1\x01\n\x10\x43\x61mpaignRunState\x12\"\n\x1e\x43\x41MPAIGN_RUN_STATE_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x43\x41MPAIGN_RUN_STATE_GOING\x10\x01\x12\x1e\n\x1a\x43\x41MPAIGN_RUN_STATE_WAITING\x10\x02\x12\x1e\n\x1a\x43\x41MPAIGN_RUN_STATE_SENDING\x10\x03\x12\x1b\n\x17\x43\x41MPAIGN_RUN_STATE_OVER\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)marque/campaign/v1/campaign_journey.proto\x12\x12marque.campaign.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a marque/customer/v1/consent.proto\x1a\x1cmarque/type/v1/channel.proto\"\xd3\x01\n\x10\x43\x61mpaignSendStep\x12 \n\x0btemplate_id\x18\x01 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12>\n\x07\x63hannel\x18\x02 \x01(\x0e\x32\x17.marque.type.v1.ChannelB\x14\xbaH\x11\x82\x01\x0e\x18\x00\x18\x01\x18\x02\x18\x03\x18\x04\x18\x05\x18\x06\x12=\n\x07purpose\x18\x03 \x01(\x0e\x32\".marque.customer.v1.ConsentPurposeB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1e\n\x0b\x65xpire_days\x18\x04 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18Z(\x00\"\xe3\x01\n\x10\x43\x61mpaignWaitStep\x12\x19\n\x05hours\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xb8\x44(\x00\x12\x18\n\x04\x64\x61ys\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xa1\x0e(\x00\x12%\n\x0clocal_minute\x18\x03 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\x9f\x0b(\x00H\x00\x88\x01\x01\x12\x38\n\x04\x64\x61te\x18\x04 \x01(\x0e\x32 .marque.campaign.v1.CampaignDateB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12(\n\x0boffset_days\x18\x05 \x01(\x05\x42\x13\xbaH\x10\x1a\x0e\x18\xa1\x0e(\xdf\xf1\xff\xff\xff\xff\xff\xff\xff\x01\x42\x0f\n\r_local_minute\"e\n\x12\x43\x61mpaignBranchStep\x12\x1c\n\x04rule\x18\x01 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x05\x10\x01\x18\xa0\x1f\x12\x15\n\x04then\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18(\x12\x1a\n\totherwise\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18(\"A\n\x10\x43\x61mpaignExitStep\x12-\n\x06reason\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x18(2\x14^([A-Z][A-Z0-9_]*)?$\"\xbe\x02\n\x0c\x43\x61mpaignStep\x12,\n\x04\x63ode\x18\x01 \x01(\tB\x1e\xe2\x41\x01\x02\xbaH\x17r\x15\x18(2\x11^[a-z][a-z0-9_]*$\x12\x15\n\x04next\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18(\x12\x34\n\x04send\x18\x03 \x01(\x0b\x32$.marque.campaign.v1.CampaignSendStepH\x00\x12\x34\n\x04wait\x18\x04 \x01(\x0b\x32$.marque.campaign.v1.CampaignWaitStepH\x00\x12\x38\n\x06\x62ranch\x18\x05 \x01(\x0b\x32&.marque.campaign.v1.CampaignBranchStepH\x00\x12\x34\n\x04\x65xit\x18\x06 \x01(\x0b\x32$.marque.campaign.v1.CampaignExitStepH\x00\x42\r\n\x04kind\x12\x05\xbaH\x02\x08\x01\"\xe0\x01\n\x0f\x43\x61mpaignDueDate\x12>\n\x04\x64\x61te\x18\x01 \x01(\x0e\x32 .marque.campaign.v1.CampaignDateB\x0e\xe2\x41\x01\x02\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12(\n\x0boffset_days\x18\x02 \x01(\x05\x42\x13\xbaH\x10\x1a\x0e\x18\xee\x02(\x92\xfd\xff\xff\xff\xff\xff\xff\xff\x01\x12\x18\n\x05years\x18\x03 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x1e(\x00\x12 \n\x0clocal_minute\x18\x04 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\x9f\x0b(\x00\x12\'\n\rholding_kinds\x18\x05 \x03(\tB\x10\xbaH\r\x92\x01\n\x10\x08\x18\x01\"\x04r\x02\x18(\"\xde\x01\n\x12\x43\x61mpaignRecurrence\x12H\n\tfrequency\x18\x01 \x01(\x0e\x32%.marque.campaign.v1.CampaignFrequencyB\x0e\xe2\x41\x01\x02\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x1c\n\x08interval\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xee\x02(\x00\x12\x19\n\x05\x63ount\x18\x03 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\x90N(\x00\x12%\n\nuntil_date\x18\x04 \x01(\x0b\x32\x11.google.type.Date\x12\x1e\n\nlate_hours\x18\x05 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xd0\x05(\x00\"t\n\x10\x43\x61mpaignRunCount\x12\x0c\n\x04step\x18\x01 \x01(\t\x12\x33\n\x05state\x18\x02 \x01(\x0e\x32$.marque.campaign.v1.CampaignRunState\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\r\n\x05\x63ount\x18\x04 \x01(\x03\"\xb7\x02\n\x0b\x43\x61mpaignRun\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x13\n\x0b\x63ustomer_id\x18\x02 \x01(\t\x12\x0b\n\x03vin\x18\x03 \x01(\t\x12\x12\n\noccurrence\x18\x04 \x01(\t\x12\x0c\n\x04step\x18\x05 \x01(\t\x12\x33\n\x05state\x18\x06 \x01(\x0e\x32$.marque.campaign.v1.CampaignRunState\x12\x0e\n\x06reason\x18\x07 \x01(\t\x12-\n\twake_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp*\xc8\x01\n\x13\x43\x61mpaignSubjectKind\x12%\n!CAMPAIGN_SUBJECT_KIND_UNSPECIFIED\x10\x00\x12 \n\x1c\x43\x41MPAIGN_SUBJECT_KIND_PERSON\x10\x01\x12\x1d\n\x19\x43\x41MPAIGN_SUBJECT_KIND_VIN\x10\x02\x12&\n\"CAMPAIGN_SUBJECT_KIND_REPAIR_ORDER\x10\x03\x12!\n\x1d\x43\x41MPAIGN_SUBJECT_KIND_HOLDING\x10\x04*\xe3\x01\n\x0c\x43\x61mpaignDate\x12\x1d\n\x19\x43\x41MPAIGN_DATE_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x43\x41MPAIGN_DATE_BIRTHDAY\x10\x01\x12\x1e\n\x1a\x43\x41MPAIGN_DATE_NEXT_SERVICE\x10\x02\x12\x1e\n\x1a\x43\x41MPAIGN_DATE_WARRANTY_END\x10\x03\x12\x16\n\x12\x43\x41MPAIGN_DATE_SOLD\x10\x04\x12\x1d\n\x19\x43\x41MPAIGN_DATE_HOLDING_END\x10\x05\x12!\n\x1d\x43\x41MPAIGN_DATE_HOLDING_RENEWAL\x10\x06*\xb3\x01\n\x11\x43\x61mpaignFrequency\x12\"\n\x1e\x43\x41MPAIGN_FREQUENCY_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x43\x41MPAIGN_FREQUENCY_DAILY\x10\x01\x12\x1d\n\x19\x43\x41MPAIGN_FREQUENCY_WEEKLY\x10\x02\x12\x1e\n\x1a\x43\x41MPAIGN_FREQUENCY_MONTHLY\x10\x03\x12\x1d\n\x19\x43\x41MPAIGN_FREQUENCY_YEARLY\x10\x04*\xb1\x01\n\x10\x43\x61mpaignRunState\x12\"\n\x1e\x43\x41MPAIGN_RUN_STATE_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x43\x41MPAIGN_RUN_STATE_GOING\x10\x01\x12\x1e\n\x1a\x43\x41MPAIGN_RUN_STATE_WAITING\x10\x02\x12\x1e\n\x1a\x43\x41MPAIGN_RUN_STATE_SENDING\x10\x03\x12\x1b\n\x17\x43\x41MPAIGN_RUN_STATE_OVER\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,9 +40,11 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CAMPAIGNSENDSTEP'].fields_by_name['template_id']._loaded_options = None
   _globals['_CAMPAIGNSENDSTEP'].fields_by_name['template_id']._serialized_options = b'\272H\010r\003\260\001\001\330\001\001'
   _globals['_CAMPAIGNSENDSTEP'].fields_by_name['channel']._loaded_options = None
-  _globals['_CAMPAIGNSENDSTEP'].fields_by_name['channel']._serialized_options = b'\272H\017\202\001\014\030\000\030\002\030\003\030\004\030\005\030\006'
+  _globals['_CAMPAIGNSENDSTEP'].fields_by_name['channel']._serialized_options = b'\272H\021\202\001\016\030\000\030\001\030\002\030\003\030\004\030\005\030\006'
   _globals['_CAMPAIGNSENDSTEP'].fields_by_name['purpose']._loaded_options = None
   _globals['_CAMPAIGNSENDSTEP'].fields_by_name['purpose']._serialized_options = b'\272H\005\202\001\002\020\001'
+  _globals['_CAMPAIGNSENDSTEP'].fields_by_name['expire_days']._loaded_options = None
+  _globals['_CAMPAIGNSENDSTEP'].fields_by_name['expire_days']._serialized_options = b'\272H\006\032\004\030Z(\000'
   _globals['_CAMPAIGNWAITSTEP'].fields_by_name['hours']._loaded_options = None
   _globals['_CAMPAIGNWAITSTEP'].fields_by_name['hours']._serialized_options = b'\272H\007\032\005\030\270D(\000'
   _globals['_CAMPAIGNWAITSTEP'].fields_by_name['days']._loaded_options = None
@@ -85,30 +87,30 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CAMPAIGNRECURRENCE'].fields_by_name['count']._serialized_options = b'\272H\007\032\005\030\220N(\000'
   _globals['_CAMPAIGNRECURRENCE'].fields_by_name['late_hours']._loaded_options = None
   _globals['_CAMPAIGNRECURRENCE'].fields_by_name['late_hours']._serialized_options = b'\272H\007\032\005\030\320\005(\000'
-  _globals['_CAMPAIGNSUBJECTKIND']._serialized_start=2034
-  _globals['_CAMPAIGNSUBJECTKIND']._serialized_end=2234
-  _globals['_CAMPAIGNDATE']._serialized_start=2237
-  _globals['_CAMPAIGNDATE']._serialized_end=2464
-  _globals['_CAMPAIGNFREQUENCY']._serialized_start=2467
-  _globals['_CAMPAIGNFREQUENCY']._serialized_end=2646
-  _globals['_CAMPAIGNRUNSTATE']._serialized_start=2649
-  _globals['_CAMPAIGNRUNSTATE']._serialized_end=2826
+  _globals['_CAMPAIGNSUBJECTKIND']._serialized_start=2068
+  _globals['_CAMPAIGNSUBJECTKIND']._serialized_end=2268
+  _globals['_CAMPAIGNDATE']._serialized_start=2271
+  _globals['_CAMPAIGNDATE']._serialized_end=2498
+  _globals['_CAMPAIGNFREQUENCY']._serialized_start=2501
+  _globals['_CAMPAIGNFREQUENCY']._serialized_end=2680
+  _globals['_CAMPAIGNRUNSTATE']._serialized_start=2683
+  _globals['_CAMPAIGNRUNSTATE']._serialized_end=2860
   _globals['_CAMPAIGNSENDSTEP']._serialized_start=249
-  _globals['_CAMPAIGNSENDSTEP']._serialized_end=426
-  _globals['_CAMPAIGNWAITSTEP']._serialized_start=429
-  _globals['_CAMPAIGNWAITSTEP']._serialized_end=656
-  _globals['_CAMPAIGNBRANCHSTEP']._serialized_start=658
-  _globals['_CAMPAIGNBRANCHSTEP']._serialized_end=759
-  _globals['_CAMPAIGNEXITSTEP']._serialized_start=761
-  _globals['_CAMPAIGNEXITSTEP']._serialized_end=826
-  _globals['_CAMPAIGNSTEP']._serialized_start=829
-  _globals['_CAMPAIGNSTEP']._serialized_end=1147
-  _globals['_CAMPAIGNDUEDATE']._serialized_start=1150
-  _globals['_CAMPAIGNDUEDATE']._serialized_end=1374
-  _globals['_CAMPAIGNRECURRENCE']._serialized_start=1377
-  _globals['_CAMPAIGNRECURRENCE']._serialized_end=1599
-  _globals['_CAMPAIGNRUNCOUNT']._serialized_start=1601
-  _globals['_CAMPAIGNRUNCOUNT']._serialized_end=1717
-  _globals['_CAMPAIGNRUN']._serialized_start=1720
-  _globals['_CAMPAIGNRUN']._serialized_end=2031
+  _globals['_CAMPAIGNSENDSTEP']._serialized_end=460
+  _globals['_CAMPAIGNWAITSTEP']._serialized_start=463
+  _globals['_CAMPAIGNWAITSTEP']._serialized_end=690
+  _globals['_CAMPAIGNBRANCHSTEP']._serialized_start=692
+  _globals['_CAMPAIGNBRANCHSTEP']._serialized_end=793
+  _globals['_CAMPAIGNEXITSTEP']._serialized_start=795
+  _globals['_CAMPAIGNEXITSTEP']._serialized_end=860
+  _globals['_CAMPAIGNSTEP']._serialized_start=863
+  _globals['_CAMPAIGNSTEP']._serialized_end=1181
+  _globals['_CAMPAIGNDUEDATE']._serialized_start=1184
+  _globals['_CAMPAIGNDUEDATE']._serialized_end=1408
+  _globals['_CAMPAIGNRECURRENCE']._serialized_start=1411
+  _globals['_CAMPAIGNRECURRENCE']._serialized_end=1633
+  _globals['_CAMPAIGNRUNCOUNT']._serialized_start=1635
+  _globals['_CAMPAIGNRUNCOUNT']._serialized_end=1751
+  _globals['_CAMPAIGNRUN']._serialized_start=1754
+  _globals['_CAMPAIGNRUN']._serialized_end=2065
 # @@protoc_insertion_point(module_scope)

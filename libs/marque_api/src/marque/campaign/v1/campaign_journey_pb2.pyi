@@ -140,7 +140,7 @@ class _CampaignRunStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Camp
     CAMPAIGN_RUN_STATE_WAITING: _CampaignRunState.ValueType  # 2
     """It waits, as its step says."""
     CAMPAIGN_RUN_STATE_SENDING: _CampaignRunState.ValueType  # 3
-    """The message of its step is on its way; whatever becomes of it, the run goes on."""
+    """The message of its step is on its way, or nobody told yet what came of its call; whatever becomes of it, the run goes on."""
     CAMPAIGN_RUN_STATE_OVER: _CampaignRunState.ValueType  # 4
     """It is over."""
 
@@ -154,7 +154,7 @@ CAMPAIGN_RUN_STATE_GOING: CampaignRunState.ValueType  # 1
 CAMPAIGN_RUN_STATE_WAITING: CampaignRunState.ValueType  # 2
 """It waits, as its step says."""
 CAMPAIGN_RUN_STATE_SENDING: CampaignRunState.ValueType  # 3
-"""The message of its step is on its way; whatever becomes of it, the run goes on."""
+"""The message of its step is on its way, or nobody told yet what came of its call; whatever becomes of it, the run goes on."""
 CAMPAIGN_RUN_STATE_OVER: CampaignRunState.ValueType  # 4
 """It is over."""
 Global___CampaignRunState: _TypeAlias = CampaignRunState  # noqa: Y015
@@ -168,22 +168,31 @@ class CampaignSendStep(_message.Message):
     TEMPLATE_ID_FIELD_NUMBER: _builtins.int
     CHANNEL_FIELD_NUMBER: _builtins.int
     PURPOSE_FIELD_NUMBER: _builtins.int
+    EXPIRE_DAYS_FIELD_NUMBER: _builtins.int
     template_id: _builtins.str
     """The template; empty for the campaign's own."""
     channel: _channel_pb2.Channel.ValueType
-    """The channel, which is the template's; unspecified for the campaign's own."""
+    """The channel, which is the template's; unspecified for the campaign's own. By telephone it is a call: a task for whoever calls, due
+    within the campaign's `call_days`. The run waits until it is told what came of the call, and of those that follow it (`most_calls`);
+    who leaves the steps meanwhile is not called any more: the task is cancelled.
+    """
     purpose: _consent_pb2.ConsentPurpose.ValueType
     """The purpose for which the person must have consented; unspecified for the campaign's own."""
+    expire_days: _builtins.int
+    """After how many days in which nobody made a call its task is cancelled, and the run goes on; 0 for 30. Only for a call, and not
+    fewer than the campaign's `call_days`.
+    """
     def __init__(
         self,
         *,
         template_id: _builtins.str = ...,
         channel: _channel_pb2.Channel.ValueType = ...,
         purpose: _consent_pb2.ConsentPurpose.ValueType = ...,
+        expire_days: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "purpose", b"purpose", "template_id", b"template_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "expire_days", b"expire_days", "purpose", b"purpose", "template_id", b"template_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -191,7 +200,10 @@ Global___CampaignSendStep: _TypeAlias = CampaignSendStep  # noqa: Y015
 
 @_typing.final
 class CampaignWaitStep(_message.Message):
-    """A wait: the hours and days are added up, or it lasts until a date; then, where an hour is given, until that hour comes."""
+    """A wait: the hours and days are added up, or it lasts until a date; then, where an hour is given, until that hour comes. Its days and
+    hours are those of the person's own zone where it is known, else of the campaign's. Who moves to another zone meanwhile is judged by
+    the zone that is known when the run goes on: where the hour is over there by then, it goes on at once.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -205,7 +217,9 @@ class CampaignWaitStep(_message.Message):
     days: _builtins.int
     """How many days of the calendar: to the same hour, also where a day has 23 or 25."""
     local_minute: _builtins.int
-    """Until which minute of the day in the zone of the campaign, such as 540 for nine o'clock; absent for any."""
+    """Until which minute of the day, such as 540 for nine o'clock; absent for any. An hour that a day does not have comes an hour later;
+    of one that comes twice, it is the first.
+    """
     date: Global___CampaignDate.ValueType
     """Until a date of the subject; else the next one of the person's cars or contracts. Not with hours or days. Who has no such
     date is through, with DATE_UNKNOWN. A date that changes meanwhile counts as it is then: it is looked at once a day.
@@ -244,7 +258,10 @@ class CampaignBranchStep(_message.Message):
     """The rule, in CEL, as rules of segments are, without segments and lists. Of a car or contract that the run is about, `car` or
     `holding` tells. `run` tells what came of earlier messages of this run, as lists of the codes of their steps: `run.sent`,
     `run.opened`, `run.clicked`, `run.replied`, `run.responded` (visits, test drives, purchases, registrations and replies),
-    `run.bounced`, `run.suppressed`; and since how many days it goes: `run.days`. What has no value does not hold.
+    `run.bounced`, `run.suppressed`; of calls `run.reached` (the person was spoken with), `run.not_reached` (they were not, the
+    number was wrong, or nobody called in time), `run.refused` (they want no such call again) and `run.call_later` (they asked to be
+    called later, and were not called again), of several calls of a step the last; and since how many days it goes: `run.days`. What
+    has no value does not hold.
     """
     then: _builtins.str
     """The code of a later step, to which it goes where the rule holds; empty for the next one."""

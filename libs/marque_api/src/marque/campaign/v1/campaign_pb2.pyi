@@ -244,7 +244,7 @@ class Campaign(_message.Message):
     """What goes through the steps once for each occurrence; unspecified for a person."""
     time_zone: _builtins.str
     """The zone of its hours and days, an IANA name such as `Europe/Berlin`; empty for the zone of the market, which stands here once
-    it is launched.
+    it is launched. Waits of its steps keep the person's own zone where it is known.
     """
     recall_id: _builtins.str
     """The recall of whose cars it tells the owners, for a legal notice: then there is no list, segment or trigger. Everybody who
@@ -336,10 +336,10 @@ class Campaign(_message.Message):
 
     @_builtins.property
     def fallbacks(self) -> _containers.RepeatedCompositeFieldContainer[Global___CampaignFallback]:
-        """By which channels the message goes, one after the other, to whom it cannot reach by the one before: who has no address there or
-        never agreed to be contacted there, whose address can get nothing, or from whose it came back. Each is a line of its own in the
-        ledger. Such a campaign is not over before its messages could have come back: 5 days after the last, a
-        letter 30, but for the last channel.
+        """By which further channels the message goes, each once, one after the other, to whom it cannot reach by the one before: who has no
+        address there or never agreed to be contacted there, whose address can get nothing, or from whose it came back. Each is a line of
+        its own in the ledger. Such a campaign is not over before its messages could have come back: 5 days after the last, a letter 30,
+        but for the last channel.
         """
 
     def __init__(

@@ -38,7 +38,9 @@ class MarketingPlanLine(_message.Message):
     channel: _channel_pb2.Channel.ValueType
     """The channel; unspecified for none in particular."""
     source: _builtins.str
-    """The source, such as CAMPAIGN (what campaigns cost), FAIR or ADVERT."""
+    """The source, such as CAMPAIGN (what campaigns cost), FAIR or ADVERT; a source of leads by its name, such as EVENT or SOCIAL, stands
+    beside the leads that came from it.
+    """
     @_builtins.property
     def amount(self) -> _money_pb2.Money:
         """How much, in the plan's currency."""
@@ -196,7 +198,9 @@ class MarketingPlanReportLine(_message.Message):
     source: _builtins.str
     """The source; CAMPAIGN for campaigns."""
     lead_count: _builtins.int
-    """How many leads campaigns brought."""
+    """How many leads came from it. Those that campaigns brought stand with these, in the month in which the campaign began, and not again
+    with the source that they name; others with their source and no channel, in the month in which they came.
+    """
     test_drive_count: _builtins.int
     """How many test drives."""
     sale_count: _builtins.int
@@ -330,7 +334,7 @@ class MarketingPlanReport(_message.Message):
 
     @_builtins.property
     def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___MarketingPlanReportLine]:
-        """The lines, by month, channel and source: those of the plan, and where anything was spent besides."""
+        """The lines, by month, channel and source: those of the plan, and where anything was spent, or leads came from, besides."""
 
     @_builtins.property
     def calendar(self) -> _containers.RepeatedCompositeFieldContainer[Global___MarketingCalendarEntry]:

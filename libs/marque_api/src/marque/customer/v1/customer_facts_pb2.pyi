@@ -117,6 +117,7 @@ class CustomerFacts(_message.Message):
     CURRENCY_CODE_FIELD_NUMBER: _builtins.int
     HOLDINGS_FIELD_NUMBER: _builtins.int
     MASKED_FIELDS_FIELD_NUMBER: _builtins.int
+    TIME_ZONE_FIELD_NUMBER: _builtins.int
     customer_id: _builtins.str
     """The customer, who stands for themselves."""
     kind: _customer_pb2.CustomerKind.ValueType
@@ -143,6 +144,8 @@ class CustomerFacts(_message.Message):
     """What they spent, in the smallest unit of the currency."""
     currency_code: _builtins.str
     """The currency; empty where nothing was spent."""
+    time_zone: _builtins.str
+    """The customer's zone, IANA; empty where not known."""
     @_builtins.property
     def interests(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Interests."""
@@ -184,10 +187,11 @@ class CustomerFacts(_message.Message):
         currency_code: _builtins.str = ...,
         holdings: _abc.Iterable[Global___CustomerFactHolding] | None = ...,
         masked_fields: _abc.Iterable[_builtins.str] | None = ...,
+        time_zone: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["last_activity_time", b"last_activity_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["birth_day", b"birth_day", "birth_month", b"birth_month", "city", b"city", "consents", b"consents", "country_code", b"country_code", "currency_code", b"currency_code", "customer_id", b"customer_id", "holdings", b"holdings", "interests", b"interests", "kind", b"kind", "language", b"language", "last_activity_time", b"last_activity_time", "masked_fields", b"masked_fields", "province", b"province", "restricted", b"restricted", "spend_minor", b"spend_minor", "stage", b"stage", "tier", b"tier"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["birth_day", b"birth_day", "birth_month", b"birth_month", "city", b"city", "consents", b"consents", "country_code", b"country_code", "currency_code", b"currency_code", "customer_id", b"customer_id", "holdings", b"holdings", "interests", b"interests", "kind", b"kind", "language", b"language", "last_activity_time", b"last_activity_time", "masked_fields", b"masked_fields", "province", b"province", "restricted", b"restricted", "spend_minor", b"spend_minor", "stage", b"stage", "tier", b"tier", "time_zone", b"time_zone"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -27,7 +27,7 @@ from marque.customer.v1 import task_pb2 as marque_dot_customer_dot_v1_dot_task__
 from marque.options.v1 import options_pb2 as marque_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$marque/customer/v1/task_events.proto\x12\x12marque.customer.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dmarque/customer/v1/task.proto\x1a\x1fmarque/options/v1/options.proto\"\xf9\x01\n\x11\x43\x61mpaignCallEnded\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12\x19\n\x11\x61ggregate_version\x18\x02 \x01(\x03\x12.\n\noccur_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07send_id\x18\x04 \x01(\t\x12\x13\n\x0b\x63\x61mpaign_id\x18\x05 \x01(\t\x12\x13\n\x0b\x63ustomer_id\x18\x06 \x01(\t\x12\x38\n\x07outcome\x18\x07 \x01(\x0e\x32\'.marque.customer.v1.CampaignCallOutcome:\x13\xb2\xbb\x18\x0f\n\x04task\x12\x07task_idb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$marque/customer/v1/task_events.proto\x12\x12marque.customer.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dmarque/customer/v1/task.proto\x1a\x1fmarque/options/v1/options.proto\"\xae\x02\n\x11\x43\x61mpaignCallEnded\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12\x19\n\x11\x61ggregate_version\x18\x02 \x01(\x03\x12.\n\noccur_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07send_id\x18\x04 \x01(\t\x12\x13\n\x0b\x63\x61mpaign_id\x18\x05 \x01(\t\x12\x13\n\x0b\x63ustomer_id\x18\x06 \x01(\t\x12\x38\n\x07outcome\x18\x07 \x01(\x0e\x32\'.marque.customer.v1.CampaignCallOutcome\x12\x33\n\x0f\x63\x61ll_again_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp:\x13\xb2\xbb\x18\x0f\n\x04task\x12\x07task_idb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,5 +37,5 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CAMPAIGNCALLENDED']._loaded_options = None
   _globals['_CAMPAIGNCALLENDED']._serialized_options = b'\262\273\030\017\n\004task\022\007task_id'
   _globals['_CAMPAIGNCALLENDED']._serialized_start=158
-  _globals['_CAMPAIGNCALLENDED']._serialized_end=407
+  _globals['_CAMPAIGNCALLENDED']._serialized_end=460
 # @@protoc_insertion_point(module_scope)

@@ -31,6 +31,7 @@ class CampaignCallEnded(_message.Message):
     CAMPAIGN_ID_FIELD_NUMBER: _builtins.int
     CUSTOMER_ID_FIELD_NUMBER: _builtins.int
     OUTCOME_FIELD_NUMBER: _builtins.int
+    CALL_AGAIN_TIME_FIELD_NUMBER: _builtins.int
     task_id: _builtins.str
     """The task."""
     aggregate_version: _builtins.int
@@ -47,6 +48,10 @@ class CampaignCallEnded(_message.Message):
     def occur_time(self) -> _timestamp_pb2.Timestamp:
         """When the change was committed."""
 
+    @_builtins.property
+    def call_again_time(self) -> _timestamp_pb2.Timestamp:
+        """When the person wishes to be called again; absent where they did not say."""
+
     def __init__(
         self,
         *,
@@ -57,10 +62,11 @@ class CampaignCallEnded(_message.Message):
         campaign_id: _builtins.str = ...,
         customer_id: _builtins.str = ...,
         outcome: _task_pb2.CampaignCallOutcome.ValueType = ...,
+        call_again_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["occur_time", b"occur_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["call_again_time", b"call_again_time", "occur_time", b"occur_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["aggregate_version", b"aggregate_version", "campaign_id", b"campaign_id", "customer_id", b"customer_id", "occur_time", b"occur_time", "outcome", b"outcome", "send_id", b"send_id", "task_id", b"task_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aggregate_version", b"aggregate_version", "call_again_time", b"call_again_time", "campaign_id", b"campaign_id", "customer_id", b"customer_id", "occur_time", b"occur_time", "outcome", b"outcome", "send_id", b"send_id", "task_id", b"task_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

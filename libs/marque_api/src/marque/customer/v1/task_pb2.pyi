@@ -93,6 +93,8 @@ class _CampaignCallOutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_C
     """What the call was for is done elsewhere, so that nobody needs to call."""
     CAMPAIGN_CALL_OUTCOME_CANCELLED: _CampaignCallOutcome.ValueType  # 6
     """The task was cancelled, or its campaign was: nobody called."""
+    CAMPAIGN_CALL_OUTCOME_CALL_LATER: _CampaignCallOutcome.ValueType  # 7
+    """The person was spoken with and asked to be called later: the campaign may have them called again then."""
 
 class CampaignCallOutcome(_CampaignCallOutcome, metaclass=_CampaignCallOutcomeEnumTypeWrapper):
     """What came of a call for a campaign."""
@@ -111,6 +113,8 @@ CAMPAIGN_CALL_OUTCOME_DONE_ELSEWHERE: CampaignCallOutcome.ValueType  # 5
 """What the call was for is done elsewhere, so that nobody needs to call."""
 CAMPAIGN_CALL_OUTCOME_CANCELLED: CampaignCallOutcome.ValueType  # 6
 """The task was cancelled, or its campaign was: nobody called."""
+CAMPAIGN_CALL_OUTCOME_CALL_LATER: CampaignCallOutcome.ValueType  # 7
+"""The person was spoken with and asked to be called later: the campaign may have them called again then."""
 Global___CampaignCallOutcome: _TypeAlias = CampaignCallOutcome  # noqa: Y015
 
 class _TaskState:

@@ -6,6 +6,7 @@ isort:skip_file
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from marque.customer.v1 import task_pb2 as _task_pb2
 import builtins as _builtins
@@ -168,6 +169,7 @@ class CompleteTaskRequest(_message.Message):
     ETAG_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     CALL_OUTCOME_FIELD_NUMBER: _builtins.int
+    CALL_AGAIN_TIME_FIELD_NUMBER: _builtins.int
     task_id: _builtins.str
     """The task."""
     outcome: _builtins.str
@@ -180,6 +182,10 @@ class CompleteTaskRequest(_message.Message):
     """
     call_outcome: _task_pb2.CampaignCallOutcome.ValueType
     """What came of the call of a campaign; only for such a task, and needed for it."""
+    @_builtins.property
+    def call_again_time(self) -> _timestamp_pb2.Timestamp:
+        """When the person wishes to be called, within 30 days; only where they asked to be called later. Absent for a day later."""
+
     def __init__(
         self,
         *,
@@ -188,10 +194,11 @@ class CompleteTaskRequest(_message.Message):
         etag: _builtins.str = ...,
         request_id: _builtins.str = ...,
         call_outcome: _task_pb2.CampaignCallOutcome.ValueType = ...,
+        call_again_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["call_again_time", b"call_again_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["call_outcome", b"call_outcome", "etag", b"etag", "outcome", b"outcome", "request_id", b"request_id", "task_id", b"task_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["call_again_time", b"call_again_time", "call_outcome", b"call_outcome", "etag", b"etag", "outcome", b"outcome", "request_id", b"request_id", "task_id", b"task_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
