@@ -91,7 +91,7 @@ async def _known(world: World, count: int) -> bool:
     (row,) = await world.platform.sql("campaign", _WAITING)
     if row["stale"] or row["people"] < count:
         return False
-    await rebuild.quiet(world.platform, ("campaign", *_SOURCES), 600)
+    await rebuild.quiet(world.platform, ("campaign",), 600)
     (row,) = await world.platform.sql("campaign", _WAITING)
     return not row["stale"]
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Any
 
+import orjson
 import sqlalchemy as sa
 from servicekit.db import families
 from servicekit.db.tables import erasures
@@ -147,14 +149,8 @@ async def put_people(session: AsyncSession, rows: Sequence[dict[str, Any]], hold
     """Writes people as their owner told them, and their holdings in the place of those before."""
     ids = [row["customer_id"] for row in rows]
     await session.execute(sa.delete(AudienceHolding).where(AudienceHolding.person_id.in_(ids)))
-    if rows:
-        statement = insert(_PEOPLE).values(list(rows))
-        told = {name: statement.excluded[name] for name in rows[0] if name != "customer_id"}
-        await session.execute(statement.on_conflict_do_update(index_elements=["customer_id"], set_=told))
-    if holdings:
-        kept = insert(AudienceHolding.__table__).values(list(holdings))
-        told = {name: kept.excluded[name] for name in holdings[0] if name != "holding_id"}
-        await session.execute(kept.on_conflict_do_update(index_elements=["holding_id"], set_=told))
+    await _put(session, _PEOPLE, "customer_id", rows)
+    await _put(session, AudienceHolding.__table__, "holding_id", holdings)
 
 
 async def drop_people(session: AsyncSession, ids: Sequence[uuid.UUID]) -> None:
@@ -183,7 +179,23 @@ async def assign(session: AsyncSession, vins: Sequence[str]) -> None:
 
 async def put_cars(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> None:
     """Writes cars as their owner told them; whose they are stays."""
+    await _put(session, _CARS, "vin", rows)
+
+
+async def _put(session: AsyncSession, table: Any, key: str, rows: Sequence[dict[str, Any]]) -> None:
+    """Writes rows of the same columns, new or in the place of those of their keys, as one value of one known statement.
+
+    Hundreds of rows of parameters would be made into another statement each time, which took more than all else of a rebuild.
+    """
     if rows:
-        statement = insert(_CARS).values(list(rows))
-        told = {name: statement.excluded[name] for name in rows[0] if name != "vin"}
-        await session.execute(statement.on_conflict_do_update(index_elements=["vin"], set_=told))
+        await session.execute(_upsert(table, key, tuple(rows[0])), {"rows": orjson.dumps(rows).decode()})
+
+
+@cache
+def _upsert(table: Any, key: str, names: tuple[str, ...]) -> Any:
+    columns = ", ".join(f'"{name}"' for name in names)
+    told = ", ".join(f'"{name}" = excluded."{name}"' for name in names if name != key)
+    return sa.text(f"""
+        INSERT INTO {table.name} ({columns})
+        SELECT {columns} FROM jsonb_populate_recordset(CAST(NULL AS {table.name}), CAST(:rows AS jsonb))
+        ON CONFLICT ({key}) DO UPDATE SET {told}""")  # noqa: S608 - the names of our own columns
