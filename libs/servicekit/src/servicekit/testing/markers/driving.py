@@ -167,10 +167,10 @@ async def plant(run: Run, method: Method, fixture: Fixture) -> None:
         run.accepted |= {(fixture.rpc, leaf.name) for leaf in whole}
     elif told is not None:
         run.refused[fixture.rpc] = f"{told.reason} {told.error!r}"
-    # Of fields that tell of nobody each third, so that a run lasts minutes: what a mistake of theirs is logged as is the same code.
+    # Of fields that tell of nobody each eighth, so that a run lasts minutes: what a mistake of theirs is logged as is the same code.
     leaves_told = itertools.count(len(fixture.rpc))
     asked = [(None, fresh(make()))]
-    asked += [one for one in planted(method, make, run.markers) if one[0].personal or not next(leaves_told) % 3]
+    asked += [one for one in planted(method, make, run.markers) if one[0].personal or not next(leaves_told) % 8]
 
     turn = asyncio.Semaphore(8)
 
