@@ -12,6 +12,7 @@ from bench.benches import (
     imports,
     leads,
     lemon,
+    letters,
     likeness,
     linking,
     pipeline,
@@ -60,5 +61,6 @@ ALONE: Mapping[str, Callable[[bool], Awaitable[list[Figure]]]] = {
     "segments": segments.segments,
     "sends": sends.sends,
     "pipeline": pipeline.pipeline,
+    "letters": letters.letters,
 }
 NAMES = (*ON_WORLD, *ALONE)
