@@ -1,8 +1,8 @@
 """A file of letters, from its asking to its download: a campaign and a customer service and the gateway as they are deployed.
 
-A campaign by post is launched to everybody and its letters are planned; then a file of all of them is asked for, written under real permits,
-sealed, closed, and downloaded through the gateway. Beside the writing stands a plain mail merge of the same letters (the words by Jinja into a
-CSV, nothing kept and nobody asked), beside the download PostgreSQL's COPY of the same rows out of one plain table.
+A campaign by post is launched to everybody and its letters are planned; then a file of all of them is asked for, written under real
+permits, sealed, closed, and downloaded through the gateway. Beside the writing stands a plain mail merge of the same letters (the words by
+Jinja into a CSV, nothing kept and nobody asked), beside the download PostgreSQL's COPY of the same rows out of one plain table.
 """
 
 from __future__ import annotations
@@ -70,7 +70,11 @@ async def letters(quick: bool) -> list[Figure]:
             rounds = [(await _download(world, file), await _copied(world)) for _ in range(world.rounds)]
         _same(rounds, rows)
         grown = {"gateway": gateway.bytes - before["gateway"], "campaign": campaign_peak.bytes - before["campaign"]}
-        return [*_writing(used, wall, count, file, _merged(rows)), *_reading(rounds, count, file), *_memory(grown, file, quick)]
+        return [
+            *_writing(used, wall, count, file, _merged(rows)),
+            *_reading(rounds, count, file),
+            *_memory(grown, file, quick),
+        ]
 
 
 async def _planned(world: World, listed: str) -> str:
@@ -147,7 +151,7 @@ async def _copied(world: World) -> Reading:
         began = time.perf_counter()
         connection = await superuser(world, "campaign")
         try:
-            query = f"SELECT {', '.join(COLUMNS)} FROM plain_letters ORDER BY place"  # noqa: S608 - our own words
+            query = f"SELECT {', '.join(COLUMNS)} FROM plain_letters ORDER BY place"
             await connection.copy_from_query(query, output=made, format="csv", header=True, force_quote=list(COLUMNS))
         finally:
             await connection.close()
@@ -165,7 +169,7 @@ def _same(rounds: Sequence[tuple[Reading, Reading]], rows: Sequence[Sequence[str
 
 def _merged(rows: Sequence[Sequence[str]]) -> float:
     """Merges the same letters plainly; returns letters for a CPU second."""
-    body, at = jinja2.Environment(autoescape=False).from_string(_TEXT), COLUMNS.index("body")  # noqa: S701 - a letter is no page
+    body, at = jinja2.Environment(autoescape=False).from_string(_TEXT), COLUMNS.index("body")
     made = io.StringIO()
     writer = csv.writer(made, quoting=csv.QUOTE_ALL)
     began = time.process_time()
@@ -197,14 +201,14 @@ def _reading(rounds: Sequence[tuple[Reading, Reading]], count: int, file: Any) -
             rounds=tuple(one.wall / other.wall for one, other in rounds),
         ),
         Figure(
-            "letters", "downloaded, CPU of gateway, campaign and PostgreSQL", median([one.spent for one in ours]) / count * 1e6, "µs/letter",
+            "letters", "downloaded, CPU of gateway, campaign, PostgreSQL", median([one.spent for one in ours]) / count * 1e6, "µs/letter",
             median([one.spent for one in plain]) / count * 1e6, "COPY of a plain table",
         ),
     ]  # fmt: skip
 
 
 def _memory(grown: dict[str, int], file: Any, quick: bool) -> list[Figure]:
-    """Against what stood there before the first download: no process holds the file. A small one is lost in what any first call takes."""
+    """Against what stood there before the first download: no process holds the file. A small one is lost in what a first call takes."""
     target = None if quick else Target("ratio", "at most", 1.0)
     size = file.size_bytes / 2**20
     return [

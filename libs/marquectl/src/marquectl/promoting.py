@@ -69,7 +69,9 @@ class Promotions:
         journey = await self._campaigns.launch("journey", made.journey(templates, listed), known)
         await self._campaigns.until(
             journey,
-            lambda one: _count(one.run_counts) >= len(people) and _PASSED.issuperset(run.state for run in one.run_counts),
+            lambda one: (
+                _count(one.run_counts) >= len(people) and _PASSED.issuperset(run.state for run in one.run_counts)
+            ),
         )
 
     async def _letters(self, known: Mapping[str, Any]) -> None:
@@ -128,7 +130,9 @@ class Promotions:
             open_ = {**named, "state": "MARKETING_EVENT_STATE_OPEN"}
             await self._campaigns.write(care, f"{_EVENTS}/AdvanceMarketingEvent", "drives-open", **open_)
         sessions = (await self._ask(f"{_EVENTS}/GetMarketingEvent", **named)).sessions
-        for key, session, guests in made.coming(self._world.customers):  # one after the other: who is first has the place
+        for key, session, guests in made.coming(
+            self._world.customers
+        ):  # one after the other: who is first has the place
             wish = {"session_id": sessions[session].session_id, "customer_id": self._customer_ids[key]}
             register = f"{_REGISTRATIONS}/RegisterForEvent"
             await self._campaigns.write(seller, register, f"drives-{key}", **named, **wish, guest_count=guests)
@@ -165,9 +169,7 @@ class Promotions:
         if buyer is None or (await self._ask(f"{_SALES}/ListSales", vin=car["vin"], page_size=1)).sales:
             return
         vehicle, today = {**car, "market": buyer.home.country}, datetime.now(UTC).date()
-        await self._campaigns.write(
-            self._door, "vehicle.v1.VehicleService/RegisterVehicle", "bought", vehicle=vehicle
-        )
+        await self._campaigns.write(self._door, "vehicle.v1.VehicleService/RegisterVehicle", "bought", vehicle=vehicle)
         sale = {
             "dealer_id": self._dealer_ids[buyer.home.code],
             "vin": car["vin"],

@@ -76,7 +76,8 @@ TEMPLATES: dict[str, dict[str, Any]] = {
             {
                 "language": "zh-CN",
                 "subject": "诚邀您参加店庆",
-                "text": "尊敬的{{ name }}：\n\n感谢您多年的信任。十二月，我们在各家门店备好热茶与新车，恭候您的光临。\n\nMarque 敬上",
+                "text": "尊敬的{{ name }}：\n\n感谢您多年的信任。十二月，我们在各家门店备好热茶与新车，"
+                "恭候您的光临。\n\nMarque 敬上",
             },
             {
                 "language": "en",
@@ -112,7 +113,7 @@ SCRIPT: dict[str, Any] = {
     "variables": [NAME],
     "contents": [
         {"language": "zh-CN", "text": "{{ name }}，您好！我是上海东方汽车。本月新车到店，想请您来试驾，您哪天方便？"},
-        {"language": "en", "text": "Hello {{ name }}, Shanghai Oriental Motors here. The new cars have come: when may we see you for a drive?"},
+        {"language": "en", "text": "Hello {{ name }}, Shanghai Oriental Motors here. The new cars have come: when will you drive one?"},
     ],
 }  # fmt: skip
 """What the dealer's people say on the telephone."""
@@ -207,7 +208,7 @@ def people(customers: Sequence[MadeCustomer]) -> set[str]:
 
 
 def agreed(customers: Sequence[MadeCustomer]) -> list[tuple[str, str, str]]:
-    """Returns what is agreed to beside `mailings.AGREED`, all of it marketing: source key, channel, and the dealer's code (else the maker)."""
+    """Returns what is agreed to beside `mailings.AGREED`, all marketing: source key, channel, and the dealer's code (else the maker)."""
     by_post = [(key, "CHANNEL_POST", "") for key in written(customers)]
     return by_post + [(key, "CHANNEL_PHONE", DEALER.code) for key in called(customers)]
 
@@ -224,9 +225,7 @@ def event(today: date) -> dict[str, Any]:
         "kind": "MARKETING_EVENT_KIND_TEST_DRIVE",
         "place": f"{DEALER.zh}展厅 / Showroom of {DEALER.en}",
         "time_zone": DEALER.zone,
-        "sessions": [
-            {"start_time": at(begin), "end_time": at(end), "capacity": seats} for begin, end, seats in _SEATS
-        ],
+        "sessions": [{"start_time": at(begin), "end_time": at(end), "capacity": seats} for begin, end, seats in _SEATS],
         "cancel_hours": 24,
         "most_guests": 2,
     }
@@ -262,7 +261,10 @@ def plan(year: int) -> dict[str, Any]:
 def spends(today: date) -> list[dict[str, Any]]:
     """Returns what the months of this year cost so far outside campaigns, each on its first day."""
     dice = random.Random(f"spends:{today.year}")
-    adverts = [(month, "CHANNEL_WEB", "ADVERT", dice.randrange(160, 220) * 100, "网络广告 / Web adverts") for month in range(1, 13)]
+    adverts = [
+        (month, "CHANNEL_WEB", "ADVERT", dice.randrange(160, 220) * 100, "网络广告 / Web adverts")
+        for month in range(1, 13)
+    ]
     fairs = [(month, "CHANNEL_IN_PERSON", "FAIR", 57_400, "车展展台 / Stand at the fair") for month in (4, 11)]
     return [
         {
