@@ -622,7 +622,8 @@ class TestDownload:
 
         monkeypatch.setattr(letter_files, "piece", stuck)
         async with clerk.stream("GET", _content(file)) as answer:
-            await anext(answer.aiter_raw())
+            parts = answer.aiter_raw()
+            await anext(parts)
             await asyncio.wait_for(begun.wait(), 60)
         await asyncio.wait_for(ended.wait(), 60)
 
