@@ -155,12 +155,13 @@ class Promotions:
         request = method(f"{_SENDS}/ListCampaignSends").input(campaign_id=finished, page_size=1000)
         sends = self._door.pages(f"{_SENDS}/ListCampaignSends", "sends", request)
         mailed = {one.customer_id async for one in sends if one.state == _ACCEPTED}
+        busy = set(made.called(self._world.customers))  # who just bought a car is not called
         buyer = next(
             (
                 one
                 for one in self._world.customers
                 if one.home.sells
-                and one.home != made.DEALER  # whose people are called and invited
+                and one.row.source_key not in busy
                 and self._customer_ids.get(one.row.source_key) in mailed
             ),
             None,

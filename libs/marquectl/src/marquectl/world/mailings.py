@@ -33,7 +33,7 @@ SUPPRESSION = {
     "kinds": ["CAMPAIGN_KIND_NEWSLETTER", "CAMPAIGN_KIND_SERVICE_DUE", "CAMPAIGN_KIND_CROSS_SELL"],
     "enabled": True,
 }
-NAME = {"name": "name", "person_field": "PERSON_FIELD_FULLNAME", "fallback": "车主 / owner"}
+NAME = {"name": "name", "person_field": "PERSON_FIELD_FULL_NAME", "fallback": "车主 / owner"}
 MAIL: dict[str, Any] = {"channel": "CHANNEL_EMAIL", "default_language": "en"}
 
 

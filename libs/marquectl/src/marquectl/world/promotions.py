@@ -19,7 +19,7 @@ from marquectl.world.people import MadeCustomer
 JOURNEY, LETTERS, CALLS, RECALL = (
     "冬季出行 / Ready for winter",
     "店庆请柬 / Anniversary letter",
-    "请您试驾 / Calls to come and drive",
+    "试驾确认电话 / Calls before the test drive",
     "召回通知 / Recall notice",
 )
 NAMES = frozenset({JOURNEY, LETTERS, CALLS, RECALL})
@@ -28,7 +28,7 @@ DEALER = STATIONS[0]
 """Whose calls and whose test-drive day they are."""
 AUTHOR, REVIEWER, SELLER = "C01", "M01", "S01"
 """Its people: customer care writes, the manager reviews, an adviser registers."""
-TRAVELLERS, WRITTEN, CALLED = 12, 24, 8  # at most, in a journey, by letter and by telephone
+TRAVELLERS, WRITTEN = 12, 40  # at most, in a journey and by letter
 _SEATS = ((10, 12, 2), (14, 16, 3))  # from, to, seats
 _COMING = ((0, 0), (0, 0), (0, 1), (1, 1), (1, 0))  # session and guests of each who registers: one of them waits
 _VIN = {"name": "vin", "person_field": "PERSON_FIELD_VIN"}
@@ -112,8 +112,8 @@ SCRIPT: dict[str, Any] = {
     "name": CALLS,
     "variables": [NAME],
     "contents": [
-        {"language": "zh-CN", "text": "{{ name }}，您好！我是上海东方汽车。本月新车到店，想请您来试驾，您哪天方便？"},
-        {"language": "en", "text": "Hello {{ name }}, Shanghai Oriental Motors here. The new cars have come: when will you drive one?"},
+        {"language": "zh-CN", "text": "{{ name }}，您好！我是上海东方汽车。您报名了周末试驾日，想确认您何时到店、最想试哪一款。"},
+        {"language": "en", "text": "Hello {{ name }}, Shanghai Oriental Motors here: when do you come on Saturday, and which car shall wait?"},
     ],
 }  # fmt: skip
 """What the dealer's people say on the telephone."""
@@ -181,8 +181,8 @@ def recall_notice(templates: Mapping[str, str], recall_id: str) -> dict[str, Any
 
 
 def travellers(customers: Sequence[MadeCustomer]) -> list[str]:
-    """Returns the source keys of those who go through the journey: some of those to whom mails go."""
-    return reached(customers)[:TRAVELLERS]
+    """Returns the source keys of those who go through the journey: the last of those to whom mails go, of whom few have a complaint."""
+    return reached(customers)[-TRAVELLERS:]
 
 
 def written(customers: Sequence[MadeCustomer]) -> list[str]:
@@ -190,21 +190,23 @@ def written(customers: Sequence[MadeCustomer]) -> list[str]:
     return [one.row.source_key for one in customers if not (one.row.email or one.organisation)][:WRITTEN]
 
 
-def called(customers: Sequence[MadeCustomer]) -> list[str]:
-    """Returns the source keys of those whom the dealer calls: people of its own."""
-    return [one.row.source_key for one in customers if one.home == DEALER and not one.organisation][:CALLED]
-
-
 def coming(customers: Sequence[MadeCustomer]) -> list[tuple[str, int, int]]:
-    """Returns who registers for the test-drive day, in their order: source key, session and guests."""
-    near = [one.row.source_key for one in customers if one.home.country == DEALER.country and not one.organisation]
-    return [(key, *wish) for key, wish in zip(near, _COMING, strict=False)]
+    """Returns who registers for the test-drive day, people of the dealer before others of its country, the newest first, in their order:
+    source key, session and guests.
+    """
+    near = [one for one in reversed(customers) if one.home.country == DEALER.country and not one.organisation]
+    near.sort(key=lambda one: one.home != DEALER)
+    return [(one.row.source_key, *wish) for one, wish in zip(near, _COMING, strict=False)]
+
+
+def called(customers: Sequence[MadeCustomer]) -> list[str]:
+    """Returns the source keys of those whom the dealer calls: who registered."""
+    return [key for key, *_ in coming(customers)]
 
 
 def people(customers: Sequence[MadeCustomer]) -> set[str]:
     """Returns the source keys of everybody whom these things are about."""
-    registered = {key for key, *_ in coming(customers)}
-    return {*travellers(customers), *written(customers), *called(customers), *registered}
+    return {*travellers(customers), *written(customers), *called(customers)}
 
 
 def agreed(customers: Sequence[MadeCustomer]) -> list[tuple[str, str, str]]:
