@@ -169,7 +169,7 @@ def _same(rounds: Sequence[tuple[Reading, Reading]], rows: Sequence[Sequence[str
 
 def _merged(rows: Sequence[Sequence[str]]) -> float:
     """Merges the same letters plainly; returns letters for a CPU second."""
-    body, at = jinja2.Environment(autoescape=False).from_string(_TEXT), COLUMNS.index("body")
+    body, at = jinja2.Environment(keep_trailing_newline=True).from_string(_TEXT), COLUMNS.index("body")
     made = io.StringIO()
     writer = csv.writer(made, quoting=csv.QUOTE_ALL)
     began = time.process_time()

@@ -113,7 +113,7 @@ SCRIPT: dict[str, Any] = {
     "variables": [NAME],
     "contents": [
         {"language": "zh-CN", "text": "{{ name }}，您好！我是上海东方汽车。您报名了周末试驾日，想确认您何时到店、最想试哪一款。"},
-        {"language": "en", "text": "Hello {{ name }}, Shanghai Oriental Motors here: when do you come on Saturday, and which car shall wait?"},
+        {"language": "en", "text": "Hello {{ name }}, Shanghai Oriental Motors here: when do you come, and which car shall wait?"},
     ],
 }  # fmt: skip
 """What the dealer's people say on the telephone."""
