@@ -12,6 +12,7 @@ from bench.benches import (
     imports,
     leads,
     lemon,
+    letters,
     likeness,
     linking,
     pipeline,
@@ -62,5 +63,6 @@ ALONE: Mapping[str, Callable[[bool], Awaitable[list[Figure]]]] = {
     "rebuild": rebuild.rebuilding,
     "sends": sends.sends,
     "pipeline": pipeline.pipeline,
+    "letters": letters.letters,
 }
 NAMES = (*ON_WORLD, *ALONE)

@@ -36,6 +36,8 @@ _HTML = (
     + "<p>Dear {{ name }}, your car has been with us for a year.</p>" * 10
     + '<p><a href="https://marque.example/year">What it needs</a> <a href="https://marque.example/book">Book</a></p></body></html>'
 )
+_AGREED = ((2, 3), (2, 2), (6, 0))
+_CLASSES = (contact_rule_pb2.CONTACT_CHANNEL_CLASS_EMAIL, contact_rule_pb2.CONTACT_CHANNEL_CLASS_MESSAGE)
 _NAME = {"name": "name", "person_field": "PERSON_FIELD_FULL_NAME", "fallback": "friend"}
 
 
@@ -55,7 +57,7 @@ async def pipeline(quick: bool) -> list[Figure]:
         async with World(quick=quick) as world:
             await world.start_some({"customer": {"database_pool_size": 10}, "campaign": _settings(places)})
             await world.grow(count)
-            listed = await _prepare(world)
+            listed = await prepare(world, _AGREED, _CLASSES)
             await world.settled(_SERVING)
             found = []
             for channel, alone in (("EMAIL", mails), ("SMS", texts)):
@@ -76,9 +78,11 @@ def _settings(places: Sinks) -> dict[str, Any]:
     }
 
 
-async def _prepare(world: World) -> str:
-    """Everybody agreed, and stands in a list; written past the services, for this is not what is measured."""
-    for purpose, channel, sequence in ((2, 3, 1), (2, 2, 2), (6, 0, 3)):
+async def prepare(world: World, agreed: Sequence[tuple[int, int]], classes: Sequence[int]) -> str:
+    """Everybody agreed to each (purpose, channel) and stands in a list, whose id is returned; written past the services, for this is not
+    what is measured. By each class of channels people are contacted three times a day at most.
+    """
+    for sequence, (purpose, channel) in enumerate(agreed, 1):
         await world.platform.sql(
             "customer",
             "INSERT INTO consent_entries SELECT gen_random_uuid(), customer_id, $3::bigint, $1::int, $2::int, 1, '', 1, 't', 'bench', "
@@ -103,9 +107,12 @@ async def _prepare(world: World) -> str:
         await world.platform.sql("campaign", statement, listed, people)
     await world.vacuum("campaign")
     manager = world.platform.client("customer", "oem.manager")
-    for channel_class in (contact_rule_pb2.CONTACT_CHANNEL_CLASS_EMAIL, contact_rule_pb2.CONTACT_CHANNEL_CLASS_MESSAGE):
+    for channel_class in classes:
         rule = contact_rule_pb2.ContactRule(
-            channel_class=channel_class, most_per_day=3, repeat_days=30, held_by_complaint=True
+            channel_class=channel_class,  # type: ignore[arg-type]
+            most_per_day=3,
+            repeat_days=30,
+            held_by_complaint=True,
         )
         request = contact_rule_service_pb2.PutContactRuleRequest(contact_rule=rule)
         await manager.call("customer.v1.ContactRuleService/PutContactRule", request)
@@ -125,18 +132,18 @@ async def _campaign(world: World, channel: str, listed: str, count: int) -> Cour
     template = {
         "name": "Year", "channel": f"CHANNEL_{channel}", "default_language": "en", "variables": [_NAME], "contents": [words],
     }  # fmt: skip
-    made = await _call(world, "MessageTemplateService/CreateMessageTemplate", template=template)
+    made = await call(world, "MessageTemplateService/CreateMessageTemplate", template=template)
     campaign = {
         "name": "Year", "kind": "CAMPAIGN_KIND_NEWSLETTER", "channel": f"CHANNEL_{channel}", "purpose": "CONSENT_PURPOSE_MARKETING",
         "template_id": made.template_id, "audience_list_id": listed,
         **({"track_opens": True, "budget": _money(2 * count), "thousand_cost": _money(1_000)} if mail else {}),
     }  # fmt: skip
-    draft = await _call(world, "CampaignService/CreateCampaign", campaign=campaign)
+    draft = await call(world, "CampaignService/CreateCampaign", campaign=campaign)
     for verb, role in (("Submit", "oem.marketing"), ("Approve", "oem.manager")):
-        await _call(world, f"CampaignService/{verb}Campaign", role, campaign_id=draft.campaign_id)
+        await call(world, f"CampaignService/{verb}Campaign", role, campaign_id=draft.campaign_id)
     seen: list[int] = []
     with Meter(world.roots(*_SERVING)) as used:
-        await _call(world, "CampaignService/ScheduleCampaign", campaign_id=draft.campaign_id)
+        await call(world, "CampaignService/ScheduleCampaign", campaign_id=draft.campaign_id)
         began = time.perf_counter()
         while not await _finished(world, draft.campaign_id):
             seen.append(cpu.resident(world.pids["campaign"]))
@@ -163,7 +170,8 @@ def _money(units: int) -> dict[str, Any]:
     return {"currency_code": "CNY", "units": str(units)}
 
 
-async def _call(world: World, rpc: str, role: str = "oem.marketing", **request: Any) -> Any:
+async def call(world: World, rpc: str, role: str = "oem.marketing", **request: Any) -> Any:
+    """Calls an RPC of the campaign service with a request as JSON in the contract's names."""
     service, name = rpc.split("/")
     message = json_format.ParseDict(request, contract.methods(f"marque.campaign.v1.{service}")[name].input())
     return await world.platform.client("campaign", role).call(f"campaign.v1.{rpc}", message, timeout=60)

@@ -1,5 +1,6 @@
 """Shows a newcomer marketing at work: segments, words, and three campaigns: one that is over and was answered, one that sends slowly, and
-one that writes to whoever comes by. Mails are read where the post office of `make run` keeps them, and their links are followed.
+one that writes to whoever comes by. Mails are read where the post office of `make run` keeps them, and their links are followed. What else
+marketing does stands in `promoting`.
 """
 
 from __future__ import annotations
@@ -20,14 +21,15 @@ from google.protobuf.message import Message
 from marquectl.contract import method
 from marquectl.door import Caller, Door
 from marquectl.errors import CommandError
-from marquectl.world import mailings
+from marquectl.world import mailings, promotions
 from marquectl.world.network import subject_of
 
 Ask = Callable[..., Message]
+Besides = Callable[[str, Mapping[str, Any]], Coroutine[Any, Any, None]]
 All = Callable[[Iterable[Coroutine[Any, Any, None]]], Coroutine[Any, Any, None]]
 _CAMPAIGNS, _SEGMENTS = "campaign.v1.CampaignService", "campaign.v1.SegmentService"
 _LISTS, _TEMPLATES = "campaign.v1.AudienceListService", "campaign.v1.MessageTemplateService"
-_DRAFT, _SUBMITTED, _REVIEWED, _SCHEDULED, _RUNNING, _PAUSED, _FINISHED = range(1, 8)
+_DRAFT, _SUBMITTED, _REVIEWED, _SCHEDULED, RUNNING, _PAUSED, FINISHED = range(1, 8)
 PATIENCE = 120.0
 """Seconds in which a campaign to some dozens of people comes to its end."""
 _COUNTED = re.compile(r'href="(https?://[^"]+/l/[^"]+)"')
@@ -42,86 +44,98 @@ class Campaigns:
 
     def __init__(self, door: Door, customer_ids: Mapping[str, str], request: Ask, mails: Path) -> None:
         self._door = door
-        self._writer, self._reviewer = door.acting_as(WRITER), door.acting_as(REVIEWER)
+        self._writer, self.reviewer = door.acting_as(WRITER), door.acting_as(REVIEWER)
         self._customer_ids = customer_ids
         self._request = request
         self._mails = mails
         self.finished = ""
         """The id of the one that is over."""
 
-    async def bring(self, people: list[str], at_once: All) -> None:
-        """Does everything for the people of these source keys; `at_once` does some works beside each other. Raises CommandError."""
+    async def bring(self, people: list[str], at_once: All, besides: Besides) -> None:
+        """Does everything for the people of these source keys; `at_once` does some works beside each other, `besides` is done before the
+        last campaign starts, given the id of the one that is over and the campaigns that are known. Raises CommandError.
+        """
         known = await self._known()
         if mailings.LIVE in known and known[mailings.LIVE].state >= _SCHEDULED:  # the last thing that is done
             self.finished = known[mailings.SENT].campaign_id
             return
         ids = {key: self._customer_ids[key] for key in people}
-        await at_once(self._agree(key, *what) for key in people for what in mailings.AGREED)
+        await at_once(self.agree(key, *what) for key in people for what in mailings.AGREED)
         await at_once(self._segment(at, name, rule) for at, (name, rule) in enumerate(mailings.SEGMENTS.items()))
-        await self._write(
-            self._reviewer, f"{_SEGMENTS}/PutSuppressionRule", "rule", suppression_rule=mailings.SUPPRESSION
+        await self.write(
+            self.reviewer, f"{_SEGMENTS}/PutSuppressionRule", "rule", suppression_rule=mailings.SUPPRESSION
         )
-        wanted = mailings.campaigns(await self._templates(), await self._list(list(ids.values())))
-        await self._until(await self._launch("answering", wanted, known), _RUNNING)
-        self.finished = await self._launch("sent", wanted, known)
-        await self._until(self.finished, _FINISHED)
+        templates = {key: await self.template(key, one) for key, one in mailings.TEMPLATES.items()}
+        listed = await self.list_of("people", "联系名单 / Whom we write to", list(ids.values()))
+        wanted = mailings.campaigns(templates, listed)
+        await self.until(await self.launch("answering", wanted["answering"], known), _stands(RUNNING))
+        self.finished = await self.launch("sent", wanted["sent"], known)
+        await self.until(self.finished, _stands(FINISHED))
         await self._follow()
         await at_once([self._comes_by(key, ids[key]) for key in await self._coming(ids)])
-        await self._until(await self._launch("live", wanted, known), _RUNNING)
+        await besides(self.finished, known)
+        await self.until(await self.launch("live", wanted["live"], known), _stands(RUNNING))
 
     async def _known(self) -> dict[str, Any]:
         name = f"{_CAMPAIGNS}/ListCampaigns"
-        ours = {mailings.SENT, mailings.LIVE, mailings.ANSWERING}
+        ours = {mailings.SENT, mailings.LIVE, mailings.ANSWERING, *promotions.NAMES}
         request = method(name).input(page_size=100, order_by="create_time")
         return {one.name: one async for one in self._door.pages(name, "campaigns", request) if one.name in ours}
 
-    async def _agree(self, key: str, purpose: str, channel: str) -> None:
+    async def agree(self, key: str, purpose: str, channel: str, dealer_id: str = "") -> None:
+        """Notes that the person of a source key agreed: to what the maker does, or a dealer."""
+        kind = f"CONSENT_CONTROLLER_KIND_{'DEALER' if dealer_id else 'OEM'}"
         entry = {"purpose": purpose, "channel": channel, "text_version": "privacy-2026-01", "source": "showroom",
-                 "controller": {"kind": "CONSENT_CONTROLLER_KIND_OEM"}}  # fmt: skip
+                 "controller": {"kind": kind, "controller_id": dealer_id}}  # fmt: skip
         told = {"customer_id": self._customer_ids[key], "entry": entry}
         short = f"{purpose.removeprefix('CONSENT_PURPOSE_')[:3]}-{channel.removeprefix('CHANNEL_')[:3]}"
-        await self._write(self._door, "customer.v1.ConsentService/GrantConsent", f"agree-{short}-{key}", **told)
+        await self.write(self._door, "customer.v1.ConsentService/GrantConsent", f"agree-{short}-{key}", **told)
 
     async def _segment(self, at: int, name: str, rule: str) -> None:
         given = {"name": name, "rule": rule}
-        await self._write(self._writer, f"{_SEGMENTS}/CreateSegment", f"segment-{at}", segment=given)
+        await self.write(self._writer, f"{_SEGMENTS}/CreateSegment", f"segment-{at}", segment=given)
 
-    async def _templates(self) -> dict[str, str]:
-        found = {}
-        for key, template in mailings.TEMPLATES.items():
-            made = await self._write(
-                self._writer, f"{_TEMPLATES}/CreateMessageTemplate", f"words-{key}", template=template
-            )
-            found[key] = made.template_id
-        return found
+    async def template(self, key: str, template: Mapping[str, Any], author: Door | None = None) -> str:
+        """Writes a template, by marketing unless somebody else does; returns its id."""
+        create = f"{_TEMPLATES}/CreateMessageTemplate"
+        return str((await self.write(author or self._writer, create, f"words-{key}", template=template)).template_id)
 
-    async def _list(self, people: list[str]) -> str:
-        given = {"name": "联系名单 / Whom we write to"}
-        made = await self._write(self._writer, f"{_LISTS}/CreateAudienceList", "people", audience_list=given)
+    async def list_of(self, key: str, name: str, people: list[str], author: Door | None = None) -> str:
+        """Makes a list of people by their ids; returns its id."""
+        author, given = author or self._writer, {"name": name}
+        made = await self.write(author, f"{_LISTS}/CreateAudienceList", key, audience_list=given)
         change = {"audience_list_id": made.audience_list_id, "add_customer_ids": people}
-        await self._write(self._writer, f"{_LISTS}/ChangeAudienceListMembers", "people-in", **change)
+        await self.write(author, f"{_LISTS}/ChangeAudienceListMembers", f"{key}-in", **change)
         return str(made.audience_list_id)
 
-    async def _launch(self, key: str, wanted: Mapping[str, dict[str, Any]], known: Mapping[str, Any]) -> str:
+    async def launch(
+        self,
+        key: str,
+        wanted: Mapping[str, Any],
+        known: Mapping[str, Any],
+        author: Door | None = None,
+        reviewer: Door | None = None,
+    ) -> str:
         """Writes a campaign, has it reviewed by a second person and starts it, from wherever an earlier run left it; returns its id."""
-        campaign = known.get(wanted[key]["name"])
+        author, reviewer = author or self._writer, reviewer or self.reviewer
+        campaign = known.get(wanted["name"])
         if campaign is None:
-            create = f"{_CAMPAIGNS}/CreateCampaign"
-            campaign = await self._write(self._writer, create, f"campaign-{key}", campaign=wanted[key])
+            campaign = await self.write(author, f"{_CAMPAIGNS}/CreateCampaign", f"campaign-{key}", campaign=wanted)
         for state, verb, who in (
-            (_DRAFT, "Submit", self._writer),
-            (_SUBMITTED, "Approve", self._reviewer),
-            (_REVIEWED, "Schedule", self._reviewer),
+            (_DRAFT, "Submit", author),
+            (_SUBMITTED, "Approve", reviewer),
+            (_REVIEWED, "Schedule", reviewer),
         ):
             if campaign.state == state:
                 named = {"campaign_id": campaign.campaign_id}
-                campaign = await self._write(who, f"{_CAMPAIGNS}/{verb}Campaign", f"{verb}-{key}", **named)
+                campaign = await self.write(who, f"{_CAMPAIGNS}/{verb}Campaign", f"{verb}-{key}", **named)
         return str(campaign.campaign_id)
 
-    async def _until(self, campaign_id: str, state: int) -> None:
+    async def until(self, campaign_id: str, there: Callable[[Any], bool]) -> None:
+        """Waits until a campaign stands as `there` tells. Raises CommandError after PATIENCE."""
         name = f"{_CAMPAIGNS}/GetCampaign"
         end = time.monotonic() + PATIENCE
-        while (await self._door.call(name, method(name).input(campaign_id=campaign_id))).state < state:
+        while not there(await self._door.call(name, method(name).input(campaign_id=campaign_id))):
             if time.monotonic() > end:
                 raise CommandError(
                     "a campaign of the sample does not come to its end: is the campaign service's worker up?"
@@ -150,10 +164,15 @@ class Campaigns:
         touch = {"customer_id": customer_id, "kind": "INTERACTION_KIND_VISIT", "channel": "CHANNEL_IN_PERSON",
                  "direction": "INTERACTION_DIRECTION_INBOUND", "subject": "秋季检测 / Autumn check"}  # fmt: skip
         name = "customer.v1.InteractionService/LogInteraction"
-        await self._write(self._door, name, f"autumn-{key}", interaction=touch)
+        await self.write(self._door, name, f"autumn-{key}", interaction=touch)
 
-    async def _write(self, door: Door, name: str, key: str, **fields: Any) -> Any:
+    async def write(self, door: Door, name: str, key: str, **fields: Any) -> Any:
+        """Makes a request as JSON in the contract's names, under a key of its own."""
         return await door.call(name, json_format.ParseDict(fields, self._request(name, key)))
+
+
+def _stands(state: int) -> Callable[[Any], bool]:
+    return lambda campaign: campaign.state >= state
 
 
 def _links(folder: Path) -> Iterable[str]:

@@ -23,10 +23,11 @@ from marquectl.importing.feed import Chunk
 from marquectl.leading import Leads
 from marquectl.ordering import Orders
 from marquectl.partnering import Partners
+from marquectl.promoting import Promotions
 from marquectl.recalling import Recalls
 from marquectl.surveying import Surveys
 from marquectl.upkeeping import Upkeep
-from marquectl.world import World, mailings
+from marquectl.world import World, mailings, promotions
 from marquectl.world.cars import Transfer
 from marquectl.world.make import SOURCE
 from marquectl.world.network import STATIONS, calendar_of, subject_of
@@ -91,7 +92,8 @@ class Loader:
         surveys = Surveys(self._door, self.dealer_ids, self.customer_ids, self._request)
         await self._all(surveys.works(await surveys.begin()))
         campaigns = Campaigns(self._door, self.customer_ids, self._request, self._mails)
-        await campaigns.bring(mailings.reached(self._world.customers), self._all)
+        besides = Promotions(self._door, self._world, campaigns, self.dealer_ids, self.customer_ids, self._all)
+        await campaigns.bring(mailings.reached(self._world.customers), self._all, besides.bring)
         self.finished_campaign = campaigns.finished
 
     async def _rows(self, kind: str) -> None:
@@ -157,6 +159,7 @@ class Loader:
         needed |= {key for transfer in world.transfers for key in (transfer.from_key, transfer.to_key)}
         needed |= {made.row.source_key for made in world.customers[:2]} | {one.customer_key for one in world.leads}
         needed |= Belongings.of(world.customers).keys | {*mailings.reached(world.customers)}
+        needed |= promotions.people(world.customers)
         name = "customer.v1.CustomerService/ListCustomers"
         async for found in self._door.pages(
             name, "customers", method(name).input(page_size=1000, order_by="create_time")

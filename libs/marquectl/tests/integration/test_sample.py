@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import asyncio
+import csv
+import hashlib
+import io
 import json
 from typing import Any
 
@@ -8,17 +11,22 @@ import pytest
 from marque.campaign.v1 import campaign_report_service_pb2 as reports
 from marque.campaign.v1 import campaign_service_pb2 as pages
 from marquectl.addresses import Addresses
+from marquectl.contract import method
 from marquectl.door import Door
 from marquectl.doubling import DOUBLES
 from marquectl.importing import Counts
 from marquectl.sample import Note, make_sample
 from marquectl.surveying import CALLED
-from marquectl.world import mailings, make_world
+from marquectl.world import mailings, make_world, promotions
 from servicekit.testing.platform import Platform, until
 
 SEED, SIZE = 11, 40
 RUNNING, FINISHED = 5, 7
-CLICK, VISIT = 2, 5
+CLICK, VISIT, PURCHASE = 2, 5, 7
+PLANNED, ACCEPTED, SUPPRESSED = 1, 4, 9
+WAITS, READY = 2, 2  # a run, a file
+CONFIRMED, WAITING = 1, 2
+EMAIL, POST = 3, 4
 
 # The tests of this class tell one story on one platform, in their order.
 
@@ -54,6 +62,13 @@ async def totals(services: Platform) -> dict[str, int]:
         "segments": ("campaign", "segments"),
         "mails": ("campaign", "campaign_sends WHERE hand_time IS NOT NULL AND channel = 3 AND occurrence = ''"),
         "visits": ("customer", "interactions WHERE kind = 2"),
+        "notices": ("campaign", "campaign_sends s JOIN campaigns c USING (campaign_id) WHERE c.recall_id IS NOT NULL"),
+        "letters": ("campaign", "letters"),
+        "letter files": ("campaign", "letter_files"),
+        "events": ("campaign", "marketing_events"),
+        "registrations": ("campaign", "event_registrations"),
+        "budgets": ("campaign", "marketing_plans"),
+        "spends": ("campaign", "outside_spends"),
         "cases": ("complaint", "cases WHERE source = ''"),
     }
     return {
@@ -95,11 +110,11 @@ class TestMakeSample:
         before = await totals(all_services)
         assert before["customers"] == SIZE + DOUBLES
         assert before["pairs"] >= DOUBLES
-        assert before["sales"] == len(world.cars)
+        assert before["sales"] == len(world.cars) + 1  # what somebody buys after a mail
         assert before["orders"] == len(world.rows["repair-orders"])
         assert before["consents"] == len(world.consents) + CALLED + len(mailings.AGREED) * len(
             mailings.reached(world.customers)
-        )
+        ) + len(promotions.agreed(world.customers))
         assert before["appointments"] > 0
         assert before["recalled cars"] > 0
         assert before["car orders"] == len(world.orders)
@@ -119,7 +134,10 @@ class TestMakeSample:
         assert before["surveys"] == 1
         assert min(before["responses"], before["alarms"]) > 0
         assert before["calls"] == CALLED
-        assert (before["campaigns"], before["segments"]) == (3, 5)
+        assert (before["campaigns"], before["segments"]) == (3 + len(promotions.NAMES), 5)
+        assert before["registrations"] == len(promotions.coming(world.customers))
+        assert (before["events"], before["budgets"], before["letter files"]) == (1, 1, 1)
+        assert min(before["letters"], before["notices"], before["spends"]) > 0
         assert min(before["mails"], before["visits"]) > 0
 
         async def warned() -> list[str]:
@@ -230,3 +248,69 @@ class TestMakeSample:
             "campaign", "SELECT 1 FROM campaign_sends WHERE campaign_id = $1", live.campaign_id
         )
         assert len(rows) == len(mailings.reached(make_world(SEED, SIZE).customers))
+
+    async def test_a_journey_waits_letters_lie_ready_calls_and_a_full_day_are_a_dealer_s_and_the_year_has_its_plan(
+        self, door: Door, all_services: Platform
+    ) -> None:
+        world = make_world(SEED, SIZE)
+
+        async def ask(rpc: str, **fields: Any) -> Any:
+            return await door.call(f"campaign.v1.{rpc}", method(f"campaign.v1.{rpc}").input(**fields))
+
+        listed = (await ask("CampaignService/ListCampaigns")).campaigns
+        found = {one.name: await ask("CampaignService/GetCampaign", campaign_id=one.campaign_id) for one in listed}
+        journey, letters, calls, recall = (
+            found[name] for name in (promotions.JOURNEY, promotions.LETTERS, promotions.CALLS, promotions.RECALL)
+        )
+        assert [one.state for one in (journey, letters, calls, recall)] == [RUNNING, RUNNING, RUNNING, FINISHED]
+        assert {(one.step, one.state) for one in journey.run_counts} == {("wait", WAITS)}
+
+        (file,) = (await ask("LetterFileService/ListLetterFiles")).letter_files
+        async with all_services.http("oem.marketing") as shop:
+            answer = await shop.get(f"/v1/letterFiles/{file.letter_file_id}/content")
+        rows = list(csv.DictReader(io.StringIO(answer.text, newline="")))
+        assert (file.state, file.campaign_id) == (READY, letters.campaign_id)
+        assert hashlib.sha256(answer.content).hexdigest() == file.sha256
+        assert len(rows) == file.letter_count > 0
+        assert all(row["name"] in row["body"] and row["address_1"] for row in rows)
+
+        async def lines(campaign: Any) -> list[Any]:
+            listing = await ask("CampaignSendService/ListCampaignSends", campaign_id=campaign.campaign_id)
+            return list(listing.sends)
+
+        async def assigned() -> Any:
+            told = [(one.state, one.reason) for one in await lines(calls)]
+            return (
+                told
+                if set(told) <= {(ACCEPTED, ""), (PLANNED, "QUIET_HOURS"), (SUPPRESSED, "OPEN_COMPLAINT")}
+                else None
+            )
+
+        told = await until(assigned, 30, "the calls are not handed to the dealer")
+        tasks = await all_services.sql(
+            "customer", "SELECT dealer_id FROM tasks WHERE campaign_id = $1", calls.campaign_id
+        )
+        assert len(told) == len(promotions.called(world.customers))
+        assert {state for state, _ in told} & {ACCEPTED, PLANNED}
+        assert [str(row["dealer_id"]) for row in tasks] == [calls.dealer_id] * told.count((ACCEPTED, ""))
+        assert ACCEPTED in {one.state for one in await lines(recall)}
+
+        (event,) = (await ask("MarketingEventService/ListMarketingEvents")).marketing_events
+        named = {"marketing_event_id": event.marketing_event_id}
+        day = await ask("MarketingEventService/GetMarketingEvent", **named)
+        came = (await ask("EventRegistrationService/ListEventRegistrations", **named)).registrations
+        assert [(one.taken_count, one.capacity) for one in day.sessions] == [(2, 2), (3, 3)]
+        assert [one.state for one in came] == [CONFIRMED, CONFIRMED, WAITING, CONFIRMED, CONFIRMED]
+
+        (plan,) = (await ask("MarketingPlanService/ListMarketingPlans")).marketing_plans
+        year = await ask("MarketingPlanService/GetMarketingPlanReport", marketing_plan_id=plan.marketing_plan_id)
+        spent = {(one.channel, one.source) for one in year.lines if one.spent.units or one.spent.nanos}
+        assert {(EMAIL, "CAMPAIGN"), (8, "ADVERT")} <= spent
+        assert {one.name for one in year.calendar} >= {promotions.JOURNEY, promotions.LETTERS}
+
+        async def bought() -> bool:
+            sent = found[mailings.SENT].campaign_id
+            brought = await ask("CampaignReportService/GetCampaignReport", campaign_id=sent)
+            return {one.kind: one.count for one in brought.responses}.get(PURCHASE) == 1
+
+        await until(bought, 30, "the car that was bought is owed to no campaign")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import csv
 import hashlib
 import io
@@ -12,12 +13,15 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import pytest_asyncio
 from google.protobuf import json_format
 from marque.customer.v1 import customer_pb2
 from marque_campaign.repository import letters as repository
+from marque_campaign.rules import letters as sheets
 from marque_campaign.service import build
+from marque_campaign.usecases import letter_files
 from marque_campaign.usecases import letters as usecases
 from servicekit import contract
 from servicekit.service import make_kit
@@ -45,6 +49,9 @@ WORDS = [
 STEPS = (
     "letter_claiming", "letter_claimed", "permit", "letter_beginning", "letter_handed", "spending", "spent", "letter_writing",
     "letter_written", "finished", "file_closing", "file_closed",
+)  # fmt: skip
+_TOLD = (
+    "content-type", "content-length", "content-encoding", "content-disposition", "repr-digest", "accept-ranges", "cache-control",
 )  # fmt: skip
 _SCRIPT = Path(__file__).with_name("dying_sender.py")
 # As a minute would: those whose worker is gone. What stands in a file is nobody's.
@@ -495,6 +502,132 @@ class TestReturns:
 
         assert seen == [home["lines"][0], office["lines"][0]]
         assert await desk.post.lines(last) == {person: (SUPPRESSED, "ADDRESS_UNREACHABLE")}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def clerk(desk: Desk, platform: Platform) -> AsyncIterator[httpx.AsyncClient]:
+    """Who has letters printed, before the gateway."""
+    await platform.open_gateway()
+    async with platform.http("oem.marketing") as client:
+        yield client
+
+
+def _content(file: Any) -> str:
+    return f"/v1/letterFiles/{file.letter_file_id}/content"
+
+
+class TestDownload:
+    async def test_the_pieces_are_one_file_with_its_name_length_and_digest_audited_once(
+        self, desk: Desk, clerk: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sheets, "PIECE", 2)
+        file = await desk.make(await desk.launch(*await desk.people(5)), byte_order_mark=True)
+        looked = await clerk.head(_content(file))
+        answer = await clerk.get(_content(file), headers={"accept-encoding": "gzip", "range": "bytes=0-9"})
+        content = await desk.read(file)
+        digest, name = base64.b64encode(hashlib.sha256(content).digest()).decode(), f"letters-{file.letter_file_id}.csv"
+
+        assert (file.piece_count, len(_table(answer.content))) == (3, 5)
+        assert (answer.status_code, answer.content) == (200, content)
+        assert {name: answer.headers.get(name) for name in _TOLD} == {
+            "content-type": "text/csv; charset=utf-8",
+            "content-length": str(file.size_bytes),
+            "content-encoding": None,
+            "content-disposition": f"attachment; filename=\"{name}\"; filename*=UTF-8''{name}",
+            "repr-digest": f"sha-256=:{digest}:",
+            "accept-ranges": "none",
+            "cache-control": "private, no-store",
+        }
+        assert (looked.content, looked.headers["repr-digest"]) == (b"", answer.headers["repr-digest"])
+
+        async def audited() -> bool:
+            sql = "SELECT count(*) AS n FROM audit_records WHERE resource_id = $1 AND action = 'read' AND fields = '{letters}'"
+            rows = await desk.post.sql(sql, file.letter_file_id)
+            return bool(rows[0]["n"] == 3)  # HEAD, GET, and the first of the pieces that this test asked for
+
+        await until(audited, 20, "who read the names and addresses is not in the trail")
+
+    async def test_a_refusal_is_a_problem_before_the_first_byte(self, desk: Desk, clerk: httpx.AsyncClient) -> None:
+        campaign = await desk.launch(await desk.person())
+        file = await desk.post.call("CreateLetterFile", campaign_id=campaign.campaign_id)
+        path, dealer = _content(file), await desk.post.make_dealer()
+        made = await clerk.get(path)
+        await desk.ready(file)
+        await desk.printed(file)
+        others = {}
+        for role, scope in (("", {}), ("oem.region", {"region": "X"}), ("dealer.manager", {"dealers": [dealer]})):
+            async with desk.post.platform.http(role, **scope) as client:
+                others[role] = await client.get(path)
+        answers = [made, await clerk.get(path), *others.values(), await clerk.get("/v1/letterFiles/x/content")]
+
+        assert [(one.status_code, one.json()["reason"]) for one in answers] == [
+            (400, "LETTER_FILE_STATE"),
+            (400, "LETTER_FILE_STATE"),
+            (401, "UNAUTHENTICATED"),
+            (403, "PERMISSION_DENIED"),
+            (404, "LETTER_FILE_NOT_FOUND"),
+            (400, "INVALID_ARGUMENT"),
+        ]
+        assert not any("content-disposition" in one.headers for one in answers)
+
+    @pytest.mark.parametrize("at", [0, 1], ids=["in-its-only-piece", "in-its-last-piece"])
+    async def test_one_of_which_a_row_goes_meanwhile_is_not_given_for_whole(
+        self, desk: Desk, clerk: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, at: int
+    ) -> None:
+        """Where something was sent already the answer is broken off; else it is a problem. The next download is whole again."""
+        monkeypatch.setattr(sheets, "PIECE", 2)
+        campaign = await desk.launch(*await desk.people(2 * at + 2))
+        file, keys = await desk.make(campaign), await desk.post.keys(campaign)
+        last = (await desk.rows(file))[-1]["letter_id"]
+        (gone,) = [person for person, key in keys.items() if key == last]
+        real, erased = letter_files.piece, []
+
+        async def slow(session: Any, sealer: Any, file_id: uuid.UUID, number: int, **mark: Any) -> bytes:
+            if number == at and not erased:
+                erased.append(gone)
+                asked = {"customer_id": gone, "erasure_id": str(uuid.uuid4())}
+                await internal(desk.post, "ErasePersonalData", **asked)
+            return await real(session, sealer, file_id, number, **mark)
+
+        monkeypatch.setattr(letter_files, "piece", slow)
+        if at:
+            with pytest.raises(httpx.RemoteProtocolError):
+                await clerk.get(_content(file))
+        else:
+            answer = await clerk.get(_content(file))
+            assert (answer.status_code, answer.json()["reason"]) == (409, "CONCURRENT_CHANGE")
+        again = await clerk.get(_content(file))
+
+        assert erased == [gone]
+        assert (again.status_code, len(_table(again.content))) == (200, 2 * at + 1)
+        assert again.content == await desk.read(await desk.get(file))
+
+    async def test_who_goes_away_reads_no_further(
+        self, desk: Desk, clerk: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sheets, "PIECE", 1)
+        file = await desk.make(await desk.launch(*await desk.people(3)))
+        real, asked = letter_files.piece, []
+        begun, ended = asyncio.Event(), asyncio.Event()
+
+        async def stuck(session: Any, sealer: Any, file_id: uuid.UUID, number: int, **mark: Any) -> bytes:
+            asked.append(number)
+            if number:
+                begun.set()
+                try:
+                    await asyncio.Event().wait()
+                finally:
+                    ended.set()
+            return await real(session, sealer, file_id, number, **mark)
+
+        monkeypatch.setattr(letter_files, "piece", stuck)
+        async with clerk.stream("GET", _content(file)) as answer:
+            parts = answer.aiter_raw()
+            await anext(parts)
+            await asyncio.wait_for(begun.wait(), 60)
+        await asyncio.wait_for(ended.wait(), 60)
+
+        assert asked == [0, 1]
 
 
 class TestBadInput:

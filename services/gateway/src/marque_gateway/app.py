@@ -13,13 +13,13 @@ from servicekit.contract import Method
 from servicekit.rpc.tokens import ServiceIdentity
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
-from starlette.middleware.gzip import GZipMiddleware
+from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
-from marque_gateway import adf, attachments, described, downloads, events, mail, messages, scim, survey
+from marque_gateway import adf, attachments, described, downloads, events, letter_files, mail, messages, scim, survey
 from marque_gateway.admission import Admission
 from marque_gateway.answers import language, problem_for, problem_response
 from marque_gateway.binding import bindings_of
@@ -41,7 +41,9 @@ _DOCS_POLICY = (
 )
 
 _SCIM_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-_GZIP = {"minimum_size": 2048, "compresslevel": 4}
+# Files of letters keep the length and the digest that are told of them.
+_PLAIN = (*DEFAULT_EXCLUDED_CONTENT_TYPES, letter_files.TYPE)
+_GZIP: dict[str, Any] = {"minimum_size": 2048, "compresslevel": 4, "exclude_content_types": _PLAIN}
 
 _ABOUT = "One truth about each customer and each car, for a car maker and its dealers. The same methods are served over gRPC."
 
@@ -77,6 +79,7 @@ def make_app(
     app.add_route(adf.PATH, adf.AdfDoor(upstreams).answer, methods=["POST"])
     app.add_route(mail.PATH, mail.MailDoor(upstreams).answer, methods=["POST"])
     app.add_route(downloads.PATH, downloads.Downloads(upstreams).answer, methods=["GET"])
+    app.add_route(letter_files.PATH, letter_files.LetterFiles(upstreams).download, methods=["GET"])
     look = survey.Look()
     for path in (survey.RULES, *(f"/s/{name}" for name in survey.ASSETS)):
         app.add_route(path, look.asset, methods=["GET"])
@@ -130,8 +133,10 @@ def _with_cors(app: ASGIApp, origins: list[str]) -> ASGIApp:
             "x-request-id",
         ],
         expose_headers=[
+            "content-disposition",
             "etag",
             "location",
+            "repr-digest",
             "x-request-id",
             "x-trace-id",
             "ratelimit",

@@ -1,11 +1,11 @@
-"""What the OpenAPI document says of files with cases, which no binding of a contract describes."""
+"""What the OpenAPI document says of files with cases and of letters, which no binding of a contract describes."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from marque_gateway import attachments
+from marque_gateway import attachments, letter_files
 
 _BYTES = {"schema": {"type": "string", "format": "binary"}}
 _TAGS = ["CaseAttachmentService"]
@@ -16,6 +16,7 @@ def paths(language: Mapping[str, Any], problems: Mapping[str, Any]) -> dict[str,
     return {
         attachments.UPLOAD: {"post": _upload(language, problems)},
         attachments.CONTENT: {"get": _content(language, problems)},
+        letter_files.PATH: {"get": _letters(language, problems)},
     }
 
 
@@ -64,6 +65,34 @@ def _content(language: Mapping[str, Any], problems: Mapping[str, Any]) -> dict[s
         "parameters": [_in_path("attachment_id", "The file."), language],
         "responses": {"200": {"description": "The content.", "content": {"*/*": _BYTES}}, **problems},
     }
+
+
+def _letters(language: Mapping[str, Any], problems: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "operationId": "downloadLetterFile",
+        "tags": ["LetterFileService"],
+        "summary": "Gives a file of letters as one download.",
+        "description": "The pieces of ReadLetterFilePiece one after the other, for who may read those, and audited as they are. It is "
+        "given as a whole, never in ranges or compressed. Where a person is erased meanwhile, the answer is broken off before its end: "
+        "download the file again.",
+        "parameters": [_in_path("letter_file_id", "The file, which must be ready."), language],
+        "responses": {
+            "200": {
+                "description": "The file, to be saved as `letters-{letter_file_id}.csv`.",
+                "headers": {
+                    "Content-Disposition": _header("Its name."),
+                    "Content-Length": {"description": "Its size in bytes.", "schema": {"type": "integer"}},
+                    "Repr-Digest": _header("Its SHA-256, as RFC 9530 writes it: `sha-256=:…:` in base64."),
+                },
+                "content": {letter_files.TYPE: _BYTES},
+            },
+            **problems,
+        },
+    }
+
+
+def _header(text: str) -> dict[str, Any]:
+    return {"description": text, "schema": {"type": "string"}}
 
 
 def _in_path(name: str, text: str) -> dict[str, Any]:

@@ -33,22 +33,23 @@ SUPPRESSION = {
     "kinds": ["CAMPAIGN_KIND_NEWSLETTER", "CAMPAIGN_KIND_SERVICE_DUE", "CAMPAIGN_KIND_CROSS_SELL"],
     "enabled": True,
 }
-_NAME = {"name": "name", "person_field": "PERSON_FIELD_FULL_NAME", "fallback": "车主 / owner"}
-_MAIL: dict[str, Any] = {"channel": "CHANNEL_EMAIL", "default_language": "en"}
+NAME = {"name": "name", "person_field": "PERSON_FIELD_FULL_NAME", "fallback": "车主 / owner"}
+MAIL: dict[str, Any] = {"channel": "CHANNEL_EMAIL", "default_language": "en"}
 
 
-def _mail(language: str, subject: str, greeting: str, line: str, link: str, url: str) -> dict[str, str]:
+def mail(language: str, subject: str, greeting: str, line: str, link: str, url: str) -> dict[str, str]:
+    """Returns the words of a mail in one language: a greeting, a line, and a link with its words."""
     html = f'<html><body><p>{greeting}</p><p>{line}</p><p><a href="{url}">{link}</a></p></body></html>'
     return {"language": language, "subject": subject, "html": html}
 
 
 TEMPLATES: dict[str, dict[str, Any]] = {
     "autumn": {
-        **_MAIL,
+        **MAIL,
         "name": f"{SENT} A",
-        "variables": [_NAME, {"name": "until"}],
+        "variables": [NAME, {"name": "until"}],
         "contents": [
-            _mail(
+            mail(
                 "zh-CN",
                 "秋季免费检测",
                 "尊敬的{{ name }}：",
@@ -56,7 +57,7 @@ TEMPLATES: dict[str, dict[str, Any]] = {
                 "预约到店",
                 f"{SITE}/zh/autumn",
             ),
-            _mail(
+            mail(
                 "en",
                 "A free check this autumn",
                 "Dear {{ name }},",
@@ -67,11 +68,11 @@ TEMPLATES: dict[str, dict[str, Any]] = {
         ],
     },
     "autumn-b": {
-        **_MAIL,
+        **MAIL,
         "name": f"{SENT} B",
-        "variables": [_NAME, {"name": "until"}],
+        "variables": [NAME, {"name": "until"}],
         "contents": [
-            _mail(
+            mail(
                 "zh-CN",
                 "您的爱车准备好过冬了吗？",
                 "{{ name }}，您好！",
@@ -79,7 +80,7 @@ TEMPLATES: dict[str, dict[str, Any]] = {
                 "选择时间",
                 f"{SITE}/zh/winter",
             ),
-            _mail(
+            mail(
                 "en",
                 "Is your car ready for winter?",
                 "Hello {{ name }},",
@@ -90,11 +91,11 @@ TEMPLATES: dict[str, dict[str, Any]] = {
         ],
     },
     "thanks": {
-        **_MAIL,
+        **MAIL,
         "name": ANSWERING,
-        "variables": [_NAME],
+        "variables": [NAME],
         "contents": [
-            _mail(
+            mail(
                 "zh-CN",
                 "感谢您的光临",
                 "尊敬的{{ name }}：",
@@ -102,7 +103,7 @@ TEMPLATES: dict[str, dict[str, Any]] = {
                 "联系我们",
                 f"{SITE}/zh/contact",
             ),
-            _mail(
+            mail(
                 "en",
                 "Thank you for coming by",
                 "Dear {{ name }},",
@@ -116,7 +117,7 @@ TEMPLATES: dict[str, dict[str, Any]] = {
         "channel": "CHANNEL_SMS",
         "default_language": "en",
         "name": LIVE,
-        "variables": [_NAME],
+        "variables": [NAME],
         "contents": [
             {"language": "zh-CN", "text": "【Marque】尊敬的{{ name }}，您的爱车保养将到期，请致电服务站预约。"},
             {
@@ -150,9 +151,9 @@ def campaigns(templates: dict[str, str], audience_list: str) -> dict[str, dict[s
             "values": [{"name": "until", "value": "2026-11-30"}],
             "variants": [{"code": "B", "percent": 50, "template_id": templates["autumn-b"]}],
             "holdout_percent": 30,
-            "budget": _cny(500),
-            "thousand_cost": _cny(120),
-            "response_value": _cny(380),
+            "budget": cny(500),
+            "thousand_cost": cny(120),
+            "response_value": cny(380),
             "goal": "CAMPAIGN_RESPONSE_KIND_VISIT",
             "attribution": "CAMPAIGN_ATTRIBUTION_LAST",
             "response_days": 14,
@@ -192,5 +193,6 @@ def followed(links: Sequence[str]) -> Sequence[str]:
     return links[::3]
 
 
-def _cny(units: int) -> dict[str, Any]:
+def cny(units: int) -> dict[str, Any]:
+    """Returns an amount of yuan."""
     return {"currency_code": "CNY", "units": units}

@@ -70,7 +70,7 @@ class LetterFileApi:
             content = await usecases.piece(session, self._sealer, file_id, request.piece, mark=mark)
         if request.piece == 0:
             call.saw("letter_file", str(file_id), ("letters",))
-        return messages.ReadLetterFilePieceResponse(content=content)
+        return messages.ReadLetterFilePieceResponse(content=content, letter_file=mapping.file_message(row))
 
     async def ReadLetterFileDelta(self, request: Any, call: Call) -> Any:
         row = await self._seen(request, call)

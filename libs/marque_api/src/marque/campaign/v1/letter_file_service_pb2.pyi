@@ -180,16 +180,22 @@ class ReadLetterFilePieceResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     CONTENT_FIELD_NUMBER: _builtins.int
+    LETTER_FILE_FIELD_NUMBER: _builtins.int
     content: _builtins.bytes
     """The bytes: the rows of at most 100 letters, the heading before the first."""
+    @_builtins.property
+    def letter_file(self) -> _letter_file_pb2.LetterFile:
+        """The file of which it is a piece, as it is when the piece is read."""
+
     def __init__(
         self,
         *,
         content: _builtins.bytes = ...,
+        letter_file: _letter_file_pb2.LetterFile | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["letter_file", b"letter_file"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "letter_file", b"letter_file"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
