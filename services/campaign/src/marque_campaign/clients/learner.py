@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
+from servicekit.children import child
 from servicekit.telemetry import logs
 
 from marque_campaign.errors import LearningUnavailable
@@ -40,14 +40,6 @@ class Learner:
 
     async def _asked(self, asked: bytes) -> bytes:
         """Asks the process. It is killed when whoever asks goes away, so that nobody's data stays in it."""
-        running = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", self._module, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-        )  # fmt: skip
-        try:
-            answer, _ = await running.communicate(asked)
+        async with child(("-m", self._module), quiet=True) as running:
+            answer, _ = await asyncio.to_thread(running.communicate, asked)
             return answer if running.returncode == 0 else b""
-        finally:
-            if running.returncode is None:
-                running.kill()
-                await running.wait()

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
-import sys
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+from servicekit.children import child
 from servicekit.db.engine import Database
 from servicekit.db.uow import Work
 
@@ -90,17 +90,12 @@ async def _link(file: Path, folder: Path, tell: Tell, memory: str) -> None:
     roles = [f"--role={column}={role}" for column, role in repository.ROLES.items()]
     argv = ["-m", _LINKER, str(file), "--key", repository.KEY, "--folder", str(folder), *roles]
     argv += [f"--memory={memory}"] if memory else []
-    running = await asyncio.create_subprocess_exec(sys.executable, *argv, stdout=asyncio.subprocess.PIPE)
-    try:
-        if running.stdout is not None:
-            async for line in running.stdout:
-                tell(json.loads(line))
-        if await running.wait():
+    async with child(argv) as running:
+        assert running.stdout is not None
+        while line := await asyncio.to_thread(running.stdout.readline):
+            tell(json.loads(line))
+        if await asyncio.to_thread(running.wait):
             raise RuntimeError(f"the linker ended with {running.returncode}")
-    finally:
-        if running.returncode is None:
-            running.kill()
-            await running.wait()
 
 
 async def _apply(work: Work, file: Path, tell: Tell) -> Applied:
