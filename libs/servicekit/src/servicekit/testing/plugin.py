@@ -70,14 +70,6 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
-@pytest.fixture(scope="session")
-def event_loop_policy() -> asyncio.AbstractEventLoopPolicy:
-    """The loop that the services run on."""
-    import uvloop
-
-    return uvloop.EventLoopPolicy()
-
-
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Gives the main thread an event loop again where a test (or the command it tried) ran `asyncio.run`, which leaves none.
