@@ -155,24 +155,17 @@ class Promotions:
         request = method(f"{_SENDS}/ListCampaignSends").input(campaign_id=finished, page_size=1000)
         sends = self._door.pages(f"{_SENDS}/ListCampaignSends", "sends", request)
         mailed = {one.customer_id async for one in sends if one.state == _ACCEPTED}
-        busy = set(made.called(self._world.customers))  # who just bought a car is not called
-        buyer = next(
-            (
-                one
-                for one in self._world.customers
-                if one.home.sells
-                and one.row.source_key not in busy
-                and self._customer_ids.get(one.row.source_key) in mailed
-            ),
-            None,
-        )
+        busy = set(made.called(self._world.customers))  # who just bought a car is not called: better somebody else
+        found = [one for one in self._world.customers if self._customer_ids.get(one.row.source_key) in mailed]
+        buyer = min(found, key=lambda one: (one.row.source_key in busy, not one.home.sells), default=None)
         car = made.bought_car(one.vehicle.vin for one in self._world.cars)
         if buyer is None or (await self._ask(f"{_SALES}/ListSales", vin=car["vin"], page_size=1)).sales:
             return
-        vehicle, today = {**car, "market": buyer.home.country}, datetime.now(UTC).date()
+        seller = buyer.home if buyer.home.sells else made.DEALER
+        vehicle, today = {**car, "market": seller.country}, datetime.now(UTC).date()
         await self._campaigns.write(self._door, "vehicle.v1.VehicleService/RegisterVehicle", "bought", vehicle=vehicle)
         sale = {
-            "dealer_id": self._dealer_ids[buyer.home.code],
+            "dealer_id": self._dealer_ids[seller.code],
             "vin": car["vin"],
             "buyer_customer_id": self._customer_ids[buyer.row.source_key],
             "invoice_number": "INV-AUTUMN-1",
