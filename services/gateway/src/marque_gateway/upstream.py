@@ -16,7 +16,8 @@ from servicekit.rpc.tls import Dialling
 from servicekit.telemetry import metrics, propagation, spans
 
 Metadata = Sequence[tuple[str, str]]
-_PAUSES = (0.02, 0.1)  # seconds before a call that was refused is made again
+# Seconds before a call that was refused is made again: a busy machine takes some tenths to see that a process has gone.
+_PAUSES = (0.02, 0.1, 0.4)
 _DETAILS_KEY = "grpc-status-details-bin"
 _OPTIONS = [
     ("grpc.lb_policy_name", "round_robin"),
