@@ -212,6 +212,13 @@ class TestEqual:
     async def test_a_negation_in_a_loop_of_what_is_not_known_decides_nothing(self, world: World, text: str) -> None:
         await agree(world, text)
 
+    @pytest.mark.parametrize("order", ["==", "!=", "<", "<=", ">", ">="])
+    async def test_days_beside_a_number_are_judged_alike_from_both_sides(self, world: World, order: str) -> None:
+        for number in (-1, 0, 30, 365, 200_000):
+            for days in ("person.days_since_visit", "c.days_to_service"):
+                for text in (f"{days} {order} {number}", f"{number} {order} {days}"):
+                    await agree(world, text if days.startswith("person") else f"cars.exists(c, {text})")
+
     @settings(
         max_examples=int(os.environ.get("MARQUE_SEGMENT_RULES", "120")),
         deadline=None,

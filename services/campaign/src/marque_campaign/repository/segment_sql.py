@@ -10,7 +10,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -41,6 +41,8 @@ _ORDERS: dict[str, Callable[[Any, Any], Any]] = {
     ">": lambda a, b: a > b,
     ">=": lambda a, b: a >= b,
 }
+_MIRRORED = {"==": "==", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
+_FAR = 100_000  # days: so far from today every calendar has days
 Rules = Mapping[uuid.UUID, tree.Condition]
 
 
@@ -146,10 +148,25 @@ class SegmentSql:
             among = _among(text, self._term(one.attribute, scope))
             # What is not known is in no empty array, says PostgreSQL; a rule has no value there.
             return among if isinstance(one.term, tree.Lit) else sa.case((text.is_not(None), among))
+        if isinstance(one, tree.Compare) and (by_day := self._by_day(one, scope)) is not None:
+            return by_day
         left, right = self._term(one.left, scope), self._term(one.right, scope)
         if isinstance(one, tree.Text):
             return _TESTS[one.name](left, right)
         return _compared(one, left, right)
+
+    def _by_day(self, one: tree.Compare, scope: dict[str, Any]) -> Any:
+        """A number of days beside a literal as its date beside a day, which the database has statistics of; None for anything else."""
+        name, days, literal = one.name, one.left, one.right
+        if isinstance(days, tree.Lit):
+            name, days, literal = _MIRRORED[name], literal, days
+        if not (isinstance(days, tree.Attr) and days.attribute.days and isinstance(literal, tree.Lit)):
+            return None
+        if one.kind != INT or abs(literal.value) > _FAR:
+            return None
+        column, ahead = scope[days.of].c[days.attribute.column], days.attribute.days < 0
+        day = self._asked.today + timedelta(days=literal.value if ahead else -literal.value)
+        return _ORDERS[name if ahead else _MIRRORED[name]](column, sa.literal(day, sa.Date()))
 
     def _term(self, term: tree.Term, scope: dict[str, Any]) -> Any:
         if isinstance(term, tree.Lit):
