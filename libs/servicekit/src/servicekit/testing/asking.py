@@ -34,6 +34,12 @@ class Asking:
         found: list[asyncpg.Record] = await pool.fetch(query, *arguments)
         return found
 
+    async def forget(self, url: str) -> None:
+        """Ends the connections to a database, whose new settings only sessions that begin after them have."""
+        pool = self._pools.pop(url, None)
+        if pool is not None:
+            await pool.close()
+
     def close(self) -> None:
         """Ends all connections; none is in use any more."""
         for pool in self._pools.values():

@@ -170,6 +170,12 @@ class Platform:
         """Runs a query in a service's database, past the service."""
         return await self._asking.fetch(self.databases[name], query, *arguments)
 
+    async def set(self, name: str, setting: str) -> None:
+        """Changes a setting of a service's database (`search_path = public`): for every session that begins from now on."""
+        (database,) = await self.sql(name, "SELECT current_database() AS name")
+        await self.sql(name, f'ALTER DATABASE "{database["name"]}" SET {setting}')
+        await self._asking.forget(self.databases[name])
+
     async def stop(self) -> None:
         """Stops the gateway and the services of this process; their databases and streams stay."""
         if self._gateway is not None:
