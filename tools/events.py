@@ -14,9 +14,7 @@ from servicekit.settings import ServiceSettings
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "events.md"
-SERVICES = sorted(
-    path.parent.parent.name for path in ROOT.glob("services/*/src/marque_*") if (path / "subscribers.py").exists()
-)
+SERVICES = sorted({path.parts[-4] for path in ROOT.glob("services/*/src/marque_*/subscribers*")})
 _MESSAGE, _FIELD = 4, 2  # field numbers in descriptor.proto: a file's messages, a message's fields
 HEAD = """# Events
 
@@ -41,16 +39,16 @@ def comments() -> dict[str, str]:
     return found
 
 
-def listeners() -> dict[str, list[str]]:
-    """Returns the consumers that hear each event type, from the services' own wiring."""
-    found: dict[str, list[str]] = {}
+def listeners() -> dict[str, dict[str, None]]:
+    """Returns the services that hear each event type, in order, from their own wiring."""
+    found: dict[str, dict[str, None]] = {}
     for name in SERVICES:
         service = importlib.import_module(f"marque_{name}.service").build(
             make_kit(ServiceSettings(database_url="postgresql://u:p@h/d"), name)
         )
         for subscription in service.subscriptions:
             for event in subscription.types:
-                found.setdefault(event, []).append(name)
+                found.setdefault(event, {})[name] = None
     return found
 
 
