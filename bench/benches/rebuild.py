@@ -39,6 +39,11 @@ WITH owners AS (SELECT customer_id, row_number() OVER () AS n FROM unnest($1::uu
     SELECT 'B' || lpad((n + $2::bigint)::text, 16, '0'), 1, now(), now(), 'Marque', 'One', 2024 FROM owners RETURNING vin)
 INSERT INTO ownerships (ownership_id, version, vin, customer_id, role, valid_from, known_from)
 SELECT gen_random_uuid(), 1, 'B' || lpad((n + $2::bigint)::text, 16, '0'), customer_id, 1, now() - interval '1 year', now() FROM owners"""
+_OWNED = "SELECT ownership_id, customer_id, vin, valid_from FROM ownerships ORDER BY ownership_id LIMIT $1 OFFSET $2"
+# Customer heard of the cars when they were sold.
+_KNOWN = """
+INSERT INTO known_cars (ownership_id, customer_id, vin, role, valid_start_time, voided, version, plate)
+SELECT *, false, 1, '' FROM unnest($1::uuid[], $2::uuid[], $3::text[], array_fill(1, ARRAY[cardinality($3::text[])]), $4::timestamptz[])"""
 _PART = 100_000
 _WAITING = "SELECT EXISTS (SELECT 1 FROM audience_stale) AS stale, (SELECT count(*) FROM audience_people) AS people"
 
@@ -83,6 +88,9 @@ async def _fill(world: World, count: int) -> None:
         raise RuntimeError(f"{len(people)} customers, not {count}")
     for first in range(0, count, _PART):
         await sql("vehicle", _CARS, people[first : first + _PART], first)
+    for first in range(0, count, _PART):
+        owned = await sql("vehicle", _OWNED, _PART, first)
+        await sql("customer", _KNOWN, *(list(column) for column in zip(*owned, strict=True)))
     for name in _SOURCES:
         await world.vacuum(name)
 

@@ -68,10 +68,10 @@ def _sold(sale: Any) -> tuple[uuid.UUID, uuid.UUID, str]:
     return uuid.UUID(sale.customer_id), uuid.UUID(sale.dealer_id), sale.sale_id
 
 
-async def on_deed_snapshot(uow: UnitOfWork, event: Event) -> None:
-    """The state of a sale or repair order, for a read model that is rebuilt."""
-    if event.data.customer_id:  # type: ignore[attr-defined]
-        await hearing.restore_deed(uow=uow, deed=_deed(event))
+async def on_deed_snapshots(uow: UnitOfWork, events: Sequence[Event]) -> None:
+    """The states of sales and repair orders, for a read model that is rebuilt."""
+    if found := [_deed(event) for event in events if event.data.customer_id]:  # type: ignore[attr-defined]
+        await hearing.restore_deeds(uow=uow, deeds=found)
 
 
 def _deed(event: Event) -> Deed:
@@ -174,11 +174,19 @@ async def on_ownership_ended(uow: UnitOfWork, event: Event) -> None:
     await _note_car(uow, event, valid_end_time=data.valid_end_time.ToDatetime(UTC), voided=data.voided)
 
 
-async def on_ownership_snapshot(uow: UnitOfWork, event: Event) -> None:
-    """The state of an ownership, for a read model that is rebuilt."""
+async def on_ownership_snapshots(uow: UnitOfWork, events: Sequence[Event]) -> None:
+    """The states of ownerships, for a read model that is rebuilt: they trigger nothing."""
+    known: dict[str, Event] = {}
+    for event in events:
+        if event.data.customer_id and (event.key not in known or known[event.key].version <= event.version):  # type: ignore[attr-defined]
+            known[event.key] = event
+    if known:
+        await interactions.note_cars(uow=uow, rows=[_whole(event) for event in known.values()])
+
+
+def _whole(event: Event) -> dict[str, Any]:
     data: Any = event.data
-    await _note_car(uow, event, True, voided=data.voided, **_span(data))
-    await plates.mark_stale(uow=uow, vin=data.vin)
+    return {**_ownership(event), "voided": data.voided, **_span(data)}
 
 
 async def on_vehicle_updated(uow: UnitOfWork, event: Event) -> None:
@@ -193,25 +201,23 @@ def _span(data: Any) -> dict[str, Any]:
     return {"valid_start_time": data.valid_start_time.ToDatetime(UTC), "valid_end_time": end}
 
 
-async def _note_car(uow: UnitOfWork, event: Event, whole: bool = False, **values: Any) -> None:
-    data: Any = event.data
-    if not data.customer_id:
+async def _note_car(uow: UnitOfWork, event: Event, **values: Any) -> None:
+    if not event.data.customer_id:  # type: ignore[attr-defined]
         return  # of a person who was erased: there is nobody to be found by this car
-    person = uuid.UUID(data.customer_id)
-    await interactions.note_car(
-        uow=uow,
-        values={
-            "ownership_id": uuid.UUID(data.ownership_id),
-            "customer_id": person,
-            "vin": data.vin,
-            "role": data.role,
-            "version": event.version,
-            **values,
-        },
-        whole=whole,
-    )
-    if not whole:  # a snapshot triggers nothing
-        await hearing.mark(uow=uow, customer_ids=[person])
+    known = _ownership(event)
+    await interactions.note_car(uow=uow, values={**known, **values})
+    await hearing.mark(uow=uow, customer_ids=[known["customer_id"]])
+
+
+def _ownership(event: Event) -> dict[str, Any]:
+    data: Any = event.data
+    return {
+        "ownership_id": uuid.UUID(data.ownership_id),
+        "customer_id": uuid.UUID(data.customer_id),
+        "vin": data.vin,
+        "role": data.role,
+        "version": event.version,
+    }
 
 
 async def on_case_moved(uow: UnitOfWork, event: Event) -> None:
@@ -269,10 +275,7 @@ def subscriptions() -> list[Subscription]:
     vehicle = {
         "marque.vehicle.v1.OwnershipStarted": on_ownership_started,
         "marque.vehicle.v1.OwnershipEnded": on_ownership_ended,
-        "marque.vehicle.v1.OwnershipSnapshot": on_ownership_snapshot,
         "marque.vehicle.v1.VehicleUpdated": on_vehicle_updated,
-        "marque.vehicle.v1.SaleSnapshot": on_deed_snapshot,
-        "marque.vehicle.v1.RepairOrderSnapshot": on_deed_snapshot,
     }
     return [
         Subscription(
@@ -281,7 +284,12 @@ def subscriptions() -> list[Subscription]:
             vehicle,
             CONSTRAINTS,
             lane="customer_id",
-            groups=dict.fromkeys(_NOTES, on_touches),
+            groups={
+                **dict.fromkeys(_NOTES, on_touches),
+                "marque.vehicle.v1.OwnershipSnapshot": on_ownership_snapshots,
+                "marque.vehicle.v1.SaleSnapshot": on_deed_snapshots,
+                "marque.vehicle.v1.RepairOrderSnapshot": on_deed_snapshots,
+            },
             rebuilds={
                 "known_cars": "marque.vehicle.v1.OwnershipSnapshot",
                 SALES: "marque.vehicle.v1.SaleSnapshot",

@@ -13,12 +13,12 @@ from servicekit.ids import new_uuid
 from marque_customer.errors import ConsentMissing, CustomerNotFound
 from marque_customer.mapping.interactions import WEB
 from marque_customer.models import Interaction
-from marque_customer.repository import cars
+from marque_customer.repository import cars, families
 from marque_customer.repository import customers as repository
 from marque_customer.repository import notes as written
 from marque_customer.repository.notes import Note
 from marque_customer.rules import consents as rules
-from marque_customer.rules.kinds import ERASED
+from marque_customer.rules.kinds import ERASED, MERGED
 from marque_customer.usecases import consents
 from marque_customer.usecases.saving import refresh_found, standing
 
@@ -98,7 +98,7 @@ async def note(*, uow: UnitOfWork, notes: Sequence[Note], known_only: bool = Fal
         return {item.customer_id for item in living}
 
 
-async def note_car(*, uow: UnitOfWork, values: dict[str, Any], whole: bool = False) -> None:
+async def note_car(*, uow: UnitOfWork, values: dict[str, Any]) -> None:
     """Keeps what the vehicle service said of an ownership; what is older than known changes nothing. Of an erased customer nothing is
     written any more, though the other service may have to keep the ownership for some years.
     """
@@ -106,5 +106,16 @@ async def note_car(*, uow: UnitOfWork, values: dict[str, Any], whole: bool = Fal
         found = await standing(uow, [values["customer_id"]])
         if any(one.customer_id == values["customer_id"] and one.status == ERASED for one in found):
             return
-        if await cars.keep(uow.session, values, whole=whole) and found:
+        if await cars.keep(uow.session, values) and found:
             await refresh_found(uow, found)
+
+
+async def note_cars(*, uow: UnitOfWork, rows: Sequence[dict[str, Any]]) -> None:
+    """Keeps the whole states of ownerships, each named once, as `note_car` keeps what one event said."""
+    async with uow:
+        found = await standing(uow, sorted({row["customer_id"] for row in rows}))
+        erased = {one.customer_id for one in found if one.status == ERASED}
+        news = await cars.keep_whole(uow.session, [row for row in rows if row["customer_id"] not in erased])
+        if any(one.status == MERGED for one in found):
+            news |= set((await families.roots(uow.session, news)).values())
+        await refresh_found(uow, [one for one in found if one.customer_id in news])

@@ -73,9 +73,10 @@ async def save_changed(uow: UnitOfWork, customer: Customer, parts: Parts, fields
 
 async def refresh_found(uow: UnitOfWork, customers: Sequence[Customer]) -> None:
     """Rebuilds what customers are found by, and the survivors of those that are merged; their rows must be locked, survivors' too."""
+    if not customers:
+        return
     parts = await repository.parts_of_all(uow.session, [customer.customer_id for customer in customers])
-    for customer in customers:
-        await refresh_search(uow, customer, parts[customer.customer_id])
+    await refresh_search_of(uow, [(customer, parts[customer.customer_id]) for customer in customers])
 
 
 async def refresh_search(uow: UnitOfWork, customer: Customer, parts: Parts) -> None:

@@ -29,12 +29,12 @@ async def note_deeds(*, uow: UnitOfWork, deeds: Sequence[Deed], ended: Iterable[
         await values.mark(connection, about)
 
 
-async def restore_deed(*, uow: UnitOfWork, deed: Deed) -> None:
-    """Keeps what a snapshot tells of a sale or repair order. Nobody is judged by it: triggers never act on snapshots."""
+async def restore_deeds(*, uow: UnitOfWork, deeds: Sequence[Deed]) -> None:
+    """Keeps what snapshots tell of sales and repair orders. Nobody is judged by them: triggers never act on snapshots."""
     async with uow:
         connection = await connection_of(uow.session)
-        await repository.hold(connection, [deed.customer_id])
-        await repository.keep(connection, [deed])
+        await repository.hold(connection, [deed.customer_id for deed in deeds])
+        await repository.keep(connection, deeds)
 
 
 async def mark(*, uow: UnitOfWork, customer_ids: Iterable[uuid.UUID]) -> None:
