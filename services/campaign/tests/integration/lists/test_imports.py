@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import csv
+import json
 import uuid
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from marque.type.v1 import import_pb2
 from marque_campaign.usecases import lists as usecases
+from marquectl.addresses import Addresses
+from marquectl.door import Door
+from marquectl.errors import UsageError
+from marquectl.importing import Counts, ReplaceJob
 from servicekit.testing.world import new_vin
 
 
@@ -217,4 +226,85 @@ class TestReplacing:
 
         await desk.sql("UPDATE imports SET state = 'CANCELLED', end_time = now() WHERE import_id = $1", other)
         assert (await self.replace(desk, [(made, stays)])).removed_count == 1
+        assert await desk.on(made) == [stays]
+
+
+class Killed(BaseException):
+    """What ends a command at once."""
+
+
+class TestReplacingByTheCommand:
+    """`marquectl import audience-list-members FILE --replace`."""
+
+    @pytest_asyncio.fixture(loop_scope="session")
+    async def job(self, desk: Any, tmp_path: Path) -> AsyncIterator[Callable[..., ReplaceJob]]:
+        """Makes the job of a file of lists and people, in Chinese and with a column that means nothing."""
+        (tmp_path / "map.yaml").write_text("columns: {名单: audience_list_id, 客户: customer_id}\nignore: [备注]\n")
+        addresses = Addresses(issuer=desk.platform.issuer.url, state=tmp_path)
+        async with Door(addresses, peers=desk.platform.peers) as door:
+
+            def made(*rows: tuple[str, ...], **more: Any) -> ReplaceJob:
+                path = tmp_path / f"{desk.mark}.csv"
+                path.write_text("\n".join(["名单,客户,备注", *(",".join((*row, "好")) for row in rows)]), "gb18030")
+                mapping = tmp_path / "map.yaml"
+                return ReplaceJob(door, "audience-list-members", path, mapping=mapping, source="dms", **more)
+
+            yield made
+
+    async def test_who_is_not_in_the_file_goes_and_a_dry_run_only_says_how_many(
+        self, desk: Any, job: Callable[..., ReplaceJob]
+    ) -> None:
+        stays, comes, goes = await desk.person(), await desk.person(), str(uuid.uuid4())
+        made, seen = await desk.make(stays, goes), []
+        for dry_run, created, removed in ((True, 1, 1), (False, 1, 1), (False, 0, 0)):
+            before = await desk.on(made)
+            rows = [(made, stays), (made, comes)]
+            work = job(*rows, dry_run=dry_run, watch=lambda kind, done, counts: seen.append((done, counts.read)))
+            done = await work.run()
+            assert done.counts == {"audience-list-members": Counts(created=created, unchanged=2 - created)}
+            assert (done.removed, done.kept, seen[-1]) == (removed, "", (1.0, 2))
+            assert await desk.on(made) == (before if dry_run else sorted([stays, comes]))
+            assert not [*work.file.path.parent.glob("*.resume"), *work.file.path.parent.glob("*.errors.csv")]
+        with pytest.raises(UsageError):
+            ReplaceJob(work._door, "customers", work.file.path, source="dms")
+
+    async def test_a_row_that_cannot_be_read_or_is_refused_keeps_everybody_unless_that_is_asked_for(
+        self, desk: Any, job: Callable[..., ReplaceJob]
+    ) -> None:
+        stays, goes = await desk.person(), str(uuid.uuid4())
+        made = await desk.make(stays, goes)
+        rows = [(made, stays, "", "surplus"), (made, stays), (made, str(uuid.uuid4())), (made, stays, "", "surplus")]
+        kept = await job(*rows).run()
+        assert kept.counts == {"audience-list-members": Counts(unchanged=1, rejected=3)}
+        assert (kept.removed, kept.kept) == (None, "ROWS_REJECTED")
+        assert await desk.on(made) == sorted([stays, goes])
+        with kept.errors.open(encoding="utf-8-sig", newline="") as file:
+            told = [(int(one["row"]), one["reason"]) for one in csv.DictReader(file)]
+        assert told == [(1, "CELLS_SURPLUS"), (3, "CUSTOMER_NOT_FOUND"), (4, "CELLS_SURPLUS")]
+
+        done = await job(*rows, despite_rejected=True).run()
+        assert (done.removed, done.kept) == (1, "")
+        assert await desk.on(made) == [stays]
+
+    @pytest.mark.parametrize("heard", [True, False], ids=["after-the-answer", "before-the-answer-was-heard"])
+    async def test_who_is_killed_and_asks_again_looks_at_the_same_import(
+        self, desk: Any, job: Callable[..., ReplaceJob], heard: bool
+    ) -> None:
+        def die(*_: Any) -> None:
+            raise Killed
+
+        stays, goes = await desk.person(), str(uuid.uuid4())
+        made = await desk.make(stays, goes)
+        sql = "SELECT import_id::text AS key FROM imports WHERE options->>'replaces' = 'true' ORDER BY create_time DESC"
+        with pytest.raises(Killed):
+            await job((made, stays), watch=die).run()
+        first = [row["key"] for row in await desk.sql(sql)]
+        work = job((made, stays))
+        left = json.loads(work._resume.path.read_text())
+        assert left["import_id"] == first[0]
+        work._resume.path.write_text(json.dumps({**left, "import_id": left["import_id"] if heard else ""}))
+        done = await work.run()
+
+        assert [row["key"] for row in await desk.sql(sql)] == first
+        assert (done.removed, done.counts["audience-list-members"].read) == (1, 1)
         assert await desk.on(made) == [stays]
