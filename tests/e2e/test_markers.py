@@ -82,14 +82,14 @@ NOT_DRIVEN_YET = frozenset(
         "marque.campaign.v1.CampaignFinished",
         "marque.campaign.v1.MessageSent",
         "marque.campaign.v1.MessageSuppressed",
-        "marque.campaign.v1.CampaignHalted",  # fifty messages that fail; driven by the campaign service's test_sending.py
+        "marque.campaign.v1.CampaignHalted",  # fifty messages that fail; driven by the campaign service's test_channels.py
         "marque.campaign.v1.MessageBounced",  # a mail that came back; driven by the campaign service's test_mail.py
-        "marque.campaign.v1.CampaignCallWithdrawn",  # a call that is taken back; driven by the campaign service's test_channels.py
+        "marque.campaign.v1.CampaignCallWithdrawn",  # a call that is taken back; driven by the campaign service's test_calls.py
         # Where people come to an event hours before or after its session; driven by the campaign service's test_events.py.
         "marque.campaign.v1.EventAttendanceRecorded",
         "marque.campaign.v1.EventRegistrationCancelled",
         "marque.campaign.v1.MessageBounceLifted",  # and arrived after all; driven by the campaign service's test_channels.py
-        "marque.customer.v1.CampaignCallEnded",  # a call of such a campaign; driven by the campaign service's test_channels.py
+        "marque.customer.v1.CampaignCallEnded",  # a call of such a campaign; driven by the campaign service's test_calls.py
         "marque.customer.v1.CustomerTierChanged",  # by chance: the stage often changes with it; driven by test_customer_value.py
         "marque.survey.v1.SurveyLostReasonTold",  # a questionnaire that asks why; driven by the survey service's test_lapsing.py
         "marque.customer.v1.LeadLapsed",  # hours after a lead; driven by test_adf_lead.py

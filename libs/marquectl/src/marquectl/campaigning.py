@@ -133,13 +133,18 @@ class Campaigns:
 
     async def until(self, campaign_id: str, there: Callable[[Any], bool]) -> None:
         """Waits until a campaign stands as `there` tells. Raises CommandError after PATIENCE."""
-        name = f"{_CAMPAIGNS}/GetCampaign"
+        late = "a campaign of the sample does not come to its end"
+        await self.until_read(f"{_CAMPAIGNS}/GetCampaign", there, late, campaign_id=campaign_id)
+
+    async def until_read(self, name: str, there: Callable[[Any], bool], late: str, **key: str) -> None:
+        """Reads something of the campaign service, by an RPC and its key, until it is as `there` tells.
+
+        Raises CommandError after PATIENCE, with what is `late`.
+        """
         end = time.monotonic() + PATIENCE
-        while not there(await self._door.call(name, method(name).input(campaign_id=campaign_id))):
+        while not there(await self._door.call(name, method(name).input(**key))):
             if time.monotonic() > end:
-                raise CommandError(
-                    "a campaign of the sample does not come to its end: is the campaign service's worker up?"
-                )
+                raise CommandError(f"{late}: is the campaign service's worker up?")
             await asyncio.sleep(0.1)
 
     async def _follow(self) -> None:

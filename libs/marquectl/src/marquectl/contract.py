@@ -33,7 +33,7 @@ class Kind:
     `name` as typed by the operator; `importer` and `lister` are RPCs (no lister: such rows are not exported); `items` the repeated field
     of a page. `key` names the fields of the natural key. Rows that follow each other with the same `key` are folded into one where `lines`
     names the field of their parts. `refers` are fields that point at rows of other kinds, which the service may come to know a moment
-    later than we do.
+    later than we do. `replaces`: the service takes files that say that what they do not name goes.
     """
 
     name: str
@@ -44,6 +44,12 @@ class Kind:
     lines: str = ""
     refers: frozenset[str] = frozenset()
     order_by: str = ""
+    replaces: bool = False
+
+    @property
+    def files(self) -> str:
+        """The service that imports whole files of such rows, and tells how far it came."""
+        return self.importer.rpartition("/")[0]
 
     @property
     def row(self) -> Descriptor:
@@ -158,6 +164,7 @@ KINDS = {
             "",  # the people of a list are listed by it only
             "members",
             ("audience_list_id", "customer_id", "customer_source_key", "vin", "phone", "email"),
+            replaces=True,
         ),
         Kind(
             "outside-spends",

@@ -4,17 +4,14 @@ list, a file of letters to be printed, the notice of a recall, the year's plan, 
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from marquectl.campaigning import PATIENCE, All, Campaigns
+from marquectl.campaigning import All, Campaigns
 from marquectl.contract import method
 from marquectl.door import Caller, Door
-from marquectl.errors import CommandError
 from marquectl.recalling import campaigns_of
 from marquectl.world import World
 from marquectl.world import promotions as made
@@ -87,12 +84,12 @@ class Promotions:
         if file is None:
             create, reviewer = f"{_FILES}/CreateLetterFile", self._campaigns.reviewer
             file = await self._campaigns.write(reviewer, create, "letter-file", campaign_id=campaign)
-        end = time.monotonic() + PATIENCE
-        while file.state < _READY:
-            if time.monotonic() > end:
-                raise CommandError("the sample's file of letters is not made: is the campaign service's worker up?")
-            await asyncio.sleep(0.1)
-            file = await self._ask(f"{_FILES}/GetLetterFile", letter_file_id=file.letter_file_id)
+        await self._campaigns.until_read(
+            f"{_FILES}/GetLetterFile",
+            lambda one: one.state >= _READY,
+            "the sample's file of letters is not made",
+            letter_file_id=file.letter_file_id,
+        )
 
     async def _calls(self, known: Mapping[str, Any]) -> None:
         """Each call is a task of the dealer's people, or waits for the hours at which the person may be called."""

@@ -110,6 +110,15 @@ class Office:
         found: campaign_pb2.Campaign = await self.do("Approve", made, self.manager)
         return found
 
+    async def internal(self, service: str, rpc: str, **request: Any) -> Any:
+        """Calls an RPC that services alone may call; of a stream all its parts."""
+        name = f"campaign.v1.Campaign{service}Service"
+        method = contract.methods(f"marque.{name}")[rpc]
+        message, client = json_format.ParseDict(request, method.input()), self.client("service")
+        if method.server_streaming:
+            return [part async for part in client.stream(f"{name}/{rpc}", message)]
+        return await client.call(f"{name}/{rpc}", message)
+
     async def make_dealer(self, *, region: str = "", group: str = "") -> str:
         """A dealer as the service would have heard of it."""
         dealer = str(uuid.uuid4())
@@ -217,6 +226,59 @@ class Post(Office):
             campaign.campaign_id,
         )
         return {row["who"]: row["key"] for row in rows}
+
+    async def caller(self, *, agreed: tuple[str, ...] = ("PHONE",)) -> str:
+        """Somebody with a phone and an e-mail address, who agreed to marketing by some channels."""
+        person: str = await self.person(agreed=False)
+        point = {"kind": 1, "value": f"+86139{uuid.uuid4().int % 10**8:08d}"}
+        await self.customer(
+            "customer.v1.ContactPointService/AddContactPoint", {"customer_id": person, "contact_point": point}
+        )
+        for channel in agreed:
+            entry = {
+                "purpose": "CONSENT_PURPOSE_MARKETING",
+                "channel": f"CHANNEL_{channel}",
+                "controller": {"kind": "CONSENT_CONTROLLER_KIND_OEM"},
+                "textVersion": "t",
+                "source": "test",
+            }
+            await self.customer("customer.v1.ConsentService/GrantConsent", {"customer_id": person, "entry": entry})
+        return person
+
+    async def task_of(self, person: str) -> Any:
+        """The one task about somebody, once it is there."""
+        found: list[Any] = []
+
+        async def there() -> bool:
+            found[:] = (await self.customer("customer.v1.TaskService/ListTasks", {"customer_id": person})).tasks
+            return bool(found)
+
+        await until(there, 20, "no task")
+        (task,) = found
+        return task
+
+    async def lines_of(self, campaign: Any, person: str) -> list[tuple[int, int, str]]:
+        """The lines of somebody, in their order."""
+        query = "SELECT channel, state, reason FROM campaign_sends WHERE campaign_id = $1 AND customer_id = $2 ORDER BY occurrence"
+        rows = await self.sql(query, uuid.UUID(campaign.campaign_id), uuid.UUID(person))
+        return [(row["channel"], row["state"], row["reason"]) for row in rows]
+
+    async def comes_to(self, campaign: Any, person: str, *lines: tuple[int, int, str]) -> None:
+        """Waits until the lines of somebody are these: channel, state and reason of each."""
+
+        async def there() -> bool:
+            return await self.lines_of(campaign, person) == list(lines)
+
+        await until(there, 20, f"the lines are not {lines}")
+
+    async def reads(self, person: str, reason: str, kind: int = 2) -> None:
+        """Waits until the customer tells why somebody's contact point of a kind gets nothing."""
+
+        async def told() -> bool:
+            found = await self.customer("customer.v1.CustomerService/GetCustomer", {"customer_id": person})
+            return [one.unreachable_reason for one in found.contact_points if one.kind == kind] == [reason]
+
+        await until(told, 20, f"{reason or 'nothing'} is not told")
 
 
 def noon() -> str:

@@ -1,342 +1,130 @@
-"""Calls of campaigns as tasks of a real customer service, and channels that come after the one that reached nobody."""
+"""A provider that behaves badly, addresses that reach nobody, and channels that come after the one that did not."""
 
 from __future__ import annotations
 
 import uuid
-from datetime import timedelta
 from typing import Any
 
-import pytest
-from google.protobuf import json_format
-from marque.customer.v1 import identity_service_pb2
-from marque.type.v1 import personal_data_pb2
-from marque_campaign.usecases import triggering
-from servicekit.db.base import now
-from servicekit.db.engine import Database
-from servicekit.db.uow import UnitOfWork
-from servicekit.messaging.inbox import SYSTEM
-from servicekit.rpc.call import Call
-from servicekit.testing.client import RpcFailure
-from servicekit.testing.contact_gate import MIDNIGHT
+from servicekit.testing.figures import counted
 from servicekit.testing.platform import until
+from servicekit.testing.provider import BUSY, DROP, FAIL, FAIL_AFTER, REFUSE, TAKE
 
-PLANNED, ACCEPTED, DELIVERED, BOUNCED, FAILED, SUPPRESSED = 1, 4, 5, 6, 7, 9
-TASKS = "customer.v1.TaskService"
+PLANNED, ACCEPTED, BOUNCED, FAILED, SUPPRESSED = 1, 4, 6, 7, 9
 WORDS = [{"language": "en", "text": "Dear {{ name }}, we call."}]
 
 
-async def caller(post: Any, *, agreed: tuple[str, ...] = ("PHONE",)) -> str:
-    """Somebody with a phone and an e-mail address, who agreed to marketing by some channels."""
-    person: str = await post.person(agreed=False)
-    point = {"kind": 1, "value": f"+86139{uuid.uuid4().int % 10**8:08d}"}
-    await post.customer(
-        "customer.v1.ContactPointService/AddContactPoint", {"customer_id": person, "contact_point": point}
-    )
-    for channel in agreed:
-        entry = {
-            "purpose": "CONSENT_PURPOSE_MARKETING",
-            "channel": f"CHANNEL_{channel}",
-            "controller": {"kind": "CONSENT_CONTROLLER_KIND_OEM"},
-            "textVersion": "t",
-            "source": "test",
-        }
-        await post.customer("customer.v1.ConsentService/GrantConsent", {"customer_id": person, "entry": entry})
-    return person
+class TestBadProvider:
+    async def test_lost_answers_are_asked_again_and_taken_once(self, post: Any) -> None:
+        people = await post.people(4)
+        approved = await post.approved(*people)
+        bad = iter([[DROP], [FAIL_AFTER, FAIL], [BUSY, BUSY], [REFUSE]])
+        manners: dict[str, list[str]] = {}
+        lines: dict[str, str] = {}
 
+        def manner(message: dict[str, Any], times: int) -> str:
+            key = message["messageId"]
+            if key not in manners:
+                manners[key] = next(bad)
+                lines[key] = manners[key][0]
+            return manners[key][times] if times < len(manners[key]) else TAKE
 
-async def calls(post: Any, *people: str, **fields: Any) -> Any:
-    template = await post.make_template(channel="CHANNEL_PHONE", contents=WORDS)
-    return await post.launch(*people, channel="CHANNEL_PHONE", template_id=template.template_id, **fields)
+        post.provider.manner = manner
+        await post.do("Schedule", approved)
+        ended = await post.ended(approved)
+        keys = await post.keys(approved)
+        post.provider.manner = lambda message, times: TAKE
 
+        for person in people:
+            key = keys[person]
+            if lines[key] == REFUSE:
+                assert (ended[person], post.provider.accepted[key]) == ((FAILED, "HTTP_400"), 0)
+            else:
+                assert (ended[person][0], post.provider.accepted[key]) == (ACCEPTED, 1)
 
-async def task_of(post: Any, person: str) -> Any:
-    """The one task about somebody, once it is there."""
-    found: list[Any] = []
+    async def test_one_that_is_down_is_waited_for_and_then_for_as_long_as_it_says(self, post: Any) -> None:
+        people = await post.people(2)
+        approved = await post.approved(*people)
+        provider = post.provider
+        provider.manner, provider.retry_after = (lambda message, times: TAKE if times else BUSY), 3_600
+        provider.close()
+        await post.do("Schedule", approved)
 
-    async def there() -> bool:
-        found[:] = (await post.customer(f"{TASKS}/ListTasks", {"customer_id": person})).tasks
-        return bool(found)
+        async def waits() -> bool:
+            return set((await post.lines(approved)).values()) == {(PLANNED, reason)}
 
-    await until(there, 20, "no task")
-    (task,) = found
-    return task
-
-
-async def task_is(post: Any, task: Any, state: int) -> None:
-    """Waits until a task stands so."""
-
-    async def there() -> bool:
-        found = await post.customer(f"{TASKS}/GetTask", {"task_id": task.task_id})
-        return bool(found.state == state)
-
-    await until(there, 20, f"the task is not {state}")
-
-
-async def lines_of(post: Any, campaign: Any, person: str) -> list[tuple[int, int, str]]:
-    """The lines of somebody, in their order."""
-    query = "SELECT channel, state, reason FROM campaign_sends WHERE campaign_id = $1 AND customer_id = $2 ORDER BY occurrence"
-    rows = await post.sql(query, uuid.UUID(campaign.campaign_id), uuid.UUID(person))
-    return [(row["channel"], row["state"], row["reason"]) for row in rows]
-
-
-async def comes_to(post: Any, campaign: Any, person: str, *lines: tuple[int, int, str]) -> None:
-    async def there() -> bool:
-        return await lines_of(post, campaign, person) == list(lines)
-
-    await until(there, 20, f"the lines are not {lines}")
-
-
-async def end(post: Any, task: Any, outcome: str, **more: Any) -> Any:
-    request = {"task_id": task.task_id, "call_outcome": f"CAMPAIGN_CALL_OUTCOME_{outcome}", **more}
-    return await post.customer(f"{TASKS}/CompleteTask", request)
-
-
-async def reads(post: Any, person: str, reason: str, kind: int = 2) -> None:
-    """Waits until the customer tells why somebody's contact point of a kind gets nothing."""
-
-    async def told() -> bool:
-        found = await post.customer("customer.v1.CustomerService/GetCustomer", {"customer_id": person})
-        return [one.unreachable_reason for one in found.contact_points if one.kind == kind] == [reason]
-
-    await until(told, 20, f"{reason or 'nothing'} is not told")
-
-
-class TestCalls:
-    async def test_each_becomes_one_task_and_what_came_of_it_settles_the_line(self, post: Any) -> None:
-        reached, vain, wrong, enough = [await caller(post) for _ in range(4)]
-        never = await caller(post, agreed=())
-        campaign = await calls(post, reached, vain, wrong, enough, never)
-        tasks = {one: await task_of(post, one) for one in (reached, vain, wrong, enough)}
-        keys = await post.keys(campaign)
-        said = tasks[reached]
-        assert said.campaign_call.script == "Dear 王小明, we call."
-        assert (said.title, said.campaign_call.send_id, said.dealer_id) == ("News", keys[reached], "")
-
-        for person, outcome in (
-            (reached, "REACHED"),
-            (vain, "NOT_REACHED"),
-            (wrong, "WRONG_NUMBER"),
-            (enough, "NOT_AGAIN"),
-        ):
-            await end(post, tasks[person], outcome)
-        await comes_to(post, campaign, reached, (1, DELIVERED, ""))
-        await comes_to(post, campaign, vain, (1, FAILED, "NOT_REACHED"), (1, 1, ""))
-        await comes_to(post, campaign, wrong, (1, BOUNCED, "WRONG_NUMBER"))
-        await comes_to(post, campaign, enough, (1, DELIVERED, "NOT_AGAIN"))
-        await comes_to(post, campaign, never, (1, SUPPRESSED, "NEVER_GRANTED"))
-        (again,) = await post.sql(
-            "SELECT occurrence, retry_time - now() AS wait FROM campaign_sends WHERE campaign_id = $1 AND state = 1",
-            uuid.UUID(campaign.campaign_id),
+        reason = "ConnectError"
+        await until(waits, 30, "it is not waited for")
+        provider.open()
+        reason = "HTTP_429"
+        await until(waits, 30, "it is not heard")
+        rows = await post.sql(
+            "SELECT extract(epoch FROM retry_time - update_time) AS seconds FROM campaign_sends WHERE campaign_id = $1",
+            approved.campaign_id,
         )
-        assert again["occurrence"] == "~call2"
-        assert 10_000 < again["wait"].total_seconds() <= 10_800
+        provider.retry_after = 0
+        await post.sql("UPDATE campaign_sends SET retry_time = now() WHERE campaign_id = $1", approved.campaign_id)
+        ended, keys = await post.ended(approved), await post.keys(approved)
+        provider.manner = lambda message, times: TAKE
 
-        check = {"customer_id": enough, "purpose": 2, "channel": 1, "controller_kind": 1}
-        assert not (await post.customer("customer.v1.ConsentService/CheckConsent", check)).allowed
+        assert all(3_590 <= row["seconds"] <= 3_600 for row in rows)
+        assert set(ended.values()) == {(ACCEPTED, "")}
+        assert {provider.accepted[key] for key in keys.values()} == {1}
 
-        await reads(post, wrong, "WRONG_NUMBER", kind=1)
-        other = await calls(post, wrong)
-        assert await post.ended(other) == {wrong: (SUPPRESSED, "ADDRESS_UNREACHABLE")}
-
-    async def test_nobody_is_called_at_night_nor_where_nobody_knows_whether_it_is_night(self, post: Any) -> None:
-        asleep, nowhere = [await caller(post) for _ in range(2)]
-        query = "UPDATE customers SET time_zone = $2 WHERE customer_id = $1"
-        for person, zone in ((asleep, MIDNIGHT), (nowhere, "")):
-            await post.platform.sql("customer", query, uuid.UUID(person), zone)
-        campaign = await calls(post, asleep, nowhere)
-
-        await comes_to(post, campaign, asleep, (1, PLANNED, "QUIET_HOURS"))
-        await comes_to(post, campaign, nowhere, (1, SUPPRESSED, "ZONE_UNKNOWN"))
-        why = await post.call("ExplainCampaignSend", campaign_id=campaign.campaign_id, customer_id=nowhere)
-        assert [(one.state, one.reason) for one in why.sends] == [(SUPPRESSED, "ZONE_UNKNOWN")]
-        await post.do("Cancel", campaign)
-
-    async def test_those_of_a_campaign_that_is_called_off_are_not_to_be_made(self, post: Any) -> None:
-        person = await caller(post)
-        campaign = await calls(post, person)
-        task = await task_of(post, person)
-        await comes_to(post, campaign, person, (1, ACCEPTED, ""))
-        running = await post.call("GetCampaign", campaign_id=campaign.campaign_id)
-        await post.do("Cancel", running)
-        await comes_to(post, campaign, person, (1, FAILED, "CALL_CANCELLED"))
-
-        assert running.state == 5
-        assert (await post.customer(f"{TASKS}/GetTask", {"task_id": task.task_id})).state == 3
-
-    async def test_asked_for_again_a_line_has_one_task(self, post: Any) -> None:
-        person = await caller(post)
-        campaign = await calls(post, person)
-        task = await task_of(post, person)
-        await comes_to(post, campaign, person, (1, ACCEPTED, ""))
-        # Who handed it over died before it could say so, and the permit's time is over.
-        await post.sql(
-            "UPDATE campaign_sends SET state = 3, lease = gen_random_uuid(), lease_time = now() WHERE send_id = $1",
-            uuid.UUID(task.campaign_call.send_id),
-        )
-        await post.platform.sql(
-            "customer",
-            "UPDATE contact_permits SET state = 2, spend_time = now() - interval '1 minute', end_time = NULL "
-            "WHERE customer_id = $1",
-            uuid.UUID(person),
-        )
-        await comes_to(post, campaign, person, (1, ACCEPTED, ""))
-
-        assert (await task_of(post, person)).task_id == task.task_id
-
-
-# What came of a call says which way a person goes.
-BY_OUTCOME = ("reached", "not_reached", "refused", "call_later")
-
-
-async def calling_steps(post: Any, *people: str, step: dict[str, Any] | None = None, **fields: Any) -> Any:
-    """A campaign of mails that calls first, and of which each run ends as the call did."""
-    template = await post.make_template(channel="CHANNEL_PHONE", contents=WORDS)
-    call = {"template_id": template.template_id, "channel": "CHANNEL_PHONE", **(step or {})}
-    forks = [{"code": f"by_{one}", "branch": {"rule": f'"call" in run.{one}', "then": one}} for one in BY_OUTCOME]
-    exits = [{"code": one, "exit": {"reason": one.upper()}} for one in ("none", *BY_OUTCOME)]
-    return await post.launch(*people, steps=[{"code": "call", "send": call}, *forks, *exits], **fields)
-
-
-async def runs_come_to(post: Any, campaign: Any, wanted: dict[str, tuple[int, str]]) -> None:
-    """Waits until runs stand so: state and reason by person."""
-    query = "SELECT customer_id::text AS who, state, reason FROM campaign_runs WHERE campaign_id = $1"
-
-    async def there() -> bool:
-        rows = await post.sql(query, uuid.UUID(campaign.campaign_id))
-        return {row["who"]: (row["state"], row["reason"]) for row in rows} == wanted
-
-    await until(there, 20, f"the runs are not {wanted}")
-
-
-class TestCallsInSteps:
-    async def test_the_run_waits_for_what_came_of_the_call_and_goes_the_way_of_it(self, post: Any) -> None:
-        outcomes = {
-            "REACHED": "REACHED",
-            "NOT_AGAIN": "REFUSED",
-            "WRONG_NUMBER": "NOT_REACHED",
-            "CALL_LATER": "CALL_LATER",
-        }
-        people = {outcome: await caller(post) for outcome in outcomes}
-        campaign = await calling_steps(post, *people.values(), most_calls=1)
-        tasks = {outcome: await task_of(post, person) for outcome, person in people.items()}
-        for person in people.values():
-            await comes_to(post, campaign, person, (1, ACCEPTED, ""))
-        await runs_come_to(post, campaign, dict.fromkeys(people.values(), (3, "")))
-        before = await post.call("GetCampaign", campaign_id=campaign.campaign_id)
-        for outcome, task in tasks.items():
-            await end(post, task, outcome)
-        await runs_come_to(post, campaign, {people[one]: (4, reason) for one, reason in outcomes.items()})
-
-        assert before.state == 5
+    async def test_reports_come_late_twice_and_in_any_order(self, post: Any) -> None:
+        person = await post.person()
+        campaign = await post.launch(person)
         await post.ended(campaign)
+        key = (await post.keys(campaign))[person]
+        service = post.client("service")
+        reports = [{"send_id": key, "state": 5}, {"send_id": str(uuid.uuid4()), "state": 6}]
+        told = await post.call("RecordDeliveryReports", service, reports=reports)
+        again = await post.call("RecordDeliveryReports", service, reports=reports)
 
-    async def test_who_asks_to_be_called_later_is_called_when_they_said(self, post: Any) -> None:
-        person = await caller(post)
-        campaign = await calling_steps(post, person, most_calls=2)
-        first = await task_of(post, person)
-        await comes_to(post, campaign, person, (1, ACCEPTED, ""))
-        asked = (now() + timedelta(days=4)).replace(microsecond=0)
-        with pytest.raises(RpcFailure) as refused:
-            await end(post, first, "REACHED", call_again_time=asked.isoformat())
-        await end(post, first, "CALL_LATER", call_again_time=asked.isoformat())
-        await comes_to(post, campaign, person, (1, DELIVERED, "CALL_LATER"), (1, PLANNED, ""))
-        (again,) = await post.sql(
-            "SELECT send_id, retry_time FROM campaign_sends WHERE campaign_id = $1 AND state = 1",
-            uuid.UUID(campaign.campaign_id),
-        )
-        await runs_come_to(post, campaign, {person: (3, "")})
-        await post.sql("UPDATE campaign_sends SET retry_time = now() WHERE send_id = $1", again["send_id"])
-        await comes_to(post, campaign, person, (1, DELIVERED, "CALL_LATER"), (1, ACCEPTED, ""))
-        second = (await post.customer(f"{TASKS}/ListTasks", {"customer_id": person, "state": 1})).tasks[0]
-        await end(post, second, "REACHED")
+        assert (told.changed_count, told.unknown_count) == (1, 1)
+        assert (again.changed_count, again.unknown_count) == (0, 1)
+        shown = await post.call("ExplainCampaignSend", campaign_id=campaign.campaign_id, customer_id=person)
+        assert [one.state for one in shown.sends] == [5]
 
-        assert refused.value.fields == {"call_again_time": "CALL_AGAIN_TIME_INVALID"}
-        assert again["retry_time"] == asked
-        await runs_come_to(post, campaign, {person: (4, "REACHED")})
 
-    async def test_a_call_that_is_not_to_be_made_any_more_is_no_task_any_more(self, post: Any) -> None:
-        left, late, unwilling, erased = [await caller(post) for _ in range(4)]
-        await post.sql("INSERT INTO audience_people (customer_id) VALUES ($1)", uuid.UUID(left))
-        campaign = await calling_steps(
-            post,
-            left,
-            late,
-            unwilling,
-            erased,
-            step={"expire_days": 7},
-            most_calls=2,
-            exit_rule='person.stage == "LOST"',
-        )
-        tasks = {one: await task_of(post, one) for one in (left, late, unwilling, erased)}
-        for person in tasks:
-            await comes_to(post, campaign, person, (1, ACCEPTED, ""))
-        erasure = personal_data_pb2.ErasePersonalDataRequest(customer_id=erased, erasure_id=str(uuid.uuid4()))
-        service = post.platform.client("campaign", "service")
-        await service.call("campaign.v1.CampaignPersonalDataService/ErasePersonalData", erasure)
-        await post.sql("UPDATE audience_people SET stage = 'LOST' WHERE customer_id = $1", uuid.UUID(left))
+class TestStorm:
+    async def test_a_campaign_that_fails_for_many_pauses_tells_and_counts_anew_when_resumed(self, post: Any) -> None:
+        people, halts = await post.people(3), counted("campaign_halts")
+        campaign = await post.launch(*people, rate_per_minute=1)
+
+        async def state() -> tuple[int, str]:
+            found = await post.call("GetCampaign", campaign_id=campaign.campaign_id)
+            return found.state, found.pause_reason
+
+        async def one_is_sent() -> bool:
+            return (ACCEPTED, "") in (await post.lines(campaign)).values()
+
+        await until(one_is_sent, 30, "nothing is sent")
         await post.sql(
-            "UPDATE campaign_sends SET hand_time = hand_time - interval '7 days' WHERE send_id = $1",
-            uuid.UUID(tasks[late].campaign_call.send_id),
+            "INSERT INTO campaign_sends (send_id, campaign_id, customer_id, channel, state, reason, claim_time, hand_time, create_time, "
+            "update_time) SELECT gen_random_uuid(), $1, gen_random_uuid(), 2, 6 + n % 3, 'TEST', now(), now(), now(), now() "
+            "FROM generate_series(1, 50) n",
+            campaign.campaign_id,
         )
-        entry = {
-            "purpose": "CONSENT_PURPOSE_MARKETING",
-            "channel": "CHANNEL_PHONE",
-            "controller": {"kind": "CONSENT_CONTROLLER_KIND_OEM"},
-            "source": "test",
-        }
-        withdrawal = {"customer_id": unwilling, "entry": entry}
-        await post.customer("customer.v1.ConsentService/WithdrawConsent", withdrawal)
-        answered = await post.customer(f"{TASKS}/GetTask", {"task_id": tasks[unwilling].task_id})
+        await post.sql("UPDATE campaigns SET rate_per_minute = 0 WHERE campaign_id = $1", campaign.campaign_id)
 
-        assert (answered.state, answered.campaign_call.outcome) == (3, 6)  # before anybody could hear of it
-        await comes_to(post, campaign, left, (1, FAILED, "CALL_WITHDRAWN"))
-        await comes_to(post, campaign, late, (1, FAILED, "CALL_EXPIRED"))
-        await comes_to(post, campaign, unwilling, (1, FAILED, "CALL_CANCELLED"))
-        ends = {left: (4, "EXIT_RULE"), late: (4, "NOT_REACHED"), unwilling: (4, "NOT_REACHED")}
-        query = "SELECT customer_id::text AS who FROM campaign_runs WHERE campaign_id = $1 AND reason = 'ERASED'"
-        (nobody,) = await post.sql(query, uuid.UUID(campaign.campaign_id))
-        await runs_come_to(post, campaign, {**ends, nobody["who"]: (4, "ERASED")})
-        for task in tasks.values():
-            await task_is(post, task, 3)
-        await post.ended(campaign)
+        async def paused() -> bool:
+            return (await state())[0] == 6
 
-    async def test_two_who_become_one_are_called_once_and_a_deed_taken_back_calls_nobody(self, post: Any) -> None:
-        one, other, comer = [await caller(post) for _ in range(3)]
-        campaign = await calling_steps(post, one, other)
-        visits = await calling_steps(post, trigger=5, audience_list_id="")
-        tasks = {who: await task_of(post, who) for who in (one, other)}
-        for person in tasks:
-            await comes_to(post, campaign, person, (1, ACCEPTED, ""))
-        await until_running(post, visits)
-        visit = {"customer_id": comer, "kind": "INTERACTION_KIND_VISIT", "direction": "INTERACTION_DIRECTION_INBOUND"}
-        came = await post.customer("customer.v1.InteractionService/LogInteraction", {"interaction": visit})
-        await comes_to(post, visits, comer, (1, ACCEPTED, ""))
-        merge = {"customer_id": one, "from_customer_id": other, "reasons": ["SAME_PHONE"]}
-        request = json_format.ParseDict(merge, identity_service_pb2.MergeCustomersRequest())
-        await post.platform.client("customer", "oem.manager").call(
-            "customer.v1.IdentityService/MergeCustomers", request
+        await until(paused, 20, "it goes on")
+        counts = counted("campaign_halts") - halts
+        lines = await post.lines(campaign)
+        told = await post.sql(
+            "SELECT count(*) AS n FROM outbox_messages WHERE event_type = 'marque.campaign.v1.CampaignHalted' AND aggregate_id = $1",
+            campaign.campaign_id,
         )
-        database = Database(post.platform.databases["campaign"])
-        undone = UnitOfWork(database, Call(SYSTEM, "undone"))
-        await triggering.undone(undone, key=f"interaction:{came.interaction_id}", customer_id=uuid.UUID(comer))
-        await database.engine.dispose()
+        halted = await state()
+        await post.do("Resume", campaign)
+        ended = await post.ended(campaign)
 
-        await comes_to(post, campaign, other, (1, FAILED, "CALL_WITHDRAWN"))
-        await comes_to(post, visits, comer, (1, FAILED, "CALL_WITHDRAWN"))
-        await runs_come_to(post, campaign, {one: (3, ""), other: (4, "SAME_PERSON")})
-        await runs_come_to(post, visits, {comer: (4, "TAKEN_BACK")})
-        await end(post, tasks[one], "REACHED")
-        await runs_come_to(post, campaign, {one: (4, "REACHED"), other: (4, "SAME_PERSON")})
-        await post.do("Cancel", visits)
-
-
-async def until_running(post: Any, campaign: Any) -> None:
-    """Waits until a campaign is launched."""
-
-    async def launched() -> bool:
-        return bool((await post.call("GetCampaign", campaign_id=campaign.campaign_id)).state == 5)
-
-    await until(launched, 20, "it is not launched")
+        assert sorted(lines[one] for one in people) == [(1, ""), (1, ""), (ACCEPTED, "")]
+        assert (halted, told[0]["n"], counts) == ((6, "FAILURES"), 1, 1)
+        assert {ended[one] for one in people} == {(ACCEPTED, "")}
+        assert await state() == (7, "")
 
 
 class TestFurtherChannels:
@@ -347,19 +135,19 @@ class TestFurtherChannels:
             words = [{**WORDS[0], "subject": "News"}] if name in ("POST", "PUSH") else WORDS
             template = await post.make_template(channel=f"CHANNEL_{name}", contents=words)
             further.append({"channel": f"CHANNEL_{name}", "template_id": template.template_id})
-        campaign = await post.approved(await caller(post), fallbacks=further)
+        campaign = await post.approved(await post.caller(), fallbacks=further)
 
         assert [one.channel for one in campaign.fallbacks] == [4, 1, 2, 6, 5]
 
     async def test_whom_the_first_channel_cannot_reach_gets_it_by_the_next_once(self, post: Any) -> None:
-        people = [await caller(post, agreed=one) for one in (("EMAIL", "PHONE"), ("PHONE",), ("EMAIL", "PHONE"))]
+        people = [await post.caller(agreed=one) for one in (("EMAIL", "PHONE"), ("PHONE",), ("EMAIL", "PHONE"))]
         mail, phone, back = people
         template = await post.make_template(channel="CHANNEL_PHONE", contents=WORDS)
         further = {"channel": "CHANNEL_PHONE", "template_id": template.template_id}
         campaign = await post.launch(*people, fallbacks=[further])
-        await comes_to(post, campaign, mail, (3, ACCEPTED, ""))
-        await comes_to(post, campaign, phone, (3, SUPPRESSED, "NEVER_GRANTED"), (1, ACCEPTED, ""))
-        await comes_to(post, campaign, back, (3, ACCEPTED, ""))
+        await post.comes_to(campaign, mail, (3, ACCEPTED, ""))
+        await post.comes_to(campaign, phone, (3, SUPPRESSED, "NEVER_GRANTED"), (1, ACCEPTED, ""))
+        await post.comes_to(campaign, back, (3, ACCEPTED, ""))
         report = {
             "send_id": (await post.keys(campaign))[back],
             "state": 6,
@@ -370,8 +158,8 @@ class TestFurtherChannels:
         for _ in range(2):
             await post.call("RecordDeliveryReports", carrier, reports=[report])
 
-        await comes_to(post, campaign, back, (3, BOUNCED, "BOX_CLOSED"), (1, ACCEPTED, ""))
-        assert (await task_of(post, back)).campaign_call.script == "Dear 王小明, we call."
+        await post.comes_to(campaign, back, (3, BOUNCED, "BOX_CLOSED"), (1, ACCEPTED, ""))
+        assert (await post.task_of(back)).campaign_call.script == "Dear 王小明, we call."
         assert (await post.call("GetCampaign", campaign_id=campaign.campaign_id)).state == 5
 
 
@@ -385,14 +173,14 @@ class TestUnreachable:
         gone = {**report, "state": 6, "reason": "BOX_CLOSED", "address_gone": True}
         first = await post.call("RecordDeliveryReports", carrier, reports=[gone])
         again = await post.call("RecordDeliveryReports", carrier, reports=[gone])
-        await reads(post, person, "BOX_CLOSED")
+        await post.reads(person, "BOX_CLOSED")
         other = await post.launch(person)
 
         assert (first.changed_count, again.changed_count) == (1, 0)
         assert (await post.sql("SELECT count(*) AS n FROM bounced_addresses"))[0]["n"] == before[0]["n"] + 1
         assert await post.ended(other) == {person: (SUPPRESSED, "ADDRESS_UNREACHABLE")}
         await post.call("RecordDeliveryReports", carrier, reports=[{**report, "state": 5}])
-        await reads(post, person, "")
+        await post.reads(person, "")
         assert (await post.sql("SELECT count(*) AS n FROM bounced_addresses"))[0]["n"] == before[0]["n"]
         third = await post.launch(person)
         assert await post.ended(third) == {person: (ACCEPTED, "")}

@@ -6,36 +6,25 @@ import uuid
 from typing import Any
 
 import pytest
-from google.protobuf import json_format
-from servicekit import contract
 from servicekit.testing.client import RpcFailure
-
-
-async def internal(office: Any, service: str, rpc: str, **request: Any) -> Any:
-    method = contract.methods(f"marque.campaign.v1.Campaign{service}Service")[rpc]
-    message = json_format.ParseDict(request, method.input())
-    client, path = office.client("service"), f"campaign.v1.Campaign{service}Service/{rpc}"
-    if method.server_streaming:
-        return [part async for part in client.stream(path, message)]
-    return await client.call(path, message)
 
 
 class TestErasure:
     async def test_the_person_leaves_every_list_and_only_they(self, office: Any) -> None:
         gone, stays = str(uuid.uuid4()), str(uuid.uuid4())
         lists = [await office.make_list(gone, stays) for _ in range(2)]
-        shown = await internal(office, "PersonalData", "ExportPersonalData", customer_id=gone)
+        shown = await office.internal("PersonalData", "ExportPersonalData", customer_id=gone)
         assert len(shown) == 2
 
         person = {"customer_id": gone, "erasure_id": str(uuid.uuid4())}
-        done = await internal(office, "PersonalData", "ErasePersonalData", **person)
+        done = await office.internal("PersonalData", "ErasePersonalData", **person)
 
-        assert await internal(office, "PersonalData", "ErasePersonalData", **person) == done
+        assert await office.internal("PersonalData", "ErasePersonalData", **person) == done
         for one in lists:
             left = await office.call("GetAudienceList", audience_list_id=one.audience_list_id)
             assert left.member_count == 1
-        assert not await internal(office, "PersonalData", "ExportPersonalData", customer_id=gone)
-        assert await internal(office, "PersonalData", "ExportPersonalData", customer_id=stays)
+        assert not await office.internal("PersonalData", "ExportPersonalData", customer_id=gone)
+        assert await office.internal("PersonalData", "ExportPersonalData", customer_id=stays)
 
     async def test_it_waits_for_a_message_that_is_being_handed_over_and_then_leaves_lines_of_nobody(
         self, office: Any
@@ -49,11 +38,11 @@ class TestErasure:
         )  # fmt: skip
         asked = {"customer_id": person, "erasure_id": str(uuid.uuid4())}
         with pytest.raises(RpcFailure) as refused:
-            await internal(office, "PersonalData", "ErasePersonalData", **asked)
+            await office.internal("PersonalData", "ErasePersonalData", **asked)
         assert refused.value.reason == "SEND_UNDER_WAY"
 
         await office.sql("UPDATE campaign_sends SET state = 4, lease_time = NULL WHERE state = 3")
-        done = await internal(office, "PersonalData", "ErasePersonalData", **asked)
+        done = await office.internal("PersonalData", "ErasePersonalData", **asked)
         rows = await office.sql("SELECT customer_id::text AS who, reason FROM campaign_sends WHERE campaign_id = $1",
                                 campaign.campaign_id)  # fmt: skip
 
@@ -65,9 +54,9 @@ class TestErasure:
         held = str(uuid.uuid4())
         await office.make_list(held)
         hold = {"customer_id": held, "hold_id": str(uuid.uuid4()), "reason": "COURT_ORDER"}
-        await internal(office, "PersonalData", "SetLegalHold", **hold)
+        await office.internal("PersonalData", "SetLegalHold", **hold)
         person = {"customer_id": held, "erasure_id": str(uuid.uuid4())}
-        done = await internal(office, "PersonalData", "ErasePersonalData", **person)
+        done = await office.internal("PersonalData", "ErasePersonalData", **person)
 
         assert [one.reason for one in done.retained] == ["COURT_ORDER"]
 
@@ -80,7 +69,7 @@ class TestHandOver:
         await office.sql("UPDATE campaigns SET author_staff_id = $1 WHERE campaign_id = ANY($2)", leaver,
                          [open_one.campaign_id, over.campaign_id])  # fmt: skip
         step = {"hand_over_id": str(uuid.uuid4()), "from_staff_id": leaver, "successor_staff_ids": [heir]}
-        moved = await internal(office, "HandOver", "HandOver", **step)
+        moved = await office.internal("HandOver", "HandOver", **step)
 
         assert [(one.kind, one.key) for one in moved.rows] == [("campaign.campaign", open_one.campaign_id)]
         rows = await office.sql("SELECT author_staff_id::text AS who FROM campaigns WHERE campaign_id = $1",

@@ -5,19 +5,6 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from google.protobuf import json_format
-from servicekit import contract
-
-SERVICE = "campaign.v1.CampaignPersonalDataService"
-
-
-async def personal(office: Any, rpc: str, **request: Any) -> Any:
-    method = contract.methods(f"marque.{SERVICE}")[rpc]
-    message, client = json_format.ParseDict(request, method.input()), office.client("service")
-    if method.server_streaming:
-        return [part async for part in client.stream(f"{SERVICE}/{rpc}", message)]
-    return await client.call(f"{SERVICE}/{rpc}", message)
-
 
 class TestErasure:
     async def test_runs_end_and_keep_no_person_and_no_car(self, office: Any) -> None:
@@ -29,10 +16,10 @@ class TestErasure:
                 "create_time, update_time) VALUES (gen_random_uuid(), $1, $2, $3, $3, '2027-01-01', 2, now(), now(), now(), now())",
                 campaign.campaign_id, who, f"LVSHERAS0EE00000{number}",
             )  # fmt: skip
-        shown = await personal(office, "ExportPersonalData", customer_id=gone)
+        shown = await office.internal("PersonalData", "ExportPersonalData", customer_id=gone)
         asked = {"customer_id": gone, "erasure_id": str(uuid.uuid4())}
-        done = await personal(office, "ErasePersonalData", **asked)
-        again = await personal(office, "ErasePersonalData", **asked)
+        done = await office.internal("PersonalData", "ErasePersonalData", **asked)
+        again = await office.internal("PersonalData", "ErasePersonalData", **asked)
         rows = await office.sql(
             "SELECT customer_id::text AS who, subject, vin, due_date, state, reason FROM campaign_runs WHERE campaign_id = $1",
             campaign.campaign_id,

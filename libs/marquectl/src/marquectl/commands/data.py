@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -16,7 +18,7 @@ from marquectl.contract import KINDS
 from marquectl.display import Display, console, counted
 from marquectl.errors import INTERRUPTED, ROWS_REJECTED
 from marquectl.exporting import export_rows
-from marquectl.importing import ImportJob
+from marquectl.importing import ImportJob, ReplaceJob
 from marquectl.mapping import layout_file
 
 Kinds = StrEnum("Kinds", {name.replace("-", "_"): name for name in (*KINDS, asking.KIND, cataloguing.KIND)})  # type: ignore[misc]
@@ -40,6 +42,16 @@ def import_(
     ] = "",
     source: Annotated[str, typer.Option(help="The system that the rows come from; part of the natural key.")] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check every row and write none.")] = False,
+    replace: Annotated[
+        bool,
+        typer.Option(
+            "--replace", help="audience-list-members: who is not in the file goes from its lists, after the last row."
+        ),
+    ] = False,
+    despite_rejected: Annotated[
+        bool,
+        typer.Option("--despite-rejected", help="With --replace: they go even where rows were rejected; else nobody."),
+    ] = False,
     errors: Annotated[Path | None, typer.Option(help="Where rejected rows are reported; FILE.errors.csv.")] = None,
     language: Annotated[
         str, typer.Option(help="The language that a questionnaire in plain text is written in.")
@@ -52,20 +64,34 @@ def import_(
 
     Exit status: 0 when no row was rejected, 3 when some were, 130 when interrupted, 1 or 2 on failure.
     """
+    if despite_rejected and not replace:
+        raise typer.BadParameter("it goes with --replace")
+    if replace and kind.value not in KINDS:
+        raise typer.BadParameter(f"{kind.value} cannot be replaced by a file")
     if kind.value == asking.KIND:
         run(_import_questionnaires(file, language, dry_run, (role, dealer or [])))
         return
     if kind.value == cataloguing.KIND:
         run(_import_catalogue(file, dry_run, (role, dealer or [])))
         return
+    job = partial(ReplaceJob, despite_rejected=despite_rejected) if replace else ImportJob
     run(
         _import(
-            kind.value, file, mapping or layout_file(layout), source, dry_run, errors, (role, dealer or []), patience
+            job,
+            kind.value,
+            file,
+            mapping or layout_file(layout),
+            source,
+            dry_run,
+            errors,
+            (role, dealer or []),
+            patience,
         )
     )
 
 
 async def _import(
+    make_job: Callable[..., ImportJob],
     kind: str,
     file: Path,
     mapping: Path | None,
@@ -77,7 +103,7 @@ async def _import(
 ) -> int:
     async with await door_for(Addresses.find(), caller_of(*speaker)) as door:
         with Display() as display:
-            job = ImportJob(
+            job = make_job(
                 door,
                 kind,
                 file,
@@ -95,6 +121,12 @@ async def _import(
                 return INTERRUPTED
     for name, counts in outcome.counts.items():
         print(f"{name}: {counted(counts)}{' (nothing written: dry run)' if dry_run else ''}")
+    if outcome.removed is not None:
+        print(f"{outcome.removed} were not in the file and {'would go' if dry_run else 'went'}")
+    if outcome.kept:
+        print(
+            f"nobody {'would go' if dry_run else 'went'} ({outcome.kept}); --despite-rejected takes away all the same"
+        )
     if outcome.unchecked:
         print(f"{outcome.unchecked} rows refer to rows of this same file and could not be checked without writing it")
     if outcome.rejected:

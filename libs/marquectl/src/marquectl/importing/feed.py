@@ -145,7 +145,7 @@ class Feed:
                 failure = DoorError(self._kind.importer, error)
             if failure.code == "UNAUTHENTICATED" and attempt == 0 and self._door.tokens is not None:
                 self._door.tokens.forget()
-            elif not _worth_another(failure) or time.monotonic() - moved > self._patience:
+            elif not worth_another(failure) or time.monotonic() - moved > self._patience:
                 raise failure
             await asyncio.sleep(pause(attempt))
             attempt += 1
@@ -172,7 +172,7 @@ class Feed:
                     done = _acknowledged(waiting, answer.last_row)
                     sent -= done.messages
                     counts, before = _since(answer.summary, before)
-                    yield done, counts, _rejections(answer.rejected)
+                    yield done, counts, rejections(answer.rejected)
             with suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError, CommandError):
                 # Everything is acknowledged; the polite end of the stream decides nothing any more.
                 await call.done_writing()
@@ -188,7 +188,7 @@ class Feed:
         try:
             await call.write(message)
         except asyncio.InvalidStateError:  # grpc's word for a stream that is over
-            await _raise_end(call, self._kind)
+            await raise_end(call, self._kind)
 
     async def _read(self, call: Any) -> Any:
         try:
@@ -197,7 +197,7 @@ class Feed:
         except TimeoutError:
             raise CommandError(f"{self._kind.name}: the door did not answer for {self._patience:g} s") from None
         if answer is grpc.aio.EOF:
-            await _raise_end(call, self._kind)
+            await raise_end(call, self._kind)
         return answer
 
     def _put_off(
@@ -241,7 +241,7 @@ def _acknowledged(waiting: deque[Chunk], last_row: int) -> Chunk:
     return done
 
 
-def _worth_another(failure: DoorError) -> bool:
+def worth_another(failure: DoorError) -> bool:
     """Whether a stream that ended so should be opened again: the door is away, or was cut without a word of the platform."""
     return failure.code in PASSING or (failure.code in CUT and not failure.reason)
 
@@ -253,7 +253,8 @@ def _since(summary: Any, before: Counts) -> tuple[Counts, Counts]:
     return Counts(**{name: getattr(now, name) - getattr(before, name) for name in names}), now
 
 
-def _rejections(results: Iterable[Any]) -> list[Rejected]:
+def rejections(results: Iterable[Any]) -> list[Rejected]:
+    """The faults of rejected rows, as the service tells them (`ImportRowResult`)."""
     found = []
     for result in results:
         for fault in result.errors:
@@ -263,7 +264,7 @@ def _rejections(results: Iterable[Any]) -> list[Rejected]:
     return found
 
 
-async def _raise_end(call: Any, kind: Kind) -> None:
+async def raise_end(call: Any, kind: Kind) -> None:
     """A stream that ended before its last acknowledgement: raises its error, or says so where it claims to have ended well."""
     code = await call.code()
     if code is grpc.StatusCode.OK:

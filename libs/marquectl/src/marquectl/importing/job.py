@@ -22,11 +22,16 @@ Watch = Callable[[str, float, Counts], None]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of an import: counts by kind, in order. `unchecked`: rows of a dry run that refer to rows of the same file."""
+    """What became of an import: counts by kind, in order. `unchecked`: rows of a dry run that refer to rows of the same file.
+
+    Of a file that replaces: `removed` says how many went (None: nothing was to go), `kept` why nothing did, as the service's constant.
+    """
 
     counts: dict[str, Counts]
     errors: Path
     unchecked: int = 0
+    removed: int | None = None
+    kept: str = ""
 
     @property
     def rejected(self) -> int:
@@ -35,7 +40,8 @@ class Outcome:
 
 
 class ImportJob:
-    """Imports one file. `watch(kind, share read, counts)` is told of every step; `mapping` is a YAML file.
+    """Imports one file. `watch(kind, share read, counts)` is told of every step; `mapping` is a YAML file. `mode` tells imports of the
+    same file apart that mean different things, so that none goes on where another stopped.
 
     Raises UsageError for a file or mapping that cannot be used, before any row is sent.
     """
@@ -52,6 +58,7 @@ class ImportJob:
         dry_run: bool = False,
         patience: float = 60.0,
         watch: Watch = lambda kind, done, counts: None,
+        mode: str = "",
     ) -> None:
         self._door = door
         self._dry_run = dry_run
@@ -63,7 +70,7 @@ class ImportJob:
         if not self.plan.source:
             raise UsageError("say which system the rows come from: --source, or `source` in the mapping file")
         self.errors = ErrorsFile(errors or path.with_name(f"{path.name}.errors.csv"))
-        self._resume = ResumeFile(self.errors.path, _fingerprint(self.file, mapping, self.plan, kind, dry_run))
+        self._resume = ResumeFile(self.errors.path, _fingerprint(self.file, mapping, self.plan, kind, dry_run, mode))
         self._unchecked = 0
 
     async def run(self) -> Outcome:
@@ -85,7 +92,7 @@ class ImportJob:
         start = progress.row if progress.kind == name else 0
         progress.kind, progress.row = name, start
         counts = progress.counts.setdefault(name, Counts())
-        rows = _Rows(plan, self.plan, self.file, start)
+        rows = MappedRows(plan, self.plan, self.file, start)
         earlier = bool(progress.finished_kinds)
         feed = Feed(
             self._door,
@@ -121,7 +128,7 @@ class ImportJob:
         return [fault for fault in rejected if fault.row not in unsure]
 
 
-class _Rows:
+class MappedRows:
     """The rows of one kind, mapped and folded; what cannot be mapped is kept as faults until its place in the file is reached."""
 
     def __init__(self, plan: KindPlan, whole: Plan, file: SourceFile, start: int) -> None:
@@ -211,7 +218,7 @@ def _contradicted(first: Message, following: Message) -> list[str]:
     return found
 
 
-def _fingerprint(file: SourceFile, mapping: Path | None, plan: Plan, kind: str, dry_run: bool) -> str:
+def _fingerprint(file: SourceFile, mapping: Path | None, plan: Plan, kind: str, dry_run: bool, mode: str) -> str:
     rules = mapping.read_text(encoding="utf-8") if mapping is not None else ""
-    told = json.dumps([file.sha256, file.format, rules, plan.source, kind, dry_run])
+    told = json.dumps([file.sha256, file.format, rules, plan.source, kind, dry_run, *filter(None, [mode])])
     return hashlib.sha256(told.encode()).hexdigest()

@@ -18,7 +18,7 @@ _FORMULA = ("=", "+", "-", "@", "\t")
 @dataclass
 class Progress:
     """How far an import has come. `fingerprint` says of what: file, mapping, source and mode; `error_bytes` is the length of the errors
-    file that belongs to it.
+    file that belongs to it. Of a file that replaces: `request_id` is the key of its upload, `import_id` the service's import of it.
     """
 
     fingerprint: str
@@ -27,6 +27,8 @@ class Progress:
     finished_kinds: list[str] = field(default_factory=list)
     counts: dict[str, Counts] = field(default_factory=dict)
     error_bytes: int = 0
+    request_id: str = ""
+    import_id: str = ""
 
 
 def inert(text: str) -> str:

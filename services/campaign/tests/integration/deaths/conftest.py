@@ -1,18 +1,10 @@
-"""kill -9 at every step of journeys, seats, codes and calls: each once, nobody lost, whatever dies.
-
-Whole campaign services are killed (`dying_service.py`) while people go through steps, register for an event and leave it, show their codes
-at two tills at once, and are called; whoever asked asks again under the same key. Long size: `make soak
-T=services/campaign/tests/integration/test_dying_services.py`, fifty deaths at each step.
-"""
+"""People, an event and campaigns of a campaign service that dies and comes again (`dying_service.py`)."""
 
 from __future__ import annotations
 
 import asyncio
-import itertools
 import os
-import random
 import signal
-import time
 import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
@@ -21,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
-import pytest
 import pytest_asyncio
 from devstack.ports import free_port
 from google.protobuf import json_format
@@ -33,28 +24,11 @@ from servicekit.testing.platform import Platform, ready, until
 from servicekit.testing.provider import RecordingProvider
 
 SCRIPT = Path(__file__).with_name("dying_service.py")
-STEPS = (
-    "moving-runs", "runs-moved", "finished", "codes-drawn", "redeeming", "redeemed", "planning-notices", "registered", "settled",
-    "making-a-task", "task-made", "-",
-)  # fmt: skip
-# In the long size also before anything is written that the others have not written by then. At "-" the test chooses the moment.
-MORE = (
-    "listing-runs",
-    "holding-the-campaign",
-    "taking-runs",
-    "planning-lines",
-    "finishing",
-    "drawing-codes",
-    "arriving",
-    "ending-notices",
-)
-SOAK_DEATHS, AT_ONCE, PEOPLE, SEATS = 50, 4, 3, 2
+PEOPLE, SEATS = 3, 2
 CONFIRMED, WAITING, PLACE_FREE = 1, 2, 3
 LEFT = 3
-ACCEPTED, SUPPRESSED, OVER, DONE = 4, 9, 4, 7
 FACTS = [{"name": "code", "campaign_fact": 6}]
-# As a minute and a day would: leases of the dead end, pauses and waits are over.
-_HURRY = "UPDATE campaign_sends SET lease_time = now() WHERE lease_time > now()"
+# As a day would: pauses and waits are over.
 _NOW = "UPDATE campaign_sends SET retry_time = now() WHERE retry_time > now()"
 _WAKE = (
     "UPDATE campaign_runs SET wake_time = now(), step_time = step_time - CASE state WHEN 2 THEN interval '2 days' ELSE interval '0' END "
@@ -90,7 +64,7 @@ class Town:
         worker = await self.workers.start(step, passes, signal.SIGKILL, grpc_port, health_port)
 
         async def there() -> bool:
-            return await ready(health_port) or not _lives(worker)
+            return await ready(health_port) or not self.is_alive(worker)
 
         await until(there, 60, "the service does not start")
         self.post.platform.peers["campaign"] = f"127.0.0.1:{grpc_port}"
@@ -245,34 +219,20 @@ class Town:
         (left,), (finished,) = await self.post.sql(open_), await self.post.sql(done, self.campaigns)
         return bool(left["n"] == 0 and finished["n"] == len(self.campaigns))
 
-
-def _lives(worker: int) -> bool:
-    """Whether a process runs, and is not only remembered."""
-    try:
-        return Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
-
-
-async def _reachable(post: Any) -> str:
-    """Somebody with an address and a phone, who agreed to both."""
-    person: str = await post.person()
-    point = {"kind": 1, "value": f"+86139{uuid.uuid4().int % 10**8:08d}"}
-    entry = {
-        "purpose": "CONSENT_PURPOSE_MARKETING", "channel": "CHANNEL_PHONE", "controller": {"kind": "CONSENT_CONTROLLER_KIND_OEM"},
-        "textVersion": "t", "source": "test",
-    }  # fmt: skip
-    await post.customer(
-        "customer.v1.ContactPointService/AddContactPoint", {"customer_id": person, "contact_point": point}
-    )
-    await post.customer("customer.v1.ConsentService/GrantConsent", {"customer_id": person, "entry": entry})
-    return person
+    @staticmethod
+    def is_alive(worker: int) -> bool:
+        """Whether a process runs, and is not only remembered."""
+        try:
+            return Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        except OSError:
+            return False
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def town(
     platform: Platform, make_post: Callable[..., Any], provider_settings: Callable[..., Any]
 ) -> AsyncIterator[Town]:
+    """Everybody and everything that is said to them; no service runs."""
     provider = RecordingProvider(once=True)
     await platform.start("customer", permit_spend_seconds=1.0, permit_margin_seconds=0.2)
     told = await platform.prepare("campaign", **provider_settings(platform, provider))
@@ -282,7 +242,7 @@ async def town(
     await made.post.open_caps()
     rule = contact_rule_service_pb2.PutContactRuleRequest(contact_rule={"channel_class": "CONTACT_CHANNEL_CLASS_VOICE"})
     await platform.client("customer", "oem.manager").call("customer.v1.ContactRuleService/PutContactRule", rule)
-    made.people = sorted(await asyncio.gather(*(_reachable(made.post) for _ in range(PEOPLE))))
+    made.people = sorted(await asyncio.gather(*(made.post.caller(agreed=("EMAIL", "PHONE")) for _ in range(PEOPLE))))
     made.database = await asyncpg.connect(platform.databases["campaign"])
     made.dealer = await made.post.make_dealer()
     first = await made.open("-")
@@ -293,134 +253,3 @@ async def town(
     await made.database.close()
     workers.close()
     provider.close()
-
-
-@pytest.mark.soak
-@pytest.mark.timeout(7200)
-class TestDeaths:
-    async def test_each_goes_every_way_once_and_nobody_is_lost(self, town: Town, soaking: bool) -> None:
-        deaths, began, chance = SOAK_DEATHS if soaking else 1, time.monotonic(), random.Random(9)
-        died, other, asked = Counter[str](), Counter[str](), set[asyncio.Task[None]]()
-        wanted = Counter(dict.fromkeys(STEPS + MORE if soaking else STEPS, deaths))
-        for turn in itertools.count():
-            left = sorted((wanted - died).elements(), key=lambda _: chance.random())[:AT_ONCE]
-            if not left:
-                break
-            town.forget()
-            some = [(step, await town.open(step, 1 + turn % 2 if soaking else 1)) for step in left]
-            launched = asyncio.create_task(town.launch())
-            asked.add(launched)
-            ends = time.monotonic() + 60
-            alive = {worker for _, worker in some}
-            moment = time.monotonic() + chance.uniform(0.2, 1.5)
-            while alive and time.monotonic() < ends:
-                await town.hurry()
-                asked.add(asyncio.create_task(town.redeem()))
-                if launched.done() and await town.is_quiet():
-                    launched = asyncio.create_task(town.launch())
-                    asked.add(launched)
-                if not town.is_coming:
-                    asked.add(asyncio.create_task(town.come_and_go()))
-                await asyncio.sleep(0.4)
-                if time.monotonic() > moment:
-                    for step, worker in some:
-                        if step == "-" and _lives(worker):
-                            os.kill(worker, signal.SIGKILL)
-                alive = {one for one in alive if _lives(one)}
-            for step, worker in some:
-                end = await town.workers.end(worker, 0.1)
-                died[step] += end == "killed"
-                other[end] += end != "killed"
-            await town.post.sql(_HURRY)
-            await town.check()
-            asked = {one for one in asked if not one.done() or one.exception() is not None}
-            assert other["stuck"] < 10 * deaths, f"nobody comes to {left}: see workers.log"
-        town.forget()
-        last = await town.open("-")
-        await asyncio.gather(*asked)
-        await until(town.over, 120, "it does not come to an end")
-        await town.redeem()
-        await town.check()
-        print({"seconds": round(time.monotonic() - began), "deaths": sum(died.values()), **other})
-        os.kill(last, signal.SIGKILL)
-        await town.workers.end(last)
-
-        await _each_way_once(town)
-        await _each_seat_told_once(town)
-        await _each_code_once(town)
-        await _each_call_once(town)
-
-
-async def _each_way_once(town: Town) -> None:
-    """Everybody went through every step of every campaign, and got its two mails once."""
-    runs = await town.post.sql(
-        "SELECT campaign_id::text AS c, customer_id::text AS who, step, state, reason FROM campaign_runs"
-    )
-    sends = await town.post.sql(
-        "SELECT campaign_id::text AS c, customer_id::text AS who, step, state, send_id::text AS key FROM campaign_sends WHERE step > 0"
-    )
-    everybody = [(one, who) for one in town.campaigns for who in town.people]
-    assert Counter((run["c"], run["who"], run["step"], run["state"], run["reason"]) for run in runs) == Counter(
-        {(*one, 4, OVER, "ENOUGH"): 1 for one in everybody}
-    )
-    assert Counter((line["c"], line["who"], line["step"], line["state"]) for line in sends) == Counter(
-        {(*one, step, ACCEPTED): 1 for one in everybody for step in (1, 4)}
-    )
-    mails = {line["key"]: 1 for line in sends}
-    assert {key: town.post.provider.accepted[key] for key in mails} == mails
-    told = await town.post.sql(
-        "SELECT aggregate_id AS c, count(*) AS n FROM outbox_messages WHERE event_type LIKE '%CampaignFinished' GROUP BY 1"
-    )
-    assert {row["c"]: row["n"] for row in told} == dict.fromkeys(town.campaigns, 1)
-
-
-async def _each_seat_told_once(town: Town) -> None:
-    """Each coming was written down once, is where it was left, and was told what became of it, each thing once."""
-    (event,) = await town.post.sql("SELECT arrivals FROM marketing_events")
-    standing = await town.post.sql("SELECT registration_id::text AS key, state, arrival FROM event_registrations")
-    lines = await town.post.sql(
-        "SELECT occurrence, state, reason, send_id::text AS key FROM campaign_sends WHERE occurrence LIKE 'registration:%'"
-    )
-    assert sorted(town.lives) == list(range(1, event["arrivals"] + 1)), "a coming was written down twice, or lost"
-    assert len(standing) == len(town.people)
-    assert {row["key"] for row in standing} == set(town.lives.values())
-    told: dict[int, list[int]] = {arrival: [] for arrival in town.lives}
-    for line in lines:
-        _, registration, notice, arrival = line["occurrence"].split(":")
-        assert town.lives[int(arrival)] == registration
-        told[int(arrival)].append(int(notice))
-        assert (line["state"], line["reason"]) in ((ACCEPTED, ""), (SUPPRESSED, "REGISTRATION_CHANGED"))
-        assert town.post.provider.accepted[line["key"]] == (line["state"] == ACCEPTED)
-    placed = {row["arrival"] for row in standing if row["state"] == CONFIRMED}
-    for arrival, notices in told.items():
-        assert sorted(notices) in ([CONFIRMED], [WAITING], [WAITING, PLACE_FREE])
-        assert arrival not in placed or sorted(notices) != [WAITING], "somebody has a place and was not told"
-
-
-async def _each_code_once(town: Town) -> None:
-    """Everybody has one code of each campaign, which stood in both of their mails and was redeemed once."""
-    codes = await town.post.sql("SELECT code, campaign_id::text AS c, customer_id::text AS who FROM offer_codes")
-    sends = await town.post.sql(
-        "SELECT campaign_id::text AS c, customer_id::text AS who, send_id::text AS key FROM campaign_sends WHERE step > 0"
-    )
-    mine = {(row["c"], row["who"]): row["code"] for row in codes}
-    assert len(codes) == len(mine) == len(set(mine.values())) == len(town.campaigns) * len(town.people)
-    said = {one["messageId"]: one["text"].replace("-", "") for one in town.mails()}
-    assert said == {line["key"]: mine[line["c"], line["who"]] for line in sends}
-    assert {code.replace("-", ""): count for code, count in town.redeemed.items()} == dict.fromkeys(mine.values(), 1)
-    redemptions = await town.post.sql("SELECT code, count(*) AS n FROM offer_redemptions GROUP BY 1")
-    assert {row["code"]: row["n"] for row in redemptions} == dict.fromkeys(mine.values(), 1)
-    deeds = await town.post.sql("SELECT DISTINCT source_key FROM campaign_responses WHERE kind = 70")
-    assert len(deeds) == len(mine)
-
-
-async def _each_call_once(town: Town) -> None:
-    """Everybody has one task of each campaign by telephone, and its line says so."""
-    lines = await town.post.sql(
-        "SELECT campaign_id::text AS c, customer_id::text AS who, state, send_id::text AS key FROM campaign_sends WHERE channel = 1"
-    )
-    assert Counter((line["c"], line["who"], line["state"]) for line in lines) == Counter(
-        (one, who, ACCEPTED) for one in town.calls for who in town.people
-    )
-    tasks = await town.post.platform.sql("customer", "SELECT send_id::text AS key FROM tasks")
-    assert Counter(row["key"] for row in tasks) == Counter(line["key"] for line in lines)
