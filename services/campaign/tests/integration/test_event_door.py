@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 from icalendar import Calendar
 from servicekit.testing import web
+from servicekit.testing.platform import until
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 
@@ -40,6 +41,18 @@ async def event_of(post: Any, name: str = "Open <day>") -> tuple[str, str, datet
     return made["pagePath"], made["sessions"][0]["sessionId"], start
 
 
+async def sent(door: httpx.AsyncClient, path: str, data: dict[str, str]) -> httpx.Response:
+    """The answer to a form; one that is told to try again later does so, as a person would: the same words register once."""
+    found: list[httpx.Response] = []
+
+    async def answered() -> bool:
+        found[:] = [await door.post(path, data=data, headers=FORM)]
+        return found[0].status_code != 503
+
+    await until(answered, 10, "nobody takes the form")
+    return found[0]
+
+
 class TestDoor:
     async def test_somebody_registers_sees_it_takes_it_into_their_calendar_and_takes_it_back(
         self, post: Any, door: httpx.AsyncClient
@@ -53,7 +66,7 @@ class TestDoor:
         assert "default-src 'none'" in shown.headers["content-security-policy"]
 
         typed = {"session": session, "name": "Wang", "email": "door@example.com", "contact": "1"}
-        done = await door.post(path, data=typed, headers=FORM)
+        done = await sent(door, path, typed)
         assert done.status_code == 303
         own = done.headers["location"]
         mine = await door.get(own, headers={"accept-language": "zh-CN,zh;q=0.9"})
@@ -68,7 +81,7 @@ class TestDoor:
         assert (event["summary"], event["location"], event["status"]) == ("Open <day>", "Hall, west", "CONFIRMED")
         assert event.decoded("dtstart") == start
 
-        gone = await door.post(own.partition("?")[0], data={"cancel": "1"}, headers=FORM)
+        gone = await sent(door, own.partition("?")[0], {"cancel": "1"})
         after = await door.get(gone.headers["location"], headers={"accept-language": "en"})
         assert "Your registration is cancelled." in after.text
         (event,) = Calendar.from_ical((await door.get(calendar)).content).walk("VEVENT")

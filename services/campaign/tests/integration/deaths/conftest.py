@@ -234,7 +234,7 @@ async def town(
 ) -> AsyncIterator[Town]:
     """Everybody and everything that is said to them; no service runs."""
     provider = RecordingProvider(once=True)
-    await platform.start("customer", permit_spend_seconds=1.0, permit_margin_seconds=0.2)
+    await platform.start("customer", permit_spend_seconds=2.0, permit_margin_seconds=0.2)
     told = await platform.prepare("campaign", **provider_settings(platform, provider))
     workers = Workers(SCRIPT, told, platform.folder)
     platform.peers["campaign"] = "127.0.0.1:1"

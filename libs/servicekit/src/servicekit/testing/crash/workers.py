@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from servicekit.testing.platform import environment_of
+from servicekit.testing.platform import PATIENCE, environment_of
 
-_STUCK = 30.0
+_STUCK = 30.0 * PATIENCE
 
 
 class Workers:
