@@ -9,10 +9,16 @@ from servicekit.testing.platform import Platform, until
 _WHO = "SELECT pg_backend_pid() AS pid, current_setting('search_path') AS path"
 
 
-def connected(platform: Platform) -> str:
-    """The connections to the database of the service `network`, as the end of a statement."""
+async def told(platform: Platform, words: str) -> str:
+    """What the administrator is answered about the sessions of the service `network`."""
     name = platform.databases["network"].rsplit("/", 1)[1]
-    return f"FROM pg_stat_activity WHERE datname = '{name}'"
+    asked = f"{words} FROM pg_stat_activity WHERE datname = '{name}'"
+    return (await asyncio.to_thread(platform.postgres.administer, asked)).strip()
+
+
+async def alone(platform: Platform) -> bool:
+    """Whether nobody is connected."""
+    return await told(platform, "SELECT count(*)") == "0"
 
 
 class TestConnections:
@@ -34,8 +40,8 @@ class TestConnections:
     async def test_a_connection_that_was_ended_is_not_asked_again(self, platform: Platform) -> None:
         await platform.prepare("network")
         before = await platform.sql("network", _WHO)
-        await asyncio.to_thread(platform.postgres.administer, f"SELECT pg_terminate_backend(pid) {connected(platform)}")
-        await asyncio.sleep(0.05)
+        await told(platform, "SELECT pg_terminate_backend(pid)")
+        await until(lambda: alone(platform), 10, "it is not ended")
         after = await platform.sql("network", _WHO)
 
         assert before[0]["pid"] != after[0]["pid"]
@@ -44,8 +50,4 @@ class TestConnections:
         await platform.prepare("network")
         await asyncio.gather(*(platform.sql("network", "SELECT pg_sleep(0.05)") for _ in range(3)))
 
-        async def alone() -> bool:
-            count = await asyncio.to_thread(platform.postgres.administer, f"SELECT count(*) {connected(platform)}")
-            return count.strip() == "0"
-
-        await until(alone, 10, "somebody stays connected")
+        await until(lambda: alone(platform), 10, "somebody stays connected")
