@@ -14,6 +14,7 @@ from servicekit.mail.letters import domain_of
 from servicekit.operations import OperationsApi
 from servicekit.personal_api import PersonalDataApi
 from servicekit.rpc.client import Peer
+from servicekit.rpc.underway import Underway
 from servicekit.service import Kit, Service
 from servicekit.sweeps import Sweep
 
@@ -69,7 +70,7 @@ def build(kit: Kit) -> Service:
     """Returns the service on the given parts."""
     work = Work(kit.database, kit.committed, CONSTRAINTS)
     customers, carriers = Customers(_peer(kit, "customer")), _providers(kit)
-    visitors = Visitors(_peer(kit, "customer"))
+    visitors, underway = Visitors(_peer(kit, "customer")), Underway()
     people = People(_peer(kit, "customer"), _peer(kit, "vehicle"))
     importers: dict[str, Importer] = {
         "ImportAudienceListMembers": MemberImporter(work, people),
@@ -111,7 +112,7 @@ def build(kit: Kit) -> Service:
             CampaignApi(work),
             CampaignSendApi(work, kit.sealer.digests),
             CampaignReportApi(work),
-            CampaignInsightApi(work, Learner(), _days(kit)),
+            CampaignInsightApi(work, Learner(), _days(kit), underway),
             MarketingPlanApi(work, _days(kit)),
             CampaignBlueprintApi(work),
             MessagePageApi(work, kit.sealer.digests, customers),
@@ -134,6 +135,7 @@ def build(kit: Kit) -> Service:
         figures=figures.ALL,
         sweeps=sweeps,
         closing=[
+            underway,
             customers,
             visitors,
             people,

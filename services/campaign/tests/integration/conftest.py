@@ -37,7 +37,9 @@ SERVICES = (
     "MessageTemplateService",
     "AudienceListService",
     "CampaignSendService",
+    "EventRegistrationService",
     "LetterFileService",
+    "MarketingEventService",
     "SegmentService",
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import random
 import uuid
@@ -13,6 +14,7 @@ import pytest
 import pytest_asyncio
 import sqlalchemy as sa
 from marque.campaign.v1 import campaign_insight_service_pb2 as messages
+from marque_campaign.clients.learner import Learner
 from marque_campaign.learning.train import learn
 from marque_campaign.models import (
     AudienceCar,
@@ -32,7 +34,7 @@ from servicekit.db.uow import UnitOfWork
 from servicekit.messaging.inbox import SYSTEM
 from servicekit.rpc.call import Call
 from servicekit.testing.client import RpcFailure
-from servicekit.testing.platform import Platform
+from servicekit.testing.platform import Platform, until
 
 ZONE = "Asia/Shanghai"
 LAUNCH = datetime(2026, 2, 1, 4, tzinfo=UTC)
@@ -182,6 +184,39 @@ class TestInsight:
         assert {row["customer_id"] for row in rows}.isdisjoint(shop.reached)
         assert {row["visit_count"] for row in rows} == {3}
         assert all(row["consents"] == AGREED and not row["restricted"] for row in rows)
+
+    async def test_a_retry_waits_for_what_is_being_learned_and_afterwards_finds_the_answer(
+        self, shop: Shop, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        begun, gate, asked = asyncio.Event(), asyncio.Event(), []
+
+        async def slow(self: Learner, kinds: Any, rows: Any, labels: Any, shift: float) -> Any:
+            asked.append(len(rows))
+            begun.set()
+            await gate.wait()
+            return learn(kinds, rows, labels, shift=shift)
+
+        monkeypatch.setattr(Learner, "learn", slow)
+        request = {"people_count": 20, "name": "Once", "request_id": uuid.uuid4().hex}
+        calls = [asyncio.create_task(shop.call("FindLookalikes", **request))]
+        await begun.wait()
+        calls += [asyncio.create_task(shop.call("FindLookalikes", **request)) for _ in range(3)]
+        other = asyncio.create_task(shop.call("FindLookalikes", **{**request, "people_count": 21}))
+
+        async def told() -> bool:
+            return other.done() or len(asked) > 1
+
+        await until(told, 60, "another request under the same key is not refused")
+        gate.set()
+        made = await asyncio.gather(*calls)
+        made.append(await shop.call("FindLookalikes", **request))
+        sql = "SELECT audience_list_id::text AS key FROM audience_lists WHERE name = 'Once'"
+
+        with pytest.raises(RpcFailure, match="REQUEST_ID_REUSED"):
+            await other
+        assert len(asked) == 1
+        assert [{"key": made[0].audience_list_id}] == [dict(row) for row in await shop.platform.sql("campaign", sql)]
+        assert all(one == made[0] for one in made)
 
     async def test_too_few_responders_and_a_dealer_s_campaign_are_refused_by_name(self, shop: Shop) -> None:
         with pytest.raises(RpcFailure) as few:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -59,6 +60,53 @@ class TestErasure:
         done = await office.internal("PersonalData", "ErasePersonalData", **person)
 
         assert [one.reason for one in done.retained] == ["COURT_ORDER"]
+
+    async def test_runs_end_and_keep_no_person_and_no_car(self, office: Any) -> None:
+        gone, stays = str(uuid.uuid4()), str(uuid.uuid4())
+        campaign = await office.make(gone, stays, steps=[{"code": "one", "send": {}}])
+        for number, who in enumerate((gone, stays)):
+            await office.sql(
+                "INSERT INTO campaign_runs (run_id, campaign_id, customer_id, subject, vin, due_date, state, step_time, wake_time, "
+                "create_time, update_time) VALUES (gen_random_uuid(), $1, $2, $3, $3, '2027-01-01', 2, now(), now(), now(), now())",
+                campaign.campaign_id, who, f"LVSHERAS0EE00000{number}",
+            )  # fmt: skip
+        shown = await office.internal("PersonalData", "ExportPersonalData", customer_id=gone)
+        asked = {"customer_id": gone, "erasure_id": str(uuid.uuid4())}
+        done = await office.internal("PersonalData", "ErasePersonalData", **asked)
+        again = await office.internal("PersonalData", "ErasePersonalData", **asked)
+        rows = await office.sql(
+            "SELECT customer_id::text AS who, subject, vin, due_date, state, reason FROM campaign_runs WHERE campaign_id = $1",
+            campaign.campaign_id,
+        )
+        left = [row for row in rows if row["who"] not in (gone, stays)]
+
+        assert "campaign.run" in str(shown)
+        assert done.erased_counts["campaign.run"] == 1
+        assert again == done
+        assert [(row["vin"], row["due_date"], row["state"], row["reason"]) for row in left] == [("", None, 4, "ERASED")]
+        assert "LVSHERAS" not in left[0]["subject"]
+        assert [row["state"] for row in rows if row["who"] == stays] == [2]
+
+    async def test_the_place_goes_to_who_waits_and_no_row_keeps_the_person(self, office: Any) -> None:
+        start = datetime.now(UTC) + timedelta(days=3)
+        span = {"start_time": start.isoformat(), "end_time": (start + timedelta(hours=1)).isoformat(), "capacity": 1}
+        given = {"name": "Day", "kind": 3, "place": "Hall", "time_zone": "Asia/Shanghai", "sessions": [span]}
+        event = await office.call("CreateMarketingEvent", office.manager, marketing_event=given)
+        key, session = event.marketing_event_id, event.sessions[0].session_id
+        await office.call("AdvanceMarketingEvent", office.manager, marketing_event_id=key, state=2)
+        gone, waits = str(uuid.uuid4()), str(uuid.uuid4())
+        for who in (gone, waits):
+            asked = {"marketing_event_id": key, "session_id": session, "customer_id": who}
+            await office.call("RegisterForEvent", office.manager, **asked)
+
+        erasure = {"customer_id": gone, "erasure_id": str(uuid.uuid4())}
+        done = await office.internal("PersonalData", "ErasePersonalData", **erasure)
+        listed = await office.call("ListEventRegistrations", office.manager, marketing_event_id=key)
+
+        assert dict(done.erased_counts) == {"campaign.event_registration": 1}
+        assert [one.state for one in listed.registrations] == [3, 1]
+        assert gone not in {one.customer_id for one in listed.registrations}
+        assert listed.registrations[1].customer_id == waits
 
 
 class TestHandOver:

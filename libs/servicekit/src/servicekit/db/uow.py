@@ -204,7 +204,7 @@ class UnitOfWork:
         rendered = self._render(result) if self._render is not None else result
         self._answered = True
         if self._claimed:
-            key = self._request_key()
+            key = _request_key(self._call)
             await self.session.execute(
                 sa.update(idempotency_keys)
                 .where(*(idempotency_keys.c[name] == value for name, value in key.items()))
@@ -212,29 +212,17 @@ class UnitOfWork:
             )
         return rendered
 
-    def _request_key(self) -> dict[str, str]:
-        return {"principal": self.principal.subject, "method": self._call.method, "request_id": self._call.request_id}
-
     async def _claim_request_id(self) -> None:
         """Takes the request id. A concurrent double waits here for the first to commit, then finds its answer."""
         if not self._call.request_id:
             return
-        key = self._request_key()
+        key = _request_key(self._call)
         claimed: Any = await self.session.execute(_CLAIM, {**key, "request_hash": self._call.request_hash})
         if claimed.rowcount:
             self._claimed = True
             return
-        found = await self.session.execute(
-            sa.select(idempotency_keys.c.request_hash, idempotency_keys.c.answer).where(
-                *(idempotency_keys.c[name] == value for name, value in key.items())
-            )
-        )
-        row = found.one_or_none()
-        if row is None:  # pruned between the two statements: the caller may try again
-            raise Aborted()
-        if bytes(row.request_hash) != self._call.request_hash:
-            raise IdempotencyKeyReused()
-        raise Replayed(bytes(row.answer or b""))
+        await _replay(self.session, self._call)
+        raise Aborted()  # pruned between the two statements: the caller may try again
 
     async def _finish(self) -> None:
         if self._claimed and not self._answered:
@@ -282,6 +270,25 @@ class UnitOfWork:
         return failure
 
 
+def _request_key(call: Call) -> dict[str, str]:
+    return {"principal": call.principal.subject, "method": call.method, "request_id": call.request_id}
+
+
+async def _replay(session: AsyncSession, call: Call) -> None:
+    """Raises Replayed where a request has its answer, IdempotencyKeyReused where another one has, under the same id."""
+    found = await session.execute(
+        sa.select(idempotency_keys.c.request_hash, idempotency_keys.c.answer).where(
+            *(idempotency_keys.c[name] == value for name, value in _request_key(call).items())
+        )
+    )
+    row = found.one_or_none()
+    if row is None:
+        return
+    if bytes(row.request_hash) != call.request_hash:
+        raise IdempotencyKeyReused()
+    raise Replayed(bytes(row.answer or b""))
+
+
 class Work:
     """Makes units of work for a service's servicers, and sessions for plain reads."""
 
@@ -299,6 +306,15 @@ class Work:
         """Gives a session that writes nothing."""
         async with self._database.session() as session:
             yield session
+
+    async def recall(self, call: Call) -> None:
+        """Raises Replayed where a request was answered before, for work that takes long before its unit of work is entered.
+
+        Raises IdempotencyKeyReused as entering does.
+        """
+        if call.request_id:
+            async with self.read() as session:
+                await _replay(session, call)
 
     @property
     def reader(self) -> Reader:
