@@ -129,7 +129,9 @@ async def happen(scene: Scene) -> None:
     await scene.merge(people[3], people[2])
     await scene.merge(people[3], people[2], undo=True)
     await scene.merge(people[3], people[4])
-    await erase(scene, cast.row("customer", "desk").id)
+    await scene.send("POST", f"/v1/leads/{cast.row('calendar:lead', 'region').id}:recycle", {"reason": "NOBODY_THERE"})
+    for person in (cast.row("customer", "desk").id, cast.row("calendar:lead", "other").facts["person"]):
+        await erase(scene, person)
 
 
 async def erase(scene: Scene, customer: str) -> None:

@@ -22,6 +22,7 @@ from marque_customer.models.fleet_deals import FleetDeal, FleetDealPart
 from marque_customer.models.holdings import Holding
 from marque_customer.models.identity import CustomerMerge, DuplicateCandidate, SourceRecord
 from marque_customer.models.leads import (
+    GoneLead,
     KnownCalendar,
     Lead,
     LeadChange,
@@ -75,6 +76,7 @@ __all__ = [
     "ErasureAcknowledgement",
     "FleetDeal",
     "FleetDealPart",
+    "GoneLead",
     "Holding",
     "IdentityDocument",
     "Interaction",
