@@ -51,7 +51,7 @@ from marque_customer.models.rights import (
     ProcessingRestriction,
     RetentionRule,
 )
-from marque_customer.models.tasks import Task
+from marque_customer.models.tasks import KnownCampaign, Task
 from marque_customer.models.test_drives import DemoCar, TestDrive
 from marque_customer.models.ties import CustomerTie, OrganisationProfile
 from marque_customer.rules.kinds import ACTIVE, ERASED, MERGED, RESTRICTED
@@ -81,6 +81,7 @@ __all__ = [
     "IdentityDocument",
     "Interaction",
     "KnownCalendar",
+    "KnownCampaign",
     "KnownCar",
     "KnownSale",
     "KnownVisit",
