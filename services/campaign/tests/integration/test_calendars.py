@@ -131,21 +131,27 @@ class TestDueDates:
         assert later == sorted((people[back], days[back].isoformat()) for back in (0, 1, 7))
 
     async def test_the_hour_is_the_person_s_own_where_their_zone_is_known(self, post: Any) -> None:
-        """Nine o'clock of the eighth of March 2026, on which clocks of New York go forward; it was launched when some had that already."""
-        where = {
-            "Pacific/Kiritimati": None,  # nine o'clock was over when the campaign was launched, of whose zone it was not the day yet
-            "Pacific/Auckland": "2026-03-07T20:00:00+00:00",
-            "Mars/Base": "2026-03-08T08:00:00+00:00",
-            None: "2026-03-08T08:00:00+00:00",
-            "America/New_York": "2026-03-08T13:00:00+00:00",
-        }
+        """Launched at half past midnight of the eighth of March 2026 in Berlin, for the hour of 16:40; on that day clocks of New York go
+        forward.
+        """
+        where = [
+            ("Pacific/Kiritimati", 8, "2026-03-08T02:40:00+00:00"),
+            ("Pacific/Auckland", 8, "2026-03-08T03:40:00+00:00"),
+            ("Mars/Base", 8, "2026-03-08T15:40:00+00:00"),
+            (None, 8, "2026-03-08T15:40:00+00:00"),
+            ("America/New_York", 8, "2026-03-08T20:40:00+00:00"),
+            # Where it is the seventh still: the hour is to come, or was before the launch.
+            ("America/Los_Angeles", 7, "2026-03-08T00:40:00+00:00"),
+            ("America/New_York", 7, None),
+            (None, 7, None),
+        ]
         people = await post.people(len(where))
-        for who, zone in zip(people, where, strict=True):
-            await known(post, who, month=3, day=8)
+        for who, (zone, day, _) in zip(people, where, strict=True):
+            await known(post, who, month=3, day=day)
             await post.sql("UPDATE audience_people SET time_zone = $2 WHERE customer_id = $1", uuid.UUID(who), zone)
         listed = await post.make_list(*people)
-        campaign, launched = uuid.uuid4(), datetime(2026, 3, 7, 19, 30, tzinfo=UTC)
-        due = {"date": 1, "offset_days": 0, "years": 0, "local_minute": 540, "holding_kinds": []}
+        campaign, launched = uuid.uuid4(), datetime(2026, 3, 7, 23, 30, tzinfo=UTC)
+        due = {"date": 1, "offset_days": 0, "years": 0, "local_minute": 1000, "holding_kinds": []}
         told = {"name": "March", "kind": 1, "state": 6, "author": "a", "channel": 3, "time_zone": "Europe/Berlin"}
         database, woke, moment = Database(post.platform.databases["campaign"]), [], launched
         async with UnitOfWork(database, Call(SYSTEM, "dates")) as uow:
@@ -157,13 +163,11 @@ class TestDueDates:
                 woke.append(moment)
                 moment = await calendars.by_date(uow, str(campaign)) or datetime.max.replace(tzinfo=UTC)
         await database.engine.dispose()
-        rows = await post.sql(
-            "SELECT subject, occurrence, create_time FROM campaign_runs WHERE campaign_id = $1", campaign
-        )
+        sql = "SELECT subject, occurrence, create_time FROM campaign_runs WHERE campaign_id = $1"
+        rows = await post.sql(sql, campaign)
 
-        assert {row["occurrence"] for row in rows} == {"2026-03-08"}
-        assert sorted((row["subject"], row["create_time"].isoformat()) for row in rows) == sorted(
-            (who, comes) for who, comes in zip(people, where.values(), strict=True) if comes
+        assert sorted((row["subject"], row["occurrence"], row["create_time"].isoformat()) for row in rows) == sorted(
+            (who, f"2026-03-0{day}", comes) for who, (_, day, comes) in zip(people, where, strict=True) if comes
         )
         assert woke == sorted(set(woke))
 
