@@ -79,6 +79,8 @@ NOT_DRIVEN_YET = frozenset(
         "marque.complaint.v1.SafetyCaseFlagged",
         # Campaign: what needs an approved campaign that sends; driven by the campaign service's test_sending.py.
         "marque.campaign.v1.CampaignLaunched",
+        "marque.campaign.v1.CampaignPaused",
+        "marque.campaign.v1.CampaignResumed",
         "marque.campaign.v1.CampaignFinished",
         "marque.campaign.v1.MessageSent",
         "marque.campaign.v1.MessageSuppressed",

@@ -121,6 +121,7 @@ async def happen(scene: Scene) -> None:
     ended = cast.row("ownership at hand", "group").id
     moment = (now() - timedelta(minutes=1)).isoformat()
     await scene.send("POST", f"/v1/ownerships/{ended}:end", {"validEndTime": moment, "reason": 1})
+    await pause(scene)
     dealer = cast.row("dealer", "other").id
     await scene.send("PATCH", f"/v1/dealers/{dealer}", {"regionCode": "MOVED"})
     people = [await cast.world.customer() for _ in range(5)]
@@ -129,7 +130,31 @@ async def happen(scene: Scene) -> None:
     await scene.merge(people[3], people[2])
     await scene.merge(people[3], people[2], undo=True)
     await scene.merge(people[3], people[4])
-    await erase(scene, cast.row("customer", "desk").id)
+    await scene.send("POST", f"/v1/leads/{cast.row('calendar:lead', 'region').id}:recycle", {"reason": "NOBODY_THERE"})
+    for person in (cast.row("customer", "desk").id, cast.row("calendar:lead", "other").facts["person"]):
+        await erase(scene, person)
+
+
+async def pause(scene: Scene) -> None:
+    """A campaign that waits for what nobody does here, begun and paused."""
+    told = {
+        "name": "After the purchase",
+        "kind": "CAMPAIGN_KIND_NEWSLETTER",
+        "channel": "CHANNEL_EMAIL",
+        "purpose": "CONSENT_PURPOSE_MARKETING",
+        "trigger": "CAMPAIGN_RESPONSE_KIND_PURCHASE",
+        "templateId": scene.cast.row("message template", "maker").id,
+    }
+    path = f"/v1/campaigns/{(await scene.send('POST', '/v1/campaigns', told))['campaignId']}"
+    await scene.send("POST", f"{path}:submit", {})
+    await scene.cast.send("POST", f"{path}:approve", "oem.manager", {"subject": "another"}, json={})
+    await scene.send("POST", f"{path}:schedule", {})
+
+    async def runs() -> bool:
+        return (await scene.send("GET", path))["state"] == "CAMPAIGN_STATE_RUNNING"
+
+    await until(runs, 60, "the campaign is not launched")
+    await scene.send("POST", f"{path}:pause", {})
 
 
 async def erase(scene: Scene, customer: str) -> None:

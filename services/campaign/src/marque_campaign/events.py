@@ -32,6 +32,16 @@ def campaign_halted(row: Campaign) -> told.CampaignHalted:
     return told.CampaignHalted(**_facts(row), reason=row.pause_reason)
 
 
+def campaign_paused(row: Campaign) -> told.CampaignPaused:
+    """Tells that somebody paused a campaign."""
+    return told.CampaignPaused(**_facts(row))
+
+
+def campaign_resumed(row: Campaign) -> told.CampaignResumed:
+    """Tells that a paused campaign goes on."""
+    return told.CampaignResumed(**_facts(row))
+
+
 def campaign_finished(row: Campaign) -> told.CampaignFinished:
     """Tells that a campaign is over."""
     return told.CampaignFinished(**_facts(row), state=row.state)  # type: ignore[arg-type]

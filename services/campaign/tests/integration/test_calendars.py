@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import uuid
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from marque_campaign.models import Campaign
+from marque_campaign.usecases import calendars
+from servicekit.db.engine import Database
+from servicekit.db.uow import UnitOfWork
+from servicekit.messaging.inbox import SYSTEM
+from servicekit.rpc.call import Call
 from servicekit.testing.platform import until
 
 ACCEPTED, SUPPRESSED = 4, 9
@@ -123,6 +129,47 @@ class TestDueDates:
 
         assert first == [(people[0], days[0].isoformat())]
         assert later == sorted((people[back], days[back].isoformat()) for back in (0, 1, 7))
+
+    async def test_the_hour_is_the_person_s_own_where_their_zone_is_known(self, post: Any) -> None:
+        """Launched at half past midnight of the eighth of March 2026 in Berlin, for the hour of 16:40; on that day clocks of New York go
+        forward.
+        """
+        where = [
+            ("Pacific/Kiritimati", 8, "2026-03-08T02:40:00+00:00"),
+            ("Pacific/Auckland", 8, "2026-03-08T03:40:00+00:00"),
+            ("Mars/Base", 8, "2026-03-08T15:40:00+00:00"),
+            (None, 8, "2026-03-08T15:40:00+00:00"),
+            ("America/New_York", 8, "2026-03-08T20:40:00+00:00"),
+            # Where it is the seventh still: the hour is to come, or was before the launch.
+            ("America/Los_Angeles", 7, "2026-03-08T00:40:00+00:00"),
+            ("America/New_York", 7, None),
+            (None, 7, None),
+        ]
+        people = await post.people(len(where))
+        for who, (zone, day, _) in zip(people, where, strict=True):
+            await known(post, who, month=3, day=day)
+            await post.sql("UPDATE audience_people SET time_zone = $2 WHERE customer_id = $1", uuid.UUID(who), zone)
+        listed = await post.make_list(*people)
+        campaign, launched = uuid.uuid4(), datetime(2026, 3, 7, 23, 30, tzinfo=UTC)
+        due = {"date": 1, "offset_days": 0, "years": 0, "local_minute": 1000, "holding_kinds": []}
+        told = {"name": "March", "kind": 1, "state": 6, "author": "a", "channel": 3, "time_zone": "Europe/Berlin"}
+        database, woke, moment = Database(post.platform.databases["campaign"]), [], launched
+        async with UnitOfWork(database, Call(SYSTEM, "dates")) as uow:
+            about = {"launch_time": launched, "due_date": due, "audience_list_id": uuid.UUID(listed.audience_list_id)}
+            uow.session.add(Campaign(campaign_id=campaign, frozen={}, **told, **about))
+        while moment < datetime(2026, 3, 10, tzinfo=UTC):
+            async with UnitOfWork(database, Call(SYSTEM, "dates")) as uow:
+                uow.now = moment
+                woke.append(moment)
+                moment = await calendars.by_date(uow, str(campaign)) or datetime.max.replace(tzinfo=UTC)
+        await database.engine.dispose()
+        sql = "SELECT subject, occurrence, create_time FROM campaign_runs WHERE campaign_id = $1"
+        rows = await post.sql(sql, campaign)
+
+        assert sorted((row["subject"], row["occurrence"], row["create_time"].isoformat()) for row in rows) == sorted(
+            (who, f"2026-03-0{day}", comes) for who, (_, day, comes) in zip(people, where, strict=True) if comes
+        )
+        assert woke == sorted(set(woke))
 
     async def test_who_is_left_out_is_of_whom_that_is_known(self, post: Any) -> None:
         """Of whom nothing is known that a rule asks, that rule does not hold: they are not left out by it."""

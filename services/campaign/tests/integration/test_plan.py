@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from google.protobuf import json_format
 from marque.campaign.v1 import campaign_import_service_pb2
 from marque.campaign.v1 import marketing_plan_service_pb2 as messages
-from marque.customer.v1.lead_events_pb2 import LeadAssigned, LeadCreated
+from marque.customer.v1.lead_events_pb2 import LeadAssigned, LeadCreated, LeadSnapshot, LeadStageChanged
 from marque_campaign.models import Campaign, CampaignResponse, CampaignSend
 from marque_campaign.subscribers import deeds
 from servicekit.db.base import now
@@ -175,11 +175,7 @@ class TestLeads:
             given(lead, 3, dealer),
             given(uuid.uuid4(), 2, dealer),  # of before anybody listened
         ]
-        database = Database(office.platform.databases["campaign"])
-        for events in (heard, heard, heard[:1]):
-            async with UnitOfWork(database, Call(SYSTEM, "leads")) as uow:
-                await deeds.on_deeds(uow, events)
-        await database.engine.dispose()
+        await hear(office, heard, heard, heard[:1])
         told = [line("2026-02", 60, "EVENT", 0)]
         spent = [spend("L1", 50, day=20, source="EVENT")]
         await office.call("RecordOutsideSpends", spends=spent)
@@ -196,6 +192,60 @@ class TestLeads:
         assert lines["2026-02", "EVENT"].cost_per_lead.units == 50
         assert [(one.month, one.source, one.lead_count) for one in theirs.lines] == [("2026-02", "EVENT", 1)]
 
+    async def test_emptied_and_said_again_they_are_the_same_and_what_is_older_changes_nothing(
+        self, office: Office
+    ) -> None:
+        """Beside life: one goes to another dealer and one is taken from its dealer, while what was so before is under way."""
+        first, other = [await office.dealer(code) for code in ("FIRST", "SECOND")]
+        stays, moves, leaves, fresh, late = (uuid.uuid4() for _ in range(5))
+        source, moment = 4, "2026-01-03T00:00:00Z"
+        everything = (stays, moves, leaves, fresh, late)
+        await office.platform.sql("campaign", "TRUNCATE known_leads")
+        await hear(
+            office,
+            [came(lead, 1, source, moment) for lead in everything[:4]],
+            [given(lead, 2, first) for lead in everything[:3]],
+            [given(moves, 4, other), taken(leaves, 5, first)],
+        )
+        before = await kept(office)
+        old = [again(lead, 3, source, moment, first) for lead in (stays, moves, leaves)]
+        await hear(office, old)
+        beside = await kept(office)
+
+        await office.platform.sql("campaign", "TRUNCATE known_leads")
+        await hear(
+            office,
+            [given(moves, 4, other), taken(leaves, 5, first), given(late, 2, other)],
+            [*old, again(fresh, 1, source, moment, "")],
+            [came(moves, 1, source, moment)],
+        )
+        rebuilt = await kept(office)
+        plan = await office.plan()
+        report = await office.call("GetMarketingPlanReport", marketing_plan_id=plan.marketing_plan_id)
+
+        assert beside == before
+        assert rebuilt == {**before, str(late): (other, None, None)}
+        assert {str(stays): first, str(moves): other, str(leaves): None}.items() <= {
+            lead: row[0] for lead, row in before.items()
+        }.items()
+        assert [(one.source, one.lead_count) for one in report.lines if one.month == "2026-01"] == [("CALL", 4)]
+
+
+async def hear(office: Office, *batches: list[Event]) -> None:
+    """What is told, a transaction each."""
+    database = Database(office.platform.databases["campaign"])
+    for events in batches:
+        async with UnitOfWork(database, Call(SYSTEM, "leads")) as uow:
+            await deeds.on_deeds(uow, events)
+    await database.engine.dispose()
+
+
+async def kept(office: Office) -> dict[str, tuple[str | None, int | None, str | None]]:
+    """Who has which lead, from which source and when it came."""
+    query = "SELECT lead_id::text, dealer_id::text, source, create_time::text AS moment FROM known_leads"
+    rows = await office.platform.sql("campaign", query)
+    return {row["lead_id"]: (row["dealer_id"], row["source"], row["moment"]) for row in rows}
+
 
 def came(lead: uuid.UUID, version: int, source: int, moment: str) -> Event:
     """A lead as it is heard."""
@@ -208,6 +258,19 @@ def given(lead: uuid.UUID, version: int, dealer: str) -> Event:
     """That a lead went to a dealer."""
     data = LeadAssigned(lead_id=str(lead), aggregate_version=version, customer_id=str(uuid.uuid4()), dealer_id=dealer)
     data.occur_time.FromJsonString("2026-02-05T00:00:00Z")
+    return Event(uuid.uuid4(), data.DESCRIPTOR.full_name, str(lead), version, now(), data)
+
+
+def taken(lead: uuid.UUID, version: int, dealer: str) -> Event:
+    """That a lead was taken from its dealer."""
+    data = LeadStageChanged(lead_id=str(lead), aggregate_version=version, dealer_id=dealer, from_stage=9, stage=10)  # type: ignore[arg-type]
+    return Event(uuid.uuid4(), data.DESCRIPTOR.full_name, str(lead), version, now(), data)
+
+
+def again(lead: uuid.UUID, version: int, source: int, moment: str, dealer: str) -> Event:
+    """A lead said again."""
+    data = LeadSnapshot(lead_id=str(lead), aggregate_version=version, dealer_id=dealer, source=source)  # type: ignore[arg-type]
+    data.create_time.FromJsonString(moment)
     return Event(uuid.uuid4(), data.DESCRIPTOR.full_name, str(lead), version, now(), data)
 
 

@@ -167,9 +167,14 @@ class TestPauseAndCancel:
         await asyncio.sleep(1.5)
         assert await some(), "a paused campaign sends, or more than its rate"
         await post.do("Resume", campaign)
+        told = await post.sql(
+            "SELECT event_type FROM outbox_messages WHERE aggregate_id = $1 AND event_type ~ 'Paused|Resumed' ORDER BY position",
+            campaign.campaign_id,
+        )
         ended = await post.ended(campaign)
         keys = await post.keys(campaign)
 
+        assert [one["event_type"].rpartition(".")[2] for one in told] == ["CampaignPaused", "CampaignResumed"]
         assert set(ended.values()) == {(ACCEPTED, "")}
         assert {post.provider.accepted[keys[one]] for one in people} == {1}
 

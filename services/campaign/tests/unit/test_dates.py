@@ -79,6 +79,36 @@ class TestHours:
     def test_a_zone_that_nobody_knows_is_the_other_one(self, name: str | None, expected: str) -> None:
         assert dates.zone_or(name, BERLIN) == expected
 
+    @pytest.mark.parametrize(
+        ("zone", "day", "minute", "comes"),
+        [
+            ("Pacific/Auckland", "2026-03-08", 540, "2026-03-07T20:00"),  # it is that day there before it is here
+            ("Pacific/Kiritimati", "2026-03-08", 0, "2026-03-07T10:00"),
+            ("Etc/GMT+12", "2026-03-08", 1439, "2026-03-09T11:59"),
+            ("America/New_York", "2026-03-08", 150, "2026-03-08T07:30"),
+            ("America/New_York", "2026-11-01", 90, "2026-11-01T05:30"),
+            ("Australia/Lord_Howe", "2026-10-04", 135, "2026-10-03T15:45"),
+            ("Asia/Beirut", "2026-03-29", 0, "2026-03-28T22:00"),
+            ("Pacific/Apia", "2011-12-30", 600, "2011-12-30T20:00"),
+        ],
+    )
+    def test_the_hour_of_a_day_comes_where_people_are(self, zone: str, day: str, minute: int, comes: str) -> None:
+        """And as the hour of a wait does, where clocks are changed."""
+        moment, of = datetime.fromisoformat(comes).replace(tzinfo=UTC), date.fromisoformat(day)
+        tick, zones = timedelta(microseconds=1), {"theirs": zone}
+
+        assert dates.whose_hour_came(of, minute, zones, None, moment) == ["theirs"]
+        assert dates.whose_hour_came(of, minute, zones, moment, moment) == ["theirs"]
+        assert dates.whose_hour_came(of, minute, zones, None, moment - tick) == []
+        assert dates.whose_hour_came(of, minute, zones, moment + tick, moment + tick) == []
+        assert dates.next_minute(moment - tick, minute, zone) == moment
+
+    def test_no_zone_has_another_day_than_those_that_are_looked_at(self) -> None:
+        for hour in range(48):
+            moment = datetime(2026, 3, 8, tzinfo=UTC) + timedelta(hours=hour)
+            days = {moment.astimezone(ZoneInfo(name)).date() for name in ("Pacific/Kiritimati", "UTC", "Etc/GMT+12")}
+            assert max(days) - min(days) <= timedelta(days=dates.APART_DAYS)
+
 
 class TestRecurrence:
     @pytest.mark.parametrize(

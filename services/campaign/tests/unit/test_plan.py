@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import random
+import uuid
 from datetime import date
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -38,6 +41,36 @@ class TestMonths:
 
         assert first <= day < after
         assert plan.month_of(first) == month != plan.month_of(after)
+
+
+class TestLeads:
+    """A lead came (1), went to dealers (2, 3), was taken from them (4); a republication says of it what holds after each."""
+
+    DEALERS: tuple[uuid.UUID | None, ...] = (None, uuid.UUID(int=2), uuid.UUID(int=3), None)
+    TOLD = tuple(
+        {
+            "lead_id": uuid.UUID(int=1),
+            "dealer_id": dealer,
+            "heard_version": version,
+            "source": source,
+            "create_time": came,
+        }
+        for version, dealer in enumerate(DEALERS, 1)
+        for source, came in ((4, 7), *(((None, None),) if version > 1 else ()))
+    )
+
+    @given(st.lists(st.sampled_from(TOLD), min_size=1), st.randoms(use_true_random=False))
+    def test_in_whatever_order_it_is_told_the_newest_says_who_has_it_and_where_it_came_from_stands(
+        self, told: list[dict[str, Any]], rng: random.Random
+    ) -> None:
+        (found,) = plan.leads_of(told)
+        newest = max(one["heard_version"] for one in told)
+        known = any(one["create_time"] for one in told)
+        rng.shuffle(told)
+
+        assert plan.leads_of(told) == [found]
+        assert (found["heard_version"], found["dealer_id"]) == (newest, self.DEALERS[newest - 1])
+        assert (found["source"], found["create_time"]) == ((4, 7) if known else (None, None))
 
 
 class TestSums:

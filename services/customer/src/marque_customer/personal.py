@@ -57,6 +57,7 @@ from marque_customer.repository import (
     erasures,
     exports,
     families,
+    gone_leads,
     permits,
     referrals,
     residue,
@@ -243,6 +244,8 @@ class CustomerPersonalData:
                 if count:
                     done.retained.append(Retained(kind, count, held.get(kind) or held.get(keeps) or LEGAL_HOLD))
                 continue
+            if model is Lead:
+                await gone_leads.remember(uow.session, where, uow.now)
             result = await uow.session.execute(sa.delete(model).where(where))
             _count(done, kind, result.rowcount)  # type: ignore[attr-defined]
 

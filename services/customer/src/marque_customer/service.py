@@ -60,7 +60,12 @@ def build(kit: Kit) -> Service:
         timedelta(seconds=settings.permit_spend_seconds),
         timedelta(seconds=settings.permit_margin_seconds),
     )
-    heard, readers = subscriptions(), {"alias": aliases.snapshots, "customer": snapshots.customers}
+    heard = subscriptions()
+    readers = {
+        "alias": aliases.snapshots,
+        "customer": snapshots.customers,
+        "lead": snapshots.leads,
+    }
     importers: dict[str, Importer] = {
         "ImportCustomers": CustomerImporter(),
         "ImportLeads": LeadImporter(),

@@ -15,6 +15,8 @@ from marque.customer.v1 import (
     lead_service_pb2,
 )
 from marque.type.v1 import personal_data_pb2
+from marque_customer.repository import snapshots
+from servicekit.db.engine import Database
 from servicekit.testing.client import RpcFailure
 
 SERVICE = "customer.v1.CustomerPersonalDataService"
@@ -119,3 +121,39 @@ class TestLeads:
             await desk.agent.call(
                 "customer.v1.LeadService/GetLead", lead_service_pb2.GetLeadRequest(lead_id=made.lead_id)
             )
+
+    async def test_who_counts_leads_is_told_of_them_again_without_whose_they_were(self, desk):
+        dealer = await desk.known_dealer()
+        adviser, made = desk.dealer(dealer), {}
+        for source in (lead_pb2.LEAD_SOURCE_SHOWROOM, lead_pb2.LEAD_SOURCE_CALL, lead_pb2.LEAD_SOURCE_SOCIAL):
+            person = (await desk.create(adviser)).customer_id
+            lead = lead_pb2.Lead(customer_id=person, source=source)
+            lead.interest.kind = lead_pb2.LEAD_INTEREST_KIND_BUY
+            request = lead_service_pb2.CreateLeadRequest(lead=lead, dealer_id=dealer)
+            answer = await adviser.call("customer.v1.LeadService/CreateLead", request)
+            made[answer.lead_id] = (person, dealer, source, answer.create_time)
+        gone = sorted(made)[1]
+        person, *stays = made[gone]
+        before = (await said(desk, sorted(made)))[gone]
+        await erase(desk, person)
+        told = await said(desk, sorted(made))
+
+        assert {key: (one.customer_id, one.dealer_id, one.source, one.create_time) for key, one in told.items()} == {
+            **made,
+            gone: ("", *stays),
+        }
+        assert list(told) == sorted(made)
+        assert told[gone].aggregate_version > before.aggregate_version
+        assert (told[gone].stage, told[gone].grade) == (0, "")
+
+
+async def said(desk, leads):
+    """What is said again of leads, a step for each."""
+    database = Database(desk.platform.databases["customer"])
+    found, place = {}, str(uuid.UUID(int=uuid.UUID(leads[0]).int - 1))
+    async with database.session() as session:
+        while place < leads[-1]:
+            ((place, event),) = await snapshots.leads(session, place, 1)
+            found[place] = event
+    await database.engine.dispose()
+    return {key: event for key, event in found.items() if key in leads}

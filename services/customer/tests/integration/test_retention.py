@@ -141,6 +141,8 @@ class TestRules:
         for table in ("leads", "tasks"):
             rows = await desk.platform.sql("customer", f"SELECT lead_id FROM {table} WHERE customer_id = $1", customer)
             assert [row["lead_id"] for row in rows] == [other]
+        query = "SELECT lead_id, source FROM gone_leads WHERE lead_id = ANY($1)"
+        assert [tuple(row) for row in await desk.platform.sql("customer", query, [lead, other])] == [(lead, 1)]
 
     async def test_silent_people_are_erased_and_those_who_were_heard_of_stay(self, desk):
         silent, heard, owner = [(await desk.create(phones=[desk.phone()])).customer_id for _ in range(3)]

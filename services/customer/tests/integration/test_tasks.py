@@ -7,10 +7,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from marque.campaign.v1 import campaign_events_pb2 as campaigns
+from marque.campaign.v1 import campaign_types_pb2
 from marque.customer.v1 import consent_pb2, consent_service_pb2, lead_pb2, lead_service_pb2, task_pb2
 from marque.customer.v1 import task_service_pb2 as rpc
 from marque.type.v1 import channel_pb2, hand_over_pb2
+from servicekit.testing.platform import until
 
+PAUSED, RESUMED, HALTED = campaigns.CampaignPaused, campaigns.CampaignResumed, campaigns.CampaignHalted
 TASKS = "customer.v1.TaskService"
 
 
@@ -32,6 +36,95 @@ async def listed(client: Any, **wanted: Any) -> list[str]:
         token = page.next_page_token
         if not token:
             return found
+
+
+async def colleague(desk: Any, dealer: str) -> str:
+    """Somebody who works for a dealer."""
+    staff = str(uuid.uuid4())
+    await desk.platform.sql(
+        "customer",
+        "INSERT INTO known_staff (subject_key, staff_id, dealer_id, status, roles, region_code, group_code, version, change_time)"
+        " VALUES ($1, $2, $3, 1, '{dealer.sales}', '', '', 1, now())",
+        staff,
+        uuid.UUID(staff),
+        uuid.UUID(dealer),
+    )
+    return staff
+
+
+async def call_of(desk: Any, campaign: str, dealer: str) -> Any:
+    """The task of a call of a campaign."""
+    call = task_pb2.CampaignCall(send_id=str(uuid.uuid4()), campaign_id=campaign)
+    return await create(desk.service, kind=task_pb2.TASK_KIND_CAMPAIGN_CALL, campaign_call=call, dealer_id=dealer)
+
+
+class TestPausedCampaigns:
+    async def test_calls_that_nobody_has_taken_rest_and_come_back(self, desk: Any, publisher: Any) -> None:
+        dealer, campaign = await desk.known_dealer(), str(uuid.uuid4())
+        agent, staff = desk.dealer(dealer, "dealer.manager"), await colleague(desk, dealer)
+        other = await call_of(desk, str(uuid.uuid4()), dealer)
+        begun, waits = [await call_of(desk, campaign, dealer) for _ in range(2)]
+
+        async def give(one: Any) -> Any:
+            request = rpc.ReassignTaskRequest(task_id=one.task_id, staff_id=staff, reason="Begun")
+            return await agent.call(f"{TASKS}/ReassignTask", request)
+
+        await give(begun)
+        await publisher.heard(PAUSED(campaign_id=campaign), 5)
+        late = await call_of(desk, campaign, dealer)  # it was under way when the campaign was paused
+        resting = await listed(agent)
+        every = await listed(agent, include_held=True)
+        shown = [await agent.call(f"{TASKS}/GetTask", rpc.GetTaskRequest(task_id=one)) for one in every]
+        with pytest.raises(desk.failure) as refused:
+            await give(late)
+        told = await agent.call(f"{TASKS}/CompleteTask", rpc.CompleteTaskRequest(task_id=waits.task_id, call_outcome=1))
+        await publisher.heard(RESUMED(campaign_id=campaign), 6)
+        back = await give(late)
+
+        assert sorted(resting) == sorted([other.task_id, begun.task_id])
+        assert {one.task_id for one in shown if one.held} == {waits.task_id, late.task_id}
+        assert (begun.held, late.held, refused.value.reason) == (False, True, "CALL_HELD")
+        assert (told.state, told.held) == (task_pb2.TASK_STATE_DONE, False)  # who had called already says so
+        assert (back.staff_id, back.held) == (staff, False)
+        assert len(await listed(agent)) == 4
+
+    @pytest.mark.parametrize(
+        ("told", "held"),
+        [
+            ([(5, HALTED, {})], True),
+            ([(5, PAUSED, {}), (5, PAUSED, {}), (6, RESUMED, {}), (6, RESUMED, {})], False),
+            ([(6, RESUMED, {}), (5, PAUSED, {})], False),  # between two workers the order is not kept
+            ([(5, PAUSED, {}), (7, PAUSED, {}), (6, RESUMED, {})], True),
+            ([(4, campaigns.CampaignSnapshot, {"state": campaign_types_pb2.CAMPAIGN_STATE_PAUSED})], True),
+            ([(5, PAUSED, {}), (4, campaigns.CampaignSnapshot, {"state": campaign_types_pb2.CAMPAIGN_STATE_RUNNING})], True),
+            ([(5, PAUSED, {}), (8, campaigns.CampaignSnapshot, {"state": campaign_types_pb2.CAMPAIGN_STATE_RUNNING})], False),
+            ([(5, PAUSED, {}), (9, campaigns.CampaignFinished, {"state": campaign_types_pb2.CAMPAIGN_STATE_FINISHED})], False),
+        ],
+        ids=["by itself", "twice", "overtaken", "again", "snapshot", "old snapshot", "new snapshot", "finished"],
+    )  # fmt: skip
+    async def test_the_newest_word_counts(
+        self, desk: Any, publisher: Any, told: list[tuple[int, Any, dict[str, Any]]], held: bool
+    ) -> None:
+        campaign = str(uuid.uuid4())
+        for version, kind, fields in told:
+            await publisher.heard(kind(campaign_id=campaign, **fields), version)
+
+        assert (await call_of(desk, campaign, "")).held is held
+
+    async def test_one_that_is_called_off_while_it_is_paused_cancels_them_all(self, desk: Any, publisher: Any) -> None:
+        campaign = str(uuid.uuid4())
+        await publisher.heard(PAUSED(campaign_id=campaign), 5)
+        made = [await call_of(desk, campaign, "") for _ in range(2)]
+        off = {"state": campaign_types_pb2.CAMPAIGN_STATE_CANCELLED}
+        await publisher.heard(campaigns.CampaignFinished(campaign_id=campaign, **off), 6)
+
+        async def ended() -> Any:
+            found = [
+                await desk.service.call(f"{TASKS}/GetTask", rpc.GetTaskRequest(task_id=one.task_id)) for one in made
+            ]
+            return all(one.state == task_pb2.TASK_STATE_CANCELLED and not one.held for one in found)
+
+        await until(ended, 20, "calls of a campaign that was called off are open")
 
 
 class TestTasks:

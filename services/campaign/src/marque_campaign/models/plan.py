@@ -46,12 +46,15 @@ class OutsideSpend(Model):
 
 
 class KnownLead(Model):
-    """That somebody became a lead, where they came from, and which dealer has it now (NULL for none); not who."""
+    """That somebody became a lead, where they came from, and which dealer has it now (NULL for none); not who.
+
+    Of one that was given to a dealer before its coming was heard, `source` and `create_time` are NULL until they are told.
+    """
 
     __tablename__ = "known_leads"
 
     lead_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     dealer_id: Mapped[uuid.UUID | None]
-    source: Mapped[int]
-    create_time: Mapped[datetime]
+    source: Mapped[int | None]
+    create_time: Mapped[datetime | None]
     heard_version: Mapped[int] = mapped_column(BigInteger)

@@ -32,6 +32,14 @@ _HOLDINGS: Any = AudienceHolding.__table__
 _MEMBERS: Any = AudienceListMember.__table__
 _NAMES = ("run_id", "campaign_id", "customer_id", "subject", "occurrence", "line_key", "vin", "holding_id", "due_date", "step", "state",
           "step_time", "wake_time", "create_time", "update_time")  # fmt: skip
+# From one to the next by the index, as there are few zones and many people.
+_ZONES = sa.text("""
+WITH RECURSIVE found AS (
+    SELECT min(time_zone) AS time_zone FROM audience_people
+    UNION ALL
+    SELECT (SELECT min(p.time_zone) FROM audience_people p WHERE p.time_zone > f.time_zone) FROM found f WHERE f.time_zone IS NOT NULL)
+SELECT time_zone FROM found WHERE time_zone <> '' ORDER BY 1
+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +54,23 @@ class Whom:
     asked: Asked
 
 
-async def begin(session: AsyncSession, whom: Whom, due: Mapping[str, Any], day: date, now: datetime, most: int) -> int:
-    """Begins runs of those whose date it is on a day, each subject once; returns how many, `most` at most."""
+async def zones(session: AsyncSession) -> list[str]:
+    """Returns the zones in which people are, as they are told of."""
+    return list((await session.execute(_ZONES)).scalars())
+
+
+async def begin(
+    session: AsyncSession,
+    whom: Whom,
+    where: Sequence[str],
+    due: Mapping[str, Any],
+    day: date,
+    now: datetime,
+    most: int,
+) -> int:
+    """Begins runs of those whose date it is on a day, each subject once; returns how many, `most` at most. `where`: of people in these
+    zones, an empty one for those of whom it is not known.
+    """
     which = due["date"]
     source: Any
     vin: Any
@@ -79,7 +102,7 @@ async def begin(session: AsyncSession, whom: Whom, due: Mapping[str, Any], day: 
             sa.cast(holding, sa.Uuid).label("holding_id"),
         )
         .select_from(source)
-        .where(fits, *_for(whom), ~there.correlate(*_froms(source)).exists())
+        .where(fits, sa.func.coalesce(PEOPLE.c.time_zone, "").in_(where), *_for(whom), ~there.correlate(*_froms(source)).exists())
         .limit(most)
         .cte("found")
     )  # fmt: skip

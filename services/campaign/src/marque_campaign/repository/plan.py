@@ -48,15 +48,16 @@ AND NOT EXISTS (SELECT FROM campaign_responses r JOIN campaigns c USING (campaig
     WHERE r.source_key = 'lead:' || l.lead_id AND r.credited AND c.dealer_id IS NOT DISTINCT FROM $1)
 GROUP BY 1, 2
 """
-_NOTE_LEADS = sa.text("""
-INSERT INTO known_leads (lead_id, dealer_id, source, create_time, heard_version)
+# What is told of a lead comes in any order: where it came from stands once told, who has it is told by the newest version.
+_HEAR_LEADS = sa.text("""
+INSERT INTO known_leads AS l (lead_id, dealer_id, source, create_time, heard_version)
 SELECT * FROM unnest(CAST(:leads AS uuid[]), CAST(:dealers AS uuid[]), CAST(:sources AS integer[]), CAST(:moments AS timestamptz[]),
-    CAST(:versions AS bigint[])) ON CONFLICT DO NOTHING
-""")
-_GIVE_LEADS = sa.text("""
-UPDATE known_leads l SET dealer_id = n.dealer_id, heard_version = n.version
-FROM unnest(CAST(:leads AS uuid[]), CAST(:dealers AS uuid[]), CAST(:versions AS bigint[])) AS n (lead_id, dealer_id, version)
-WHERE l.lead_id = n.lead_id AND l.heard_version < n.version
+    CAST(:versions AS bigint[]))
+ON CONFLICT (lead_id) DO UPDATE SET source = coalesce(l.source, excluded.source),
+    create_time = coalesce(l.create_time, excluded.create_time),
+    dealer_id = CASE WHEN l.heard_version < excluded.heard_version THEN excluded.dealer_id ELSE l.dealer_id END,
+    heard_version = greatest(l.heard_version, excluded.heard_version)
+WHERE l.heard_version < excluded.heard_version OR (l.create_time IS NULL AND excluded.create_time IS NOT NULL)
 """)
 _OUTSIDE = """
 SELECT to_char(day, 'YYYY-MM') AS month, channel, source, sum(minor)::bigint AS minor FROM outside_spends
@@ -90,17 +91,11 @@ async def leads(reader: Reader, dealer: uuid.UUID | None, days: tuple[date, date
     return list(await reader.fetch(_LEADS, dealer, *days, zone))
 
 
-async def note_leads(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> None:
-    """Notes leads that came, each once."""
+async def hear_leads(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> None:
+    """Keeps what was told of leads, of each lead one row; what is older than known changes nothing."""
     names = {"leads": "lead_id", "dealers": "dealer_id", "sources": "source", "moments": "create_time"}
-    values = {many: [row[one] for row in rows] for many, one in {**names, "versions": "heard_version"}.items()}
-    await session.execute(_NOTE_LEADS, values)
-
-
-async def give_leads(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> None:
-    """Notes which dealers have leads now; of each lead one row."""
-    names = {"leads": "lead_id", "dealers": "dealer_id", "versions": "heard_version"}
-    await session.execute(_GIVE_LEADS, {many: [row[one] for row in rows] for many, one in names.items()})
+    names["versions"] = "heard_version"
+    await session.execute(_HEAR_LEADS, {many: [row[one] for row in rows] for many, one in names.items()})
 
 
 async def known_spends(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import calendar
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -15,6 +15,8 @@ OF_CARS = {NEXT_SERVICE: "next_service_date", WARRANTY_END: "warranty_end_date",
 OF_HOLDINGS = {HOLDING_END: "end_date", HOLDING_RENEWAL: "renewal_date"}
 CATCH_UP_DAYS = 7
 """For so many days a date that came to be known late, or that fell while nothing ran, is still written about."""
+APART_DAYS = 2
+"""At any moment the calendar shows, somewhere, a day that is so many days before or after that of a zone, and never more."""
 DEFAULT_LATE_HOURS = 24
 _FREQUENCIES = {1: DAILY, 2: WEEKLY, 3: MONTHLY, 4: YEARLY}
 
@@ -74,6 +76,14 @@ def next_minute(moment: datetime, minute: int, zone: str) -> datetime:
     day = moment.astimezone(ZoneInfo(zone)).date()
     found = at_minute(day, minute, zone)
     return found if found >= moment else at_minute(day + timedelta(days=1), minute, zone)
+
+
+def whose_hour_came(
+    day: date, minute: int, zones: Mapping[str, str], since: datetime | None, until: datetime
+) -> list[str]:
+    """Returns the names for whose zones (name → zone) a minute of a day came until a moment, and not before another where that is given."""
+    found = {name: at_minute(day, minute, zone) for name, zone in zones.items()}
+    return [name for name, moment in found.items() if moment <= until and (since is None or moment >= since)]
 
 
 def days_later(moment: datetime, days: int, zone: str) -> datetime:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from datetime import date
+from typing import Any
 
 from marque.customer.v1 import lead_pb2
 
 CAMPAIGN = "CAMPAIGN"
 MOST_MONTHS = 36
+_ORIGIN = ("source", "create_time")
 Key = tuple[str, int, str]
 """Month as YYYY-MM, number of the channel, source."""
 
@@ -43,6 +46,16 @@ class Figures:
 def source_of_leads(number: int) -> str:
     """The source of a plan's lines that stands for a source of leads."""
     return lead_pb2.LeadSource.Name(number).removeprefix("LEAD_SOURCE_")  # type: ignore[arg-type]
+
+
+def leads_of(told: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Returns one row of each lead, in the order of their ids: who has it by the newest version, where it came from if that was told."""
+    found: dict[uuid.UUID, dict[str, Any]] = {}
+    for one in told:
+        known = found.setdefault(one["lead_id"], one)
+        older, newer = sorted((known, one), key=lambda row: int(row["heard_version"]))
+        found[one["lead_id"]] = {**newer, **({} if newer["create_time"] else {name: older[name] for name in _ORIGIN})}
+    return [found[key] for key in sorted(found)]
 
 
 def month_of(day: date) -> str:

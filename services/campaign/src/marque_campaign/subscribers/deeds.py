@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from marque.customer.v1 import interaction_pb2, test_drive_pb2
+from marque.customer.v1 import interaction_pb2, lead_pb2, test_drive_pb2
 from servicekit.db.uow import UnitOfWork
 from servicekit.messaging.consumer import Subscription
 from servicekit.messaging.envelope import Event
@@ -18,7 +18,7 @@ from marque_campaign.rules import kinds
 from marque_campaign.usecases import plan, registering, responding, triggering
 from marque_campaign.usecases.responding import Deed
 
-_EFFECTS = frozenset({"campaign_responses", "campaign_runs", "campaign_sends", "known_leads"})
+_EFFECTS = frozenset({"campaign_responses", "campaign_runs", "campaign_sends"})
 _REPLIES = frozenset(
     {
         interaction_pb2.INTERACTION_KIND_CALL,
@@ -72,15 +72,16 @@ def _deed(kind: int, key: str, data: Any, moment: datetime) -> Deed | None:
 
 
 def _none(data: Any) -> Deed | None:
-    """No deed of the person: their lead went to a dealer."""
+    """No deed of the person: somebody has their lead now, or nobody has, or it is said again."""
     return None
 
 
-_CAME, _GIVEN = "marque.customer.v1.LeadCreated", "marque.customer.v1.LeadAssigned"
+_LEAD = "marque.customer.v1.Lead"
+_CAME, _GIVEN, _MOVED, _AGAIN = (_LEAD + done for done in ("Created", "Assigned", "StageChanged", "Snapshot"))
 _OF_CUSTOMER: dict[str, Callable[[Any], Deed | None]] = {
     "marque.customer.v1.InteractionLogged": _interaction,
     _CAME: _lead,
-    _GIVEN: _none,
+    **dict.fromkeys((_GIVEN, _MOVED, _AGAIN), _none),
     "marque.customer.v1.TestDriveStateChanged": _test_drive,
 }
 _OF_VEHICLE: dict[str, Callable[[Any], Deed | None]] = {
@@ -97,11 +98,7 @@ _UNDONE = {
 
 async def on_deeds(uow: UnitOfWork, events: Sequence[Event]) -> None:
     """People did something, or it was taken back: in their order, and as many as may be at once."""
-    await plan.note_leads(
-        uow,
-        [_heard(event) for event in events if event.type == _CAME],
-        [_heard(event) for event in events if event.type == _GIVEN],
-    )
+    await plan.hear_leads(uow, [told for event in events if (told := _of_lead(event)) is not None])
     waiting: dict[uuid.UUID, Deed] = {}
     for event in events:
         if key := _undone(event):
@@ -133,14 +130,18 @@ async def _of_event(uow: UnitOfWork, deed: Deed, registration_id: str) -> Deed:
     return replace(deed, proof=await registering.brought_by(uow, uuid.UUID(registration_id)))
 
 
-def _heard(event: Event) -> dict[str, Any]:
-    """What is told of a lead, without whose it is."""
+def _of_lead(event: Event) -> dict[str, Any] | None:
+    """What is told of a lead, without whose it is; None where nothing is that counts. Taken from its dealer it is nobody's."""
     data: Any = event.data
+    taken = event.type == _MOVED
+    if not event.type.startswith(_LEAD) or (taken and data.stage != lead_pb2.LEAD_STAGE_RECYCLED):
+        return None
+    came = {_CAME: "occur_time", _AGAIN: "create_time"}.get(event.type)
     return {
         "lead_id": uuid.UUID(data.lead_id),
-        "dealer_id": uuid.UUID(data.dealer_id) if data.dealer_id else None,
-        "source": getattr(data, "source", 0),
-        "create_time": data.occur_time.ToDatetime(UTC),
+        "dealer_id": uuid.UUID(data.dealer_id) if data.dealer_id and not taken else None,
+        "source": data.source if came else None,
+        "create_time": getattr(data, came).ToDatetime(UTC) if came else None,
         "heard_version": event.version,
     }
 
@@ -161,7 +162,9 @@ async def _undid(uow: UnitOfWork, key: str, data: Any) -> None:
 
 
 def responses() -> list[Subscription]:
-    """Returns those by which it is heard what people did. Snapshots are not: a deed counts once, when it is done."""
+    """Returns those by which it is heard what people did. What is said again is no deed, which counts once, when it is done; leads are
+    counted for plans of marketing beside.
+    """
     return [
         Subscription(
             "campaign_deeds",
@@ -169,6 +172,7 @@ def responses() -> list[Subscription]:
             {},
             CONSTRAINTS,
             groups=dict.fromkeys(_OF_CUSTOMER, on_deeds),
+            rebuilds={"known_leads": _AGAIN},
             effects=_EFFECTS,
         ),
         Subscription(

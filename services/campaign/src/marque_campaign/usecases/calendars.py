@@ -25,6 +25,7 @@ AT_ONCE = 20_000
 _FIRST = uuid.UUID(int=0)
 # While a campaign rests, nothing new is planned; so often it is asked whether it goes on.
 _REST = timedelta(minutes=1)
+_MOMENT = timedelta(microseconds=1)
 
 
 async def begin(uow: UnitOfWork, campaign: Campaign) -> bool:
@@ -36,23 +37,28 @@ async def begin(uow: UnitOfWork, campaign: Campaign) -> bool:
 
 
 async def by_date(uow: UnitOfWork, key: str) -> datetime | None:
-    """Begins the runs of today, and of the last days as far as they are not there, at the campaign's hour; then waits for tomorrow."""
+    """Begins the runs of those for whom the hour of their date came, in their own zone or else the campaign's, and of the last days as far
+    as they are not there; then waits until the hour comes for the next of the zones in which people are.
+    """
     campaign = await _running(uow, key)
     if campaign is None or campaign.due_date is None or campaign.launch_time is None:
         return None
     due, zone = campaign.due_date, campaign.time_zone
     here = ZoneInfo(zone)
-    today = uow.now.astimezone(here).date()
-    if uow.now < (hour := dates.at_minute(today, due["local_minute"], zone)):
-        return hour
-    first = max(campaign.launch_time.astimezone(here).date(), today - timedelta(days=dates.CATCH_UP_DAYS))
+    today, launched = uow.now.astimezone(here).date(), campaign.launch_time.astimezone(here).date()
+    zones = {"": zone, **{name: dates.zone_or(name, zone) for name in await repository.zones(uow.session)}}
+    first = max(launched - timedelta(days=dates.APART_DAYS), today - timedelta(days=dates.CATCH_UP_DAYS))
     whom, left = _whom(campaign, today), AT_ONCE
-    for back in range((today - first).days, -1, -1):
-        day = today - timedelta(days=back + due["offset_days"])
-        left -= await repository.begin(uow.session, whom, due, day, uow.now, left)
+    for number in range((today - first).days + dates.APART_DAYS + 1):
+        day = first + timedelta(days=number)
+        # Where it is another day than here when the campaign is launched, that day's hour may still be to come.
+        since = campaign.launch_time if day < launched else None
+        if mine := dates.whose_hour_came(day, due["local_minute"], zones, since, uow.now):
+            about = day - timedelta(days=due["offset_days"])
+            left -= await repository.begin(uow.session, whom, mine, due, about, uow.now, left)
         if left <= 0:
             return uow.now
-    return dates.at_minute(today + timedelta(days=1), due["local_minute"], zone)
+    return min(dates.next_minute(uow.now + _MOMENT, due["local_minute"], one) for one in set(zones.values()))
 
 
 def _whom(campaign: Campaign, today: date) -> repository.Whom:

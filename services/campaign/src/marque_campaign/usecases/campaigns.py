@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from google.protobuf.message import Message
 from servicekit.db.uow import UnitOfWork
 from servicekit.errors import InvalidArgument
 
@@ -105,13 +107,13 @@ async def schedule(*, uow: UnitOfWork, scope: Scope, campaign_id: uuid.UUID, sta
 
 
 async def pause(*, uow: UnitOfWork, scope: Scope, campaign_id: uuid.UUID, etag: str) -> Any:
-    """Stops the sending for a while."""
-    return await _move(uow, scope, campaign_id, etag, "pause")
+    """Stops the sending for a while; whoever has calls of it lets them rest."""
+    return await _move(uow, scope, campaign_id, etag, "pause", events.campaign_paused)
 
 
 async def resume(*, uow: UnitOfWork, scope: Scope, campaign_id: uuid.UUID, etag: str) -> Any:
     """Goes on with the sending."""
-    return await _move(uow, scope, campaign_id, etag, "resume")
+    return await _move(uow, scope, campaign_id, etag, "resume", events.campaign_resumed)
 
 
 async def cancel(*, uow: UnitOfWork, scope: Scope, campaign_id: uuid.UUID, etag: str) -> Any:
@@ -138,10 +140,20 @@ async def found(uow: UnitOfWork, scope: Scope, campaign_id: uuid.UUID, etag: str
     return campaign
 
 
-async def _move(uow: UnitOfWork, scope: Scope, campaign_id: uuid.UUID, etag: str, verb: str) -> Any:
+async def _move(
+    uow: UnitOfWork,
+    scope: Scope,
+    campaign_id: uuid.UUID,
+    etag: str,
+    verb: str,
+    tell: Callable[[Campaign], Message] | None = None,
+) -> Any:
     async with uow:
         campaign = await found(uow, scope, campaign_id, etag)
         campaign.do(verb, actor=uow.principal.subject)
+        if tell is not None:
+            await uow.flush()
+            uow.emit(tell(campaign), of=campaign)
         uow.audit(verb, "campaign", str(campaign_id), ("state",))
         return await uow.answer(campaign)
 

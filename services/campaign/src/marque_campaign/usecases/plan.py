@@ -56,14 +56,13 @@ async def record(*, uow: UnitOfWork, dealer: uuid.UUID | None, spends: Sequence[
         return await uow.answer((written, len(told)))
 
 
-async def note_leads(uow: UnitOfWork, came: Sequence[dict[str, Any]], given: Sequence[dict[str, Any]]) -> None:
-    """Notes leads that came, and to which dealers leads went, in the order in which it was heard; again it changes nothing."""
-    async with uow:
-        if came:
-            await repository.note_leads(uow.session, came)
-        if given:  # of each the last word
-            last = {one["lead_id"]: one for one in given}
-            await repository.give_leads(uow.session, list(last.values()))
+async def hear_leads(uow: UnitOfWork, told: Sequence[dict[str, Any]]) -> None:
+    """Keeps what was told of leads (`lead_id`, `dealer_id`, `heard_version`, and `source` and `create_time`, or None where that was not
+    told), in whatever order; again it changes nothing.
+    """
+    if told:
+        async with uow:
+            await repository.hear_leads(uow.session, plan.leads_of(told))
 
 
 async def figures(

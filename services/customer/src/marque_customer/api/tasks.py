@@ -76,7 +76,9 @@ class TaskApi:
         if request.state:
             equal["state"] = request.state
         async with self._work.read() as session:
-            rows = await repository.page(session, call.principal, equal, request.overdue_only, descending, page, after)
+            rows = await repository.page(
+                session, call.principal, equal, request.overdue_only, request.include_held, descending, page, after
+            )
         return mapping.task_page(call, *page.cut(rows, lambda row: (row.due_time, str(row.task_id))))
 
     async def CompleteTask(self, request: Any, call: Call) -> Any:

@@ -12,6 +12,13 @@ class CallNotWanted(FailedPrecondition):
     message = "The person does not want to be called for this any more."
 
 
+class CallHeld(FailedPrecondition):
+    """Nobody takes a call of a campaign that is paused."""
+
+    reason = "CALL_HELD"
+    message = "The campaign is paused; the call can be taken when it goes on."
+
+
 def call_outcome_missing() -> InvalidArgument:
     """The call of a campaign ends with an outcome, by which the campaign goes on."""
     return InvalidArgument.of("call_outcome", "CALL_OUTCOME_MISSING", "Say what came of the call.")

@@ -35,6 +35,7 @@ def task_for(call: Call) -> Callable[[Any], task_pb2.Task]:
             update_time=stamp(row.update_time),
             etag=etag_of(row.version),
             campaign_call=_call_of(row),
+            held=row.held,
         )
         shown: task_pb2.Task = show(call, message, "task", message.task_id, visible)
         return shown

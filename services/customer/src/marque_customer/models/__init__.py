@@ -22,6 +22,7 @@ from marque_customer.models.fleet_deals import FleetDeal, FleetDealPart
 from marque_customer.models.holdings import Holding
 from marque_customer.models.identity import CustomerMerge, DuplicateCandidate, SourceRecord
 from marque_customer.models.leads import (
+    GoneLead,
     KnownCalendar,
     Lead,
     LeadChange,
@@ -50,7 +51,7 @@ from marque_customer.models.rights import (
     ProcessingRestriction,
     RetentionRule,
 )
-from marque_customer.models.tasks import Task
+from marque_customer.models.tasks import KnownCampaign, Task
 from marque_customer.models.test_drives import DemoCar, TestDrive
 from marque_customer.models.ties import CustomerTie, OrganisationProfile
 from marque_customer.rules.kinds import ACTIVE, ERASED, MERGED, RESTRICTED
@@ -75,10 +76,12 @@ __all__ = [
     "ErasureAcknowledgement",
     "FleetDeal",
     "FleetDealPart",
+    "GoneLead",
     "Holding",
     "IdentityDocument",
     "Interaction",
     "KnownCalendar",
+    "KnownCampaign",
     "KnownCar",
     "KnownSale",
     "KnownVisit",

@@ -221,6 +221,19 @@ class Lead(Aggregate, Model):
         self.stop_clock()
 
 
+class GoneLead(Model):
+    """What stays of a lead that was removed: where it came from, when, and which dealer had it last; not whose it was."""
+
+    __tablename__ = "gone_leads"
+
+    lead_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    version: Mapped[int] = mapped_column(BigInteger)
+    dealer_id: Mapped[uuid.UUID | None]
+    source: Mapped[int]
+    create_time: Mapped[datetime]
+    remove_time: Mapped[datetime]
+
+
 class LeadChange(Model):
     """One entry of a lead's history; `dealer_id` is who had it then, and who may read the entry."""
 

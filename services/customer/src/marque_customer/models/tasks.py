@@ -7,6 +7,7 @@ from datetime import datetime
 
 from servicekit.db.base import Aggregate
 from servicekit.ids import new_uuid
+from sqlalchemy import BigInteger
 from sqlalchemy.orm import Mapped, mapped_column
 
 from marque_customer.errors import TaskEnded
@@ -18,12 +19,14 @@ class Task(Aggregate, Model):
     """A task; without a dealer it is the maker's, without staff whoever's takes it.
 
     `send_id` is the line of a campaign's ledger whose call it is, with the campaign, the purpose of the consent by which the person is
-    called (0 for none), what is said, and what came of it.
+    called (0 for none), what is said, and what came of it. `held` is told beside a row that is read: its campaign is paused, and nobody
+    has taken the call.
     """
 
     __tablename__ = "tasks"
     OPEN, DONE, CANCELLED = 1, 2, 3
     ANSWER_LEAD, RECALL, CALL_BACK, DECIDE_DISCOUNT, CAMPAIGN_CALL = 4, 5, 7, 8, 9
+    held = False
 
     task_id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_uuid)
     kind: Mapped[int]
@@ -63,3 +66,13 @@ class Task(Aggregate, Model):
     def _require_open(self) -> None:
         if self.state != self.OPEN:
             raise TaskEnded(task_id=self.task_id)
+
+
+class KnownCampaign(Model):
+    """Whether a campaign of the campaign service is paused."""
+
+    __tablename__ = "known_campaigns"
+
+    campaign_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    paused: Mapped[bool]
+    heard_version: Mapped[int] = mapped_column(BigInteger)

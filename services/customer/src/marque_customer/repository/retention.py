@@ -9,7 +9,8 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from marque_customer.models import RetentionRule
+from marque_customer.models import Lead, RetentionRule
+from marque_customer.repository import gone_leads
 
 INTERACTION, CLOSED_LEAD, ENDED_TASK, SILENT_PROSPECT = 1, 2, 3, 4
 # A hold speaks of a person and of those merged with them: whoever stands for a row's customer is looked at as well.
@@ -88,18 +89,19 @@ async def ran(session: AsyncSession, kind: int, removed: int, moment: datetime) 
     await session.execute(change.values(**values).execution_options(synchronize_session=False))
 
 
-async def remove(session: AsyncSession, kind: int, before: datetime, step: int) -> int:
+async def remove(session: AsyncSession, kind: int, before: datetime, step: int, now: datetime) -> int:
     """Deletes one step of what is older than a moment; returns how many rows, parts not counted."""
     given = {"before": before, "step": step}
     if kind == CLOSED_LEAD:
-        return await _remove_leads(session, given)
+        return await _remove_leads(session, given, now)
     result = await session.execute(_INTERACTIONS if kind == INTERACTION else _TASKS, given)
     return int(result.rowcount)  # type: ignore[attr-defined]
 
 
-async def _remove_leads(session: AsyncSession, given: dict[str, object]) -> int:
+async def _remove_leads(session: AsyncSession, given: dict[str, object], now: datetime) -> int:
     found = list(await session.scalars(_LEADS, given))
     if found:
+        await gone_leads.remember(session, Lead.lead_id.in_(found), now)
         await session.execute(_VERSIONS, {"ids": found})
         for table in _OF_LEADS:
             await session.execute(sa.text(f"DELETE FROM {table} WHERE lead_id = ANY(:ids)"), {"ids": found})  # noqa: S608

@@ -12,10 +12,18 @@ from servicekit.paging import Page
 from servicekit.rpc.principal import Principal
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from marque_customer.models import Task
+from marque_customer.models import KnownCampaign, Task
 from marque_customer.repository.leads import visible_to as scoped
 
 _tasks: sa.Table = Task.__table__  # type: ignore[assignment]
+_campaigns: sa.Table = KnownCampaign.__table__  # type: ignore[assignment]
+# Asked as a task is read, so that one which is made while its campaign is being paused rests like the others.
+_HELD = sa.and_(
+    _tasks.c.kind == Task.CAMPAIGN_CALL,
+    _tasks.c.state == Task.OPEN,
+    _tasks.c.staff_id.is_(None),
+    sa.exists().where(_campaigns.c.campaign_id == _tasks.c.campaign_id, _campaigns.c.paused),
+)
 
 
 def visible_to(principal: Principal) -> sa.ColumnElement[bool]:
@@ -31,7 +39,7 @@ async def locked(session: AsyncSession, principal: Principal, task_id: uuid.UUID
 
 async def read(session: AsyncSession, principal: Principal, task_id: uuid.UUID) -> Any:
     """Returns the row of a task in sight, or None."""
-    query = sa.select(_tasks).where(_tasks.c.task_id == task_id, visible_to(principal))
+    query = sa.select(_tasks, _HELD.label("held")).where(_tasks.c.task_id == task_id, visible_to(principal))
     return (await session.execute(query)).one_or_none()
 
 
@@ -40,13 +48,18 @@ async def page(
     principal: Principal,
     equal: dict[str, Any],
     overdue_only: bool,
+    with_held: bool,
     descending: bool,
     page: Page,
     after: tuple[Any, ...] | None,
 ) -> Sequence[Any]:
-    """Returns a page of tasks and one more."""
+    """Returns a page of tasks and one more, each with `held`."""
     c = _tasks.c
-    query = sa.select(_tasks).where(visible_to(principal), *(c[name] == value for name, value in equal.items()))
+    query = sa.select(_tasks, _HELD.label("held")).where(
+        visible_to(principal), *(c[name] == value for name, value in equal.items())
+    )
+    if not with_held:
+        query = query.where(sa.not_(_HELD))
     if overdue_only:
         query = query.where(c.state == Task.OPEN, c.due_time < sa.func.now())
     key = sa.tuple_(c.due_time, c.task_id)
@@ -74,6 +87,11 @@ async def of_staff(session: AsyncSession, staff_id: uuid.UUID, limit: int) -> li
     """Returns open tasks of somebody, to change, in the order of their ids."""
     query = sa.select(Task).where(Task.staff_id == staff_id, Task.state == Task.OPEN)
     return list(await session.scalars(query.order_by(Task.task_id).limit(limit).with_for_update()))
+
+
+async def is_held(session: AsyncSession, task_id: uuid.UUID) -> bool:
+    """Tells whether a task is a call of a paused campaign that nobody has taken."""
+    return bool(await session.scalar(sa.select(_HELD).where(_tasks.c.task_id == task_id)))
 
 
 async def of_line(session: AsyncSession, send_id: uuid.UUID) -> Task | None:

@@ -16,6 +16,13 @@ from marque_customer.usecases import campaign_calls, unreachable
 from marque_customer.usecases.showroom import event_drives
 from marque_customer.usecases.showroom.event_drives import Attendance
 
+_SNAPSHOT = "marque.campaign.v1.CampaignSnapshot"
+_STATES = {
+    "marque.campaign.v1.CampaignLaunched": campaign_types_pb2.CAMPAIGN_STATE_RUNNING,
+    "marque.campaign.v1.CampaignPaused": campaign_types_pb2.CAMPAIGN_STATE_PAUSED,
+    "marque.campaign.v1.CampaignHalted": campaign_types_pb2.CAMPAIGN_STATE_PAUSED,
+    "marque.campaign.v1.CampaignResumed": campaign_types_pb2.CAMPAIGN_STATE_RUNNING,
+}
 _DRIVING = marketing_event_pb2.MARKETING_EVENT_KIND_TEST_DRIVE
 
 
@@ -37,9 +44,16 @@ async def on_message_bounce_lifted(uow: UnitOfWork, event: Event) -> None:
     await unreachable.lift(uow=uow, send_id=event.key)
 
 
+async def on_campaign_moved(uow: UnitOfWork, event: Event) -> None:
+    """A campaign began, rests, goes on, or is said again."""
+    state = _STATES.get(event.type) or event.data.state  # type: ignore[attr-defined]
+    await campaign_calls.went_on(uow=uow, campaign_id=uuid.UUID(event.key), state=state, version=event.version)
+
+
 async def on_campaign_finished(uow: UnitOfWork, event: Event) -> None:
     """A campaign is over; the calls of one that was called off are not to be made any more."""
     data: Any = event.data
+    await on_campaign_moved(uow, event)
     if data.state == campaign_types_pb2.CAMPAIGN_STATE_CANCELLED:
         await campaign_calls.call_off(uow=uow, campaign_id=uuid.UUID(data.campaign_id))
 
@@ -97,7 +111,9 @@ def _ends() -> Subscription:
             "marque.campaign.v1.MessageBounceLifted": on_message_bounce_lifted,
             "marque.campaign.v1.CampaignFinished": on_campaign_finished,
             "marque.campaign.v1.CampaignCallWithdrawn": on_campaign_call_withdrawn,
+            **dict.fromkeys((*_STATES, _SNAPSHOT), on_campaign_moved),
         },
         CONSTRAINTS,
+        rebuilds={"known_campaigns": _SNAPSHOT},
         effects=frozenset({"contact_points", "customers", "tasks", "unreachable_places"}),
     )

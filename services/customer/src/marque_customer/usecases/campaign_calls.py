@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from marque.campaign.v1 import campaign_types_pb2
 from marque.customer.v1 import task_pb2
 from marque.type.v1 import channel_pb2
 from servicekit.db.uow import UnitOfWork
@@ -14,6 +15,7 @@ from servicekit.messaging.inbox import SYSTEM
 
 from marque_customer.errors.calls import CallNotWanted, call_again_time_invalid
 from marque_customer.models import Task
+from marque_customer.repository import known_campaigns
 from marque_customer.repository import tasks as repository
 from marque_customer.rules import consents as rules
 from marque_customer.usecases import consents, open_calls
@@ -25,6 +27,13 @@ CANCELLED = open_calls.CANCELLED
 MOST_AHEAD = timedelta(days=30)
 OFF = "campaign-calls-off"
 AT_ONCE = 500
+_LAUNCHED = frozenset(
+    {
+        campaign_types_pb2.CAMPAIGN_STATE_RUNNING,
+        campaign_types_pb2.CAMPAIGN_STATE_PAUSED,
+        campaign_types_pb2.CAMPAIGN_STATE_FINISHED,
+    }
+)
 
 
 def check_again(outcome: int, again_time: datetime | None, now: datetime) -> None:
@@ -84,6 +93,18 @@ async def ended(uow: UnitOfWork, task: Task, place: Place | None, again_time: da
         }
         await consents.append(uow, place, values)
     await open_calls.tell(uow, task, again_time)
+
+
+async def went_on(*, uow: UnitOfWork, campaign_id: uuid.UUID, state: int, version: int) -> None:
+    """Keeps where a campaign stands. While it is paused, its open calls rest, but for those that somebody has taken: they come back when it
+    goes on, and what is told of them counts all the same.
+    """
+    async with uow:
+        if state == campaign_types_pb2.CAMPAIGN_STATE_CANCELLED:
+            await known_campaigns.forget(uow.session, campaign_id, version)
+        elif state in _LAUNCHED:
+            paused = state == campaign_types_pb2.CAMPAIGN_STATE_PAUSED
+            await known_campaigns.hear(uow.session, campaign_id, version, paused=paused)
 
 
 async def call_off(*, uow: UnitOfWork, campaign_id: uuid.UUID) -> None:

@@ -10,6 +10,7 @@ from servicekit.db.uow import UnitOfWork
 from servicekit.errors import InvalidArgument
 
 from marque_customer.errors import CustomerNotFound, LeadNotFound, TaskNotFound
+from marque_customer.errors.calls import CallHeld
 from marque_customer.models import Task
 from marque_customer.repository import customers, lead_work
 from marque_customer.repository import leads as lead_rows
@@ -25,7 +26,7 @@ async def create(*, uow: UnitOfWork, values: dict[str, Any]) -> Any:
     async with uow:
         send_id = values.get("send_id")
         if send_id is not None and (made := await repository.of_line(uow.session, send_id)) is not None:
-            return await uow.answer(made)
+            return await _answered(uow, made)
         lead_id, customer_id = values["lead_id"], values["customer_id"]
         if lead_id is not None:
             lead = await lead_rows.read(uow.session, uow.principal, lead_id)
@@ -45,7 +46,7 @@ async def create(*, uow: UnitOfWork, values: dict[str, Any]) -> Any:
         uow.add(task)
         await uow.flush()
         uow.audit("create", "task", str(task.task_id))
-        return await uow.answer(task)
+        return await _answered(uow, task)
 
 
 async def complete(
@@ -82,13 +83,21 @@ async def cancel(*, uow: UnitOfWork, task_id: uuid.UUID, etag: str, reason: str)
 
 
 async def reassign(*, uow: UnitOfWork, task_id: uuid.UUID, etag: str, staff_id: uuid.UUID) -> Any:
-    """Gives a task to somebody else. Raises TaskNotFound, TaskEnded, EtagMismatch, InvalidArgument."""
+    """Gives a task to somebody else. Raises TaskNotFound, TaskEnded, CallHeld, EtagMismatch, InvalidArgument."""
     async with uow:
         task = await _found(uow, task_id, etag)
         await _check_staff(uow, staff_id, task.dealer_id, "staff_id")
+        if await repository.is_held(uow.session, task_id):
+            raise CallHeld()
         task.give_to(staff_id)
         uow.audit("reassign", "task", str(task_id), ("staff_id",))
         return await uow.answer(task)
+
+
+async def _answered(uow: UnitOfWork, task: Task) -> Any:
+    """Answers a task that is made for a campaign perhaps, which may be paused by now."""
+    task.held = task.send_id is not None and await repository.is_held(uow.session, task.task_id)
+    return await uow.answer(task)
 
 
 async def _found(uow: UnitOfWork, task_id: uuid.UUID, etag: str) -> Task:

@@ -376,8 +376,8 @@ class CampaignDueDate(_message.Message):
     years: _builtins.int
     """How many years after the first sale, such as 6 for when a car is replaced; only for SOLD, 0 for the day itself."""
     local_minute: _builtins.int
-    """At which minute of the day in the zone of the campaign, such as 540 for nine o'clock. An hour that a day does not have comes
-    an hour later; of one that comes twice, it is the first.
+    """At which minute of the person's day, such as 540 for nine o'clock: in their own zone, or where that is not known in that of the
+    campaign. An hour that a day does not have comes an hour later; of one that comes twice, it is the first.
     """
     @_builtins.property
     def holding_kinds(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:

@@ -227,3 +227,63 @@ class LeadLapsed(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___LeadLapsed: _TypeAlias = LeadLapsed  # noqa: Y015
+
+@_typing.final
+class LeadSnapshot(_message.Message):
+    """The state of a lead, said again for a read model that is rebuilt. Triggers never act on it. One that was removed, by an erasure or by
+    age, is still said, without whose it was, so that what counts leads is the same again.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LEAD_ID_FIELD_NUMBER: _builtins.int
+    AGGREGATE_VERSION_FIELD_NUMBER: _builtins.int
+    OCCUR_TIME_FIELD_NUMBER: _builtins.int
+    CUSTOMER_ID_FIELD_NUMBER: _builtins.int
+    DEALER_ID_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    STAGE_FIELD_NUMBER: _builtins.int
+    GRADE_FIELD_NUMBER: _builtins.int
+    CREATE_TIME_FIELD_NUMBER: _builtins.int
+    lead_id: _builtins.str
+    """The lead."""
+    aggregate_version: _builtins.int
+    """The version of the aggregate after the change; a hearer ignores what is older than it knows."""
+    customer_id: _builtins.str
+    """The person; empty for a lead that was removed, of whom nothing stays."""
+    dealer_id: _builtins.str
+    """The dealer; empty where none has it, or had it when it was removed."""
+    source: _lead_pb2.LeadSource.ValueType
+    """Where it came from."""
+    stage: _lead_pb2.LeadStage.ValueType
+    """Where it stands; unspecified for a lead that was removed."""
+    grade: _builtins.str
+    """The grade; empty for a lead that was removed."""
+    @_builtins.property
+    def occur_time(self) -> _timestamp_pb2.Timestamp:
+        """When the change was committed."""
+
+    @_builtins.property
+    def create_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was received."""
+
+    def __init__(
+        self,
+        *,
+        lead_id: _builtins.str = ...,
+        aggregate_version: _builtins.int = ...,
+        occur_time: _timestamp_pb2.Timestamp | None = ...,
+        customer_id: _builtins.str = ...,
+        dealer_id: _builtins.str = ...,
+        source: _lead_pb2.LeadSource.ValueType = ...,
+        stage: _lead_pb2.LeadStage.ValueType = ...,
+        grade: _builtins.str = ...,
+        create_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "occur_time", b"occur_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aggregate_version", b"aggregate_version", "create_time", b"create_time", "customer_id", b"customer_id", "dealer_id", b"dealer_id", "grade", b"grade", "lead_id", b"lead_id", "occur_time", b"occur_time", "source", b"source", "stage", b"stage"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LeadSnapshot: _TypeAlias = LeadSnapshot  # noqa: Y015

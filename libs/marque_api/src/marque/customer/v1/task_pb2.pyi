@@ -207,6 +207,7 @@ class Task(_message.Message):
     ETAG_FIELD_NUMBER: _builtins.int
     MASKED_FIELDS_FIELD_NUMBER: _builtins.int
     CAMPAIGN_CALL_FIELD_NUMBER: _builtins.int
+    HELD_FIELD_NUMBER: _builtins.int
     task_id: _builtins.str
     """The id, UUID text."""
     kind: Global___TaskKind.ValueType
@@ -229,6 +230,8 @@ class Task(_message.Message):
     """A mark of the present state. Given in a change, it makes the change fail with ABORTED, reason ETAG_MISMATCH, when
     somebody else was faster.
     """
+    held: _builtins.bool
+    """Whether it rests: it is a call of a campaign that is paused, and nobody has taken it yet. It comes back when the campaign goes on."""
     @_builtins.property
     def due_time(self) -> _timestamp_pb2.Timestamp:
         """By when."""
@@ -272,10 +275,11 @@ class Task(_message.Message):
         etag: _builtins.str = ...,
         masked_fields: _abc.Iterable[_builtins.str] | None = ...,
         campaign_call: Global___CampaignCall | None = ...,
+        held: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["campaign_call", b"campaign_call", "create_time", b"create_time", "due_time", b"due_time", "end_time", b"end_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["campaign_call", b"campaign_call", "create_time", b"create_time", "customer_id", b"customer_id", "dealer_id", b"dealer_id", "due_time", b"due_time", "end_time", b"end_time", "etag", b"etag", "kind", b"kind", "lead_id", b"lead_id", "masked_fields", b"masked_fields", "outcome", b"outcome", "staff_id", b"staff_id", "state", b"state", "task_id", b"task_id", "title", b"title", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["campaign_call", b"campaign_call", "create_time", b"create_time", "customer_id", b"customer_id", "dealer_id", b"dealer_id", "due_time", b"due_time", "end_time", b"end_time", "etag", b"etag", "held", b"held", "kind", b"kind", "lead_id", b"lead_id", "masked_fields", b"masked_fields", "outcome", b"outcome", "staff_id", b"staff_id", "state", b"state", "task_id", b"task_id", "title", b"title", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

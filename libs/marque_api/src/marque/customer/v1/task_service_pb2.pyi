@@ -88,6 +88,7 @@ class ListTasksRequest(_message.Message):
     LEAD_ID_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
     OVERDUE_ONLY_FIELD_NUMBER: _builtins.int
+    INCLUDE_HELD_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     """How many rows the answer holds at most; 0 means 50."""
     page_token: _builtins.str
@@ -108,6 +109,8 @@ class ListTasksRequest(_message.Message):
     """Only in this state; unspecified for all."""
     overdue_only: _builtins.bool
     """Only open ones whose time is over."""
+    include_held: _builtins.bool
+    """With those that rest, which are left out otherwise: calls of a paused campaign that nobody has taken."""
     def __init__(
         self,
         *,
@@ -121,10 +124,11 @@ class ListTasksRequest(_message.Message):
         lead_id: _builtins.str = ...,
         state: _task_pb2.TaskState.ValueType = ...,
         overdue_only: _builtins.bool = ...,
+        include_held: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_id", b"customer_id", "dealer_id", b"dealer_id", "lead_id", b"lead_id", "mine_only", b"mine_only", "order_by", b"order_by", "overdue_only", b"overdue_only", "page_size", b"page_size", "page_token", b"page_token", "staff_id", b"staff_id", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_id", b"customer_id", "dealer_id", b"dealer_id", "include_held", b"include_held", "lead_id", b"lead_id", "mine_only", b"mine_only", "order_by", b"order_by", "overdue_only", b"overdue_only", "page_size", b"page_size", "page_token", b"page_token", "staff_id", b"staff_id", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

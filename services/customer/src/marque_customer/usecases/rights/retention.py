@@ -40,7 +40,7 @@ async def run(uow: UnitOfWork, key: str) -> datetime | None:
         if rule.kind == repository.SILENT_PROSPECT:
             removed, most = await _erase(uow, before), _ERASED_AT_ONCE
         else:
-            removed, most = await repository.remove(uow.session, rule.kind, before, _STEP), _STEP
+            removed, most = await repository.remove(uow.session, rule.kind, before, _STEP, uow.now), _STEP
         if removed:
             uow.audit("apply", "retention_rule", str(rule.kind))
         await repository.ran(uow.session, rule.kind, removed, uow.now)
