@@ -71,9 +71,9 @@ class Issuer:
         self._people = people
         self._clock = clock
 
-    def service_token(self, client_id: str) -> str:
-        """A token of one of our services: role `service`, 10 minutes."""
-        return self._token(client_id, {"roles": ["service"]}, SERVICE_LIFETIME)
+    def service_token(self, client_id: str, lifetime: int = SERVICE_LIFETIME) -> str:
+        """A token of one of our services: role `service`, 10 minutes unless told otherwise (seconds)."""
+        return self._token(client_id, {"roles": ["service"]}, lifetime)
 
     def person_token(
         self,

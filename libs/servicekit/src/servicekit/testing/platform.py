@@ -18,6 +18,7 @@ from typing import Any
 
 import asyncpg
 import httpx
+from devstack.issuer import PERSON_LIFETIME
 from devstack.nats import EmbeddedNats
 from devstack.ports import free_port
 from devstack.postgres import EmbeddedPostgres
@@ -130,7 +131,7 @@ class Platform:
     def token(self, role: str, *, subject: str | None = None, **scope: Any) -> str:
         """Returns a token of a role."""
         if role == "service":
-            return self.issuer.issuer.service_token(subject or "test")
+            return self.issuer.issuer.service_token(subject or "test", PERSON_LIFETIME)  # a proof may go on for long
         return self.issuer.issuer.person_token(subject or f"test:{role}", [role], **scope)
 
     def _settings(self, name: str, values: dict[str, Any]) -> Any:
