@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import math
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -40,6 +42,20 @@ NAMES = {
     )
 }
 VALUES = {"answers": {"nps": 3, "why": "é中😀", "seen": ["x", "y"], "share": 0.5, "grid": {"clean": 2}}}
+
+BARE = """
+import sys
+import tradekit.cel
+assert "prompt_toolkit" not in sys.modules
+import cel.cli
+assert cel.cli.__file__
+"""
+
+
+class TestLibrary:
+    def test_its_command_line_comes_only_where_it_is_asked_for(self) -> None:
+        done = subprocess.run([sys.executable, "-c", BARE], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
 
 
 class TestConformance:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 HEAVY_UNTIL = 0.7  # the part of a run's files by which the last platform test has begun
 # An event leaves with its commit; only what was written past the service waits so long for the next look, and nobody else pays for more.
 OUTBOX_SECONDS = 0.5
+WHILE_COLLECTING = (100_000, 5, 5)
+_THRESHOLDS = gc.get_threshold()
 _SPARE: list[asyncio.AbstractEventLoop] = []
 
 
@@ -34,11 +36,13 @@ def pytest_configure() -> None:
     """Takes the time out of hypothesis: on a machine that is shared a draw may wait for seconds, and says nothing of the code.
 
     The rest is the profile that hypothesis chose, which in CI draws the same examples every time.
+    Until the tests are collected, hardly anything is garbage, and the collector looks seldom.
     """
     from hypothesis import HealthCheck, settings
 
     settings.register_profile("marque", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     settings.load_profile("marque")
+    gc.set_threshold(*WHILE_COLLECTING)
 
 
 @pytest.fixture(scope="session")
@@ -66,6 +70,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_collection_finish() -> None:
     """Takes what was collected, which lives to the end, out of the collector's way: it would be walked again and again."""
+    gc.set_threshold(*_THRESHOLDS)
     gc.collect()
     gc.freeze()
 

@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-import cel
-
 from tradekit.cel.check import Names, check
 from tradekit.cel.errors import CelError
+from tradekit.cel.library import cel
 from tradekit.cel.parse import parse
 from tradekit.cel.text import FUNCTIONS, written
 from tradekit.cel.tree import Node
