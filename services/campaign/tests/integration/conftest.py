@@ -121,6 +121,14 @@ class Office:
             return [part async for part in client.stream(f"{name}/{rpc}", message)]
         return await client.call(f"{name}/{rpc}", message)
 
+    async def make_person(self, **columns: Any) -> str:
+        """Somebody in the read model."""
+        key = str(uuid.uuid4())
+        names, values = ["customer_id", *columns], [key, *columns.values()]
+        places = ", ".join(f"${n}" for n in range(1, len(values) + 1))
+        await self.sql(f"INSERT INTO audience_people ({', '.join(names)}) VALUES ({places})", *values)
+        return key
+
     async def make_dealer(self, *, region: str = "", group: str = "") -> str:
         """A dealer as the service would have heard of it."""
         dealer = str(uuid.uuid4())

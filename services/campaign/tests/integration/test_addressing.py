@@ -12,14 +12,6 @@ from servicekit.testing.platform import until
 PLANNED = 1
 
 
-async def person(office: Any, **columns: Any) -> str:
-    key = str(uuid.uuid4())
-    names, values = ["customer_id", *columns], [key, *columns.values()]
-    places = ", ".join(f"${n}" for n in range(1, len(values) + 1))
-    await office.sql(f"INSERT INTO audience_people ({', '.join(names)}) VALUES ({places})", *values)
-    return key
-
-
 async def segment(office: Any, rule: str) -> str:
     return str((await office.call("CreateSegment", segment={"name": "S", "rule": rule})).segment_id)
 
@@ -37,8 +29,8 @@ async def planned(office: Any, campaign: Any) -> dict[str, tuple[int, str]]:
 class TestLaunch:
     async def test_it_goes_to_who_is_in_the_segment_then_and_not_to_who_is_left_out(self, office: Any) -> None:
         tier = uuid.uuid4().hex
-        inside, out, listed, listed_out = [await person(office, tier=tier, visit_count=n) for n in (1, 5, 0, 7)]
-        later = await person(office, tier="other")
+        inside, out, listed, listed_out = [await office.make_person(tier=tier, visit_count=n) for n in (1, 5, 0, 7)]
+        later = await office.make_person(tier="other")
         nobody = str(uuid.uuid4())
         key = await segment(office, f'person.tier == "{tier}" && person.visit_count > 0')
         left = await segment(office, "person.visit_count > 4")

@@ -24,15 +24,6 @@ async def write(office: Any, rule: str, client: Any = None, **fields: Any) -> An
     return await ask(office, "CreateSegment", client, segment={"name": "S", "rule": rule, **fields})
 
 
-async def person(office: Any, **columns: Any) -> str:
-    """Somebody in the read model."""
-    key = str(uuid.uuid4())
-    names, values = ["customer_id", *columns], [key, *columns.values()]
-    places = ", ".join(f"${n}" for n in range(1, len(values) + 1))
-    await office.sql(f"INSERT INTO audience_people ({', '.join(names)}) VALUES ({places})", *values)
-    return key
-
-
 async def refused(call: Any, reason: str) -> RpcFailure:
     with pytest.raises(RpcFailure) as failure:
         await call
@@ -78,9 +69,9 @@ class TestWriting:
 class TestAsking:
     async def test_people_are_counted_shown_and_explained(self, office: Any) -> None:
         tier = uuid.uuid4().hex
-        one = await person(office, tier=tier, stage="LOST", language="zh-CN")
-        two = await person(office, tier=tier, stage="ACTIVE")
-        await person(office, tier=tier)
+        one = await office.make_person(tier=tier, stage="LOST", language="zh-CN")
+        two = await office.make_person(tier=tier, stage="ACTIVE")
+        await office.make_person(tier=tier)
         listed = await office.make_list(two)
         segment = await write(
             office, f'person.tier == "{tier}" && (person.stage == "LOST" || "{listed.audience_list_id}" in lists)'
@@ -97,7 +88,7 @@ class TestAsking:
         assert not nobody.known
 
     async def test_who_is_out_is_told_the_clause_that_kept_them_out(self, office: Any) -> None:
-        who = await person(office, visit_count=1)
+        who = await office.make_person(visit_count=1)
         segment = await write(office, 'person.visit_count > 0 && person.language == "en" && person.visit_count > 1')
         found = await ask(office, "ExplainSegment", segment_id=segment.segment_id, customer_id=who)
         assert [(one.clause, one.verdict) for one in found.clauses] == [
@@ -110,8 +101,8 @@ class TestAsking:
         dealer = await office.make_dealer()
         manager = office.client("dealer.manager", dealers=[dealer])
         tier = uuid.uuid4().hex
-        await person(office, tier=tier)
-        mine = await person(office, tier=tier, dealer_ids=[dealer])
+        await office.make_person(tier=tier)
+        mine = await office.make_person(tier=tier, dealer_ids=[dealer])
         segment = await write(office, f'person.tier == "{tier}"', manager)
         found = await ask(office, "PreviewSegment", manager, segment_id=segment.segment_id, sample_size=5)
         assert [one.customer_id for one in found.people] == [mine]
@@ -126,7 +117,7 @@ class TestHowItWasCounted:
     ) -> None:
         tier = uuid.uuid4().hex
         for _ in range(3):
-            await person(office, tier=tier)
+            await office.make_person(tier=tier)
         segment = await write(office, f'person.tier == "{tier}"')
         methods, counts = [], []
         for slow in ((), ("count",), ("count", "sampled")):

@@ -68,27 +68,49 @@ def _content(language: Mapping[str, Any], problems: Mapping[str, Any]) -> dict[s
 
 
 def _letters(language: Mapping[str, Any], problems: Mapping[str, Any]) -> dict[str, Any]:
+    told = {
+        "Accept-Ranges": _header("`bytes`."),
+        "Content-Disposition": _header("Its name."),
+        "ETag": _header("A mark of these bytes, for `If-Range`."),
+        "Repr-Digest": _header("The SHA-256 of the whole, as RFC 9530 writes it: `sha-256=:…:` in base64."),
+    }
     return {
         "operationId": "downloadLetterFile",
         "tags": ["LetterFileService"],
         "summary": "Gives a file of letters as one download.",
         "description": "The pieces of ReadLetterFilePiece one after the other, for who may read those, and audited as they are. It is "
-        "given as a whole, never in ranges or compressed. Where a person is erased meanwhile, the answer is broken off before its end: "
-        "download the file again.",
-        "parameters": [_in_path("letter_file_id", "The file, which must be ready."), language],
+        "never compressed. A download that broke off goes on with `Range: bytes=N-` and `If-Range` with the ETag of its beginning; beyond "
+        "the end that is 416, RANGE_NOT_SATISFIABLE, with the size in `Content-Range`. Where a person is erased meanwhile, the answer is "
+        "broken off before its end, and the file has another ETag: it is given whole again.",
+        "parameters": [
+            _in_path("letter_file_id", "The file, which must be ready."),
+            _asked(
+                "Range", "One range, `bytes=a-b` or `bytes=a-`; every other is passed over, and the file given whole."
+            ),
+            _asked("If-Range", "The ETag of the file of which the range is wanted; of another one the whole is given."),
+            language,
+        ],
         "responses": {
             "200": {
                 "description": "The file, to be saved as `letters-{letter_file_id}.csv`.",
                 "headers": {
-                    "Content-Disposition": _header("Its name."),
+                    **told,
                     "Content-Length": {"description": "Its size in bytes.", "schema": {"type": "integer"}},
-                    "Repr-Digest": _header("Its SHA-256, as RFC 9530 writes it: `sha-256=:…:` in base64."),
                 },
+                "content": {letter_files.TYPE: _BYTES},
+            },
+            "206": {
+                "description": "The bytes of the range.",
+                "headers": {**told, "Content-Range": _header("Which bytes, and of how many: `bytes a-b/size`.")},
                 "content": {letter_files.TYPE: _BYTES},
             },
             **problems,
         },
     }
+
+
+def _asked(name: str, text: str) -> dict[str, Any]:
+    return {"name": name, "in": "header", "description": text, "schema": {"type": "string"}}
 
 
 def _header(text: str) -> dict[str, Any]:

@@ -20,6 +20,8 @@ from servicekit.sealing.keys import KEY_BYTES, Keyring
 _FORMAT = b"\x01"
 _NONCE, _TAG = 12, 16
 _WRAPPED = _NONCE + KEY_BYTES + _TAG
+FRAME = 2 + _WRAPPED + _NONCE + _TAG
+"""How many bytes a sealed value has beside the value and the id of its key, of which its second byte tells the length."""
 
 
 class SealBroken(ValueError):

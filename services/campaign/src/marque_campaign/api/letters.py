@@ -9,7 +9,7 @@ from typing import Any
 from marque.campaign.v1 import letter_file_service_pb2 as messages
 from servicekit import fields
 from servicekit.db.uow import UnitOfWork, Work
-from servicekit.errors import InvalidArgument
+from servicekit.errors import Aborted, InvalidArgument
 from servicekit.rpc.call import Call
 from servicekit.sealing.sealer import Sealer
 
@@ -63,14 +63,22 @@ class LetterFileApi:
         if row["state"] != rules.READY:
             raise LetterFileStateNotAllowed(state=rules.STATE_NAMES[row["state"]])
         count = rules.pieces(row["letter_count"])
+        if request.HasField("offset") and request.piece:
+            raise InvalidArgument.of("offset", "PIECE_NAMED_TWICE", "Name a piece or an offset, not both.")
         if request.piece >= count:
             raise InvalidArgument.of("piece", "PIECE_UNKNOWN", f"The file has {count} pieces, from 0.")
         file_id, mark = row["letter_file_id"], row["byte_order_mark"]
+        number, answer = request.piece, messages.ReadLetterFilePieceResponse(letter_file=mapping.file_message(row))
         async with self._work.read() as session:
-            content = await usecases.piece(session, self._sealer, file_id, request.piece, mark=mark)
-        if request.piece == 0:
+            if request.HasField("offset"):
+                number, answer.offset = await usecases.holding(session, file_id, count, request.offset, mark=mark)
+            answer.piece = number
+            answer.content = await usecases.piece(session, self._sealer, file_id, number, mark=mark)
+        if (await self._seen(request, call))["sha256"] != row["sha256"]:  # somebody was erased meanwhile
+            raise Aborted()
+        if request.piece == 0:  # so it is too where an offset is asked for
             call.saw("letter_file", str(file_id), ("letters",))
-        return messages.ReadLetterFilePieceResponse(content=content, letter_file=mapping.file_message(row))
+        return answer
 
     async def ReadLetterFileDelta(self, request: Any, call: Call) -> Any:
         row = await self._seen(request, call)

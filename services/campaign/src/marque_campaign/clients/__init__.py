@@ -17,10 +17,10 @@ import httpx
 import orjson
 from marque.customer.v1 import consent_pb2, consent_service_pb2, customer_facts_pb2, customer_service_pb2
 from marque.vehicle.v1 import vehicle_facts_pb2
-from servicekit.errors import Unavailable
 from servicekit.permits import ContactPermits
 from servicekit.rpc.client import Peer
 
+from marque_campaign.clients.customer_service import CustomerService
 from marque_campaign.clients.lines import Lines
 from marque_campaign.rules.again import CallOrder
 from marque_campaign.rules.kinds import ADDRESSEE, FAMILY_NAME, FULL_NAME, GIVEN_NAME
@@ -36,27 +36,13 @@ _SHORTEST_SECRET = 32  # bytes, as long as the digest
 PROVIDER_SECONDS = 10.0
 
 
-class Customers:
+class Customers(CustomerService):
     """What the customer service is asked: permits and names. Without an address every question is answered by Unavailable."""
-
-    def __init__(self, peer: Peer | None) -> None:
-        self._peer = peer
-
-    async def close(self) -> None:
-        """Closes the channel."""
-        if self._peer is not None:
-            await self._peer.close()
 
     @property
     def permits(self) -> ContactPermits:
         """The one gate before any outgoing touch. Raises Unavailable."""
         return ContactPermits(self._known)
-
-    @property
-    def _known(self) -> Peer:
-        if self._peer is None:
-            raise Unavailable(dependency="The customer service", retry_after=1)
-        return self._peer
 
     async def names(self, customer_ids: Sequence[str]) -> dict[str, dict[int, str]]:
         """Returns what templates may say of some people, by the id asked with; who is gone is absent. Raises Unavailable."""

@@ -8,9 +8,8 @@ from xml.etree import ElementTree as Xml
 
 from marque.customer.v1 import consent_pb2, consent_service_pb2, lead_intake_service_pb2, lead_pb2, lead_service_pb2
 from marque.type.v1 import channel_pb2
-from servicekit.errors import Unavailable
-from servicekit.rpc.client import Peer
 
+from marque_campaign.clients.customer_service import CustomerService
 from marque_campaign.rules.kinds import EMAIL, SERVICE
 
 _INTAKE = "/marque.customer.v1.LeadIntakeService/ReceiveAdf"
@@ -32,22 +31,8 @@ class Visitor:
     dealer_code: str = ""
 
 
-class Visitors:
+class Visitors(CustomerService):
     """The customer service, as who registers needs it. Without an address every question is answered by Unavailable."""
-
-    def __init__(self, peer: Peer | None) -> None:
-        self._peer = peer
-
-    async def close(self) -> None:
-        """Closes the channel."""
-        if self._peer is not None:
-            await self._peer.close()
-
-    @property
-    def _known(self) -> Peer:
-        if self._peer is None:
-            raise Unavailable(dependency="The customer service", retry_after=1)
-        return self._peer
 
     async def take_in(self, visitor: Visitor) -> str | None:
         """Returns the customer who typed these words, a new one if need be; None where nobody can be reached by them.

@@ -16,6 +16,7 @@ import asyncpg
 import sqlalchemy as sa
 from servicekit.db import families
 from servicekit.db.engine import Reader
+from servicekit.sealing.sealer import FRAME
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marque_campaign.models import LetterFile
@@ -90,6 +91,12 @@ _NUMBER = sa.text(
 _CONTENTS = sa.text(
     "SELECT send_id, content FROM letters WHERE letter_file_id = :file AND number > :after AND number <= :to AND content IS NOT NULL "
     "ORDER BY number"
+)
+# What is sealed is not read: how long it is stands beside it.
+_SIZES = sa.text(
+    "SELECT (number - 1) / CAST(:each AS int) AS piece, "
+    "CAST(sum(octet_length(content) - CAST(:frame AS int) - get_byte(substring(content FROM 2 FOR 1), 0)) AS bigint) AS size "
+    "FROM letters WHERE letter_file_id = :file AND content IS NOT NULL GROUP BY 1"
 )
 _DOUBLED = sa.text(
     "SELECT g.send_id FROM unnest(CAST(:ids AS uuid[]), CAST(:permits AS uuid[])) AS g (send_id, permit) "
@@ -255,6 +262,12 @@ async def number(session: AsyncSession, file_id: uuid.UUID) -> None:
 async def contents(session: AsyncSession, file_id: uuid.UUID, after: int, to: int) -> list[sa.Row[Any]]:
     """Returns (send_id, sealed row) of letters by their places, `after` excluded; those of the erased are absent."""
     return list(await session.execute(_CONTENTS, {"file": file_id, "after": after, "to": to}))
+
+
+async def sizes(session: AsyncSession, file_id: uuid.UUID, each: int) -> dict[int, int]:
+    """Returns how many bytes the rows of a file have by piece, of so many places each; a piece without rows is absent."""
+    found = await session.execute(_SIZES, {"file": file_id, "each": each, "frame": FRAME})
+    return {row.piece: row.size for row in found}
 
 
 async def doubled(session: AsyncSession, permits: Mapping[uuid.UUID, uuid.UUID]) -> set[uuid.UUID]:

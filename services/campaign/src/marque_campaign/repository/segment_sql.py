@@ -33,14 +33,6 @@ _TYPES: dict[Kind, Any] = {
     DATE: sa.Date(),
 }
 _NAN = sa.literal(float("nan"), sa.Double())
-_ORDERS: dict[str, Callable[[Any, Any], Any]] = {
-    "==": lambda a, b: a == b,
-    "!=": lambda a, b: a != b,
-    "<": lambda a, b: a < b,
-    "<=": lambda a, b: a <= b,
-    ">": lambda a, b: a > b,
-    ">=": lambda a, b: a >= b,
-}
 _MIRRORED = {"==": "==", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 _FAR = 100_000  # days: so far from today every calendar has days
 Rules = Mapping[uuid.UUID, tree.Condition]
@@ -166,7 +158,7 @@ class SegmentSql:
             return None
         column, ahead = scope[days.of].c[days.attribute.column], days.attribute.days < 0
         day = self._asked.today + timedelta(days=literal.value if ahead else -literal.value)
-        return _ORDERS[name if ahead else _MIRRORED[name]](column, sa.literal(day, sa.Date()))
+        return tree.ORDERS[name if ahead else _MIRRORED[name]](column, sa.literal(day, sa.Date()))
 
     def _term(self, term: tree.Term, scope: dict[str, Any]) -> Any:
         if isinstance(term, tree.Lit):
@@ -207,13 +199,13 @@ def _compared(one: tree.Compare, left: Any, right: Any) -> Any:
     if one.kind == STRING and one.name not in ("==", "!="):
         left = sa.collate(left, "C")  # by code points, as CEL orders; the same on every server
     if one.kind != DOUBLE:
-        return _ORDERS[one.name](left, right)
+        return tree.ORDERS[one.name](left, right)
     # To PostgreSQL "not a number" equals itself and is greater than all; in a rule it is neither less, equal nor greater.
     sides = zip((one.left, one.right), (left, right), strict=True)
     numbers = [side != _NAN for part, side in sides if not isinstance(part, tree.Lit)]
     if one.name == "!=":
         return sa.not_(sa.and_(left == right, *numbers))
-    return sa.and_(_ORDERS[one.name](left, right), *numbers)
+    return sa.and_(tree.ORDERS[one.name](left, right), *numbers)
 
 
 _TESTS: dict[str, Callable[[Any, Any], Any]] = {

@@ -55,6 +55,17 @@ async def piece(session: AsyncSession, sealer: Sealer, file_id: uuid.UUID, numbe
     return head + b"".join(sealer.open(bytes(one.content), place(one.send_id)) for one in found)
 
 
+async def holding(session: AsyncSession, file_id: uuid.UUID, count: int, offset: int, *, mark: bool) -> tuple[int, int]:
+    """Returns which of the pieces of a closed file holds a byte, and where that piece begins; beyond the end the last one."""
+    sizes, start = await repository.sizes(session, file_id, sheets.PIECE), 0
+    for number in range(count - 1):
+        end = start + sizes.get(number, 0) + (0 if number else len(sheets.heading(mark=mark)))
+        if offset < end:
+            return number, start
+        start = end
+    return count - 1, start
+
+
 async def measure(session: AsyncSession, sealer: Sealer, file: LetterFile) -> None:
     """Writes down the size and SHA-256 of a file as it is now."""
     digest, size = hashlib.sha256(), 0

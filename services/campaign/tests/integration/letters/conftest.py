@@ -111,11 +111,12 @@ class Desk:
 
     async def read(self, file: Any) -> bytes:
         """The bytes of a file."""
-        found = [
-            (await self.post.call("ReadLetterFilePiece", letter_file_id=file.letter_file_id, piece=piece)).content
-            for piece in range(file.piece_count)
-        ]
-        return b"".join(found)
+        return b"".join([await self.piece(file, number) for number in range(file.piece_count)])
+
+    async def piece(self, file: Any, number: int) -> bytes:
+        """The bytes of a piece of a file."""
+        asked = {"letter_file_id": file.letter_file_id, "piece": number}
+        return bytes((await self.post.call("ReadLetterFilePiece", **asked)).content)
 
     async def rows(self, file: Any) -> list[dict[str, str]]:
         return self.table(await self.read(file))

@@ -221,6 +221,7 @@ class TestBadInput:
             ("GetLetterFile", {"letter_file_id": key}, stranger, "LETTER_FILE_NOT_FOUND"),
             ("ReadLetterFilePiece", {"letter_file_id": key}, stranger, "LETTER_FILE_NOT_FOUND"),
             ("ReadLetterFilePiece", {"letter_file_id": key, "piece": 1}, None, {"piece": "PIECE_UNKNOWN"}),
+            ("ReadLetterFilePiece", {"letter_file_id": key, "piece": 1, "offset": 1}, None, {"offset": "PIECE_NAMED_TWICE"}),
             ("ReadLetterFileDelta", {"letter_file_id": key}, stranger, "LETTER_FILE_NOT_FOUND"),
             ("MarkLetterFilePrinted", {"letter_file_id": key}, stranger, "LETTER_FILE_NOT_FOUND"),
             ("MarkLetterFilePrinted", {"letter_file_id": key, "etag": "v0"}, None, "ETAG_MISMATCH"),

@@ -14,12 +14,14 @@ import pytest
 from marque_campaign.repository import letters as repository
 from marque_campaign.rules import letters as sheets
 from marque_campaign.usecases import letter_files
+from marque_gateway.letter_files import LetterFiles
 from servicekit.testing.client import RpcFailure
 from servicekit.testing.platform import until
 
 HANDED, ACCEPTED, SUPPRESSED = 3, 4, 9
 _TOLD = (
     "content-type", "content-length", "content-encoding", "content-disposition", "repr-digest", "accept-ranges", "cache-control",
+    "etag",
 )  # fmt: skip
 
 
@@ -138,7 +140,7 @@ class TestDownload:
         monkeypatch.setattr(sheets, "PIECE", 2)
         file = await desk.make(await desk.launch(*await desk.people(5)), byte_order_mark=True)
         looked = await clerk.head(_content(file))
-        answer = await clerk.get(_content(file), headers={"accept-encoding": "gzip", "range": "bytes=0-9"})
+        answer = await clerk.get(_content(file), headers={"accept-encoding": "gzip", "range": "bytes=-9"})
         content = await desk.read(file)
         digest, name = base64.b64encode(hashlib.sha256(content).digest()).decode(), f"letters-{file.letter_file_id}.csv"
 
@@ -150,8 +152,9 @@ class TestDownload:
             "content-encoding": None,
             "content-disposition": f"attachment; filename=\"{name}\"; filename*=UTF-8''{name}",
             "repr-digest": f"sha-256=:{digest}:",
-            "accept-ranges": "none",
+            "accept-ranges": "bytes",
             "cache-control": "private, no-store",
+            "etag": f'"{file.sha256}"',
         }
         assert (looked.content, looked.headers["repr-digest"]) == (b"", answer.headers["repr-digest"])
 
@@ -161,6 +164,48 @@ class TestDownload:
             return bool(rows[0]["n"] == 3)  # HEAD, GET, and the first of the pieces that this test asked for
 
         await until(audited, 20, "who read the names and addresses is not in the trail")
+
+    async def test_one_that_broke_off_goes_on_from_any_byte_and_reads_nothing_before_its_piece(
+        self, desk: Any, clerk: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sheets, "PIECE", 2)
+        campaign = await desk.launch(*await desk.people(5))
+        file, keys = await desk.make(campaign, byte_order_mark=True), await desk.post.keys(campaign)
+        second = (await desk.rows(file))[1]["letter_id"]
+        (gone,) = [person for person, key in keys.items() if key == second]
+        await desk.post.internal("PersonalData", "ErasePersonalData", customer_id=gone, erasure_id=str(uuid.uuid4()))
+        old, file = file, await desk.get(file)
+        parts = [await desk.piece(file, number) for number in range(3)]
+        content, real, asked = b"".join(parts), letter_files.piece, []
+
+        async def counted(session: Any, sealer: Any, file_id: uuid.UUID, number: int, **mark: Any) -> bytes:
+            asked.append(number)
+            return await real(session, sealer, file_id, number, **mark)
+
+        async def ranged(span: str, tag: str) -> tuple[httpx.Response, list[int]]:
+            asked.clear()
+            answer = await clerk.get(_content(file), headers={"range": f"bytes={span}", "if-range": f'"{tag}"'})
+            return answer, [*asked]
+
+        monkeypatch.setattr(letter_files, "piece", counted)
+        size, one, two = file.size_bytes, len(parts[0]), len(parts[0] + parts[1])
+        for start, end, pieces in (
+            (0, 0, [0]), (0, size - 1, [0, 1, 2]), (one - 1, one, [0, 1]), (one, two - 1, [1]), (two - 1, two - 1, [1]),
+            (one + 7, size - 1, [1, 2]), (two, size + 99, [2]), (size - 1, size - 1, [2]),
+        ):  # fmt: skip
+            answer, read = await ranged(f"{start}-{end}", file.sha256)
+            last = min(end, size - 1)
+            assert (answer.status_code, read, answer.content) == (206, pieces, content[start : last + 1])
+            assert answer.headers["content-range"] == f"bytes {start}-{last}/{size}"
+            assert answer.headers["etag"] == f'"{file.sha256}"'
+        rest, _ = await ranged(f"{one + 7}-", file.sha256)
+        beyond, _ = await ranged(f"{size}-", file.sha256)
+        other, _ = await ranged(f"{one + 7}-", old.sha256)
+
+        assert (rest.status_code, rest.content) == (206, content[one + 7 :])
+        assert (beyond.status_code, beyond.json()["reason"]) == (416, "RANGE_NOT_SATISFIABLE")
+        assert beyond.headers["content-range"] == f"bytes */{size}"
+        assert (other.status_code, other.content) == (200, content)
 
     async def test_a_refusal_is_a_problem_before_the_first_byte(self, desk: Any, clerk: httpx.AsyncClient) -> None:
         campaign = await desk.launch(await desk.person())
@@ -216,6 +261,29 @@ class TestDownload:
         assert erased == [gone]
         assert (again.status_code, len(desk.table(again.content))) == (200, 2 * at + 1)
         assert again.content == await desk.read(await desk.get(file))
+
+    async def test_a_range_is_never_of_two_files(
+        self, desk: Any, clerk: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sheets, "PIECE", 2)
+        campaign = await desk.launch(*await desk.people(5))
+        file, keys = await desk.make(campaign), await desk.post.keys(campaign)
+        last = (await desk.rows(file))[3]["letter_id"]
+        erasure = {
+            "customer_id": next(who for who, key in keys.items() if key == last),
+            "erasure_id": str(uuid.uuid4()),
+        }
+        real = LetterFiles._piece
+
+        async def late(self: LetterFiles, file_id: str, metadata: Any, **place: int) -> Any:
+            if place == {"piece": 1}:
+                await desk.post.internal("PersonalData", "ErasePersonalData", **erasure)
+            return await real(self, file_id, metadata, **place)
+
+        monkeypatch.setattr(LetterFiles, "_piece", late)
+        one = len(await desk.piece(file, 0))
+        with pytest.raises(httpx.RemoteProtocolError):
+            await clerk.get(_content(file), headers={"range": f"bytes=0-{one + 9}"})
 
     async def test_who_goes_away_reads_no_further(
         self, desk: Any, clerk: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch

@@ -155,21 +155,29 @@ class ReadLetterFilePieceRequest(_message.Message):
 
     LETTER_FILE_ID_FIELD_NUMBER: _builtins.int
     PIECE_FIELD_NUMBER: _builtins.int
+    OFFSET_FIELD_NUMBER: _builtins.int
     letter_file_id: _builtins.str
     """The file."""
     piece: _builtins.int
     """Which piece, from 0."""
+    offset: _builtins.int
+    """Instead of a piece, a byte of the file, from 0: the piece that holds it is read, or the last one where the file is shorter. So a
+    download that broke off goes on without what came before.
+    """
     def __init__(
         self,
         *,
         letter_file_id: _builtins.str = ...,
         piece: _builtins.int = ...,
+        offset: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_offset", b"_offset", "offset", b"offset"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["letter_file_id", b"letter_file_id", "piece", b"piece"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_offset", b"_offset", "letter_file_id", b"letter_file_id", "offset", b"offset", "piece", b"piece"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__offset: _TypeAlias = _typing.Literal["offset"]  # noqa: Y015
+    _WhichOneofArgType__offset: _TypeAlias = _typing.Literal["_offset", b"_offset"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__offset) -> _WhichOneofReturnType__offset | None: ...
 
 Global___ReadLetterFilePieceRequest: _TypeAlias = ReadLetterFilePieceRequest  # noqa: Y015
 
@@ -181,8 +189,14 @@ class ReadLetterFilePieceResponse(_message.Message):
 
     CONTENT_FIELD_NUMBER: _builtins.int
     LETTER_FILE_FIELD_NUMBER: _builtins.int
+    PIECE_FIELD_NUMBER: _builtins.int
+    OFFSET_FIELD_NUMBER: _builtins.int
     content: _builtins.bytes
     """The bytes: the rows of at most 100 letters, the heading before the first."""
+    piece: _builtins.int
+    """Which piece it is, from 0."""
+    offset: _builtins.int
+    """Where it begins in the file, in bytes from 0; only where a piece was asked for by an offset."""
     @_builtins.property
     def letter_file(self) -> _letter_file_pb2.LetterFile:
         """The file of which it is a piece, as it is when the piece is read."""
@@ -192,10 +206,12 @@ class ReadLetterFilePieceResponse(_message.Message):
         *,
         content: _builtins.bytes = ...,
         letter_file: _letter_file_pb2.LetterFile | None = ...,
+        piece: _builtins.int = ...,
+        offset: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["letter_file", b"letter_file"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "letter_file", b"letter_file"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "letter_file", b"letter_file", "offset", b"offset", "piece", b"piece"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -87,7 +87,7 @@ class _Evaluation:
             return None
         if isinstance(one, tree.Text):
             return bool(_TESTS[one.name](left, right))
-        return bool(_ORDERS[one.name](left, right))
+        return bool(tree.ORDERS[one.name](left, right))
 
     def value(self, term: tree.Term, scope: dict[str, Record]) -> Any:
         """The value, or None for none."""
@@ -123,11 +123,3 @@ def _arithmetic(name: str, left: int, right: int) -> int | None:
 _TESTS: dict[str, Callable[[str, str], bool]] = {
     "startsWith": str.startswith, "endsWith": str.endswith, "contains": str.__contains__,
 }  # fmt: skip
-_ORDERS: dict[str, Callable[[Any, Any], bool]] = {
-    "==": lambda a, b: a == b,
-    "!=": lambda a, b: a != b,
-    "<": lambda a, b: a < b,
-    "<=": lambda a, b: a <= b,
-    ">": lambda a, b: a > b,
-    ">=": lambda a, b: a >= b,
-}

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import operator
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from tradekit.cel import Kind
 
 from marque_campaign.rules.segments.catalogue import Attribute
 
 Value = bool | int | float | str | date
+ORDERS: dict[str, Callable[[Any, Any], Any]] = {
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+"""What comparisons do, to values and to columns alike."""
 
 
 @dataclass(frozen=True, slots=True)
