@@ -1,8 +1,8 @@
 """schemathesis against the running platform, over HTTP with real tokens: every operation of the gateway's own OpenAPI document.
 
-Its examples, its boundary cases and random ones, good and bad. Short in `make test`, where each second operation is sent to, another
-half with each seed; `--soak` sends hundreds of random cases to every operation, some also as a dealer's manager, whose scope makes other
-SQL. The seed is printed; `MARQUE_SEED` repeats a run.
+Its examples, its boundary cases and random ones, good and bad. Short in `make test`, where each fourth path is sent to, another
+quarter with each of four seeds in a row; `--soak` sends hundreds of random cases to every operation, some also as a dealer's manager,
+whose scope makes other SQL. The seed is printed; `MARQUE_SEED` repeats a run.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from servicekit.testing.access.cast import Cast
 from servicekit.testing.sizes import part
 
 SEED = int(os.environ.get("MARQUE_SEED", "20261122"))
-SHORT, HALF = 3, 2  # random cases an operation in the short size, and of how many operations one is sent to
+SHORT, TURNS = 3, 4  # random cases an operation in the short size, and of how many paths one is sent to
 ONE_IN, STEP = 8, 24  # of so many operations the short size tries the boundaries of one, each so many-th of its cases
 RANDOM, LONG = 100, 300  # in the long size: random cases an operation at least, and all cases
 SERVICES = [name for name in contract.services() if any(rule_of(one)[0] for one in contract.methods(name).values())]
@@ -163,13 +163,13 @@ def part_of(document: dict[str, Any], service: str) -> dict[str, Any]:
 
 def chosen(document: dict[str, Any], soaking: bool) -> dict[str, Any]:
     """The part of a document that is sent to."""
-    return document if soaking else only(document, part(list(document["paths"]), HALF, SEED))
+    return document if soaking else only(document, part(list(document["paths"]), TURNS, SEED))
 
 
 def attack(document: dict[str, Any], url: str, token: str, soaking: bool) -> Report:
     """Runs the engine to its end: examples and boundaries first, then as many random cases as are missing."""
     report, began = Report(document=document), time.monotonic()
-    bounds = document if soaking else only(document, part(list(document["paths"]), ONE_IN // HALF, 0))
+    bounds = document if soaking else only(document, part(list(document["paths"]), ONE_IN // TURNS, 0))
     run(bounds, config_of(url, token), report, None if soaking else sampled())
     labels = labels_of(document)
     random = {one: max(RANDOM, LONG - report.cases[one]) if soaking else SHORT for one in labels}
