@@ -30,9 +30,9 @@ class TestConnections:
     async def test_a_new_setting_of_the_database_holds_for_the_next_question(self, platform: Platform) -> None:
         await platform.prepare("network")
         before = await platform.sql("network", _WHO)
-        await platform.set("network", "search_path = elsewhere, public")
+        await platform.configure("network", "search_path = elsewhere, public")
         after = await platform.sql("network", _WHO)
-        await platform.set("network", "search_path = public")
+        await platform.configure("network", "search_path = public")
 
         assert before[0]["path"] != "elsewhere, public"
         assert after[0]["path"] == "elsewhere, public"

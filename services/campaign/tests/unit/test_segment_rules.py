@@ -70,3 +70,38 @@ class TestUnknown:
     def test_what_is_not_known_has_no_value_until_another_side_decides(self, rule: str, expected: bool | None) -> None:
         columns = {"language": None, "visit_count": 2, "last_visit_date": date(2026, 2, 28)}
         assert holds(read(rule).condition, Person(columns, {"cars": self.CARS}), MOMENT) is expected
+
+
+class TestOrders:
+    """What comparisons mean, written out: the SQL of rules is held against their evaluation, and both take the operators from one table."""
+
+    BELOW_SAME_ABOVE: tuple[dict[str, Any], ...] = (
+        {"visit_count": 1, "last_score": 1.4, "language": "de", "last_visit_date": date(2026, 1, 31)},
+        {"visit_count": 2, "last_score": 1.5, "language": "en", "last_visit_date": date(2026, 2, 1)},
+        {"visit_count": 3, "last_score": 1.6, "language": "zh-CN", "last_visit_date": date(2026, 2, 2)},
+    )
+
+    @pytest.mark.parametrize(
+        ("order", "expected"),
+        [
+            ("<", [True, False, False]),
+            ("<=", [True, True, False]),
+            ("==", [False, True, False]),
+            ("!=", [True, False, True]),
+            (">=", [False, True, True]),
+            (">", [False, False, True]),
+        ],
+    )
+    @pytest.mark.parametrize(
+        "sides",
+        [
+            "person.visit_count {} 2",
+            "person.last_score {} 1.5",
+            'person.language {} "en"',
+            'person.last_visit_date {} "2026-02-01"',
+        ],
+    )
+    def test_each_order_holds_of_what_it_says(self, sides: str, order: str, expected: list[bool]) -> None:
+        rule = read(sides.format(order)).condition
+
+        assert [holds(rule, Person(one), MOMENT) for one in self.BELOW_SAME_ABOVE] == expected

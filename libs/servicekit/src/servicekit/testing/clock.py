@@ -52,7 +52,7 @@ class Clock:
         for row in await run(name, _DEFAULTS):
             table, column = row["table_name"], row["column_name"]
             await run(name, f'ALTER TABLE "{table}" ALTER COLUMN "{column}" SET DEFAULT simulated.now()')
-        await self._platform.set(name, "search_path = simulated, public, pg_catalog")
+        await self._platform.configure(name, "search_path = simulated, public, pg_catalog")
         self._services.append(name)
 
     async def move(self, by: timedelta) -> None:

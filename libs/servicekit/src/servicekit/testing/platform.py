@@ -171,7 +171,7 @@ class Platform:
         """Runs a query in a service's database, past the service."""
         return await self._asking.fetch(self.databases[name], query, *arguments)
 
-    async def set(self, name: str, setting: str) -> None:
+    async def configure(self, name: str, setting: str) -> None:
         """Changes a setting of a service's database (`search_path = public`): for every session that begins from now on."""
         (database,) = await self.sql(name, "SELECT current_database() AS name")
         await self.sql(name, f'ALTER DATABASE "{database["name"]}" SET {setting}')

@@ -64,8 +64,8 @@ async def keep(session: AsyncSession, values: dict[str, Any]) -> bool:
 
 
 async def keep_whole(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> set[uuid.UUID]:
-    """Keeps the whole states of ownerships, each named once; returns whose customers heard news by it. Plates of those that go on are to
-    be asked for anew.
+    """Keeps the whole states of ownerships, each named once; returns the customers of whom something was news. Plates of ownerships that
+    go on are to be asked for anew.
 
     A whole state also fills what events left open: the end of an ownership says nothing of its beginning, which may never have been heard.
     """
